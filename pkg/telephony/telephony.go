@@ -1,0 +1,184 @@
+// Package telephony is the switch as Rappel sees it: channels, bridges, events and causes, without any word of Asterisk.
+// Package asterisk implements Switch over ARI; telephonytest holds that one and the in-memory fake to the same suite.
+package telephony
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors of a Switch. Anything else is a failure of the PBX or of the way to it.
+var (
+	// ErrNoChannel means that the channel does not exist, or no longer.
+	ErrNoChannel = errors.New("no such channel")
+	// ErrExists means that a living channel already has the id.
+	ErrExists = errors.New("channel id is in use")
+	// ErrUnanswered means that a command was sent and its answer lost: the PBX may have acted. Ask with Channel before
+	// anything else; never send the command again.
+	ErrUnanswered = errors.New("the PBX did not answer")
+	// ErrDown means that the command was not sent, because there is no way to the PBX.
+	ErrDown = errors.New("the PBX is out of reach")
+	// ErrRefused means that the PBX understood the command and refused it.
+	ErrRefused = errors.New("the PBX refused")
+)
+
+// Switch is a PBX. Its methods are safe for use by several goroutines; each command has a deadline of its own (5 s unless
+// ctx ends sooner).
+type Switch interface {
+	// Connect rings a caller's phone and, once it is answered and only then, the beneficiary's; both are bridged by the
+	// PBX itself, so the call outlives this process. It is posted at most once; the id is Order-wide unique.
+	Connect(ctx context.Context, c Connect) error
+	// Originate rings one phone; once answered the channel enters the application with the given arguments.
+	Originate(ctx context.Context, o Originate) error
+	// Answer answers an inbound channel.
+	Answer(ctx context.Context, channel string) error
+	// Hangup ends a channel; a channel that is gone already is no error.
+	Hangup(ctx context.Context, channel string, cause Cause) error
+	// Play starts the media one after the other, under an id of our choice; EventPlaybackDone tells their end.
+	Play(ctx context.Context, channel, playback string, media ...Media) error
+	// StopPlay ends a playback; one that has ended already is no error.
+	StopPlay(ctx context.Context, playback string) error
+	// Record records what the channel says; EventRecordingDone or EventRecordingFailed tells the end.
+	Record(ctx context.Context, channel string, r Recording) error
+	// Ring starts (or with on false stops) a ringing tone towards the channel.
+	Ring(ctx context.Context, channel string, on bool) error
+	// Bridge joins channels that are in the application; the bridge ends with Unbridge.
+	Bridge(ctx context.Context, bridge string, channels ...string) error
+	// Unbridge deletes a bridge; its channels stay in the application. A bridge that is gone already is no error.
+	Unbridge(ctx context.Context, bridge string) error
+	// Send hands a channel back to the dialplan, at priority 1 of the extension.
+	Send(ctx context.Context, channel, dialplanContext, extension string) error
+	// Channel returns one channel, or ErrNoChannel.
+	Channel(ctx context.Context, channel string) (Channel, error)
+	// Channels lists every living channel.
+	Channels(ctx context.Context) ([]Channel, error)
+
+	// Open starts a mailbox for the events of one call, named by its key (see call.Of). Opening a key twice is an error
+	// of the program and panics. Events of keys without a mailbox go to Arrivals when they are EventEntered, and are
+	// counted and skipped otherwise.
+	Open(key string) *Mailbox
+	// Arrivals delivers the channels that enter the application and belong to no open mailbox: inbound calls, feature
+	// codes, and legs left over from an earlier life of the service. Its reader must be quick; the channel is closed when
+	// the Switch is.
+	Arrivals() <-chan Event
+	// Reconciled delivers a value after each (re)connection to the PBX, when events may have been lost: every living
+	// call must be compared with Channels. It has room for one value; older ones are replaced.
+	Reconciled() <-chan Reconciliation
+}
+
+// Reconciliation says that the event stream was cut and is back.
+type Reconciliation struct {
+	// Fresh is set when the PBX itself was restarted: no channel of before lives.
+	Fresh bool
+	// Channels are the living channels, listed after the stream was back.
+	Channels []Channel
+	At       time.Time
+}
+
+// Connect is one offer: see Switch.Connect.
+type Connect struct {
+	Channel         string // The caller's leg: the channel id.
+	BeneficiaryLeg  string // Account code of the beneficiary's leg.
+	Attempt         string // Sent to a simulated trunk as a SIP header, to nobody else.
+	CallerEndpoint  string // Softphone endpoint; empty for an ordinary phone.
+	CallerNumber    string // Ordinary phone: E.164.
+	CallerTrunk     string // Trunk for the ordinary phone.
+	CallerLanguage  string
+	Number          string // Beneficiary, E.164.
+	Trunk           string
+	CLI             string // Presented to the beneficiary.
+	Language        string // Hers.
+	CallerRing      time.Duration
+	BeneficiaryRing time.Duration
+	DialBy          time.Time // By the PBX's clock; the zero value forbids the call.
+	Confirm         bool      // The caller must press a key before she is rung.
+}
+
+// Originate is one leg into the application: see Switch.Originate.
+type Originate struct {
+	Channel  string
+	Endpoint string // Softphone endpoint; empty for a number through Trunk.
+	Number   string
+	Trunk    string
+	CLI      string
+	Ring     time.Duration
+	Args     []string
+	Language string
+}
+
+// Recording says how to record a message. The zero durations mean no limit.
+type Recording struct {
+	Name        string // File name below the PBX's recordings folder, without extension.
+	MaxLength   time.Duration
+	MaxSilence  time.Duration
+	Beep        bool
+	TerminateOn string // "#", "*", "any" or "" for none.
+}
+
+// Media is what a channel hears: "sound:/absolute/path/without/extension", "tone:ring", "silence:500" (ms).
+type Media string
+
+// ChannelState is how far a channel has come.
+type ChannelState string
+
+// The channel states that matter to us.
+const (
+	ChannelDown    ChannelState = "down"
+	ChannelRinging ChannelState = "ringing"
+	ChannelUp      ChannelState = "up"
+)
+
+// Channel is one living channel.
+type Channel struct {
+	ID      string
+	Leg     string // Our name for it: its account code when it has one, its id otherwise.
+	State   ChannelState
+	Bridge  bool      // It is in a bridge; known from listing only when the PBX says so.
+	InApp   bool      // It is in the application, so commands such as Play work.
+	Created time.Time // By the PBX's clock.
+}
+
+// EventType tells events apart.
+type EventType string
+
+// The event types.
+const (
+	EventEntered         EventType = "entered"          // The channel entered the application (StasisStart); Args.
+	EventLeft            EventType = "left"             // It left the application (StasisEnd).
+	EventRinging         EventType = "ringing"          // Its phone rings.
+	EventUp              EventType = "up"               // It was answered.
+	EventBridged         EventType = "bridged"          // It entered a bridge.
+	EventUnbridged       EventType = "unbridged"        // It left a bridge.
+	EventDigit           EventType = "digit"            // A key was pressed; Digit.
+	EventPlaybackDone    EventType = "playback_done"    // Playback; Failed when nothing was heard.
+	EventRecordingDone   EventType = "recording_done"   // Recording, Length.
+	EventRecordingFailed EventType = "recording_failed" // Recording.
+	EventHangupRequested EventType = "hangup_requested" // The phone hung up; Cause.
+	EventGone            EventType = "gone"             // The channel ended; Cause. Always the last of its channel.
+	EventRefused         EventType = "refused"          // The dialplan refused to ring her; Args[0] is the reason.
+	EventDialEnded       EventType = "dial_ended"       // The PBX's own verdict on ringing her; Dial.
+)
+
+// Event is one thing that happened to one channel.
+type Event struct {
+	Type      EventType
+	Key       string // The call it belongs to.
+	Channel   string
+	Leg       string // Account code of the channel, else its id.
+	Time      time.Time
+	Cause     Cause
+	Digit     string
+	Args      []string
+	Playback  string
+	Recording string
+	Length    time.Duration
+	Failed    bool
+	Dial      string // ANSWER, BUSY, NOANSWER, CANCEL, CONGESTION, CHANUNAVAIL.
+
+	// With EventEntered:
+	CLI      string // Number presented by the inbound party; empty when withheld.
+	Dialled  string // The extension dialled.
+	Endpoint string // The SIP endpoint (or trunk) the channel came from.
+	Language string
+}
