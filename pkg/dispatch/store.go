@@ -1,0 +1,212 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Errors of a Store.
+var (
+	// ErrFenced means that another node has taken the lead of the scheme since: this one must stop acting for it.
+	ErrFenced = errors.New("another node leads this scheme")
+	// ErrNumberBusy means that a live attempt already holds the number, in whatever scheme.
+	ErrNumberBusy = errors.New("a live attempt holds this number")
+	// ErrCallerReserved means that the caller already holds a reservation, in whatever scheme.
+	ErrCallerReserved = errors.New("the caller holds a reservation")
+	// ErrStale means that the row is no longer in the state the operation starts from; nothing was changed by it.
+	ErrStale = errors.New("the record has moved on")
+	// ErrStoreDown means that the store could not be reached and nothing is known to be committed.
+	ErrStoreDown = errors.New("the store is out of reach")
+)
+
+// Store keeps what dispatch decides and learns. Every write names the epoch under which its writer leads, and a writer
+// that was overtaken gets ErrFenced. Operations of one Apply are committed in one transaction, together with their events.
+type Store interface {
+	// Lead takes the lead of a scheme: the epoch is raised in Postgres and returned.
+	Lead(ctx context.Context, scheme int64, holder string, now time.Time) (epoch int64, err error)
+	// Load reads what the dispatcher of a scheme holds in memory: every occurrence that is not ended and opens before
+	// until, every caller and registrar, and every attempt that has not ended.
+	Load(ctx context.Context, scheme int64, now, until time.Time) (*Snapshot, error)
+	// Apply commits a batch under the epoch. The returned slice holds one error (or nil) per operation: ErrNumberBusy,
+	// ErrCallerReserved or ErrStale refuse only their own operation. The second result is set when nothing at all was
+	// committed: ErrFenced, ErrStoreDown.
+	Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []Op) ([]error, error)
+	// Plan books occurrences that do not exist yet, up to until, for every valid agreement of the scheme. It is
+	// idempotent and returns how many were booked.
+	Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error)
+}
+
+// Snapshot is what a dispatcher starts from.
+type Snapshot struct {
+	Scheme      Scheme
+	Occurrences []Occurrence
+	Callers     []Caller
+	Live        []LiveAttempt
+	// EventNumber is the last event number of the scheme.
+	EventNumber int64
+}
+
+// Scheme is one town's service, as dispatch sees it.
+type Scheme struct {
+	ID             int64
+	Name           string
+	Zone           *time.Location
+	Paused         bool
+	Trunk          string // Endpoint of the trunk that carries outbound calls.
+	Lines          int    // Trunk lines in all.
+	InboundReserve int    // Lines never used outbound; at least 1.
+	CallsPerSecond float64
+	CLI            map[call.Kind]string // Number presented, per kind; the empty kind is the default.
+	Hold           time.Duration        // How long an occurrence waits for its reference caller.
+	WrapUp         time.Duration        // After-call work before a caller is ready again by herself; 0 means none.
+	Retry          RetryLadder
+	Opens, Closes  roster.Clock // Scheme hours, 9:30 to 17:00 by default.
+	Country        string       // "FR" or "BE": public holidays and the numbers' default region.
+}
+
+// RetryLadder says when and how often an attempt that reached nobody is tried again.
+type RetryLadder struct {
+	After       map[call.Result]time.Duration // Counted from the attempt's end.
+	MaxAttempts int                           // Per occurrence; 0 means 3.
+}
+
+// Occurrence is one promised call.
+type Occurrence struct {
+	ID          int64
+	Agreement   int64
+	Beneficiary int64
+	Kind        call.Kind
+	State       call.OccurrenceState
+	Class       int       // 0 to 3; 3 is the most vulnerable.
+	Opens       time.Time // Window.
+	Closes      time.Time
+	NotBefore   time.Time // Next try; Opens at first.
+	Length      time.Duration
+	Deferred    int
+	Attempts    int // That rang her, or tried to.
+	Rang        bool
+	Language    roster.Language
+	Reference   int64 // Caller keys; 0 means none.
+	Deputy      int64
+	LastCaller  int64
+	Continuity  roster.Continuity
+	Numbers     []string // E.164, in the person's order; never empty.
+	CallerRing  time.Duration
+	Ring        time.Duration
+	LocalDate   time.Time        // Midnight UTC of the local day.
+	Terms       roster.Agreement // From which the next one is booked.
+}
+
+// Caller is one caller or registrar.
+type Caller struct {
+	ID          int64
+	Roles       []roster.Role
+	Languages   []roster.Language
+	Skills      []string
+	State       call.CallerState
+	Since       time.Time
+	Endpoint    string // Softphone; empty when she uses an ordinary phone.
+	Number      string // Ordinary phone, E.164.
+	Enabled     bool
+	MissedInRow int
+	HardToday   int
+	CallsToday  int
+	LastEnded   time.Time
+}
+
+// LiveAttempt is an attempt that has not ended, found at start.
+type LiveAttempt struct {
+	Attempt    call.ID
+	Occurrence int64
+	State      call.State
+	Order      call.Order // Of its last offer.
+	ClaimedAt  time.Time
+	BridgedAt  time.Time
+	Channel    string // The beneficiary's channel, once known.
+}
+
+// Op is one write: Claim, Offer, Progress, Finish, CallerChange, Settle or CloseCall.
+type Op interface{ op() }
+
+// Claim commits the intent to ring: the occurrence becomes claimed, the attempt with its first offer exists, the number and
+// the caller are held across all schemes.
+type Claim struct {
+	Occurrence int64
+	Order      call.Order
+	At         time.Time
+}
+
+// Offer commits a further offer of a running attempt to another caller; the former caller's reservation is given back by
+// its own OfferEnd.
+type Offer struct {
+	Occurrence int64
+	Order      call.Order
+	At         time.Time
+}
+
+// OfferEnd records what became of an offer and releases its caller's reservation, if the attempt goes on without her.
+type OfferEnd struct {
+	Attempt call.ID
+	Offer   int
+	State   call.OfferState
+	At      time.Time
+}
+
+// Progress records that an attempt got further.
+type Progress struct{ Step call.Step }
+
+// Finish records the outcome of an attempt, releases the number and the caller's reservation, and settles the occurrence,
+// all at once. A second Finish of the same attempt gets ErrStale and changes nothing, whatever the epoch: the first writer
+// wins.
+type Finish struct {
+	Outcome    call.Outcome
+	Settlement Settlement
+}
+
+// Settle ends or reopens an occurrence without an attempt (its window closed, it was cancelled).
+type Settle struct{ Settlement Settlement }
+
+// Settlement is what becomes of an occurrence.
+type Settlement struct {
+	Occurrence int64
+	State      call.OccurrenceState
+	NotBefore  time.Time // With OccurrenceOpen: the next try.
+	Attempts   int
+	Deferred   int
+	Rang       bool
+	// Next is the occurrence booked in the same transaction when this one ended; nil when the agreement has ended or a
+	// later one is booked already. Its ID is given by the store in the result of Apply through *Next.
+	Next *Occurrence
+	At   time.Time
+}
+
+// CallerChange records a caller's state.
+type CallerChange struct {
+	Caller int64
+	State  call.CallerState
+	Reason string // A word of the catalogue ("lunch", "missed_offer"), never free text.
+	At     time.Time
+}
+
+// CloseCall records what the caller says of a call, by keypad or on a form.
+type CloseCall struct {
+	Attempt     call.ID
+	Caller      int64
+	Disposition call.Disposition
+	FollowUp    bool
+	DayLater    bool // The next call a day later than proposed.
+	At          time.Time
+}
+
+func (Claim) op()        {}
+func (Offer) op()        {}
+func (OfferEnd) op()     {}
+func (Progress) op()     {}
+func (Finish) op()       {}
+func (Settle) op()       {}
+func (CallerChange) op() {}
+func (CloseCall) op()    {}

@@ -1,0 +1,132 @@
+// Package roster is the vocabulary of people: beneficiaries with their agreements, callers, registrars, pairs, registers and
+// consent. It imports nothing of ours and does no I/O.
+package roster
+
+import "time"
+
+// Language is a language in which a person is spoken to.
+type Language string
+
+// The languages, in the order in which they are tried when a text is missing.
+const (
+	French  Language = "fr"
+	Dutch   Language = "nl"
+	German  Language = "de"
+	English Language = "en"
+)
+
+// Languages lists the languages.
+func Languages() []Language { return []Language{French, Dutch, German, English} }
+
+// Role is what a person may do in a scheme.
+type Role string
+
+// The roles.
+const (
+	RoleCaller      Role = "caller"
+	RoleRegistrar   Role = "registrar"
+	RoleCoordinator Role = "coordinator"
+)
+
+// Roles lists the roles.
+func Roles() []Role { return []Role{RoleCaller, RoleRegistrar, RoleCoordinator} }
+
+// Cadence is how often a person is called.
+type Cadence string
+
+// The cadences. Days of the week, or a number per week, refine them in Agreement.
+const (
+	Daily       Cadence = "daily"
+	Weekly      Cadence = "weekly" // PerWeek times a week, on Days when given, on free days otherwise.
+	Fortnightly Cadence = "fortnightly"
+	Monthly     Cadence = "monthly"
+	Once        Cadence = "once" // On the agreement's first day.
+)
+
+// Cadences lists the cadences.
+func Cadences() []Cadence { return []Cadence{Daily, Weekly, Fortnightly, Monthly, Once} }
+
+// Continuity says how strictly the reference caller is kept to.
+type Continuity string
+
+// The continuity policies.
+const (
+	Strict    Continuity = "strict"    // Only the reference caller and the deputy.
+	Preferred Continuity = "preferred" // They first, the pool after the hold.
+	Rotate    Continuity = "rotate"    // Anybody but the last one, if possible.
+)
+
+// Continuities lists the continuity policies.
+func Continuities() []Continuity { return []Continuity{Strict, Preferred, Rotate} }
+
+// ConsentState is where a person's consent to one purpose stands.
+type ConsentState string
+
+// The states of consent.
+const (
+	ConsentProposed  ConsentState = "proposed" // Registered by somebody else; asked at the first call.
+	ConsentGiven     ConsentState = "given"
+	ConsentRefused   ConsentState = "refused"
+	ConsentWithdrawn ConsentState = "withdrawn"
+)
+
+// ConsentStates lists the states of consent.
+func ConsentStates() []ConsentState {
+	return []ConsentState{ConsentProposed, ConsentGiven, ConsentRefused, ConsentWithdrawn}
+}
+
+// Purpose is what a register may be used for. Another purpose needs fresh consent.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeCallingScheme Purpose = "calling_scheme"
+	PurposeHeatRegister  Purpose = "heat_register"
+	PurposeOutreach      Purpose = "outreach"
+)
+
+// Purposes lists the purposes.
+func Purposes() []Purpose {
+	return []Purpose{PurposeCallingScheme, PurposeHeatRegister, PurposeOutreach}
+}
+
+// Source is who registered a person.
+type Source string
+
+// The sources.
+const (
+	SourceSelf       Source = "self"
+	SourceFamily     Source = "family"
+	SourceNeighbour  Source = "neighbour"
+	SourcePharmacist Source = "pharmacist"
+	SourceNurse      Source = "nurse"
+	SourceShop       Source = "shop"
+	SourceService    Source = "service"
+)
+
+// Sources lists the sources.
+func Sources() []Source {
+	return []Source{SourceSelf, SourceFamily, SourceNeighbour, SourcePharmacist, SourceNurse, SourceShop, SourceService}
+}
+
+// Clock is a local time of day in minutes after midnight, 0 to 1440.
+type Clock int
+
+// Window is a stretch of a local day in which a person may be called. Begin is before End.
+type Window struct {
+	Begin, End Clock
+}
+
+// Agreement is what was agreed with a person about the calls.
+type Agreement struct {
+	Cadence    Cadence
+	PerWeek    int            // 1 to 7, with Weekly; 0 means 1.
+	Days       []time.Weekday // Chosen days; empty leaves them free.
+	Windows    []Window       // In the person's time zone; empty means the scheme's hours.
+	Length     time.Duration  // Planned length; 0 means 20 min.
+	ValidFrom  time.Time      // Local date (midnight UTC); zero means from the start.
+	ValidUntil time.Time      // Local date, the last day; zero means without end.
+	Continuity Continuity     // Empty means Preferred.
+	CallerRing time.Duration  // 0 means 20 s.
+	Ring       time.Duration  // How long her phone rings; 0 means 60 s.
+}
