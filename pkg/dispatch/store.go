@@ -120,13 +120,8 @@ type Caller struct {
 
 // LiveAttempt is an attempt that has not ended, found at start.
 type LiveAttempt struct {
-	Attempt    call.ID
+	call.Live
 	Occurrence int64
-	State      call.State
-	Order      call.Order // Of its last offer.
-	ClaimedAt  time.Time
-	BridgedAt  time.Time
-	Channel    string // The beneficiary's channel, once known.
 }
 
 // Op is one write: Claim, Offer, Progress, Finish, CallerChange, Settle or CloseCall.

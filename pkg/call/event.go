@@ -1,0 +1,32 @@
+package call
+
+import "time"
+
+// Event is the envelope of one committed change. It holds ids only, never a name, a number or a note. It is written to the
+// event table in the transaction of the change and published after the commit.
+type Event struct {
+	ID           string    `json:"id"`            // UUIDv7.
+	Scheme       string    `json:"scheme"`        // UUIDv7 of the scheme.
+	SchemeKey    int64     `json:"-"`             // Key inside the database.
+	Entity       string    `json:"entity"`        // "attempt", "occurrence", "caller", "message", …
+	EntityID     string    `json:"entity_id"`     // UUIDv7 of the entity.
+	EntityNumber int64     `json:"entity_number"` // Counts the entity's events from 1.
+	Number       int64     `json:"number"`        // Counts the scheme's events from 1; a gap means lost events.
+	Epoch        int64     `json:"epoch"`
+	At           time.Time `json:"at"`
+	Version      int       `json:"version"` // Of the payload; fields are only ever added.
+	Kind         string    `json:"kind"`    // "claimed", "offered", "ringing", "bridged", "ended", "state", …
+	Data         any       `json:"data,omitempty"`
+}
+
+// Subject is where the event is published.
+func (e Event) Subject() string { return "rappel.v1." + e.Scheme + "." + e.Entity + "." + e.Kind }
+
+// Live is an attempt that has not ended, as recorded, for adoption after a restart.
+type Live struct {
+	Order     Order // Of its last offer.
+	State     State
+	ClaimedAt time.Time
+	BridgedAt time.Time
+	Channel   string // The beneficiary's channel id, once known.
+}
