@@ -1,0 +1,160 @@
+package roster
+
+import (
+	"slices"
+	"time"
+)
+
+// Number is one telephone number of a person.
+type Number struct {
+	E164      string // "+" and digits (ITU-T E.164).
+	Extension string // Digits dialled after the answer; empty when there is none.
+}
+
+// Consent is where a person stands towards one purpose, and the proof of it.
+type Consent struct {
+	State ConsentState // Empty means ConsentProposed: asked for at the first call.
+	On    time.Time    // Local date (midnight UTC); zero when unknown.
+	How   string       // In the town's words, "letter of 3 April"; at most 200 bytes.
+}
+
+// Beneficiary is a person who is called, with what was agreed with her, as the town's own list knows her.
+type Beneficiary struct {
+	Ref       string // The town's own reference, unique in the scheme across beneficiaries and staff; never empty.
+	Given     string
+	Family    string
+	Numbers   []Number // In the order in which they are tried; never empty in a book.
+	Language  Language // Empty means French.
+	Class     int      // 0 to 3; 3 is the most vulnerable.
+	Purpose   Purpose  // The register she is on; empty means PurposeCallingScheme.
+	Consent   Consent  // For that purpose.
+	Source    Source   // Who registered her; empty means SourceService.
+	Reference string   // Ref of her reference caller; empty means none.
+	Deputy    string   // Ref of the deputy; empty means none.
+	// Agreement is what was agreed about calls. An empty Cadence means that nothing was agreed: she is on the register and
+	// no call is booked.
+	Agreement Agreement
+}
+
+// Staff is a caller, a registrar or a coordinator.
+type Staff struct {
+	Ref       string // As of a Beneficiary.
+	Given     string
+	Family    string
+	Roles     []Role     // Never empty in a book.
+	Languages []Language // Spoken, the first one is that of prompts to her; empty means French.
+	Skills    []string   // Words of the town's own choice, lower case, sorted.
+	Number    Number     // An ordinary phone; zero when she works from a softphone.
+	Disabled  bool       // She no longer works for the scheme: her phone account is cut.
+}
+
+// Name is the whole name, as it is shown.
+func (b Beneficiary) Name() string { return joinName(b.Given, b.Family) }
+
+// Name is the whole name, as it is shown.
+func (s Staff) Name() string { return joinName(s.Given, s.Family) }
+
+func joinName(given, family string) string {
+	switch {
+	case given == "":
+		return family
+	case family == "":
+		return given
+	default:
+		return given + " " + family
+	}
+}
+
+// Normal returns the beneficiary with every default written out and every list in its canonical order, so that two that
+// mean the same are Equal. It shares no slice with b.
+func (b Beneficiary) Normal() Beneficiary {
+	b.Numbers = slices.Clone(b.Numbers)
+	b.Language = orElse(b.Language, French)
+	b.Purpose = orElse(b.Purpose, PurposeCallingScheme)
+	b.Consent.State = orElse(b.Consent.State, ConsentProposed)
+	b.Source = orElse(b.Source, SourceService)
+	b.Agreement = b.Agreement.Normal()
+	return b
+}
+
+// Normal returns the staff member with every default written out, as of a Beneficiary. It shares no slice with s.
+func (s Staff) Normal() Staff {
+	s.Roles = slices.Clone(s.Roles)
+	slices.SortFunc(s.Roles, func(a, b Role) int { return slices.Index(Roles(), a) - slices.Index(Roles(), b) })
+	s.Roles = slices.Compact(s.Roles)
+	s.Languages = slices.Clone(s.Languages)
+	if len(s.Languages) == 0 {
+		s.Languages = []Language{French}
+	}
+	s.Skills = slices.Clone(s.Skills)
+	slices.Sort(s.Skills)
+	s.Skills = slices.Compact(s.Skills)
+	return s
+}
+
+// Normal returns the agreement with every default written out, days from Monday on and windows in order. Without a cadence
+// it is the zero Agreement.
+func (a Agreement) Normal() Agreement {
+	if a.Cadence == "" {
+		return Agreement{}
+	}
+	if a.Cadence == Weekly {
+		a.PerWeek = max(a.PerWeek, len(a.Days), 1)
+	} else {
+		a.PerWeek = 0
+	}
+	a.Days = slices.Clone(a.Days)
+	slices.SortFunc(a.Days, func(x, y time.Weekday) int { return int(x+6)%7 - int(y+6)%7 })
+	a.Days = slices.Compact(a.Days)
+	a.Windows = slices.Clone(a.Windows)
+	slices.SortFunc(a.Windows, func(x, y Window) int {
+		if x.Begin != y.Begin {
+			return int(x.Begin - y.Begin)
+		}
+		return int(x.End - y.End)
+	})
+	a.Windows = slices.Compact(a.Windows)
+	if a.Length == 0 {
+		a.Length = 20 * time.Minute
+	}
+	a.Continuity = orElse(a.Continuity, Preferred)
+	if a.CallerRing == 0 {
+		a.CallerRing = 20 * time.Second
+	}
+	if a.Ring == 0 {
+		a.Ring = 60 * time.Second
+	}
+	return a
+}
+
+// Equal reports whether two beneficiaries are the same after Normal.
+func (b Beneficiary) Equal(other Beneficiary) bool {
+	x, y := b.Normal(), other.Normal()
+	return x.Ref == y.Ref && x.Given == y.Given && x.Family == y.Family && slices.Equal(x.Numbers, y.Numbers) &&
+		x.Language == y.Language && x.Class == y.Class && x.Purpose == y.Purpose &&
+		x.Consent.State == y.Consent.State && x.Consent.On.Equal(y.Consent.On) && x.Consent.How == y.Consent.How &&
+		x.Source == y.Source && x.Reference == y.Reference && x.Deputy == y.Deputy && x.Agreement.Equal(y.Agreement)
+}
+
+// Equal reports whether two agreements are the same after Normal.
+func (a Agreement) Equal(other Agreement) bool {
+	x, y := a.Normal(), other.Normal()
+	return x.Cadence == y.Cadence && x.PerWeek == y.PerWeek && slices.Equal(x.Days, y.Days) &&
+		slices.Equal(x.Windows, y.Windows) && x.Length == y.Length && x.ValidFrom.Equal(y.ValidFrom) &&
+		x.ValidUntil.Equal(y.ValidUntil) && x.Continuity == y.Continuity && x.CallerRing == y.CallerRing && x.Ring == y.Ring
+}
+
+// Equal reports whether two staff members are the same after Normal.
+func (s Staff) Equal(other Staff) bool {
+	x, y := s.Normal(), other.Normal()
+	return x.Ref == y.Ref && x.Given == y.Given && x.Family == y.Family && slices.Equal(x.Roles, y.Roles) &&
+		slices.Equal(x.Languages, y.Languages) && slices.Equal(x.Skills, y.Skills) && x.Number == y.Number &&
+		x.Disabled == y.Disabled
+}
+
+func orElse[T ~string](value, otherwise T) T {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
