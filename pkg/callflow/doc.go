@@ -1,0 +1,7 @@
+// Package callflow is how one call runs: it rings a caller and then the beneficiary, tells the one what became of the
+// other, answers the registration line and the callers' feature codes, and takes up living calls after a restart.
+//
+// What happens next in a connected call is decided by connection, which does no I/O and is handed the time; Connector acts
+// on it, with one goroutine per live call that waits in one select. Commands go to a telephony.Switch; what is said comes
+// from flows (package ivr) and a Voice.
+package callflow

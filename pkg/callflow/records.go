@@ -1,0 +1,146 @@
+package callflow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Errors of Callers and Records that change what an inbound party or a caller hears. Any other error means that the answer
+// is not known now, and is said as such.
+var (
+	// ErrUnknownLine means that no scheme answers this number.
+	ErrUnknownLine = errors.New("no scheme answers this number")
+	// ErrUnknownCaller means that the SIP endpoint belongs to no enabled caller or registrar.
+	ErrUnknownCaller = errors.New("the endpoint belongs to no caller")
+	// ErrNobodyFree means that no registrar can be rung now.
+	ErrNobodyFree = errors.New("no registrar is free")
+	// ErrRefusedNow means that the caller may not go into that state now (for example a break during a call).
+	ErrRefusedNow = errors.New("the caller cannot go into that state now")
+	// ErrNothing means that there is nothing of the kind: no next call, no call to close.
+	ErrNothing = errors.New("there is none")
+)
+
+// Desk is told how an order gets on; the dispatcher implements it. Both methods are quick: they queue and return. For one
+// attempt they are called in order, never twice with the same end.
+type Desk interface {
+	Step(call.Step)
+	Ended(call.Outcome)
+}
+
+// Callers is the dispatcher as callers and registrars reach it by telephone. Its methods are safe for use by several
+// goroutines.
+type Callers interface {
+	// SetState changes a caller's state at her own wish: off, ready, ready_once or break. It returns ErrRefusedNow when
+	// she is in a call or reserved; the wish is then kept by nobody.
+	SetState(ctx context.Context, scheme, caller int64, state call.CallerState) error
+	// Next says whom the caller would be given now, or ErrNothing.
+	Next(ctx context.Context, scheme, caller int64) (NextCall, error)
+	// CloseCall records what the caller says of a call by keypad. A later one of the same attempt replaces the former.
+	CloseCall(ctx context.Context, c Closing) error
+	// CallerLeft says that the caller of an attempt whose Outcome had CallerPresent set has left the line, at the latest
+	// when her phone is gone. It is called exactly once per such outcome unless the service stops first; until then her
+	// phone is not free.
+	CallerLeft(scheme, caller int64, attempt call.ID, at time.Time)
+	// ReserveRegistrar reserves a registrar who is ready and speaks the language, else one who does not, for the inbound
+	// call with this key; never one that the same key was given before. It returns ErrNobodyFree.
+	ReserveRegistrar(ctx context.Context, scheme int64, language roster.Language, key string) (Registrar, error)
+	// ReleaseRegistrar ends the reservation: accepted when the two talked; timed_out, declined or failed when the
+	// registrar's phone was not answered (missed-offer protection); recalled when the inbound party left before.
+	ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error
+	// HoldNumber marks a number (E.164) as being on the inbound line, so that nobody rings it meanwhile. Holding twice
+	// under the same key is harmless. Held numbers are given back with ReleaseNumber, or when the process ends.
+	HoldNumber(ctx context.Context, number, key string) error
+	// ReleaseNumber gives back a number held under the key.
+	ReleaseNumber(ctx context.Context, number, key string) error
+}
+
+// NextCall is what a caller may be told before a call: nothing that identifies a person.
+type NextCall struct {
+	Kind  call.Kind
+	At    time.Time // When it may be dialled; the past means now.
+	Class int
+	// Reference is set when the caller is the person's reference caller.
+	Reference bool
+	// Name is the first name, spoken to the caller only; empty when it is not known.
+	Name string
+}
+
+// Closing is a call closed by keypad. The zero Disposition leaves it as it was.
+type Closing struct {
+	Scheme      int64
+	Attempt     call.ID
+	Caller      int64
+	Disposition call.Disposition
+	FollowUp    bool
+	DayLater    bool // The next call a day later than proposed.
+	At          time.Time
+}
+
+// Registrar is a registrar reserved for an inbound call.
+type Registrar struct {
+	ID       int64
+	Endpoint string // Softphone; empty for an ordinary phone.
+	Number   string // Ordinary phone, E.164.
+	Trunk    string // For the ordinary phone.
+	Language roster.Language
+}
+
+// Records is what the telephone reads and keeps; package postgres implements it. Its methods return ErrUnknownLine,
+// ErrUnknownCaller or ErrNothing when there is no such row.
+type Records interface {
+	// Line returns what answers the number dialled, as the trunk delivers it or in E.164.
+	Line(ctx context.Context, did string) (Line, error)
+	// Caller returns the enabled caller or registrar whose softphone is the endpoint.
+	Caller(ctx context.Context, endpoint string) (Caller, error)
+	// Appointments returns the next promised call of each person reached at the number (E.164), earliest first, with
+	// consent not refused or withdrawn; ErrNothing when nobody is known there. A person without a next call is in the
+	// list with a zero Opens.
+	Appointments(ctx context.Context, scheme int64, cli string, now time.Time) ([]Appointment, error)
+	// LastAttempt returns the caller's latest answered attempt of her scheme that ended after since.
+	LastAttempt(ctx context.Context, scheme, caller int64, since time.Time) (call.ID, error)
+	// SaveMessage keeps a message; saving the same ID again changes nothing.
+	SaveMessage(ctx context.Context, m Message) error
+}
+
+// Line is one number that people dial.
+type Line struct {
+	Scheme    int64
+	Name      string // Of the scheme, as spoken in the greeting; may be empty.
+	Number    string // E.164.
+	Zone      *time.Location
+	Region    string            // "FR" or "BE": how national numbers are read.
+	Languages []roster.Language // The first one is spoken at once; never empty.
+	Flow      string            // Name of a flow in dialplans/; empty means "registration".
+}
+
+// Caller is who a softphone belongs to.
+type Caller struct {
+	Scheme   int64
+	ID       int64
+	Language roster.Language
+	Zone     *time.Location
+	State    call.CallerState
+}
+
+// Appointment is the next promised call of one person behind a number.
+type Appointment struct {
+	FirstName   string // Spoken only to choose between several people.
+	Opens       time.Time
+	Closes      time.Time
+	Beneficiary int64
+}
+
+// Message is what an inbound party left for the registrars.
+type Message struct {
+	ID        string // UUIDv7, chosen before the recording starts.
+	Scheme    int64
+	CLI       string // E.164; empty when withheld.
+	Language  roster.Language
+	Recording string        // File name below the PBX's recordings folder, without extension.
+	Length    time.Duration // 0 when it is not known.
+	At        time.Time
+}
