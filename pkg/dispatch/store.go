@@ -7,13 +7,15 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Errors of a Store.
 var (
 	// ErrFenced means that another node has taken the lead of the scheme since: this one must stop acting for it.
 	ErrFenced = errors.New("another node leads this scheme")
-	// ErrNumberBusy means that a live attempt already holds the number, in whatever scheme.
+	// ErrNumberBusy means that a live attempt already holds the number, in whatever scheme, or that the person is in
+	// another live attempt.
 	ErrNumberBusy = errors.New("a live attempt holds this number")
 	// ErrCallerReserved means that the caller already holds a reservation, in whatever scheme.
 	ErrCallerReserved = errors.New("the caller holds a reservation")
@@ -24,19 +26,26 @@ var (
 )
 
 // Store keeps what dispatch decides and learns. Every write names the epoch under which its writer leads, and a writer
-// that was overtaken gets ErrFenced. Operations of one Apply are committed in one transaction, together with their events.
+// that was overtaken gets ErrFenced. Operations of one Apply are committed in one transaction, together with their events,
+// in the order of the slice.
+//
+// Applying an operation again is harmless, because after a lost answer the engine cannot know whether its batch was
+// committed: a Claim or an Offer of an attempt that exists already answers nil when it is the same one (same attempt, offer
+// and caller); OfferEnd, Progress and CallerChange answer nil; Finish and Settle answer ErrStale. dispatchtest.ExerciseStore
+// says the same in code.
 type Store interface {
 	// Lead takes the lead of a scheme: the epoch is raised in Postgres and returned.
 	Lead(ctx context.Context, scheme int64, holder string, now time.Time) (epoch int64, err error)
 	// Load reads what the dispatcher of a scheme holds in memory: every occurrence that is not ended and opens before
-	// until, every caller and registrar, and every attempt that has not ended.
+	// until (those of live attempts always), every caller and registrar, and every attempt that has not ended.
 	Load(ctx context.Context, scheme int64, now, until time.Time) (*Snapshot, error)
 	// Apply commits a batch under the epoch. The returned slice holds one error (or nil) per operation: ErrNumberBusy,
 	// ErrCallerReserved or ErrStale refuse only their own operation. The second result is set when nothing at all was
 	// committed: ErrFenced, ErrStoreDown.
 	Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []Op) ([]error, error)
-	// Plan books occurrences that do not exist yet, up to until, for every valid agreement of the scheme. It is
-	// idempotent and returns how many were booked.
+	// Plan books occurrences that do not exist yet, up to until, for every valid agreement of the scheme, as
+	// schedule.Between gives them with the agreement's key as the seed. It is idempotent (an agreement has at most one
+	// occurrence of a kind per local date) and returns how many were booked.
 	Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error)
 }
 
@@ -66,13 +75,11 @@ type Scheme struct {
 	Retry          RetryLadder
 	Opens, Closes  roster.Clock // Scheme hours, 9:30 to 17:00 by default.
 	Country        string       // "FR" or "BE": public holidays and the numbers' default region.
+	Closures       []schedule.Span
 }
 
 // RetryLadder says when and how often an attempt that reached nobody is tried again.
-type RetryLadder struct {
-	After       map[call.Result]time.Duration // Counted from the attempt's end.
-	MaxAttempts int                           // Per occurrence; 0 means 3.
-}
+type RetryLadder = schedule.Ladder
 
 // Occurrence is one promised call.
 type Occurrence struct {
@@ -99,6 +106,7 @@ type Occurrence struct {
 	Ring        time.Duration
 	LocalDate   time.Time        // Midnight UTC of the local day.
 	Terms       roster.Agreement // From which the next one is booked.
+	Pauses      []schedule.Span  // No-call periods and absences of the person; they bear on the next one.
 }
 
 // Caller is one caller or registrar.
@@ -173,13 +181,15 @@ type Settlement struct {
 	Attempts   int
 	Deferred   int
 	Rang       bool
-	// Next is the occurrence booked in the same transaction when this one ended; nil when the agreement has ended or a
-	// later one is booked already. Its ID is given by the store in the result of Apply through *Next.
+	// Next is the occurrence booked in the same transaction when this one ended; nil when the agreement has ended. When
+	// the agreement has one of that kind on that local date already, nothing is booked. The store sets its ID through
+	// *Next, in both cases.
 	Next *Occurrence
 	At   time.Time
 }
 
-// CallerChange records a caller's state.
+// CallerChange records a caller's state. The dispatcher writes one for every change, also for those that go with a Claim,
+// an Offer or a Finish: these hold and release reservations only.
 type CallerChange struct {
 	Caller int64
 	State  call.CallerState
