@@ -1,0 +1,261 @@
+package natsbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// Stream is the name of the stream that holds the events; Subjects is what it captures.
+const (
+	Stream   = "RAPPEL"
+	Subjects = "rappel.v1.>"
+)
+
+const (
+	startLimit = 10 * time.Second // For the embedded server and the first connection.
+	ackLimit   = 2 * time.Second  // For the stream's answer to one batch.
+	batchSize  = 256
+	retryFirst = 100 * time.Millisecond
+	retryLast  = 5 * time.Second
+)
+
+// Bus publishes events and hands them to subscribers. Its methods are safe for use by several goroutines.
+type Bus struct {
+	opts   Options
+	log    *zap.Logger
+	met    *metrics
+	server *server.Server // Nil with a cluster.
+	conn   *nats.Conn
+	js     jetstream.JetStream
+
+	wake   chan struct{} // Size 1: one pending wake-up is enough.
+	cancel context.CancelFunc
+	done   chan struct{} // Closed when the publisher has returned.
+
+	mu     sync.Mutex
+	queue  []call.Event
+	gaps   map[int64]gap // By scheme key: what overflowed and is to be read from the log again.
+	closed bool
+}
+
+// gap is a run of event numbers, both ends included, that may not have reached the stream.
+type gap struct{ first, last int64 }
+
+// New starts the embedded server or connects to the cluster, makes the stream and starts the publisher. A cluster that is
+// out of reach is no error: the bus keeps trying. An embedded server that cannot start is one.
+func New(ctx context.Context, opts Options) (*Bus, error) {
+	opts, err := opts.validated()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		opts: opts, log: opts.Logger,
+		wake: make(chan struct{}, 1), done: make(chan struct{}), gaps: map[int64]gap{},
+	}
+	if b.met, err = newMetrics(opts.Registerer, b); err != nil {
+		return nil, err
+	}
+	connect := []nats.Option{
+		nats.Name("rappel"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.Timeout(startLimit),
+		nats.RetryOnFailedConnect(true),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				b.log.Warn("lost the event bus", zap.Error(err))
+			}
+		}),
+		nats.ConnectHandler(func(*nats.Conn) { b.poke() }),
+		nats.ReconnectHandler(func(*nats.Conn) { b.poke() }),
+	}
+	if opts.URL == "" {
+		if b.server, err = startServer(opts); err != nil {
+			return nil, err
+		}
+		connect = append(connect, nats.InProcessServer(b.server))
+	} else if opts.Credentials != "" {
+		connect = append(connect, nats.UserCredentials(opts.Credentials))
+	}
+	if b.conn, err = nats.Connect(opts.URL, connect...); err != nil {
+		b.stopServer()
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	if b.js, err = jetstream.New(b.conn, jetstream.WithPublishAsyncMaxPending(2*batchSize)); err != nil {
+		b.conn.Close()
+		b.stopServer()
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	if !b.conn.IsConnected() {
+		b.log.Warn("NATS is out of reach; events wait")
+	} else if err = b.ensureStream(ctx); err != nil {
+		if opts.URL == "" {
+			b.conn.Close()
+			b.stopServer()
+			return nil, err
+		}
+		b.log.Warn("event stream not ready yet", zap.Error(err))
+	}
+	// The publisher ends with Close, not with the context of New.
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b.cancel = cancel
+	go b.publish(run)
+	return b, nil
+}
+
+func startServer(opts Options) (*server.Server, error) {
+	s, err := server.NewServer(&server.Options{
+		ServerName: "rappel", DontListen: true, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: opts.StoreDir,
+		JetStreamMaxMemory: opts.MaxMemory, JetStreamMaxStore: opts.MaxStore,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(startLimit) {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, fmt.Errorf("start the embedded NATS server in %s: not ready within %s", opts.StoreDir, startLimit)
+	}
+	if !s.JetStreamEnabled() {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, fmt.Errorf("start the embedded NATS server: JetStream is off; is %s writable?", opts.StoreDir)
+	}
+	return s, nil
+}
+
+func (b *Bus) stopServer() {
+	if b.server != nil {
+		b.server.Shutdown()
+		b.server.WaitForShutdown()
+	}
+}
+
+// ensureStream makes the stream when it is missing and applies the limits when they changed.
+func (b *Bus) ensureStream(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	_, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: Stream, Subjects: []string{Subjects}, Storage: jetstream.FileStorage,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		MaxBytes: b.opts.MaxBytes, MaxAge: b.opts.MaxAge, Replicas: b.opts.Replicas,
+		Duplicates: 10 * time.Minute, AllowDirect: true,
+	})
+	if err != nil {
+		return fmt.Errorf("make stream %s: %w", Stream, err)
+	}
+	return nil
+}
+
+// missingStream reports whether the server says that there is no stream. Unsure is not missing.
+func (b *Bus) missingStream(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	_, err := b.js.Stream(ctx, Stream)
+	return errors.Is(err, jetstream.ErrStreamNotFound)
+}
+
+// Subscribe calls fn for every event of the scheme (its id seen outside) published from now on, in order, on a goroutine of
+// the bus; fn must be quick. Events missed while the connection is cut are not delivered later: the numbers tell.
+func (b *Bus) Subscribe(scheme string, fn func(call.Event)) (stop func(), err error) {
+	return b.subscribe(scheme, func(m *nats.Msg) {
+		var e call.Event
+		if err := json.Unmarshal(m.Data, &e); err != nil {
+			b.met.badEvents.Inc()
+			return
+		}
+		fn(e)
+	})
+}
+
+// Watch calls fn whenever an event of the scheme is published; fn must be quick. It is a wake-up, so several events may
+// make one call and a lost one does no harm.
+func (b *Bus) Watch(scheme string, fn func()) (stop func(), err error) {
+	return b.subscribe(scheme, func(*nats.Msg) { fn() })
+}
+
+func (b *Bus) subscribe(scheme string, fn nats.MsgHandler) (func(), error) {
+	sub, err := b.conn.Subscribe("rappel.v1."+scheme+".>", fn)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to events: %w", err)
+	}
+	return func() {
+		// An error means that the connection is closed, and the subscription with it.
+		_ = sub.Unsubscribe()
+	}, nil
+}
+
+// Check reports whether the bus can carry events now.
+func (b *Bus) Check(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return fmt.Errorf("reach NATS: %s", b.conn.Status())
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	if _, err := b.js.Stream(ctx, Stream); err != nil {
+		return fmt.Errorf("read stream %s: %w", Stream, err)
+	}
+	return nil
+}
+
+// Close publishes what still waits, as long as ctx allows, then ends the connection and the embedded server.
+func (b *Bus) Close(ctx context.Context) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	b.mu.Unlock()
+	b.poke()
+	var err error
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		err = fmt.Errorf("publish the last events: %w", ctx.Err())
+	}
+	b.cancel()
+	<-b.done
+	b.conn.Close()
+	b.stopServer()
+	return err
+}
+
+func (b *Bus) poke() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lastNumber returns the number of the scheme's last event in the stream, 0 when it holds none.
+func (b *Bus) lastNumber(ctx context.Context, scheme string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	s, err := b.js.Stream(ctx, Stream)
+	if err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", Stream, err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, "rappel.v1."+scheme+".>")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the last event: %w", err)
+	}
+	var e call.Event
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return 0, fmt.Errorf("decode the last event: %w", err)
+	}
+	return e.Number, nil
+}

@@ -1,0 +1,279 @@
+package natsbus_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/natsbus"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const scheme = "0198a2f0-0000-7000-8000-000000000001"
+
+// ledger is a Log that holds every event, as Postgres does.
+type ledger struct {
+	mu     sync.Mutex
+	events []call.Event
+}
+
+func (l *ledger) Events(_ context.Context, key, first, last int64) ([]call.Event, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []call.Event
+	for _, e := range l.events {
+		if e.SchemeKey == key && e.Number >= first && e.Number <= last {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// commit makes n further events.
+func (l *ledger) commit(n int) []call.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from := len(l.events)
+	for i := range n {
+		l.events = append(l.events, call.Event{
+			ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme, SchemeKey: 1, Entity: "attempt",
+			EntityID: "0198a2f0-0000-7000-8000-0000000000aa", EntityNumber: int64(from + i + 1), Number: int64(from + i + 1),
+			Epoch: 3, At: time.Date(2026, 3, 2, 8, 30, 0, 0, time.UTC), Version: 1, Kind: "ringing",
+		})
+	}
+	return l.events[from:]
+}
+
+func open(t *testing.T, o natsbus.Options) *natsbus.Bus {
+	t.Helper()
+	if o.StoreDir == "" && o.URL == "" {
+		o.StoreDir = t.TempDir()
+	}
+	b, err := natsbus.New(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, b.Close(ctx))
+	})
+	return b
+}
+
+// numbers collects the numbers of the events a bus delivers and waits for the one asked for.
+type numbers struct {
+	mu   sync.Mutex
+	seen []int64
+	came chan struct{} // Size 1: a wake-up.
+}
+
+func collect(t *testing.T, b *natsbus.Bus) *numbers {
+	n := &numbers{came: make(chan struct{}, 1)}
+	stop, err := b.Subscribe(scheme, func(e call.Event) {
+		n.mu.Lock()
+		n.seen = append(n.seen, e.Number)
+		n.mu.Unlock()
+		select {
+		case n.came <- struct{}{}:
+		default:
+		}
+	})
+	require.NoError(t, err)
+	t.Cleanup(stop)
+	return n
+}
+
+func (n *numbers) wait(t *testing.T, all int64) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		n.mu.Lock()
+		have := slices.Clone(n.seen)
+		n.mu.Unlock()
+		slices.Sort(have)
+		have = slices.Compact(have)
+		if int64(len(have)) == all && have[len(have)-1] == all {
+			return
+		}
+		select {
+		case <-n.came:
+		case <-limit:
+			require.Len(t, have, int(all), "every number up to %d should have been delivered", all)
+			return
+		}
+	}
+}
+
+func TestEventsArriveInOrder(t *testing.T) {
+	log := &ledger{}
+	b := open(t, natsbus.Options{Log: log})
+	n := collect(t, b)
+	for range 10 {
+		b.Publish(log.commit(100))
+	}
+	n.wait(t, 1000)
+	require.True(t, slices.IsSorted(n.seen), "in order")
+	require.NoError(t, b.Check(t.Context()))
+}
+
+func TestAFullQueueIsFilledAgainFromTheLog(t *testing.T) {
+	log, reg := &ledger{}, prometheus.NewRegistry()
+	b := open(t, natsbus.Options{Log: log, Queue: 10, Registerer: reg})
+	n := collect(t, b)
+	b.Publish(log.commit(700)) // One call: 10 fit, whatever the publisher does meanwhile.
+	n.wait(t, 700)
+	require.InDelta(t, 690, counter(t, reg, "rappel_events_overflowed_total"), 0)
+}
+
+func TestAWipedStreamIsMadeAnew(t *testing.T) {
+	s := startServer(t)
+	log := &ledger{}
+	b := open(t, natsbus.Options{URL: s.ClientURL(), Log: log})
+	n := collect(t, b)
+	b.Publish(log.commit(5))
+	n.wait(t, 5)
+	conn, err := nats.Connect(s.ClientURL())
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	require.NoError(t, js.DeleteStream(t.Context(), natsbus.Stream))
+	require.Error(t, b.Check(t.Context()))
+	b.Publish(log.commit(5))
+	n.wait(t, 10)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, b.Close(ctx), "closing waits until the stream has everything")
+	stream, err := js.Stream(t.Context(), natsbus.Stream)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, stream.CachedInfo().State.Msgs)
+}
+
+func TestTheSameEventTwiceIsKeptOnce(t *testing.T) {
+	s := startServer(t)
+	log := &ledger{}
+	b := open(t, natsbus.Options{URL: s.ClientURL(), Log: log})
+	n := collect(t, b)
+	events := log.commit(3)
+	b.Publish(events)
+	b.Publish(events)
+	b.Publish(log.commit(1))
+	n.wait(t, 4)
+	require.NoError(t, b.Close(t.Context()), "closing waits until the stream has everything")
+	conn, err := nats.Connect(s.ClientURL())
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), natsbus.Stream)
+	require.NoError(t, err)
+	require.EqualValues(t, 4, stream.CachedInfo().State.Msgs)
+}
+
+func TestCatchUpAfterACrashBetweenCommitAndPublish(t *testing.T) {
+	dir, log := t.TempDir(), &ledger{}
+	first := open(t, natsbus.Options{StoreDir: dir, Log: log})
+	n := collect(t, first)
+	first.Publish(log.commit(4))
+	n.wait(t, 4)
+	require.NoError(t, first.Close(t.Context()))
+	log.commit(3) // Committed, never published.
+
+	second := open(t, natsbus.Options{StoreDir: dir, Log: log})
+	n = collect(t, second)
+	require.NoError(t, second.CatchUp(t.Context(), scheme, 1, 7))
+	stop := time.After(20 * time.Second)
+	for {
+		n.mu.Lock()
+		seen := slices.Clone(n.seen)
+		n.mu.Unlock()
+		if slices.Equal(seen, []int64{5, 6, 7}) {
+			break
+		}
+		select {
+		case <-n.came:
+		case <-stop:
+			require.Equal(t, []int64{5, 6, 7}, seen)
+		}
+	}
+	require.NoError(t, second.CatchUp(t.Context(), scheme, 1, 7), "nothing is left to do")
+}
+
+func TestAClusterAwayStopsNobody(t *testing.T) {
+	log := &ledger{}
+	b, err := natsbus.New(t.Context(), natsbus.Options{URL: "nats://127.0.0.1:1", Log: log})
+	require.NoError(t, err)
+	b.Publish(log.commit(50_000))
+	require.Error(t, b.Check(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, b.Close(ctx), context.DeadlineExceeded)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, o := range map[string]natsbus.Options{
+		"no store":          {},
+		"negative":          {StoreDir: "x", MaxAge: -1},
+		"stream over store": {StoreDir: "x", MaxStore: 1, MaxBytes: 2},
+	} {
+		_, err := natsbus.New(t.Context(), o)
+		require.Error(t, err, name)
+	}
+}
+
+// TestGoldenEvents holds the published form of each kind to a file: fields are only ever added.
+func TestGoldenEvents(t *testing.T) {
+	for _, e := range goldenEvents() {
+		t.Run(e.Entity+"."+e.Kind, func(t *testing.T) {
+			got, err := json.MarshalIndent(e, "", "  ")
+			require.NoError(t, err)
+			file := filepath.Join("testdata", e.Entity+"."+e.Kind+".json")
+			if os.Getenv("RAPPEL_GOLDEN") == "write" {
+				require.NoError(t, os.WriteFile(file, append(got, '\n'), 0o644))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err, "run the test with RAPPEL_GOLDEN=write and look at the difference")
+			require.JSONEq(t, string(want), string(got))
+			require.Equal(t, fmt.Sprintf("rappel.v1.%s.%s.%s", scheme, e.Entity, e.Kind), e.Subject())
+		})
+	}
+}
+
+func startServer(t *testing.T) *server.Server {
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
+	})
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(10*time.Second))
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return s
+}
+
+func counter(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	require.Fail(t, "no metric "+name)
+	return 0
+}
