@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -41,5 +42,10 @@ func Fold(s string) string {
 	return out.String()
 }
 
-// NameKey is the folded name by which likenesses are found, family name first; empty when there is no name.
-func NameKey(given, family string) string { return strings.TrimSpace(Fold(family) + " " + Fold(given)) }
+// NameKey is what is compared to find people of the same name: the folded words of both names in alphabetical order, so that
+// a list with one column for both finds its twin too. It is empty when there is no name.
+func NameKey(given, family string) string {
+	words := strings.Fields(Fold(given + " " + family))
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
