@@ -1,0 +1,66 @@
+package phone
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// sipConn is the one UDP socket of a user agent. It says when sipgo has begun to
+// read it (only then does sipgo send from it), and can fall silent.
+type sipConn struct {
+	net.PacketConn
+	reading chan struct{}
+	once    sync.Once
+	muted   atomic.Bool
+	// filter, when set, decides for each datagram sent whether it is lost; tests
+	// use it to make retransmissions happen.
+	filter atomic.Pointer[func(datagram []byte) (lost bool)]
+}
+
+func newSIPConn(c net.PacketConn) *sipConn {
+	return &sipConn{PacketConn: c, reading: make(chan struct{})}
+}
+
+func (c *sipConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	c.once.Do(func() { close(c.reading) })
+	for {
+		n, from, err := c.PacketConn.ReadFrom(b)
+		if err != nil || !c.muted.Load() {
+			return n, from, err
+		}
+	}
+}
+
+func (c *sipConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	if c.muted.Load() {
+		return len(b), nil
+	}
+	if lose := c.filter.Load(); lose != nil && (*lose)(b) {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, to)
+}
+
+// quietLog hands sipgo's warnings to zap by their constant text only: its
+// attributes hold numbers, names and whole SIP messages.
+type quietLog struct{ log *zap.Logger }
+
+// Enabled implements [slog.Handler].
+func (q quietLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+// Handle implements [slog.Handler].
+func (q quietLog) Handle(_ context.Context, r slog.Record) error {
+	q.log.Debug("sip library", zap.String("said", r.Message), zap.Stringer("level", r.Level))
+	return nil
+}
+
+// WithAttrs implements [slog.Handler].
+func (q quietLog) WithAttrs([]slog.Attr) slog.Handler { return q }
+
+// WithGroup implements [slog.Handler].
+func (q quietLog) WithGroup(string) slog.Handler { return q }
