@@ -1,0 +1,210 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	asteriskconf "github.com/rappel-tel/rappel/asterisk"
+)
+
+// makeDirs creates the run directory. Asterisk may write its own parts; the
+// configuration belongs to us and is readable for Asterisk's group.
+func (a *Asterisk) makeDirs() error {
+	if err := os.MkdirAll(a.runDir, 0o755); err != nil {
+		return fmt.Errorf("make run directory: %w; choose a directory you may write to", err)
+	}
+	for _, name := range []string{"run", "log", "spool", "spool/recording", "spool/message", "lib", "lib/cache", "lib/agi-bin", "lib/keys", "lib/moh"} {
+		if err := makeRunDir(filepath.Join(a.runDir, name), asteriskUID, 0o750); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{filepath.Join(a.runDir, "sounds"), a.options.SoundsDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make sounds directory: %w", err)
+		}
+	}
+	etc := filepath.Join(a.runDir, "etc")
+	if err := os.MkdirAll(filepath.Join(etc, "tls"), 0o755); err != nil {
+		return fmt.Errorf("make configuration directory: %w", err)
+	}
+	return nil
+}
+
+// makeSettings fills the templates' values for this instance.
+func (a *Asterisk) makeSettings() asteriskconf.Settings {
+	c := a.confinement()
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	sip := a.options.SIPAddr
+	if !sip.Addr().IsValid() {
+		sip = netip.AddrPortFrom(loopback, sip.Port())
+	}
+	if sip.Port() == 0 {
+		sip = netip.AddrPortFrom(sip.Addr(), a.ports.port(offsetSIP))
+	}
+	wss := a.options.WSSAddr
+	if wss.Addr().IsValid() && wss.Port() == 0 {
+		wss = netip.AddrPortFrom(wss.Addr(), a.ports.port(offsetHTTPS))
+	}
+	s := asteriskconf.Settings{
+		EtcDir:    c.inside("etc"),
+		RunDir:    c.inside("run"),
+		LogDir:    c.inside("log"),
+		SpoolDir:  c.inside("spool"),
+		LibDir:    c.inside("lib"),
+		SoundsDir: a.SoundsPath(),
+		ModuleDir: a.programs.moduleDir,
+		DataDir:   a.programs.dataDir,
+
+		HTTP:     netip.AddrPortFrom(loopback, a.ports.port(offsetHTTP)),
+		HTTPS:    wss,
+		CertFile: c.inside("etc", "tls", "cert.pem"),
+		KeyFile:  c.inside("etc", "tls", "key.pem"),
+		SIP:      sip,
+		RTPStart: a.ports.port(offsetRTP),
+		RTPEnd:   a.ports.port(offsetRTP+a.options.RTPPorts) - 1,
+
+		ARIUser:     a.secrets.ARIUser,
+		ARIHash:     cryptSHA256(a.secrets.ARIPassword, randomText()[:16], cryptRounds),
+		MonitorUser: a.secrets.MonitorUser,
+		MonitorHash: cryptSHA256(a.secrets.MonitorPassword, randomText()[:16], cryptRounds),
+
+		MaxFiles: maxFiles(),
+		MaxCalls: a.options.MaxCalls,
+		Language: a.options.Language,
+	}
+	if a.options.RTPTimeout > 0 {
+		s.RTPTimeout = a.options.RTPTimeout
+		s.RTPTimeoutHold = 5 * time.Minute
+	}
+	return s
+}
+
+// maxFiles is how many descriptors Asterisk may be given.
+func maxFiles() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	if private() || limit.Max > defaultMaxFiles {
+		return defaultMaxFiles
+	}
+	return int(limit.Max)
+}
+
+// writeConfiguration renders all files. The generated ones are created empty
+// when they are missing and otherwise left as they are.
+func (a *Asterisk) writeConfiguration() error {
+	files, err := asteriskconf.Render(a.settings)
+	if err != nil {
+		return err
+	}
+	for name, text := range a.options.Files {
+		if files[name], err = asteriskconf.RenderText(name, text, a.settings); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{asteriskconf.AccountsFile, asteriskconf.TrunksFile} {
+		if _, ok := files[name]; ok {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(a.runDir, "etc", name)); errors.Is(err, fs.ErrNotExist) {
+			files[name] = nil
+		}
+	}
+	for name, content := range files {
+		if err := a.WriteConfig(name, content); err != nil {
+			return err
+		}
+	}
+	for from, name := range map[string]string{a.options.CertFile: "tls/cert.pem", a.options.KeyFile: "tls/key.pem"} {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			return fmt.Errorf("read certificate: %w", err)
+		}
+		if err := a.WriteConfig(name, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteConfig replaces one file of the configuration directory, readable for
+// Asterisk and nobody else. Asterisk sees the old or the new content, never a
+// part; it reads it again when told to.
+func (a *Asterisk) WriteConfig(name string, content []byte) error {
+	if name == "" || strings.HasPrefix(name, "/") || strings.Contains(name, "..") {
+		return fmt.Errorf("write configuration %q: the name must be relative", name)
+	}
+	path := filepath.Join(a.runDir, "etc", name)
+	mode := fs.FileMode(0o600)
+	if private() {
+		mode = 0o640
+	}
+	if err := writeOwned(path, content, mode); err != nil {
+		return fmt.Errorf("write configuration %s: %w", name, err)
+	}
+	return nil
+}
+
+// writeOwned is writeFile for a file that Asterisk's group may read.
+func writeOwned(path string, content []byte, mode fs.FileMode) error {
+	temporary := path + ".new"
+	if err := writeFile(temporary, content, mode); err != nil {
+		return err
+	}
+	if private() {
+		if err := os.Lchown(temporary, -1, asteriskUID); err != nil {
+			return err
+		}
+	}
+	return os.Rename(temporary, path)
+}
+
+func (a *Asterisk) pidPath() string { return filepath.Join(a.runDir, "pid") }
+
+// stopOrphan kills an Asterisk that outlived the process that started it. The
+// directory is locked, so nobody else owns it.
+func (a *Asterisk) stopOrphan(ctx context.Context) error {
+	text, err := os.ReadFile(a.pidPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for an Asterisk left behind: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 1 || !processRuns(pid, "asterisk") || !a.usesOurs(pid) {
+		return nil
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill the Asterisk left behind (process %d): %w", pid, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, asteriskKillPatience)
+	defer cancel()
+	if err := poll(ctx, func() (bool, error) { return !processRuns(pid, "asterisk"), nil }); err != nil {
+		return fmt.Errorf("kill the Asterisk left behind (process %d): %w", pid, err)
+	}
+	return nil
+}
+
+// usesOurs reports whether a process's console log is ours, so that another
+// program that was given the same process id is never hurt.
+func (a *Asterisk) usesOurs(pid int) bool {
+	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/fd/1", pid))
+	if err != nil {
+		return false
+	}
+	ours, err := os.Stat(a.ConsolePath())
+	return err == nil && os.SameFile(theirs, ours)
+}
