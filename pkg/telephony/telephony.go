@@ -1,5 +1,3 @@
-// Package telephony is the switch as Rappel sees it: channels, bridges, events and causes, without any word of Asterisk.
-// Package asterisk implements Switch over ARI; telephonytest holds that one and the in-memory fake to the same suite.
 package telephony
 
 import (
@@ -27,7 +25,9 @@ var (
 // ctx ends sooner).
 type Switch interface {
 	// Connect rings a caller's phone and, once it is answered and only then, the beneficiary's; both are bridged by the
-	// PBX itself, so the call outlives this process. It is posted at most once; the id is Order-wide unique.
+	// PBX itself, so the call outlives this process. It is posted at most once per id. The beneficiary's leg does not depend
+	// on the caller's: whoever answers hears a person or a prompt, also when this process is dead. What happens is told by
+	// events of both legs, in the orders shown in doc.go.
 	Connect(ctx context.Context, c Connect) error
 	// Originate rings one phone; once answered the channel enters the application with the given arguments.
 	Originate(ctx context.Context, o Originate) error
@@ -93,6 +93,7 @@ type Connect struct {
 	BeneficiaryRing time.Duration
 	DialBy          time.Time // By the PBX's clock; the zero value forbids the call.
 	Confirm         bool      // The caller must press a key before she is rung.
+	WrapUp          bool      // The caller's line enters the application when the beneficiary leaves, instead of ending.
 }
 
 // Originate is one leg into the application: see Switch.Originate.
@@ -146,6 +147,7 @@ type EventType string
 const (
 	EventEntered         EventType = "entered"          // The channel entered the application (StasisStart); Args.
 	EventLeft            EventType = "left"             // It left the application (StasisEnd).
+	EventDialling        EventType = "dialling"         // The PBX begins to call its phone; the channel id is known.
 	EventRinging         EventType = "ringing"          // Its phone rings.
 	EventUp              EventType = "up"               // It was answered.
 	EventBridged         EventType = "bridged"          // It entered a bridge.
@@ -154,10 +156,37 @@ const (
 	EventPlaybackDone    EventType = "playback_done"    // Playback; Failed when nothing was heard.
 	EventRecordingDone   EventType = "recording_done"   // Recording, Length.
 	EventRecordingFailed EventType = "recording_failed" // Recording.
-	EventHangupRequested EventType = "hangup_requested" // The phone hung up; Cause.
 	EventGone            EventType = "gone"             // The channel ended; Cause. Always the last of its channel.
-	EventRefused         EventType = "refused"          // The dialplan refused to ring her; Args[0] is the reason.
-	EventDialEnded       EventType = "dial_ended"       // The PBX's own verdict on ringing her; Dial.
+	EventRefused         EventType = "refused"          // The dialplan refused to ring her; Args[0] is a Refused word.
+	EventDialEnded       EventType = "dial_ended"       // The PBX's own verdict on a phone that was not answered; Dial.
+)
+
+// First words of Event.Args when a channel enters the application (EventEntered).
+const (
+	// EnteredInbound: a call from a trunk; further arguments: the number dialled.
+	EnteredInbound = "inbound"
+	// EnteredFeature: a caller's phone dialled a feature code; further arguments: the code, the endpoint.
+	EnteredFeature = "feature"
+	// EnteredCallerGone: the beneficiary's leg, alive and alone; further arguments: its leg name, then TalkedBefore when
+	// the two were bridged or TalkedNever when the caller was gone before she answered.
+	EnteredCallerGone = "caller-gone"
+	// EnteredNotReached: the caller's leg, after the beneficiary's phone was not answered; further argument: the cause.
+	EnteredNotReached = "not-reached"
+	// EnteredWrapUp: the caller's leg, after the beneficiary left; only with Connect.WrapUp.
+	EnteredWrapUp = "wrap-up"
+)
+
+// Second words after EnteredCallerGone.
+const (
+	TalkedBefore = "bridged"
+	TalkedNever  = "alone"
+)
+
+// Words of EventRefused.
+const (
+	RefusedDialBy = "dial_by" // The instant to dial by had passed.
+	RefusedNoKey  = "no_key"  // The caller's ordinary phone pressed no key: an answering machine, perhaps.
+	RefusedNumber = "number"  // The PBX could not begin the second leg (no such trunk, no number).
 )
 
 // Event is one thing that happened to one channel.
