@@ -56,7 +56,9 @@ type press struct {
 	digit byte
 	step  int // ticks since the key went down
 	start uint32
-	done  chan struct{} // of the whole sequence; set on its last key only
+	// done takes the fate of the whole sequence; set on its last key only. One
+	// place, so that nobody waits for a sender who gave up.
+	done chan error
 }
 
 // openMedia binds an RTP socket on ip and starts to listen.
@@ -128,7 +130,7 @@ func (m *Media) hush() {
 	m.endSpeech()
 	for _, p := range m.presses {
 		if p.done != nil {
-			close(p.done)
+			p.done <- ErrAudioEnded
 		}
 	}
 	m.presses = nil
@@ -197,7 +199,7 @@ func (m *Media) SendDTMF(ctx context.Context, keys string) error {
 	if keys == "" {
 		return nil
 	}
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	m.mu.Lock()
 	switch {
 	case m.closed:
@@ -215,15 +217,14 @@ func (m *Media) SendDTMF(ctx context.Context, keys string) error {
 		m.presses = append(m.presses, p)
 	}
 	m.mu.Unlock()
+	var err error
 	select {
-	case <-done:
+	case err = <-done:
 	case <-ctx.Done():
-		return fmt.Errorf("press keys: %w", ctx.Err())
+		err = ctx.Err()
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return fmt.Errorf("press keys: %w", ErrAudioEnded)
+	if err != nil {
+		return fmt.Errorf("press keys: %w", err)
 	}
 	return nil
 }
@@ -293,16 +294,16 @@ func (m *Media) tickKey() {
 		for range repeats {
 			m.send(packet{payloadType: m.keyType, marker: p.step == 0, timestamp: p.start}, payload)
 		}
+		if key.end && p.done != nil {
+			p.done <- nil
+			p.done = nil
+		}
 	default:
 		m.tickAudio()
 	}
 	p.step++
 	if p.step > dtmfFrames+dtmfGap {
-		done := p.done
 		m.presses = m.presses[1:]
-		if done != nil {
-			close(done)
-		}
 	}
 }
 

@@ -1,0 +1,263 @@
+package phone
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+)
+
+// rootVariable names a root file system with Asterisk 22 in it. Tests that need
+// the real one skip without it.
+const rootVariable = "RAPPEL_TEST_ASTERISK_ROOT"
+
+// pbx is a private Asterisk for one test.
+type pbx struct {
+	addr string // of SIP
+	dir  string // its /mnt
+}
+
+const pbxPJSIP = `
+[global]
+type=global
+endpoint_identifier_order=username,ip
+[udp]
+type=transport
+protocol=udp
+bind=%[1]s
+[phone](!)
+type=endpoint
+context=phones
+disallow=all
+allow=ulaw,alaw
+direct_media=no
+[auth](!)
+type=auth
+auth_type=digest
+password=secret
+[aor](!)
+type=aor
+max_contacts=1
+remove_existing=yes
+minimum_expiration=10
+[alice](phone)
+auth=alice
+aors=alice
+[alice](auth)
+username=alice
+[alice](aor)
+[bob](phone)
+auth=bob
+aors=bob
+[bob](auth)
+username=bob
+[bob](aor)
+[trunk]
+type=endpoint
+context=inbound
+disallow=all
+allow=alaw
+direct_media=no
+aors=trunk
+[trunk]
+type=aor
+contact=sip:%[2]s
+qualify_frequency=2
+[trunk]
+type=identify
+endpoint=trunk
+match=127.0.0.2
+`
+
+const pbxExtensions = `
+[phones]
+exten => _[a-z]!,1,Dial(PJSIP/${EXTEN},20)
+exten => _+X!,1,Set(CALLERID(num)=+3281000000)
+ same => n,Dial(PJSIP/${EXTEN}@trunk,30,b(attempt^s^1))
+ same => n,Hangup(${HANGUPCAUSE})
+exten => 100,1,Answer()
+ same => n,Read(KEYS,,2,,1,10)
+ same => n,UserEvent(keys)
+ same => n,System(echo ${KEYS} > /mnt/keys)
+ same => n,Playback(/mnt/prompt-${KEYS:0:1})
+ same => n,Hangup()
+exten => 101,1,Answer()
+ same => n,Wait(0.3)
+ same => n,Playback(/mnt/prompt-1)
+ same => n,Playback(/mnt/prompt-2)
+ same => n,Wait(30)
+[attempt]
+exten => s,1,Set(PJSIP_HEADER(add,X-Rappel-Attempt)=attempt-1)
+ same => n,Return()
+[inbound]
+exten => _X!,1,Answer()
+ same => n,Playback(/mnt/prompt-1)
+ same => n,Wait(30)
+`
+
+// startPBX runs Asterisk in a mount namespace of its own until the test ends.
+func startPBX(t *testing.T, trunk string, prompts map[string][]int16) *pbx {
+	root := os.Getenv(rootVariable)
+	if root == "" {
+		t.Skipf("set %s to a root file system with Asterisk", rootVariable)
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := probe.LocalAddr().String()
+	require.NoError(t, probe.Close())
+
+	for _, d := range []string{"etc", "var", "db", "log", "spool", "run"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
+	}
+	for name, text := range map[string]string{
+		"asterisk.conf": `[directories]
+astetcdir => /mnt/etc
+astvarlibdir => /var/lib/asterisk
+astdatadir => /usr/share/asterisk
+astmoddir => ` + moduleDir(t, root) + `
+astdbdir => /mnt/db
+astspooldir => /mnt/spool
+astrundir => /mnt/run
+astlogdir => /mnt/log
+[options]
+`,
+		"modules.conf":    "[modules]\nautoload=yes\nnoload => chan_iax2.so\nnoload => chan_unistim.so\nnoload => pbx_dundi.so\nnoload => chan_mgcp.so\nnoload => chan_skinny.so\nnoload => cdr_csv.so\n",
+		"logger.conf":     "[logfiles]\nmessages => notice,warning,error,verbose\n",
+		"rtp.conf":        "[general]\nrtpstart=21000\nrtpend=21999\n",
+		"pjsip.conf":      fmt.Sprintf(pbxPJSIP, addr, trunk),
+		"extensions.conf": pbxExtensions,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "etc", name), []byte(text), 0o644))
+	}
+	for name, pcm := range prompts {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wav"), wavFile(pcm), 0o644))
+	}
+	script := `set -e
+mount --make-rprivate /
+mount --bind "$1" "$2/mnt"
+mount --bind /dev "$2/dev"
+mount -t proc proc "$2/proc"
+exec chroot "$2" /usr/sbin/asterisk -C /mnt/etc/asterisk.conf -f -vvv`
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", script, "sh", dir, root)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := os.Create(filepath.Join(dir, "out"))
+	require.NoError(t, err)
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(dir, "log", "messages"))
+			t.Logf("asterisk: %s", log)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	p := &pbx{addr: addr, dir: dir}
+	p.await(t)
+	return p
+}
+
+func moduleDir(t *testing.T, root string) string {
+	found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/asterisk/modules"))
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	return strings.TrimPrefix(found[0], root)
+}
+
+// await asks by OPTIONS until Asterisk answers; 401 or 404 is an answer too.
+func (p *pbx) await(t *testing.T) {
+	ctx := within(t)
+	for ctx.Err() == nil {
+		probe, err := New(Options{User: "probe", Secret: "x", Registrar: p.addr, Logger: zap.NewNop()})
+		require.NoError(t, err)
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		_, err = probe.register(try, time.Minute)
+		cancel()
+		probe.Close()
+		if _, ok := asStatus(err); ok {
+			return
+		}
+	}
+	t.Fatal("asterisk did not start")
+}
+
+func asStatus(err error) (*StatusError, bool) {
+	for ; err != nil; err = unwrap(err) {
+		if s, ok := err.(*StatusError); ok {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+func unwrap(err error) error {
+	if u, ok := err.(interface{ Unwrap() error }); ok {
+		return u.Unwrap()
+	}
+	return nil
+}
+
+func (p *pbx) phone(t *testing.T, user string, onCall func(context.Context, *Incoming)) *Phone {
+	ph, err := New(Options{User: user, Secret: "secret", Registrar: p.addr, OnCall: onCall, Logger: zap.NewNop(), Codecs: []Codec{PCMU, PCMA}})
+	require.NoError(t, err)
+	t.Cleanup(ph.Close)
+	require.NoError(t, ph.Register(within(t)))
+	return ph
+}
+
+func TestAsteriskPhones(t *testing.T) {
+	p := startPBX(t, "127.0.0.2:5999", nil)
+	ctx := within(t)
+	answered := make(chan *Call, 1)
+	p.phone(t, "bob", answering(Tone(1000), answered))
+	alice := p.phone(t, "alice", nil)
+	require.True(t, alice.Registered())
+
+	a, err := alice.Dial(ctx, "bob", DialOptions{Say: Tone(600)})
+	require.NoError(t, err)
+	b := <-answered
+	heardA, err := a.HearTone(ctx, 1000)
+	require.NoError(t, err)
+	heardB, err := b.HearTone(ctx, 600)
+	require.NoError(t, err)
+	require.Less(t, heardA.Sub(a.Answered()), time.Second)
+	require.Less(t, heardB.Sub(b.Answered()), time.Second)
+	t.Logf("heard after %s and %s, %s", heardA.Sub(a.Answered()), heardB.Sub(b.Answered()), a.Codec())
+	require.NoError(t, b.Hangup(ctx))
+	<-a.Done()
+	require.Equal(t, SideRemote, a.Ending().By)
+	require.Equal(t, 16, a.Ending().Cause)
+
+	k, err := alice.Dial(ctx, "100", DialOptions{})
+	require.NoError(t, err)
+	require.NoError(t, k.SendDTMF(ctx, "1*"))
+	<-k.Done()
+	keys, err := os.ReadFile(filepath.Join(p.dir, "keys"))
+	require.NoError(t, err)
+	require.Equal(t, "1*", strings.TrimSpace(string(keys)))
+
+	wrong, err := New(Options{User: "alice", Secret: "wrong", Registrar: p.addr, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer wrong.Close()
+	status, ok := asStatus(wrong.Register(ctx))
+	require.True(t, ok)
+	require.Equal(t, 401, status.Code)
+
+	_, err = alice.Dial(ctx, "nobody", DialOptions{})
+	status, ok = asStatus(err)
+	require.True(t, ok)
+	t.Logf("nobody: %v", status)
+	require.NoError(t, alice.Unregister(ctx))
+}
