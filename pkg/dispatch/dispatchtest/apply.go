@@ -1,0 +1,194 @@
+package dispatchtest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+)
+
+// Apply implements dispatch.Store.
+func (m *Memory) Apply(_ context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var after error
+	if m.fault != nil {
+		var before error
+		if before, after = m.fault(ops); before != nil {
+			return nil, before
+		}
+	}
+	if s := m.schemes[scheme]; s == nil || s.epoch != epoch {
+		return nil, dispatch.ErrFenced
+	}
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		errs[i] = m.apply(scheme, now, op)
+	}
+	if after != nil {
+		return nil, after
+	}
+	return errs, nil
+}
+
+func (m *Memory) apply(scheme int64, now time.Time, op dispatch.Op) error {
+	switch op := op.(type) {
+	case dispatch.Claim:
+		return m.claim(scheme, op)
+	case dispatch.Offer:
+		return m.offer(op)
+	case dispatch.OfferEnd:
+		if a := m.attempts[op.Attempt]; a != nil && op.Offer >= 1 && op.Offer <= len(a.Offers) {
+			a.Offers[op.Offer-1] = op.State
+			if a.State != call.StateEnded && op.Offer == a.Order.Offer {
+				m.release(a)
+			}
+		}
+	case dispatch.Progress:
+		m.progress(op.Step)
+	case dispatch.Finish:
+		return m.finish(scheme, op)
+	case dispatch.Settle:
+		o := m.occurrences[op.Settlement.Occurrence]
+		if o == nil || o.State != call.OccurrenceOpen {
+			return dispatch.ErrStale
+		}
+		m.settle(scheme, op.Settlement)
+	case dispatch.CallerChange:
+		c := m.callers[op.Caller]
+		if c == nil {
+			return dispatch.ErrStale
+		}
+		c.State, c.Since = op.State, op.At
+	case dispatch.CloseCall:
+		a := m.attempts[op.Attempt]
+		if a == nil {
+			return dispatch.ErrStale
+		}
+		if op.Disposition == call.DispositionDifficult && (a.Closing == nil || a.Closing.Disposition != op.Disposition) {
+			if c := m.callers[op.Caller]; c != nil {
+				c.HardToday++
+			}
+		}
+		a.Closing = &op
+	default:
+		return fmt.Errorf("apply %T: unknown operation", op)
+	}
+	return nil
+}
+
+func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
+	if a := m.attempts[op.Order.Attempt]; a != nil {
+		if a.Occurrence == op.Occurrence && a.State != call.StateEnded {
+			return nil
+		}
+		return dispatch.ErrStale
+	}
+	o := m.occurrences[op.Occurrence]
+	switch {
+	case o == nil || o.scheme != scheme || o.State != call.OccurrenceOpen:
+		return dispatch.ErrStale
+	case m.numbers[op.Order.Number] != "", m.people[o.Beneficiary] != "":
+		return dispatch.ErrNumberBusy
+	case m.reserved[op.Order.Caller] != "":
+		return dispatch.ErrCallerReserved
+	}
+	o.State = call.OccurrenceClaimed
+	m.numbers[op.Order.Number] = op.Order.Attempt
+	m.people[o.Beneficiary] = op.Order.Attempt
+	m.reserved[op.Order.Caller] = op.Order.Attempt
+	m.attempts[op.Order.Attempt] = &Attempt{
+		LiveAttempt: dispatch.LiveAttempt{
+			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At},
+			Occurrence: op.Occurrence,
+		},
+		Offers: []call.OfferState{call.OfferRinging},
+	}
+	return nil
+}
+
+func (m *Memory) offer(op dispatch.Offer) error {
+	a := m.attempts[op.Order.Attempt]
+	switch {
+	case a == nil || a.State == call.StateEnded:
+		return dispatch.ErrStale
+	case a.Order.Offer == op.Order.Offer && a.Order.Caller == op.Order.Caller:
+		return nil
+	case op.Order.Offer != a.Order.Offer+1:
+		return dispatch.ErrStale
+	case m.reserved[op.Order.Caller] != "":
+		return dispatch.ErrCallerReserved
+	}
+	m.release(a)
+	m.reserved[op.Order.Caller] = op.Order.Attempt
+	a.Order = op.Order
+	a.Offers = append(a.Offers, call.OfferRinging)
+	return nil
+}
+
+// release gives the reservation of an attempt's caller back.
+func (m *Memory) release(a *Attempt) {
+	if m.reserved[a.Order.Caller] == a.Order.Attempt {
+		delete(m.reserved, a.Order.Caller)
+	}
+}
+
+func (m *Memory) progress(step call.Step) {
+	a := m.attempts[step.Attempt]
+	if a == nil || step.Offer != a.Order.Offer || !a.State.CanBecome(step.State) {
+		return
+	}
+	a.State = step.State
+	o := m.occurrences[a.Occurrence]
+	switch step.State {
+	case call.StateAccepted:
+		a.Offers[step.Offer-1] = call.OfferAccepted
+	case call.StateRinging:
+		a.Channel = step.Channel
+		o.Rang = true
+	case call.StateBridged:
+		a.BridgedAt = step.At
+		o.State = call.OccurrenceLive
+	}
+}
+
+func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
+	a := m.attempts[op.Outcome.Attempt]
+	if a == nil || a.State == call.StateEnded {
+		return dispatch.ErrStale
+	}
+	m.release(a)
+	delete(m.numbers, a.Order.Number)
+	delete(m.people, m.occurrences[a.Occurrence].Beneficiary)
+	a.State, a.Outcome = call.StateEnded, op.Outcome
+	a.Finishes++
+	if op.Outcome.OfferState != "" && op.Outcome.Offer == len(a.Offers) {
+		a.Offers[op.Outcome.Offer-1] = op.Outcome.OfferState
+	}
+	if c := m.callers[a.Order.Caller]; c != nil && op.Outcome.Result == call.ResultAnswered {
+		c.LastEnded = op.Outcome.At
+		c.CallsToday++
+		m.occurrences[a.Occurrence].LastCaller = a.Order.Caller
+	}
+	m.settle(scheme, op.Settlement)
+	return nil
+}
+
+func (m *Memory) settle(scheme int64, s dispatch.Settlement) {
+	o := m.occurrences[s.Occurrence]
+	o.State, o.Attempts, o.Deferred = s.State, s.Attempts, s.Deferred
+	o.Rang = o.Rang || s.Rang
+	if s.State == call.OccurrenceOpen {
+		o.NotBefore = s.NotBefore
+	}
+	if s.Next == nil {
+		return
+	}
+	if id := m.known(scheme, s.Next); id != 0 {
+		s.Next.ID = id
+		return
+	}
+	s.Next.ID = m.add(scheme, *s.Next)
+}
