@@ -184,7 +184,7 @@ func (a *Asterisk) stopOrphan(ctx context.Context) error {
 		return fmt.Errorf("look for an Asterisk left behind: %w", err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 || !processRuns(pid, "asterisk") || !a.usesOurs(pid) {
+	if err != nil || pid <= 1 || !a.isOurs(pid) {
 		return nil
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -192,19 +192,14 @@ func (a *Asterisk) stopOrphan(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, asteriskKillPatience)
 	defer cancel()
-	if err := poll(ctx, func() (bool, error) { return !processRuns(pid, "asterisk"), nil }); err != nil {
+	if err := poll(ctx, func() (bool, error) { return !a.isOurs(pid), nil }); err != nil {
 		return fmt.Errorf("kill the Asterisk left behind (process %d): %w", pid, err)
 	}
 	return nil
 }
 
-// usesOurs reports whether a process's console log is ours, so that another
-// program that was given the same process id is never hurt.
-func (a *Asterisk) usesOurs(pid int) bool {
-	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/fd/1", pid))
-	if err != nil {
-		return false
-	}
-	ours, err := os.Stat(a.ConsolePath())
-	return err == nil && os.SameFile(theirs, ours)
+// isOurs reports whether a living process is an Asterisk of this directory,
+// so that another program that was given the same process id is never hurt.
+func (a *Asterisk) isOurs(pid int) bool {
+	return processRuns(pid, "asterisk") && prints(pid, a.ConsolePath())
 }

@@ -197,7 +197,7 @@ func (pg *Postgres) checkVersion(data string) error {
 // directory is locked, so nobody else owns it.
 func (pg *Postgres) stopOrphan(ctx context.Context) error {
 	pid, ok := pg.pidFile()
-	if !ok || !processRuns(pid, "postgres") {
+	if !ok || !pg.isOurs(pid) {
 		return nil
 	}
 	for _, step := range []stopStep{
@@ -209,7 +209,7 @@ func (pg *Postgres) stopOrphan(ctx context.Context) error {
 			return fmt.Errorf("stop the server left behind (process %d): %w", pid, err)
 		}
 		bounded, cancel := context.WithTimeout(ctx, step.patience)
-		err := poll(bounded, func() (bool, error) { return !processRuns(pid, "postgres"), nil })
+		err := poll(bounded, func() (bool, error) { return !pg.isOurs(pid), nil })
 		cancel()
 		if err == nil {
 			return nil
@@ -218,8 +218,14 @@ func (pg *Postgres) stopOrphan(ctx context.Context) error {
 	return fmt.Errorf("stop the server left behind: process %d does not end; end it and try again", pid)
 }
 
-// pidFile returns the process named in the cluster's lock file, when that file
-// is of this cluster and the process has the cluster's user.
+// isOurs reports whether a living process is a server of this directory. A
+// process id alone says little: it may have been given to something else,
+// another cluster's server included.
+func (pg *Postgres) isOurs(pid int) bool {
+	return processRuns(pid, "postgres") && prints(pid, pg.LogPath())
+}
+
+// pidFile returns the process named in the cluster's lock file.
 func (pg *Postgres) pidFile() (int, bool) {
 	text, err := os.ReadFile(filepath.Join(pg.runDir, "data", "postmaster.pid"))
 	if err != nil {
@@ -265,9 +271,10 @@ func (pg *Postgres) startOnce(ctx context.Context) (retry bool, err error) {
 			return false, fmt.Errorf("open log: %w", err)
 		}
 	}
-	// After a crash of the whole machine the file may name a process that
-	// is something else by now. The directory lock says that nobody runs.
-	if pid, ok := pg.pidFile(); ok && !processRuns(pid, "postgres") {
+	// After a crash the file may name a process that is something else by
+	// now, and the server would refuse to start. The directory lock says
+	// that nobody else runs here.
+	if pid, ok := pg.pidFile(); !ok || !pg.isOurs(pid) {
 		if err := os.Remove(filepath.Join(pg.runDir, "data", "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, fmt.Errorf("remove stale lock file: %w", err)
 		}

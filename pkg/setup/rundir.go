@@ -144,3 +144,13 @@ func parseStat(stat string) (name, state string, ok bool) {
 	}
 	return stat[open+1 : last], fields[0], true
 }
+
+// prints reports whether a process's standard output is that file.
+func prints(pid int, path string) bool {
+	theirs, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/fd/1")
+	if err != nil {
+		return false
+	}
+	ours, err := os.Stat(path)
+	return err == nil && os.SameFile(theirs, ours)
+}
