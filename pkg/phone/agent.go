@@ -161,6 +161,10 @@ func (a *agent) close() {
 	}
 	dark := a.dark
 	a.mu.Unlock()
+	// sipgo 1.7.2 handles each message in a goroutine that nobody can wait for,
+	// and opens a socket of its own for one that comes when ours is gone. So
+	// stop hearing first, and sweep up last.
+	a.conn.deaf.Store(true)
 	for _, c := range calls {
 		c.abandon()
 	}
@@ -172,6 +176,7 @@ func (a *agent) close() {
 	_ = a.ua.Close()
 	_ = a.conn.Close()
 	a.server.Wait()
+	_ = a.ua.TransportLayer().Close()
 	if a.ownPacer {
 		a.pacer.Close()
 	}
@@ -179,7 +184,8 @@ func (a *agent) close() {
 
 // goDark stops answering and sending; what runs is cut without a word.
 func (a *agent) goDark() {
-	a.conn.muted.Store(true)
+	a.conn.deaf.Store(true)
+	a.conn.mute.Store(true)
 	a.mu.Lock()
 	calls := make([]*Call, 0, len(a.calls))
 	for _, c := range a.calls {

@@ -16,7 +16,8 @@ type sipConn struct {
 	net.PacketConn
 	reading chan struct{}
 	once    sync.Once
-	muted   atomic.Bool
+	deaf    atomic.Bool // what arrives is thrown away
+	mute    atomic.Bool // what is sent is thrown away
 	// filter, when set, decides for each datagram sent whether it is lost; tests
 	// use it to make retransmissions happen.
 	filter atomic.Pointer[func(datagram []byte) (lost bool)]
@@ -30,14 +31,14 @@ func (c *sipConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	c.once.Do(func() { close(c.reading) })
 	for {
 		n, from, err := c.PacketConn.ReadFrom(b)
-		if err != nil || !c.muted.Load() {
+		if err != nil || !c.deaf.Load() {
 			return n, from, err
 		}
 	}
 }
 
 func (c *sipConn) WriteTo(b []byte, to net.Addr) (int, error) {
-	if c.muted.Load() {
+	if c.mute.Load() {
 		return len(b), nil
 	}
 	if lose := c.filter.Load(); lose != nil && (*lose)(b) {

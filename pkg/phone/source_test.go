@@ -1,6 +1,10 @@
 package phone
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+)
 
 // wavFile is what Asterisk and ReadWAV read: 8 kHz mono 16-bit.
 func wavFile(pcm []int16) []byte {
@@ -16,4 +20,24 @@ func wavFile(pcm []int16) []byte {
 		b = le.AppendUint16(b, uint16(v))
 	}
 	return b
+}
+
+// synthetic is speech-like sound: bursts of a voice whose pitch and formants
+// wander by the seed, with pauses. The same seed gives the same sound.
+func synthetic(seed uint64, n int) []int16 {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	pcm := make([]int16, n)
+	for i := 0; i < n; {
+		length := 400 + rng.IntN(1600)
+		pitch := 90 + rng.Float64()*80
+		f1, f2 := 300+rng.Float64()*500, 900+rng.Float64()*1500
+		for j := 0; j < length && i < n; i, j = i+1, j+1 {
+			at := float64(j) / sampleRate
+			envelope := math.Sin(math.Pi * float64(j) / float64(length))
+			v := math.Sin(2*math.Pi*pitch*at) + 0.6*math.Sin(2*math.Pi*f1*at) + 0.4*math.Sin(2*math.Pi*f2*at)
+			pcm[i] = int16(5000 * envelope * v)
+		}
+		i += rng.IntN(600)
+	}
+	return pcm
 }
