@@ -123,7 +123,7 @@ func TestSoundsAndMessages(t *testing.T) {
 	// Written after the start, as a cache of spoken sentences would be.
 	require.NoError(t, voice.Speak(t.Context(), "fr", "Bonjour.", filepath.Join(a.SoundsDir(), "hello.wav")))
 	require.Equal(t, http.StatusOK, ariStatus(t, a, http.MethodPost,
-		"/channels?endpoint=Local/milliwatt@caller&context=caller&extension=play&priority=1", a.ARIUser(), a.ARIPassword()))
+		"/channels?endpoint=Local/speak@caller/n&context=caller&extension=play&priority=1", a.ARIUser(), a.ARIPassword()))
 	recorded := filepath.Join(a.MessagesDir(), "test.wav")
 	require.Eventually(t, func() bool {
 		out, err := a.Console(t.Context(), "dialplan show globals")
