@@ -66,12 +66,17 @@ type Call struct {
 	mu       sync.Mutex
 	target   sip.Uri
 	cseq     uint32
-	acks     map[uint32]chan struct{} // 2xx of ours that wait for an ACK
-	offered  bool                     // our 2xx carried an offer; the ACK answers it
+	acks     map[uint32]pendingACK // by CSeq: 2xx of ours that wait for one
 	ending   bool
 	vanished bool
 	end      Ending
 	done     chan struct{}
+}
+
+// pendingACK is a 2xx of ours that has not been acknowledged yet.
+type pendingACK struct {
+	came    chan struct{}
+	offered bool // the 2xx carried an offer, which the ACK answers
 }
 
 // Done is closed when the call has ended, whoever ended it.
@@ -258,24 +263,21 @@ func (c *Call) build(method sip.RequestMethod, seq uint32, target sip.Uri) *sip.
 func (c *Call) expectACK(seq uint32, offered bool) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ch := make(chan struct{})
-	c.acks[seq] = ch
-	c.offered = offered
-	return ch
+	p := pendingACK{came: make(chan struct{}), offered: offered}
+	c.acks[seq] = p
+	return p.came
 }
 
 // ack takes an ACK; its body answers an offer that our 2xx made.
 func (c *Call) ack(seq uint32, body []byte) {
 	c.mu.Lock()
-	ch, ok := c.acks[seq]
-	offered := c.offered
+	p, ok := c.acks[seq]
 	if ok {
 		delete(c.acks, seq)
-		c.offered = false
-		close(ch)
+		close(p.came)
 	}
 	c.mu.Unlock()
-	if ok && offered && len(body) > 0 {
+	if p.offered && len(body) > 0 {
 		if s, err := parseSDP(body); err == nil {
 			// A refused answer leaves the call silent, which the ledger shows.
 			_ = c.Media.start(s, c.agent.codecs)
@@ -287,8 +289,8 @@ func (c *Call) awaitACK(ctx context.Context) error {
 	for {
 		c.mu.Lock()
 		var wait <-chan struct{}
-		for _, ch := range c.acks {
-			wait = ch
+		for _, p := range c.acks {
+			wait = p.came
 		}
 		c.mu.Unlock()
 		if wait == nil {

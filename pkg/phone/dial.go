@@ -192,7 +192,7 @@ func (d *dialing) dialog(res *sip.Response) *Call {
 		to:        sip.HeaderClone(res.To()),
 		target:    d.req.Recipient,
 		cseq:      d.req.CSeq().SeqNo,
-		acks:      make(map[uint32]chan struct{}),
+		acks:      make(map[uint32]pendingACK),
 		done:      make(chan struct{}),
 		header:    func(name string) string { return headerValue(res, name) },
 	}

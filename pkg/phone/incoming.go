@@ -250,7 +250,7 @@ func (in *Incoming) dialog(res *sip.Response) *Call {
 		from:      &from,
 		to:        &to,
 		target:    in.req.Recipient,
-		acks:      make(map[uint32]chan struct{}),
+		acks:      make(map[uint32]pendingACK),
 		done:      make(chan struct{}),
 		header:    in.Header,
 	}

@@ -1,0 +1,235 @@
+package phone
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// prompts are different sentences of one voice, the first two with the same
+// beginning: real speech where a synthesiser can be found, else synthetic.
+func prompts(t testing.TB) [][]int16 {
+	sentences := []string{
+		"Votre prochain appel est prévu jeudi à dix heures trente.",
+		"Votre prochain appel est prévu mardi à seize heures quinze, avec Madame Lambert.",
+		"Bonjour. Vous êtes bien au service d'appels de la ville. Tapez un pour votre rendez-vous.",
+		"Personne n'est libre pour le moment. Laissez un message après le signal.",
+	}
+	var out [][]int16
+	for _, text := range sentences {
+		pcm, ok := speak(t, text)
+		if !ok {
+			same := synthetic(99, 8000) // a shared beginning
+			a, b := append(same[:8000:8000], synthetic(1, 24000)...), append(same[:8000:8000], synthetic(2, 28000)...)
+			return [][]int16{a, b, synthetic(3, 40000), synthetic(4, 32000)}
+		}
+		out = append(out, pcm)
+	}
+	return out
+}
+
+// speak runs pico2wave and sox, of this machine or of the root file system.
+func speak(t testing.TB, text string) ([]int16, bool) {
+	dir := t.TempDir()
+	run := func(name string, args ...string) bool { return exec.Command(name, args...).Run() == nil }
+	if root := os.Getenv(rootVariable); root != "" {
+		shared, err := os.MkdirTemp(filepath.Join(root, "tmp"), "phone")
+		if err != nil {
+			return nil, false
+		}
+		defer os.RemoveAll(shared)
+		inside := "/tmp/" + filepath.Base(shared)
+		dir = shared
+		run = func(name string, args ...string) bool {
+			for i := range args {
+				if rel, err := filepath.Rel(shared, args[i]); err == nil && filepath.IsAbs(args[i]) && rel[0] != '.' {
+					args[i] = filepath.Join(inside, rel)
+				}
+			}
+			return exec.Command("chroot", append([]string{root, name}, args...)...).Run() == nil
+		}
+	}
+	wide, narrow := filepath.Join(dir, "wide.wav"), filepath.Join(dir, "narrow.wav")
+	if !run("pico2wave", "-l", "fr-FR", "-w", wide, text) || !run("sox", wide, "-r", "8000", "-c", "1", "-b", "16", narrow) {
+		return nil, false
+	}
+	raw, err := os.ReadFile(narrow)
+	require.NoError(t, err)
+	pcm, err := ReadWAV(bytes.NewReader(raw))
+	require.NoError(t, err)
+	return pcm, true
+}
+
+// stream feeds ears with packets as a network delivers them: late by up to jitter,
+// lossy, and from a stream whose clock begins anywhere.
+type stream struct {
+	ears *ears
+	rng  *rand.Rand
+	p    packet
+	now  time.Time
+}
+
+func newStream(codec Codec) *stream {
+	start := time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
+	return &stream{
+		ears: newEars(start, time.Minute, nil),
+		rng:  rand.New(rand.NewPCG(1, 2)),
+		p:    packet{payloadType: uint8(codec), sequence: 65000, timestamp: math.MaxUint32 - 3000, ssrc: 5},
+		now:  start.Add(40 * time.Millisecond),
+	}
+}
+
+func (s *stream) play(pcm []int16, jitter time.Duration, loss float64) {
+	codec := Codec(s.p.payloadType)
+	for from := 0; from < len(pcm); from += frameSamples {
+		s.p.payload = codec.encodeAll(pcm[from:min(from+frameSamples, len(pcm))])
+		if s.rng.Float64() >= loss {
+			s.ears.hear(s.now.Add(time.Duration(s.rng.Int64N(int64(jitter)+1))), s.p)
+		}
+		s.p.sequence++
+		s.p.timestamp += frameSamples
+		s.now = s.now.Add(frameTime)
+	}
+}
+
+// pause lets time go by without packets; counted says whether the sender's clock knows.
+func (s *stream) pause(d time.Duration, counted bool) {
+	s.now = s.now.Add(d)
+	if counted {
+		s.p.timestamp += uint32(d * sampleRate / time.Second)
+	}
+}
+
+func TestPromptsAreToldApart(t *testing.T) {
+	known := prompts(t)
+	for _, codec := range []Codec{PCMU, PCMA} {
+		for played := range known {
+			s := newStream(codec)
+			s.play(make([]int16, 4000), 15*time.Millisecond, 0)
+			s.pause(700*time.Millisecond, true)
+			from := s.now
+			s.play(known[played], 60*time.Millisecond, 0.02)
+			s.play(make([]int16, 800), 0, 0)
+			for i, reference := range known {
+				search, err := newSearch(reference)
+				require.NoError(t, err)
+				search.advance(s.ears)
+				m := s.ears.match(search)
+				t.Logf("%s: played %d, looked for %d: %.3f at %s", codec, played, i, m.Score, m.Offset)
+				if i != played {
+					require.Less(t, m.Score, HearScore-0.1)
+					continue
+				}
+				require.Greater(t, m.Score, HearScore+0.15)
+				require.WithinDuration(t, from, m.At, 100*time.Millisecond)
+			}
+		}
+	}
+}
+
+// TestSearchGrows looks while the audio arrives, over more than is kept, and must
+// find what a single look at the end finds.
+func TestSearchGrows(t *testing.T) {
+	known := prompts(t)
+	s := newStream(PCMU)
+	search, err := newSearch(known[0])
+	require.NoError(t, err)
+	other, err := newSearch(known[3])
+	require.NoError(t, err)
+	for range 12 { // over a minute of something else
+		s.play(known[2], time.Millisecond, 0)
+		search.advance(s.ears)
+		other.advance(s.ears)
+	}
+	require.Less(t, s.ears.match(search).Score, HearScore)
+	at := s.now
+	for from := 0; from < len(known[0]); from += 1920 { // whole packets
+		s.play(known[0][from:min(from+1920, len(known[0]))], time.Millisecond, 0)
+		search.advance(s.ears)
+		other.advance(s.ears)
+	}
+	m := s.ears.match(search)
+	require.Greater(t, m.Score, 0.9)
+	require.WithinDuration(t, at, m.At, 25*time.Millisecond)
+	require.Less(t, s.ears.match(other).Score, HearScore)
+}
+
+// TestTimeline: the prompt is one piece whatever streams do around it.
+func TestTimeline(t *testing.T) {
+	voice := synthetic(5, 16000)
+	for name, disturb := range map[string]func(*stream){
+		"nothing":         func(*stream) {},
+		"counted pause":   func(s *stream) { s.pause(300*time.Millisecond, true) },
+		"uncounted pause": func(s *stream) { s.pause(5*time.Second, false) },
+		"new stream":      func(s *stream) { s.p.ssrc, s.p.timestamp, s.p.sequence = 9, 77, 3 },
+		"clock jumps":     func(s *stream) { s.p.timestamp += 1 << 30 },
+		"clock jumps back": func(s *stream) {
+			s.p.timestamp -= 1 << 30
+			s.p.sequence += 9
+		},
+		"machine stalls": func(s *stream) { // packets of 600 ms come at once, later
+			s.now = s.now.Add(600 * time.Millisecond)
+			s.play(synthetic(6, 4800), 0, 0)
+			s.now = s.now.Add(-600 * time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStream(PCMA)
+			s.play(synthetic(7, 8000), 0, 0)
+			disturb(s)
+			at := s.now
+			s.play(voice, 30*time.Millisecond, 0)
+			search, err := newSearch(voice)
+			require.NoError(t, err)
+			search.advance(s.ears)
+			m := s.ears.match(search)
+			require.Greater(t, m.Score, 0.95)
+			require.WithinDuration(t, at, m.At, 700*time.Millisecond)
+		})
+	}
+}
+
+func TestTones(t *testing.T) {
+	s := newStream(PCMU)
+	mixed := Tone(1000, 1400).pcm
+	s.play(make([]int16, 8000), 0, 0)
+	began := s.now
+	s.play(mixed, 0, 0)
+	ended := s.now
+	s.play(prompts(t)[2], 0, 0)
+	m := &Media{ears: s.ears}
+	for _, hz := range []float64{1000, 1400} {
+		since, ok := m.HeardTone(hz)
+		require.True(t, ok)
+		require.Equal(t, began, since)
+		require.InDelta(t, 80*time.Millisecond, m.LongestToneGap(hz, began, ended), float64(30*time.Millisecond))
+	}
+	for hz := 700.0; hz < 2000; hz += 50 { // nothing else: speech is no tone
+		if math.Abs(hz-1000) > 50 && math.Abs(hz-1400) > 50 {
+			_, ok := m.HeardTone(hz)
+			require.False(t, ok, "%g Hz", hz)
+		}
+	}
+	require.InDelta(t, time.Second, m.LongestSilence(began.Add(-time.Second), ended), float64(50*time.Millisecond))
+}
+
+// BenchmarkHear is one look at new audio for a five-second prompt.
+func BenchmarkHear(b *testing.B) {
+	s := newStream(PCMA)
+	voice := synthetic(5, 5*sampleRate)
+	s.play(synthetic(6, 30*sampleRate), 0, 0)
+	for b.Loop() {
+		search, err := newSearch(voice)
+		require.NoError(b, err)
+		search.advance(s.ears)
+		search.from -= 5000
+		search.advance(s.ears)
+	}
+}
