@@ -86,6 +86,19 @@ type Settings struct {
 // TLS reports whether SIP over secure WebSocket is on.
 func (s Settings) TLS() bool { return s.HTTPS.IsValid() }
 
+// MediaAddr is the one address where browsers' audio is received; nil when it
+// is received on every address.
+func (s Settings) MediaAddr() *netip.Addr {
+	addr := s.HTTP.Addr()
+	if s.TLS() {
+		addr = s.HTTPS.Addr()
+	}
+	if addr.IsUnspecified() {
+		return nil
+	}
+	return &addr
+}
+
 // RTPTimeoutSeconds is RTPTimeout in whole seconds, rounded up.
 func (s Settings) RTPTimeoutSeconds() int { return seconds(s.RTPTimeout) }
 

@@ -24,7 +24,7 @@ func (a *Asterisk) makeDirs() error {
 	if err := os.MkdirAll(a.runDir, 0o755); err != nil {
 		return fmt.Errorf("make run directory: %w; choose a directory you may write to", err)
 	}
-	for _, name := range []string{"run", "log", "spool", "spool/recording", "spool/message", "lib", "lib/cache", "lib/agi-bin", "lib/keys", "lib/moh"} {
+	for _, name := range []string{"run", "log", "spool", "spool/recording", "spool/recording/messages", "lib", "lib/cache", "lib/agi-bin", "lib/keys", "lib/moh"} {
 		if err := makeRunDir(filepath.Join(a.runDir, name), asteriskUID, 0o750); err != nil {
 			return err
 		}

@@ -80,6 +80,16 @@ func requireCleanLog(t *testing.T, a *setup.Asterisk) {
 	}
 }
 
+// TestOwnConfiguration starts with the files of asterisk/ alone, dialplan
+// included, and finds no complaint in the log.
+func TestOwnConfiguration(t *testing.T) {
+	a := setuptest.Asterisk(t)
+	requireCleanLog(t, a)
+	out, err := a.Console(t.Context(), "dialplan show trunk")
+	require.NoError(t, err)
+	require.Contains(t, out, "Context 'trunk'")
+}
+
 // TestARIRights checks what each user may do.
 func TestARIRights(t *testing.T) {
 	a := setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.Files = dialplan(t) })

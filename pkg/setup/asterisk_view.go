@@ -77,12 +77,9 @@ func (a *Asterisk) SoundsPath() string {
 // RecordingsDir is where recordings made through ARI appear.
 func (a *Asterisk) RecordingsDir() string { return filepath.Join(a.runDir, "spool", "recording") }
 
-// MessagesDir is where the dialplan leaves messages when the service is down;
-// MessagesPath is the same directory as Asterisk sees it.
-func (a *Asterisk) MessagesDir() string { return filepath.Join(a.runDir, "spool", "message") }
-
-// MessagesPath is MessagesDir as Asterisk sees it.
-func (a *Asterisk) MessagesPath() string { return a.confinement().inside("spool", "message") }
+// MessagesDir is where the dialplan leaves messages when the service is down.
+// It lies below RecordingsDir, so that ARI lists them as messages/….
+func (a *Asterisk) MessagesDir() string { return filepath.Join(a.RecordingsDir(), "messages") }
 
 // LogPath is Asterisk's log of warnings and errors.
 func (a *Asterisk) LogPath() string { return filepath.Join(a.runDir, "log", "messages.log") }

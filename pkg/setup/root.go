@@ -99,7 +99,8 @@ func rootComplete(root string, spec rootSpec) bool {
 		return false
 	}
 	return have.Layout == spec.Layout && have.Suite == spec.Suite &&
-		slices.Equal(have.Components, spec.Components) && slices.Equal(have.Packages, spec.Packages)
+		slices.Equal(have.Components, spec.Components) && slices.Equal(have.Packages, spec.Packages) &&
+		slices.Equal(have.Hooks, spec.Hooks)
 }
 
 // buildRoot builds under a temporary name and renames at the end, so that a
