@@ -1,0 +1,179 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/report"
+)
+
+const (
+	beatEvery    = time.Second
+	writeLimit   = 10 * time.Second
+	recheckEvery = 30 * time.Second // How soon a session that ended loses its stream.
+)
+
+// sections are the parts of the wall that are sent again when they change, in the order of the page.
+func sections() []string { return []string{"alerts", "today", "callers", "live", "line", "last"} }
+
+func (s *Site) wallPage(w http.ResponseWriter, r *http.Request, session auth.Session) {
+	scheme, err := s.scheme(r, session)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	now := s.opts.Now()
+	wall, err := s.opts.Figures.Wall(r.Context(), scheme.Key, now)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, "wall.html", newWallView(s.page(r, session), wall, s.opts.Problems(), false))
+}
+
+// beat is sent every second: it says that the stream lives, and when the figures were read.
+type beat struct {
+	Now   int64  `json:"now"`   // Service clock, Unix seconds.
+	Clock string `json:"clock"` // The same as people read it.
+	Fresh bool   `json:"fresh"` // The figures could be read.
+}
+
+// part is one section that changed.
+type part struct {
+	ID   string `json:"id"`
+	HTML string `json:"html"`
+}
+
+// wallLive streams the wall as server-sent events (WHATWG HTML, section 9.2): "part" for a section that changed, "say" for
+// the status region, "beat" every second.
+func (s *Site) wallLive(w http.ResponseWriter, r *http.Request, session auth.Session) {
+	scheme, err := s.scheme(r, session)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // A proxy must not hold events back.
+	w.WriteHeader(http.StatusOK)
+	s.met.viewers.Inc()
+	defer s.met.viewers.Dec()
+	st := &stream{site: s, w: w, control: http.NewResponseController(w), page: s.page(r, session), sent: map[string]string{}}
+	feed, news, leave := s.watch(scheme)
+	defer leave()
+	beats := time.NewTicker(beatEvery)
+	defer beats.Stop()
+	recheck := time.NewTicker(recheckEvery)
+	defer recheck.Stop()
+	for err == nil {
+		select {
+		case <-news:
+			err = st.update(feed.get())
+		case <-beats.C:
+			err = st.beat(feed.get())
+		case <-recheck.C:
+			if _, sessionErr := s.session(r.Context(), r); sessionErr != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// stream is one browser that follows the wall.
+type stream struct {
+	site    *Site
+	w       http.ResponseWriter
+	control *http.ResponseController
+	page    page
+	sent    map[string]string // The last HTML sent, by section.
+	said    string
+}
+
+// update sends the sections that differ from what the browser has.
+func (st *stream) update(r reading) error {
+	if r.at.IsZero() {
+		return nil
+	}
+	view := newWallView(st.page, r.wall, st.problems(r), true)
+	for _, id := range sections() {
+		var body bytes.Buffer
+		if err := st.site.pages.ExecuteTemplate(&body, id, view); err != nil {
+			st.site.log.Error("render section", zap.String("section", id), zap.Error(err))
+			return fmt.Errorf("render section %s: %w", id, err)
+		}
+		html := body.String()
+		if st.sent[id] == html {
+			continue
+		}
+		if err := st.send("part", part{ID: id, HTML: html}); err != nil {
+			return err
+		}
+		st.sent[id] = html
+	}
+	if say := view.Say(); say != st.said {
+		st.said = say
+		if err := st.send("say", say); err != nil {
+			return err
+		}
+	}
+	return st.beat(r)
+}
+
+// problems adds what the feed itself has noticed.
+func (st *stream) problems(r reading) []Problem {
+	problems := st.site.opts.Problems()
+	if r.good {
+		return problems
+	}
+	for _, p := range problems {
+		if p == ProblemStoreLost {
+			return problems
+		}
+	}
+	return append(problems, ProblemStoreLost)
+}
+
+func (st *stream) beat(r reading) error {
+	now := st.site.opts.Now()
+	zone := time.UTC
+	if !r.at.IsZero() {
+		zone = zoneOf(r.wall.Scheme)
+	}
+	return st.send("beat", beat{Now: now.Unix(), Clock: now.In(zone).Format("15:04:05"), Fresh: r.good})
+}
+
+func (st *stream) send(event string, data any) error {
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", event, err)
+	}
+	if err := st.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	if _, err := fmt.Fprintf(st.w, "event: %s\ndata: %s\n\n", event, encoded); err != nil {
+		return fmt.Errorf("write %s: %w", event, err)
+	}
+	if err := st.control.Flush(); err != nil {
+		return fmt.Errorf("flush %s: %w", event, err)
+	}
+	return nil
+}
+
+// zoneOf returns the scheme's zone, or UTC when its name is not known here.
+func zoneOf(scheme report.Scheme) *time.Location {
+	zone, err := time.LoadLocation(scheme.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}

@@ -1,0 +1,138 @@
+// Package web serves the pages: sign-in and the coordinator's wall, rendered here and kept live by server-sent events. It
+// reads figures from report.Figures, sessions from auth.Door and wake-ups from a Waker; it knows no database and no bus.
+package web
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/report"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// Waker tells when figures may have changed.
+type Waker interface {
+	// Watch calls wake, which is quick, after each change in the scheme (its id seen outside) until stop is called. Missing
+	// some is harmless: the figures are read again every two seconds anyway.
+	Watch(scheme string, wake func()) (stop func(), err error)
+}
+
+// Problem names something that is wrong now; it is the key of a message of the catalogue below "alert.".
+type Problem string
+
+// The problems a page can name.
+const (
+	ProblemPBXLost   Problem = "pbx_lost"
+	ProblemStoreLost Problem = "store_lost"
+	ProblemDraining  Problem = "draining"
+)
+
+// Options says what the pages are made from.
+type Options struct {
+	Figures  report.Figures
+	Door     *auth.Door
+	Waker    Waker            // Nil leaves it to reading every two seconds.
+	Problems func() []Problem // What is wrong now; nil means nothing ever is.
+	// Now is the service's clock, which a demo may run faster; nil means time.Now. Sessions always use real time.
+	Now func() time.Time
+	// Secure is set when browsers reach the pages over TLS: cookies then are Secure and named __Host-, and HSTS is sent.
+	Secure bool
+	// TrustedProxies may name the real client in X-Forwarded-For; empty means that nobody may.
+	TrustedProxies []netip.Prefix
+	Logger         *zap.Logger
+	Registerer     prometheus.Registerer // Nil registers nothing.
+}
+
+// Site serves the pages.
+type Site struct {
+	opts    Options
+	log     *zap.Logger
+	words   *catalogue
+	pages   *template.Template
+	tries   *tries
+	met     *metrics
+	handler http.Handler
+
+	ctx    context.Context // Ends with Close; feeds and streams end with it.
+	cancel context.CancelFunc
+	feedWG sync.WaitGroup
+
+	mu    sync.Mutex
+	feeds map[int64]*feed // By scheme key; the feeds that somebody looks at.
+}
+
+// New checks the options and makes the pages ready.
+func New(opts Options) (*Site, error) {
+	if opts.Figures == nil || opts.Door == nil {
+		return nil, errors.New("web: figures and door are needed")
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Problems == nil {
+		opts.Problems = func() []Problem { return nil }
+	}
+	if opts.Logger == nil {
+		opts.Logger = zap.NewNop()
+	}
+	s := &Site{opts: opts, log: opts.Logger, tries: newTries(), feeds: map[int64]*feed{}}
+	var err error
+	if s.words, err = newCatalogue(); err != nil {
+		return nil, err
+	}
+	if s.pages, err = template.New("").ParseFS(templateFiles, "templates/*.html"); err != nil {
+		return nil, fmt.Errorf("parse page templates: %w", err)
+	}
+	if s.met, err = newMetrics(opts.Registerer); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(staticFiles, "static")
+	if err != nil {
+		return nil, fmt.Errorf("open static files: %w", err)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.handler = s.routes(http.FileServerFS(static))
+	return s, nil
+}
+
+// Handler serves the pages.
+func (s *Site) Handler() http.Handler { return s.handler }
+
+// Close ends the live streams, which would otherwise hold up the server's shutdown, and waits for the feeds.
+func (s *Site) Close() {
+	s.mu.Lock()
+	s.cancel()
+	s.mu.Unlock()
+	s.feedWG.Wait()
+}
+
+func (s *Site) routes(static http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", http.StripPrefix("/static/", cached(static)))
+	mux.HandleFunc("GET /sign-in", s.signInPage)
+	mux.HandleFunc("POST /sign-in", s.signIn)
+	mux.HandleFunc("POST /sign-out", s.signOut)
+	mux.HandleFunc("GET /{$}", s.signedIn(s.home))
+	mux.HandleFunc("GET /schemes/{scheme}/wall", s.signedIn(s.wallPage))
+	mux.HandleFunc("GET /schemes/{scheme}/wall/live", s.signedIn(s.wallLive))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, report.ErrNoScheme) })
+	// A form of another site never reaches us: Sec-Fetch-Site and Origin are checked on every unsafe method.
+	return s.secured(http.NewCrossOriginProtection().Handler(mux))
+}

@@ -1,0 +1,403 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/auth/authtest"
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	ours   = "0198a2f0-0000-7000-8000-000000000001"
+	theirs = "0198a2f0-0000-7000-8000-000000000002"
+)
+
+var nine = time.Date(2026, 3, 2, 9, 42, 7, 0, time.UTC) // 10:42:07 in Brussels.
+
+// figures is a report.Figures that says what the test wants.
+type figures struct {
+	mu   sync.Mutex
+	wall report.Wall
+	err  error
+	wake map[int]func()
+}
+
+func (f *figures) Scheme(_ context.Context, id string) (report.Scheme, error) {
+	switch id {
+	case ours:
+		return report.Scheme{Key: 1, ID: ours, Name: "Gardons le contact", Zone: "Europe/Brussels"}, nil
+	case theirs:
+		return report.Scheme{Key: 2, ID: theirs, Name: "Ailleurs", Zone: "Europe/Paris"}, nil
+	}
+	return report.Scheme{}, report.ErrNoScheme
+}
+
+func (f *figures) Wall(ctx context.Context, key int64, now time.Time) (report.Wall, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key != 1 {
+		return report.Wall{}, report.ErrNoScheme
+	}
+	w := f.wall
+	w.At = now
+	w.Scheme = report.Scheme{Key: 1, ID: ours, Name: "Gardons le contact", Zone: "Europe/Brussels"}
+	return w, f.err
+}
+
+func (f *figures) Watch(_ string, wake func()) (func(), error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.wake)
+	f.wake[n] = wake
+	return func() { f.mu.Lock(); defer f.mu.Unlock(); delete(f.wake, n) }, nil
+}
+
+func (f *figures) change(to func(*report.Wall), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if to != nil {
+		to(&f.wall)
+	}
+	f.err = err
+	for _, wake := range f.wake {
+		wake()
+	}
+}
+
+type house struct {
+	figures *figures
+	store   *authtest.Store
+	door    *auth.Door
+	server  *httptest.Server
+	client  *http.Client
+}
+
+func newHouse(t *testing.T, change ...func(*web.Options)) *house {
+	h := &house{figures: &figures{wake: map[int]func(){}}, store: authtest.New(1, ours)}
+	h.door = auth.NewDoor(h.store)
+	o := web.Options{Figures: h.figures, Door: h.door, Waker: h.figures, Now: func() time.Time { return nine }}
+	for _, c := range change {
+		c(&o)
+	}
+	site, err := web.New(o)
+	require.NoError(t, err)
+	h.server = httptest.NewServer(site.Handler())
+	t.Cleanup(func() { site.Close(); h.server.Close() })
+	h.client = h.browser(t)
+	return h
+}
+
+func (h *house) browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport}
+}
+
+func (h *house) link(t *testing.T, role roster.Role) string {
+	a, err := h.store.EnsureAccount(t.Context(), "", "Anne "+string(role), role, nine)
+	require.NoError(t, err)
+	link, err := h.door.Link(t.Context(), a, time.Now())
+	require.NoError(t, err)
+	return link
+}
+
+func (h *house) get(t *testing.T, path string) (int, string) {
+	res, err := h.client.Get(h.server.URL + path)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(body)
+}
+
+func (h *house) post(t *testing.T, path string, form url.Values) (int, string) {
+	res, err := h.client.PostForm(h.server.URL+path, form)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(body)
+}
+
+func (h *house) signIn(t *testing.T, role roster.Role) {
+	status, _ := h.post(t, "/sign-in", url.Values{"link": {h.link(t, role)}})
+	require.Contains(t, []int{200, 403}, status)
+}
+
+func TestTheWallAsksForASignIn(t *testing.T) {
+	h := newHouse(t)
+	status, body := h.get(t, "/schemes/"+ours+"/wall?lang=en")
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "sign-in link", "sent to the sign-in page")
+	link := h.link(t, roster.RoleCoordinator)
+	status, body = h.get(t, "/sign-in?lang=en&link="+link)
+	require.Equal(t, 200, status)
+	require.Contains(t, body, `value="`+link+`"`)
+	_, again := h.get(t, "/sign-in?lang=en&link="+link)
+	require.Equal(t, body, again, "opening the page does not use the link up")
+	status, body = h.post(t, "/sign-in", url.Values{"link": {link}})
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "Gardons le contact")
+	require.Contains(t, body, "10:42:07", "the service's clock in the scheme's zone")
+
+	other := h.browser(t)
+	h.client, other = other, h.client
+	status, body = h.post(t, "/sign-in?lang=en", url.Values{"link": {link}})
+	require.Equal(t, 403, status)
+	require.Contains(t, body, "no longer valid")
+	h.client = other
+
+	status, body = h.post(t, "/sign-out", nil)
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "déconnecté")
+	_, body = h.get(t, "/")
+	require.NotContains(t, body, "Gardons le contact")
+}
+
+func TestOtherSchemesDoNotExist(t *testing.T) {
+	h := newHouse(t)
+	h.signIn(t, roster.RoleCoordinator)
+	for _, path := range []string{
+		"/schemes/" + theirs + "/wall", "/schemes/" + theirs + "/wall/live", "/schemes/x/wall",
+		"/schemes/0198a2f0-0000-7000-8000-000000000009/wall", "/nothing",
+	} {
+		status, body := h.get(t, path)
+		require.Equal(t, 404, status, path)
+		require.NotContains(t, body, "Ailleurs")
+	}
+}
+
+func TestOnlyCoordinatorsSeeTheWall(t *testing.T) {
+	for _, role := range roster.Roles() {
+		h := newHouse(t)
+		h.signIn(t, role)
+		status, body := h.get(t, "/schemes/"+ours+"/wall")
+		if role == roster.RoleCoordinator {
+			require.Equal(t, 200, status)
+			continue
+		}
+		require.Equal(t, 403, status, role)
+		require.NotContains(t, body, "Gardons")
+	}
+}
+
+func TestTriesAreLimited(t *testing.T) {
+	h := newHouse(t)
+	var last int
+	for range 12 {
+		last, _ = h.post(t, "/sign-in", url.Values{"link": {strings.Repeat("A", 43)}})
+	}
+	require.Equal(t, http.StatusTooManyRequests, last)
+	status, _ := h.post(t, "/sign-in", url.Values{"link": {h.link(t, roster.RoleCoordinator)}})
+	require.Equal(t, http.StatusTooManyRequests, status, "a right link is not tried either")
+}
+
+func TestSecurity(t *testing.T) {
+	h := newHouse(t, func(o *web.Options) { o.Secure = true })
+	jarless := &http.Client{Transport: h.client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	res, err := jarless.PostForm(h.server.URL+"/sign-in", url.Values{"link": {h.link(t, roster.RoleCoordinator)}})
+	require.NoError(t, err)
+	res.Body.Close()
+	require.Equal(t, 303, res.StatusCode)
+	require.Len(t, res.Cookies(), 1)
+	c := res.Cookies()[0]
+	require.Equal(t, "__Host-rappel", c.Name)
+	require.True(t, c.Secure && c.HttpOnly)
+	require.Equal(t, http.SameSiteStrictMode, c.SameSite)
+	require.Equal(t, "/", c.Path)
+	require.Empty(t, c.Domain)
+
+	for _, path := range []string{"/sign-in", "/static/wall.js", "/static/rappel.css", "/nothing", "/"} {
+		res, err := jarless.Get(h.server.URL + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		res.Body.Close()
+		policy := res.Header.Get("Content-Security-Policy")
+		require.Contains(t, policy, "default-src 'none'", path)
+		require.NotContains(t, policy, "unsafe", path)
+		require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"), path)
+		require.NotEmpty(t, res.Header.Get("Strict-Transport-Security"), path)
+		require.NotRegexp(t, `<script>|<style|style="|\son[a-z]+="|javascript:`, string(body), path)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.server.URL+"/sign-out", nil)
+	require.NoError(t, err)
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	res, err = jarless.Do(req)
+	require.NoError(t, err)
+	res.Body.Close()
+	require.Equal(t, 403, res.StatusCode, "a form of another site")
+}
+
+func TestTheWallShowsItsFigures(t *testing.T) {
+	h := newHouse(t)
+	h.signIn(t, roster.RoleCoordinator)
+	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
+	for lang, words := range map[string][]string{
+		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription"},
+		"en": {"of 46 planned", "21 reached, 4 no answer", "did not pick up", "cut off at our end", "4:09", "1 promise missed today"},
+		"nl": {"van 46 gepland", "2 u 05"},
+		"de": {"von 46 geplanten", "2 Std. 05"},
+	} {
+		status, body := h.get(t, "/schemes/"+ours+"/wall?lang="+lang)
+		require.Equal(t, 200, status)
+		require.Contains(t, body, `<html lang="`+lang+`"`)
+		for _, word := range words {
+			require.Contains(t, body, word, lang)
+		}
+		require.Contains(t, body, "&lt;b&gt;Eve&lt;/b&gt;", "names are escaped")
+		require.NotRegexp(t, `>\s*(state|result|detail|reason|attempt|wall|alert)\.[a-z_]+`, body, "a message is missing")
+	}
+}
+
+// stream reads server-sent events.
+type stream struct {
+	lines *bufio.Scanner
+	close func()
+}
+
+func (h *house) follow(t *testing.T) *stream {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.server.URL+"/schemes/"+ours+"/wall/live?lang=en", nil)
+	require.NoError(t, err)
+	res, err := h.client.Do(req)
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
+	s := &stream{lines: bufio.NewScanner(res.Body), close: func() { cancel(); res.Body.Close() }}
+	s.lines.Buffer(nil, 1<<20)
+	t.Cleanup(s.close)
+	return s
+}
+
+// until reads events until one satisfies want.
+func (s *stream) until(t *testing.T, event string, want func(data string) bool) {
+	t.Helper()
+	name := ""
+	for s.lines.Scan() {
+		line := s.lines.Text()
+		if n, ok := strings.CutPrefix(line, "event: "); ok {
+			name = n
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok && name == event && want(data) {
+			return
+		}
+	}
+	require.Fail(t, "the stream ended", "waiting for %s: %v", event, s.lines.Err())
+}
+
+func TestTheWallFollowsEvents(t *testing.T) {
+	h := newHouse(t)
+	h.signIn(t, roster.RoleCoordinator)
+	s := h.follow(t)
+	section := func(id, contains string) func(string) bool {
+		return func(data string) bool {
+			var p struct{ ID, HTML string }
+			return json.Unmarshal([]byte(data), &p) == nil && p.ID == id && strings.Contains(p.HTML, contains)
+		}
+	}
+	fresh := func(want bool) func(string) bool {
+		return func(data string) bool {
+			var b struct {
+				Fresh bool
+				Clock string
+			}
+			return json.Unmarshal([]byte(data), &b) == nil && b.Fresh == want && b.Clock == "10:42:07"
+		}
+	}
+	s.until(t, "part", section("live", "No call is under way"))
+	s.until(t, "beat", fresh(true))
+	begun := time.Now()
+	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
+	s.until(t, "part", section("live", "NAM-0113"))
+	require.Less(t, time.Since(begun), time.Second, "from the change to the page")
+	s.until(t, "say", func(data string) bool { return strings.Contains(data, "1 missed") })
+
+	h.figures.change(nil, errors.New("postgres is away"))
+	s.until(t, "part", section("alerts", "The database does not answer"))
+	s.until(t, "beat", fresh(false))
+	h.figures.change(nil, nil)
+	s.until(t, "beat", fresh(true))
+}
+
+func TestACatalogueIsCompleteInEveryLanguage(t *testing.T) {
+	require.NoError(t, web.CheckCatalogue())
+}
+
+func TestColoursAreReadable(t *testing.T) {
+	css, err := web.Stylesheet()
+	require.NoError(t, err)
+	light, dark, found := strings.Cut(css, "prefers-color-scheme: dark")
+	require.True(t, found)
+	dark, _, _ = strings.Cut(dark, "*, *::before")
+	colours := func(part string) map[string]string {
+		m := map[string]string{}
+		for _, c := range regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6})`).FindAllStringSubmatch(part, -1) {
+			m[c[1]] = c[2]
+		}
+		return m
+	}
+	for name, c := range map[string]map[string]string{"light": colours(light), "dark": colours(dark)} {
+		for _, pair := range [][2]string{
+			{"ink", "paper"}, {"ink", "panel"}, {"muted", "paper"}, {"muted", "panel"}, {"brand", "paper"}, {"brand", "panel"},
+			{"brand", "brand-paper"}, {"bad", "bad-paper"}, {"bad", "panel"}, {"warn", "warn-paper"}, {"warn", "panel"},
+			{"panel", "brand"},
+		} {
+			require.GreaterOrEqual(t, contrast(t, c[pair[0]], c[pair[1]]), 4.5, "%s: %v", name, pair)
+		}
+		for _, mark := range []string{"good", "plain", "bad", "warn", "busy"} {
+			require.GreaterOrEqual(t, contrast(t, c[mark], c["panel"]), 3.0, "%s: %s", name, mark)
+		}
+	}
+}
+
+func busyWall(now time.Time) report.Wall {
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	return report.Wall{
+		Today: report.Today{
+			Planned: 46, Due: 32, Open: 4, Later: 14, Claimed: 1, Live: 2, Reached: 21, Unreached: 4, Missed: 1, Late: 2,
+		},
+		Line: report.Line{Waiting: 2, Since: ago(95 * time.Second), Talking: 1, Messages: 3},
+		Callers: []report.Caller{
+			{Name: "Amélie", State: call.CallerInCall, Since: ago(12 * time.Minute), CallsToday: 5},
+			{Name: "<b>Eve</b>", State: call.CallerReady, Since: ago(40 * time.Second), CallsToday: 1},
+			{Name: "Karim", State: call.CallerSetAside, Reason: "missed_offer", Since: ago(2*time.Hour + 5*time.Minute)},
+			{Name: "Josiane", State: call.CallerReady, Registrar: true, Since: ago(3 * time.Minute)},
+		},
+		CallersOff: 5,
+		Live: []report.LiveCall{
+			{Attempt: "0198a2f0000070008000000000000001", Kind: call.KindScheduled, State: call.StateBridged, Since: ago(9 * time.Minute), Caller: "Amélie", Beneficiary: "NAM-0113", Class: 3},
+			{Attempt: "0198a2f0000070008000000000000002", Kind: call.KindScheduled, State: call.StateOffered, Since: ago(4 * time.Second), Beneficiary: "NAM-0042"},
+		},
+		Last: []report.Ended{
+			{At: ago(time.Minute), Result: call.ResultAnswered, Talk: 249 * time.Second, Caller: "Luc", Beneficiary: "NAM-0007", Fault: call.FaultNone},
+			{At: ago(3 * time.Minute), Result: call.ResultNoAnswer, Caller: "Amélie", Beneficiary: "NAM-0200", Fault: call.FaultTheirs},
+			{At: ago(8 * time.Minute), Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs, Fault: call.FaultOurs, Talk: 31 * time.Second, Caller: "Karim", Beneficiary: "NAM-0031"},
+		},
+	}
+}
