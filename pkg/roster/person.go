@@ -99,7 +99,9 @@ func (a Agreement) Normal() Agreement {
 		return Agreement{}
 	}
 	if a.Cadence == Weekly {
-		a.PerWeek = max(a.PerWeek, len(a.Days), 1)
+		if a.PerWeek == 0 {
+			a.PerWeek = max(len(a.Days), 1)
+		}
 	} else {
 		a.PerWeek = 0
 	}

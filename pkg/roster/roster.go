@@ -120,8 +120,8 @@ type Window struct {
 // Agreement is what was agreed with a person about the calls.
 type Agreement struct {
 	Cadence    Cadence
-	PerWeek    int            // 1 to 7, with Weekly; 0 means 1.
-	Days       []time.Weekday // Chosen days; empty leaves them free.
+	PerWeek    int            // 1 to 7, with Weekly; 0 means once, or on each of Days.
+	Days       []time.Weekday // Chosen days, of which the first PerWeek count; empty leaves them free.
 	Windows    []Window       // In the person's time zone; empty means the scheme's hours.
 	Length     time.Duration  // Planned length; 0 means 20 min.
 	ValidFrom  time.Time      // Local date (midnight UTC); zero means from the start.

@@ -39,6 +39,9 @@ func NewDestinations(options DestinationOptions) (Destinations, error) {
 	return Destinations{country: country, region: options.Region, prefixes: append([]string(nil), options.Prefixes...)}, nil
 }
 
+// IsZero reports whether d was never made by NewDestinations.
+func (d Destinations) IsZero() bool { return d.country == 0 }
+
 // Allowed reports whether the scheme may dial a number. Without prefixes of its own these are the geographic, mobile and
 // home-line (VoIP, France's 09) numbers of the scheme's country, and those of its country that are reserved for fiction.
 // Anything but a plain valid E.164 number is refused.

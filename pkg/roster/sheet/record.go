@@ -1,0 +1,347 @@
+package sheet
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
+)
+
+// column is one column of the file.
+type column struct {
+	field   string // One of the column constants; empty when the heading is unknown.
+	heading string // As the file writes it.
+}
+
+// record is one row, read. given says which columns the file has at all: what it has not stays as it was.
+type record struct {
+	line     int
+	ref      string
+	staff    bool // With kind.
+	kind     bool // The row says whether it is about staff or a beneficiary.
+	given    map[string]bool
+	filled   map[string]string // Heading of each column in which the row holds something.
+	problems []Problem
+
+	person  roster.Beneficiary // Also carries the names of staff.
+	numbers []roster.Number
+	cadence bool // The row names one.
+	perWeek int
+	roles   []roster.Role
+	langs   []roster.Language
+	skills  []string
+	off     bool
+}
+
+// Longest texts, in characters.
+const (
+	maxRef  = 64
+	maxName = 100
+	maxHow  = 100
+)
+
+// read reads the cells of a row. Each column that cannot be read adds its own problem.
+func (c *cells) read(line int, columns []column, texts []string, given map[string]bool) *record {
+	r := &record{line: line, given: given, filled: map[string]string{}}
+	for i, col := range columns {
+		text := ""
+		if i < len(texts) {
+			text = texts[i]
+		}
+		if col.field == "" || text == "" {
+			continue
+		}
+		r.filled[col.field] = col.heading
+		if code, other := c.readCell(r, col.field, text); code != "" {
+			r.problem(code, col.heading, text, other)
+		}
+	}
+	if r.ref == "" && len(r.problems) == 0 {
+		r.problem(CodeNoRef, "", "", "")
+	}
+	return r
+}
+
+func (r *record) problem(code Code, heading, given, other string) {
+	r.problems = append(r.problems, Problem{Line: r.line, Column: heading, Code: code, Given: shorten(given), Other: other})
+}
+
+func (c *cells) readCell(r *record, field, text string) (code Code, other string) {
+	p := &r.person
+	switch field {
+	case columnRef:
+		if strings.Contains(text, "+") && numbering.Eaten(text) {
+			return CodeRefEaten, ""
+		}
+		return fit(&r.ref, text, maxRef)
+	case columnKind:
+		return c.readKind(r, text)
+	case columnGiven:
+		return fit(&p.Given, text, maxName)
+	case columnFamily:
+		return fit(&p.Family, text, maxName)
+	case columnNumber:
+		numbers, code := c.numbers(text)
+		for _, number := range numbers {
+			if !slices.Contains(r.numbers, number) {
+				r.numbers = append(r.numbers, number)
+			}
+		}
+		return code, ""
+	case columnLanguage:
+		words, ok := c.several(c.speech.languages, text)
+		for _, word := range words {
+			r.langs = append(r.langs, roster.Language(word))
+		}
+		if !ok {
+			return CodeWord, list(languageTerms(), c.lang)
+		}
+	case columnClass:
+		if len(text) != 1 || text[0] < '0' || text[0] > '3' {
+			return CodeClass, ""
+		}
+		p.Class = int(text[0] - '0')
+	case columnReference:
+		return fit(&p.Reference, text, maxRef)
+	case columnDeputy:
+		return fit(&p.Deputy, text, maxRef)
+	case columnConsent:
+		return oneWord(c, &p.Consent.State, c.speech.consents, text, consentTerms())
+	case columnConsentOn:
+		p.Consent.On, code = c.day(text)
+	case columnConsentHow:
+		return fit(&p.Consent.How, text, maxHow)
+	case columnSource:
+		return oneWord(c, &p.Source, c.speech.sources, text, sourceTerms())
+	case columnPurpose:
+		return oneWord(c, &p.Purpose, c.speech.purposes, text, purposeTerms())
+	case columnSkills:
+		for _, skill := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(",;|", r) }) {
+			if skill = strings.TrimSpace(skill); skill != "" && !slices.Contains(r.skills, skill) {
+				r.skills = append(r.skills, skill)
+			}
+		}
+	case columnActive:
+		truth, ambiguous := c.speech.truths.read(text, c.lang)
+		if truth == "" || ambiguous {
+			return CodeWord, list(truthTerms(), c.lang)
+		}
+		r.off = truth == "no"
+	default:
+		return c.readTerms(r, field, text)
+	}
+	return code, ""
+}
+
+// readTerms reads the columns of the agreement.
+func (c *cells) readTerms(r *record, field, text string) (code Code, other string) {
+	a := &r.person.Agreement
+	switch field {
+	case columnCadence:
+		var perWeek int
+		a.Cadence, perWeek, code = c.cadence(text)
+		if code != "" {
+			return code, list(cadenceTerms(), c.lang)
+		}
+		r.cadence = true
+		if r.perWeek == 0 {
+			r.perWeek = perWeek
+		}
+	case columnPerWeek:
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 7 {
+			return CodePerWeek, ""
+		}
+		r.perWeek = n
+	case columnDays:
+		a.Days, code = c.days(text)
+	case columnWindows:
+		a.Windows, code = c.windows(text)
+	case columnLength:
+		a.Length, code = c.length(text)
+	case columnFrom:
+		a.ValidFrom, code = c.day(text)
+	case columnUntil:
+		a.ValidUntil, code = c.day(text)
+	case columnContinuity:
+		return oneWord(c, &a.Continuity, c.speech.continuities, text, continuityTerms())
+	case columnCallerRing:
+		a.CallerRing, code = c.ring(text)
+	case columnRing:
+		a.Ring, code = c.ring(text)
+	}
+	return code, ""
+}
+
+func (c *cells) readKind(r *record, text string) (Code, string) {
+	kinds, ok := c.several(c.speech.kinds, text)
+	if !ok || len(kinds) > 1 && slices.Contains(kinds, "beneficiary") {
+		return CodeKind, list(kindTerms(), c.lang)
+	}
+	r.kind = true
+	if kinds[0] == "beneficiary" {
+		return "", ""
+	}
+	r.staff = true
+	for _, kind := range kinds {
+		r.roles = append(r.roles, roster.Role(kind))
+	}
+	return "", ""
+}
+
+func fit(into *string, text string, most int) (Code, string) {
+	if utf8.RuneCountInString(text) > most {
+		return CodeTooLong, strconv.Itoa(most)
+	}
+	*into = text
+	return "", ""
+}
+
+func oneWord[T ~string](c *cells, into *T, words lexicon, text string, terms []term) (Code, string) {
+	value, ambiguous := words.read(text, c.lang)
+	if value == "" || ambiguous {
+		return CodeWord, list(terms, c.lang)
+	}
+	*into = T(value)
+	return "", ""
+}
+
+// termColumns are the columns of the agreement besides its cadence.
+func termColumns() []string {
+	return []string{
+		columnPerWeek, columnDays, columnWindows, columnLength, columnFrom, columnUntil, columnContinuity, columnCallerRing, columnRing,
+	}
+}
+
+// beneficiary lays the row over what the book holds (the zero value for a new person). Problems are added to the record.
+func (r *record) beneficiary(old roster.Beneficiary) roster.Beneficiary {
+	b := old.Normal()
+	b.Ref = r.ref
+	lay(r, columnGiven, &b.Given, r.person.Given)
+	lay(r, columnFamily, &b.Family, r.person.Family)
+	lay(r, columnClass, &b.Class, r.person.Class)
+	lay(r, columnReference, &b.Reference, r.person.Reference)
+	lay(r, columnDeputy, &b.Deputy, r.person.Deputy)
+	lay(r, columnConsent, &b.Consent.State, r.person.Consent.State)
+	lay(r, columnConsentOn, &b.Consent.On, r.person.Consent.On)
+	lay(r, columnConsentHow, &b.Consent.How, r.person.Consent.How)
+	lay(r, columnSource, &b.Source, r.person.Source)
+	lay(r, columnPurpose, &b.Purpose, r.person.Purpose)
+	if r.given[columnNumber] {
+		b.Numbers = r.numbers
+	}
+	if r.given[columnLanguage] {
+		b.Language = ""
+		if len(r.langs) > 0 {
+			b.Language = r.langs[0]
+		}
+		if len(r.langs) > 1 {
+			r.problem(CodeOneLanguage, r.filled[columnLanguage], "", "")
+		}
+	}
+	b.Agreement = r.agreement(b.Agreement)
+	for _, field := range []string{columnSkills, columnActive} {
+		if heading, ok := r.filled[field]; ok {
+			r.problem(CodeNotForCalled, heading, "", "")
+		}
+	}
+	switch {
+	case b.Given == "" && b.Family == "":
+		r.problem(CodeNoName, "", "", "")
+	case len(b.Numbers) == 0:
+		r.problem(CodeNoNumber, "", "", "")
+	case b.Reference != "" && b.Reference == b.Deputy:
+		r.problem(CodeSameCaller, r.filled[columnDeputy], "", "")
+	}
+	return b.Normal()
+}
+
+func (r *record) agreement(a roster.Agreement) roster.Agreement {
+	t := r.person.Agreement
+	lay(r, columnCadence, &a.Cadence, t.Cadence)
+	if !r.cadence && r.perWeek > 0 {
+		a.Cadence = roster.Weekly
+	}
+	if r.given[columnCadence] || r.given[columnPerWeek] || r.given[columnDays] {
+		a.PerWeek = r.perWeek
+	}
+	lay(r, columnDays, &a.Days, t.Days)
+	lay(r, columnWindows, &a.Windows, t.Windows)
+	lay(r, columnLength, &a.Length, t.Length)
+	lay(r, columnFrom, &a.ValidFrom, t.ValidFrom)
+	lay(r, columnUntil, &a.ValidUntil, t.ValidUntil)
+	lay(r, columnContinuity, &a.Continuity, t.Continuity)
+	lay(r, columnCallerRing, &a.CallerRing, t.CallerRing)
+	lay(r, columnRing, &a.Ring, t.Ring)
+	if a.Cadence == "" {
+		for _, field := range termColumns() {
+			if heading, ok := r.filled[field]; ok {
+				r.problem(CodeNoCadence, heading, "", "")
+				break
+			}
+		}
+		return roster.Agreement{}
+	}
+	switch {
+	case a.Cadence != roster.Weekly && r.perWeek > 0:
+		r.problem(CodePerWeekCadence, r.filled[columnPerWeek], "", "")
+	case a.Cadence == roster.Weekly && len(a.Days) > 0 && a.PerWeek > len(a.Days):
+		r.problem(CodePerWeekDays, r.filled[columnDays], strconv.Itoa(a.PerWeek), strconv.Itoa(len(a.Days)))
+	case a.Cadence == roster.Once && a.ValidFrom.IsZero():
+		r.problem(CodeOnceNoDate, r.filled[columnCadence], "", "")
+	case !a.ValidUntil.IsZero() && a.ValidUntil.Before(a.ValidFrom):
+		r.problem(CodeDatesBackward, r.filled[columnUntil], "", "")
+	}
+	return a
+}
+
+// member lays the row over what the book holds of a member of staff.
+func (r *record) member(old roster.Staff) roster.Staff {
+	s := old.Normal()
+	s.Ref = r.ref
+	lay(r, columnGiven, &s.Given, r.person.Given)
+	lay(r, columnFamily, &s.Family, r.person.Family)
+	if r.kind {
+		s.Roles = r.roles
+	}
+	if r.given[columnLanguage] {
+		s.Languages = r.langs
+	}
+	if r.given[columnSkills] {
+		s.Skills = r.skills
+	}
+	if r.given[columnActive] {
+		s.Disabled = r.off
+	}
+	if r.given[columnNumber] {
+		s.Number = roster.Number{}
+		if len(r.numbers) > 0 {
+			s.Number = r.numbers[0]
+		}
+		if len(r.numbers) > 1 {
+			r.problem(CodeOneNumber, r.filled[columnNumber], "", "")
+		}
+	}
+	for _, field := range append(termColumns(), columnCadence, columnClass, columnReference, columnDeputy, columnConsent,
+		columnConsentOn, columnConsentHow, columnSource, columnPurpose) {
+		if heading, ok := r.filled[field]; ok {
+			r.problem(CodeNotForStaff, heading, "", "")
+		}
+	}
+	if s.Given == "" && s.Family == "" {
+		r.problem(CodeNoName, "", "", "")
+	}
+	return s.Normal()
+}
+
+// lay sets a field when the file has its column.
+func lay[T string | int | time.Time | time.Duration | []time.Weekday | []roster.Window | roster.ConsentState | roster.Source |
+	roster.Purpose | roster.Cadence | roster.Continuity](r *record, field string, into *T, value T) {
+	if r.given[field] {
+		*into = value
+	}
+}
