@@ -1,0 +1,231 @@
+package ivr
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Return is the step name that ends a sub-flow.
+const Return = "return"
+
+// Flow is one dialogue: steps by name.
+type Flow struct {
+	Name string `yaml:"flow"`
+	// Start is the first step.
+	Start string `yaml:"start"`
+	// Person is the step to which 0 leads everywhere. Empty is for callers' own dialogues: then 0 is a wrong key.
+	Person string `yaml:"person"`
+	// Failed is the step after two failures; empty means Person.
+	Failed string           `yaml:"failed"`
+	Steps  map[string]*Step `yaml:"steps"`
+
+	file  string
+	lines map[string]int
+}
+
+// Step does one thing: exactly one of its kinds is set, or only Say, Set or Language.
+type Step struct {
+	Set      map[string]string `yaml:"set"`      // Variables set on entering.
+	Language roster.Language   `yaml:"language"` // Spoken from here on.
+	Say      []Prompt          `yaml:"say"`
+
+	Menu     map[string]string `yaml:"menu"` // Key → step; Say holds its prompts.
+	Collect  *Collect          `yaml:"collect"`
+	Pick     *Pick             `yaml:"pick"`
+	Record   *Record           `yaml:"record"`
+	Queue    *Queue            `yaml:"queue"`
+	Lookup   *Lookup           `yaml:"lookup"`
+	Branch   *Branch           `yaml:"branch"`
+	Transfer *Transfer         `yaml:"transfer"`
+	Flow     string            `yaml:"run"` // A sub-flow.
+	Hangup   bool              `yaml:"hangup"`
+
+	Next string `yaml:"next"`
+}
+
+// Prompt is something to say: a key of the catalogue, alone or with a language of its own.
+type Prompt struct {
+	Key string          `yaml:"key"`
+	In  roster.Language `yaml:"in"` // Empty means the language of the dialogue.
+}
+
+// UnmarshalYAML reads "key" or "{key: …, in: …}".
+func (p *Prompt) UnmarshalYAML(unmarshal func(any) error) error {
+	var key string
+	if err := unmarshal(&key); err == nil {
+		p.Key = key
+		return nil
+	}
+	type plain Prompt
+	if err := unmarshal((*plain)(p)); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Collect takes several digits into a variable; # ends them.
+type Collect struct {
+	Into string `yaml:"into"`
+	Min  int    `yaml:"min"`
+	Max  int    `yaml:"max"`
+	Next string `yaml:"next"`
+}
+
+// Pick lets the party choose one of several by number: a variable holds a []Vars, each spoken with "n" set. The chosen
+// one's variables become the dialogue's.
+type Pick struct {
+	From string `yaml:"from"`
+	Each string `yaml:"each"` // Prompt key.
+	Next string `yaml:"next"`
+}
+
+// Record records what the party says after a beep. # ends it.
+type Record struct {
+	Max     Duration `yaml:"max"`     // 0 means 2 min.
+	Silence Duration `yaml:"silence"` // 0 means 5 s.
+	Kept    string   `yaml:"kept"`
+	Empty   string   `yaml:"empty"` // Nothing was said, or it could not be recorded.
+}
+
+// Duration is a time written as in Go ("90s").
+type Duration time.Duration
+
+// UnmarshalYAML reads a Go duration.
+func (d *Duration) UnmarshalYAML(unmarshal func(any) error) error {
+	var s string
+	if err := unmarshal(&s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("read duration: %w", err)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Queue waits for a person of a pool.
+type Queue struct {
+	For    string `yaml:"for"`    // "registrar".
+	Nobody string `yaml:"nobody"` // Nobody is free, or nobody answered.
+	Talked string `yaml:"talked"` // The two talked and the other left first.
+}
+
+// Lookup asks for something; the answer's name selects the step.
+type Lookup struct {
+	What string            `yaml:"what"` // "appointments".
+	To   map[string]string `yaml:"to"`
+}
+
+// Branch selects the step by a variable's text.
+type Branch struct {
+	On   string            `yaml:"on"`
+	To   map[string]string `yaml:"to"`
+	Else string            `yaml:"else"`
+}
+
+// Transfer hands the channel to the dialplan.
+type Transfer struct {
+	Context   string `yaml:"context"`
+	Extension string `yaml:"extension"`
+}
+
+// ReadFlow reads one flow strictly: an unknown field, a duplicate key or a step of two kinds is an error that names file and
+// line. Whether its steps lead anywhere is for Check to say.
+func ReadFlow(name string, data []byte) (*Flow, error) {
+	var f Flow
+	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("read flow %s: %w", name, err)
+	}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read flow %s: %w", name, err)
+	}
+	f.file, f.lines = name, map[string]int{}
+	for _, doc := range file.Docs {
+		for _, v := range mappingValues(doc.Body) {
+			if v.Key.String() != "steps" {
+				continue
+			}
+			for _, s := range mappingValues(v.Value) {
+				f.lines[strings.Trim(s.Key.String(), `"'`)] = s.Key.GetToken().Position.Line
+			}
+		}
+	}
+	var errs []error
+	for step, s := range f.Steps {
+		if s == nil {
+			errs = append(errs, fmt.Errorf("%s:%d: step %s is empty", name, f.lines[step], step))
+		} else if kinds := s.kinds(); len(kinds) > 1 {
+			errs = append(errs, fmt.Errorf("%s:%d: step %s is of several kinds: %s",
+				name, f.lines[step], step, strings.Join(kinds, ", ")))
+		}
+	}
+	return &f, errors.Join(errs...)
+}
+
+func (s *Step) kinds() []string {
+	var kinds []string
+	for _, k := range []struct {
+		name string
+		set  bool
+	}{
+		{"menu", s.Menu != nil},
+		{"collect", s.Collect != nil},
+		{"pick", s.Pick != nil},
+		{"record", s.Record != nil},
+		{"queue", s.Queue != nil},
+		{"lookup", s.Lookup != nil},
+		{"branch", s.Branch != nil},
+		{"transfer", s.Transfer != nil},
+		{"run", s.Flow != ""},
+		{"hangup", s.Hangup},
+	} {
+		if k.set {
+			kinds = append(kinds, k.name)
+		}
+	}
+	return kinds
+}
+
+// targets lists every step a step can lead to.
+func (s *Step) targets() []string {
+	var out []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if n != "" {
+				out = append(out, n)
+			}
+		}
+	}
+	addMap := func(m map[string]string) {
+		for _, n := range m {
+			add(n)
+		}
+	}
+	add(s.Next)
+	addMap(s.Menu)
+	switch {
+	case s.Collect != nil:
+		add(s.Collect.Next)
+	case s.Pick != nil:
+		add(s.Pick.Next)
+	case s.Record != nil:
+		add(s.Record.Kept, s.Record.Empty)
+	case s.Queue != nil:
+		add(s.Queue.Nobody, s.Queue.Talked)
+	case s.Lookup != nil:
+		addMap(s.Lookup.To)
+	case s.Branch != nil:
+		addMap(s.Branch.To)
+		add(s.Branch.Else)
+	}
+	return out
+}

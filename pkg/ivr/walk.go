@@ -1,0 +1,454 @@
+package ivr
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Waits of every dialogue.
+const (
+	// FirstAnswer is how long a menu waits for a key before it counts a failure.
+	FirstAnswer = 10 * time.Second
+	// BetweenDigits is how long the next digit of a number may take.
+	BetweenDigits = 5 * time.Second
+	// AfterKey is the silence between a key and what is said next.
+	AfterKey = 500 * time.Millisecond
+	// maxFailures in one place lead to a person.
+	maxFailures = 2
+	// maxRepeats bounds repeating on wish, so that a stuck key ends at a person.
+	maxRepeats = 10
+	// maxTurns bounds steps without a word or a question: a loop is a mistake of the flow.
+	maxTurns = 64
+)
+
+// Ask is something that only the host of a dialogue can do. The answer comes back through Walker.Answered.
+type Ask string
+
+// What a host may be asked.
+const (
+	AskNothing  Ask = ""
+	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
+	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
+	AskQueue    Ask = "queue"    // Output.What; answered "talked" or "nobody".
+	AskTransfer Ask = "transfer" // Output.Transfer; not answered.
+	AskHangup   Ask = "hangup"   // Not answered.
+)
+
+// Answers of a host besides the names of Lookup.To.
+const (
+	AnswerFailed = "failed" // It could not be done; the dialogue says so and leads to a person.
+	AnswerKept   = "kept"
+	AnswerEmpty  = "empty"
+	AnswerTalked = "talked"
+	AnswerNobody = "nobody"
+)
+
+// Utterance is one prompt to say after so much silence.
+type Utterance struct {
+	Key      string
+	Language roster.Language
+	Vars     Vars
+	Silence  time.Duration
+}
+
+// Output is what to do now. At most one of Say, Wait and Ask is set.
+type Output struct {
+	// Stop ends what is being said, first.
+	Stop bool
+	// Say is said in order; Walker.Played is told when it was.
+	Say []Utterance
+	// Wait is how long to wait for a key; Walker.Timeout is told when none came. It replaces every earlier wait.
+	Wait time.Duration
+
+	Ask      Ask
+	What     string
+	Record   Record
+	Transfer Transfer
+}
+
+// Walker walks one party through a flow. It is not safe for use by several goroutines and does nothing by itself: every
+// method takes what happened and returns what to do.
+type Walker struct {
+	book  *Book
+	flow  *Flow
+	name  string // Of the step.
+	lang  roster.Language
+	vars  Vars
+	stack []frame
+
+	speaking bool
+	after    bool // A key was pressed just now: be silent for a moment first.
+	digits   string
+	failures int
+	repeats  int
+	asked    Ask
+	done     bool
+}
+
+type frame struct {
+	flow *Flow
+	next string
+}
+
+// NewWalker starts at a flow of the book in a language. The variables are the dialogue's from then on.
+func NewWalker(b *Book, flow string, lang roster.Language, vars Vars) *Walker {
+	w := &Walker{book: b, flow: b.flows[flow], lang: lang, vars: Vars{}}
+	maps.Copy(w.vars, vars)
+	return w
+}
+
+// Language is the language spoken now.
+func (w *Walker) Language() roster.Language { return w.lang }
+
+// Text returns a variable that the flow has set, or "".
+func (w *Walker) Text(name string) string {
+	s, _ := w.vars[name].(string)
+	return s
+}
+
+// Step names the step the party is at.
+func (w *Walker) Step() string { return w.name }
+
+// Begin starts the dialogue.
+func (w *Walker) Begin() Output {
+	if w.flow == nil {
+		w.done = true
+		return Output{Ask: AskHangup}
+	}
+	return w.enter(w.flow.Start)
+}
+
+func (w *Walker) step() *Step { return w.flow.Steps[w.name] }
+
+// enter goes through steps until there is something to say, to wait for or to ask.
+func (w *Walker) enter(name string) Output {
+	for range maxTurns {
+		if name == Return || w.flow.Steps[name] == nil {
+			if len(w.stack) == 0 {
+				return w.hangup()
+			}
+			top := w.stack[len(w.stack)-1]
+			w.stack = w.stack[:len(w.stack)-1]
+			w.flow, name = top.flow, top.next
+			continue
+		}
+		if w.name != name {
+			w.failures, w.repeats = 0, 0
+		}
+		w.name, w.digits = name, ""
+		s := w.step()
+		for k, v := range s.Set {
+			w.vars[k] = v
+		}
+		if s.Language != "" {
+			w.lang = s.Language
+		}
+		switch {
+		case s.Branch != nil:
+			to, ok := s.Branch.To[w.branchValue(s.Branch.On)]
+			if !ok {
+				to = s.Branch.Else
+			}
+			name = to
+		case s.Flow != "":
+			sub := w.book.flows[s.Flow]
+			if sub == nil {
+				name = s.Next
+				continue
+			}
+			w.stack = append(w.stack, frame{w.flow, s.Next})
+			w.flow, name = sub, sub.Start
+		case len(s.Say) > 0 || s.Pick != nil && len(w.choices()) > 0:
+			return w.say(w.prompts()...)
+		default:
+			if out, ok := w.act(); ok {
+				return out
+			}
+			name = s.Next
+		}
+	}
+	return w.hangup()
+}
+
+func (w *Walker) branchValue(name string) string {
+	switch v := w.vars[name].(type) {
+	case string:
+		return v
+	case int:
+		return strconv.Itoa(v)
+	default:
+		return ""
+	}
+}
+
+// prompts are what the step says.
+func (w *Walker) prompts() []Utterance {
+	s := w.step()
+	var out []Utterance
+	for _, p := range s.Say {
+		lang := w.lang
+		if p.In != "" {
+			lang = p.In
+		}
+		out = append(out, Utterance{Key: p.Key, Language: lang, Vars: w.vars})
+	}
+	if s.Pick != nil {
+		for i, choice := range w.choices() {
+			vars := maps.Clone(w.vars)
+			maps.Copy(vars, choice)
+			vars["n"] = i + 1
+			out = append(out, Utterance{Key: s.Pick.Each, Language: w.lang, Vars: vars})
+		}
+	}
+	return out
+}
+
+// choices are the first eight: the other keys have a meaning of their own.
+func (w *Walker) choices() []Vars {
+	all, _ := w.vars[w.step().Pick.From].([]Vars)
+	return all[:min(len(all), 8)]
+}
+
+// say says the prompts; a key just pressed is followed by a moment of silence.
+func (w *Walker) say(u ...Utterance) Output {
+	if w.after && len(u) > 0 {
+		u = slices.Clone(u)
+		u[0].Silence = AfterKey
+	}
+	w.after, w.speaking = false, true
+	return Output{Say: u}
+}
+
+// act does what the step is for, once its prompts were said. It reports false for a step that only says.
+func (w *Walker) act() (Output, bool) {
+	s := w.step()
+	switch {
+	case s.Menu != nil, s.Pick != nil, s.Collect != nil:
+		return Output{Wait: FirstAnswer}, true
+	case s.Record != nil:
+		r := *s.Record
+		if r.Max == 0 {
+			r.Max = Duration(2 * time.Minute)
+		}
+		if r.Silence == 0 {
+			r.Silence = Duration(5 * time.Second)
+		}
+		return w.ask(Output{Ask: AskRecord, Record: r}), true
+	case s.Queue != nil:
+		return w.ask(Output{Ask: AskQueue, What: s.Queue.For}), true
+	case s.Lookup != nil:
+		return w.ask(Output{Ask: AskLookup, What: s.Lookup.What}), true
+	case s.Transfer != nil:
+		w.done = true
+		return Output{Ask: AskTransfer, Transfer: *s.Transfer}, true
+	case s.Hangup:
+		return w.hangup(), true
+	}
+	return Output{}, false
+}
+
+func (w *Walker) ask(o Output) Output {
+	w.asked = o.Ask
+	return o
+}
+
+func (w *Walker) hangup() Output {
+	w.done = true
+	return Output{Ask: AskHangup}
+}
+
+// Played is told when everything was said.
+func (w *Walker) Played() Output {
+	if !w.speaking || w.done {
+		return Output{}
+	}
+	w.speaking = false
+	if out, ok := w.act(); ok {
+		return out
+	}
+	return w.enter(w.step().Next)
+}
+
+// Timeout is told when no key came in time.
+func (w *Walker) Timeout() Output {
+	if w.done || w.speaking || w.asked != AskNothing {
+		return Output{}
+	}
+	if s := w.step(); s.Collect != nil && len(w.digits) >= max(1, s.Collect.Min) {
+		return w.collected()
+	}
+	return w.fail("error.silence")
+}
+
+// fail counts a failure: the first is explained and the question put again, the second leads to a person.
+func (w *Walker) fail(prompt string) Output {
+	w.failures++
+	if w.failures >= maxFailures {
+		return w.give()
+	}
+	w.digits = ""
+	return w.say(append([]Utterance{{Key: prompt, Language: w.lang, Vars: w.vars}}, w.prompts()...)...)
+}
+
+// give leads to a person after failures, or out of a dialogue that has none.
+func (w *Walker) give() Output {
+	if to := w.failed(); to != "" && w.name != to {
+		return w.enter(to)
+	}
+	return w.hangup()
+}
+
+func (w *Walker) failed() string {
+	f := w.withPerson()
+	if f.Failed != "" {
+		return f.Failed
+	}
+	return f.Person
+}
+
+// withPerson leaves sub-flows that name nobody.
+func (w *Walker) withPerson() *Flow {
+	for w.flow.Person == "" && w.flow.Failed == "" && len(w.stack) > 0 {
+		w.flow = w.stack[len(w.stack)-1].flow
+		w.stack = w.stack[:len(w.stack)-1]
+	}
+	return w.flow
+}
+
+// Digit is told which key was pressed.
+func (w *Walker) Digit(d string) Output {
+	if w.done || w.asked != AskNothing {
+		return Output{} // A recording or a queue takes no keys but its own.
+	}
+	wasSpeaking := w.speaking
+	w.speaking = false
+	w.after = true
+	out := w.key(d)
+	out.Stop = wasSpeaking
+	return out
+}
+
+func (w *Walker) key(d string) Output {
+	s := w.step()
+	switch {
+	case s.Collect != nil && len(d) == 1 && d != "*" && (d != "0" || w.digits != "") && (d != "9" || w.digits != ""):
+		return w.collect(d)
+	case d == "0" && w.person() != "":
+		if w.name == w.person() {
+			return w.say(w.prompts()...)
+		}
+		w.withPerson()
+		return w.enter(w.flow.Person)
+	case d == "9" || d == "*":
+		if w.repeats++; w.repeats > maxRepeats {
+			return w.give()
+		}
+		return w.say(w.prompts()...)
+	case s.Menu != nil:
+		if to, ok := s.Menu[d]; ok {
+			return w.enter(to)
+		}
+		return w.fail("error.wrong_key")
+	case s.Pick != nil:
+		choices := w.choices()
+		if n, err := strconv.Atoi(d); err == nil && n >= 1 && n <= len(choices) {
+			maps.Copy(w.vars, choices[n-1])
+			return w.enter(s.Pick.Next)
+		}
+		return w.fail("error.wrong_key")
+	}
+	return w.typeAhead(d)
+}
+
+// person is the step to which 0 leads, in this flow or in the one that runs it.
+func (w *Walker) person() string {
+	if w.flow.Person != "" {
+		return w.flow.Person
+	}
+	for _, f := range slices.Backward(w.stack) {
+		if f.flow.Person != "" {
+			return f.flow.Person
+		}
+	}
+	return ""
+}
+
+// typeAhead is a key during something that is only said: it is skipped, and the key counts in the menu behind it.
+func (w *Walker) typeAhead(d string) Output {
+	s := w.step()
+	if out, ok := w.act(); ok {
+		return out
+	}
+	next := w.flow.Steps[s.Next]
+	out := w.enter(s.Next)
+	if next != nil && next.Menu != nil && w.name == s.Next {
+		if _, ok := next.Menu[d]; ok {
+			w.speaking, w.after = false, true
+			return w.key(d)
+		}
+	}
+	return out
+}
+
+func (w *Walker) collect(d string) Output {
+	s := w.step()
+	if d == "#" {
+		if len(w.digits) >= max(1, s.Collect.Min) {
+			return w.collected()
+		}
+		return w.fail("error.wrong_key")
+	}
+	w.digits += d
+	if s.Collect.Max > 0 && len(w.digits) >= s.Collect.Max {
+		return w.collected()
+	}
+	return Output{Wait: BetweenDigits}
+}
+
+func (w *Walker) collected() Output {
+	s := w.step()
+	w.vars[s.Collect.Into] = w.digits
+	return w.enter(s.Collect.Next)
+}
+
+// Answered is told what became of an Ask, with variables that become the dialogue's.
+func (w *Walker) Answered(name string, vars Vars) Output {
+	asked := w.asked
+	w.asked = AskNothing
+	if w.done || asked == AskNothing {
+		return Output{}
+	}
+	maps.Copy(w.vars, vars)
+	s := w.step()
+	var to string
+	switch asked {
+	case AskLookup:
+		to = s.Lookup.To[name]
+	case AskRecord:
+		to = map[string]string{AnswerKept: s.Record.Kept, AnswerEmpty: s.Record.Empty, AnswerFailed: s.Record.Empty}[name]
+	case AskQueue:
+		to = map[string]string{AnswerTalked: s.Queue.Talked, AnswerNobody: s.Queue.Nobody, AnswerFailed: s.Queue.Nobody}[name]
+	}
+	if to == "" {
+		return w.sorry()
+	}
+	return w.enter(to)
+}
+
+// sorry says that something went wrong on our side and offers a person, or ends a dialogue that has none.
+func (w *Walker) sorry() Output {
+	to := w.failed()
+	if to == "" || to == w.name {
+		return w.hangup()
+	}
+	w.vars["sorry"] = "yes"
+	out := w.enter(to)
+	if len(out.Say) > 0 {
+		out.Say = append([]Utterance{{Key: "error.ours", Language: w.lang, Vars: w.vars}}, out.Say...)
+	}
+	return out
+}

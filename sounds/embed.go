@@ -1,0 +1,14 @@
+// Package sounds holds what the telephone says: the prompts of every language, as texts that package speech turns into
+// audio.
+package sounds
+
+import _ "embed"
+
+// Name is the file's name, for messages about its lines.
+const Name = "sounds/prompts.yaml"
+
+//go:embed prompts.yaml
+var prompts []byte //nolint:gochecknoglobals // go:embed needs a package variable; it is read-only.
+
+// Prompts is the content of prompts.yaml. The caller must not change it.
+func Prompts() []byte { return prompts }
