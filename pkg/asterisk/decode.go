@@ -1,0 +1,183 @@
+package asterisk
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/CyCoreSystems/ari/v5"
+
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+var (
+	errUnknownEvent = errors.New("unknown event type")
+	errBadEvent     = errors.New("malformed event")
+)
+
+// userEventRefused is the name of the event by which the dialplan says that it does not ring the beneficiary.
+const userEventRefused = "rappel-refused"
+
+// decoded is what an event of ARI means to us.
+type decoded struct {
+	typ      string          // ARI's name of the event type.
+	event    telephony.Event // With an empty Type: nothing that concerns a call. Leg is set when the event names it.
+	replaced bool            // Another process owns the application now.
+}
+
+// wanted lists the event types that decode understands. It is the stream's filter: ARI has over forty types, and most of
+// the events of a bridged call are about variables.
+func wanted() []string {
+	return []string{
+		"ApplicationReplaced", "ChannelDestroyed", "ChannelDtmfReceived", "ChannelEnteredBridge", "ChannelLeftBridge",
+		"ChannelUserevent", "Dial", "PlaybackFinished", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
+	}
+}
+
+// decode reads one event. It returns errUnknownEvent for a type that ari/v5 does not know and errBadEvent for anything
+// that is no event at all; it never panics.
+func decode(data []byte) (decoded, error) {
+	raw, err := ari.DecodeEvent(data)
+	if err != nil {
+		var m ari.Message
+		if json.Unmarshal(data, &m) == nil && m.Type != "" && raw == nil {
+			return decoded{typ: m.Type}, fmt.Errorf("%w: %w", errUnknownEvent, err)
+		}
+		return decoded{}, fmt.Errorf("%w: %w", errBadEvent, err)
+	}
+	d := decoded{typ: raw.GetType()}
+	switch e := raw.(type) {
+	case *ari.Dial:
+		d.event = dialEvent(e)
+	case *ari.StasisStart:
+		d.event = entered(e, data)
+	case *ari.StasisEnd:
+		d.event = on(&e.Channel, telephony.EventLeft, e.Timestamp)
+	case *ari.ChannelDestroyed:
+		d.event = on(&e.Channel, telephony.EventGone, e.Timestamp)
+		d.event.Cause = telephony.Cause(e.Cause)
+	case *ari.ChannelDtmfReceived:
+		d.event = on(&e.Channel, telephony.EventDigit, e.Timestamp)
+		d.event.Digit = e.Digit
+	case *ari.ChannelEnteredBridge:
+		d.event = bridgeEvent(&e.Bridge, &e.Channel, telephony.EventBridged, e.Timestamp)
+	case *ari.ChannelLeftBridge:
+		d.event = bridgeEvent(&e.Bridge, &e.Channel, telephony.EventUnbridged, e.Timestamp)
+	case *ari.ChannelUserevent:
+		d.event = userEvent(e)
+	case *ari.PlaybackFinished:
+		d.event = onTarget(e.Playback.TargetURI, telephony.EventPlaybackDone, e.Timestamp)
+		d.event.Playback, d.event.Failed = e.Playback.ID, e.Playback.State == "failed"
+	case *ari.RecordingFinished:
+		d.event = onTarget(e.Recording.TargetURI, telephony.EventRecordingDone, e.Timestamp)
+		d.event.Recording, d.event.Length = e.Recording.Name, time.Duration(e.Recording.Duration)
+	case *ari.RecordingFailed:
+		d.event = onTarget(e.Recording.TargetURI, telephony.EventRecordingFailed, e.Timestamp)
+		d.event.Recording, d.event.Failed = e.Recording.Name, true
+	case *ari.ApplicationReplaced:
+		d.replaced = true
+	}
+	if d.event.Channel == "" {
+		d.event = telephony.Event{}
+	}
+	return d, nil
+}
+
+func on(c *ari.ChannelData, typ telephony.EventType, at ari.DateTime) telephony.Event {
+	return telephony.Event{Type: typ, Channel: c.ID, Leg: c.Accountcode, Time: time.Time(at)}
+}
+
+// onTarget is for events that name their channel as "channel:<id>" only.
+func onTarget(uri string, typ telephony.EventType, at ari.DateTime) telephony.Event {
+	id, ok := strings.CutPrefix(uri, "channel:")
+	if !ok {
+		return telephony.Event{}
+	}
+	return telephony.Event{Type: typ, Channel: id, Time: time.Time(at)}
+}
+
+// dialEvent reads how the ringing of a phone gets on. The first Dial event of a channel has no status.
+func dialEvent(e *ari.Dial) telephony.Event {
+	switch e.Dialstatus {
+	case "":
+		return on(&e.Peer, telephony.EventDialling, e.Timestamp)
+	case "RINGING":
+		return on(&e.Peer, telephony.EventRinging, e.Timestamp)
+	case "ANSWER":
+		return on(&e.Peer, telephony.EventUp, e.Timestamp)
+	case "PROGRESS", "PROCEEDING":
+		// An announcement of her network before the answer, or a mere "100 Trying": nobody answered.
+		return telephony.Event{}
+	default:
+		ev := on(&e.Peer, telephony.EventDialEnded, e.Timestamp)
+		ev.Dial = e.Dialstatus
+		return ev
+	}
+}
+
+// bridgeEvent ignores the holding bridge in which a caller hears ringing.
+func bridgeEvent(b *ari.BridgeData, c *ari.ChannelData, typ telephony.EventType, at ari.DateTime) telephony.Event {
+	if b.Type == "holding" {
+		return telephony.Event{}
+	}
+	return on(c, typ, at)
+}
+
+func userEvent(e *ari.ChannelUserevent) telephony.Event {
+	values, _ := e.Userevent.(map[string]any)
+	if e.Eventname != userEventRefused {
+		return telephony.Event{}
+	}
+	why, _ := values["reason"].(string)
+	ev := on(&e.Channel, telephony.EventRefused, e.Timestamp)
+	ev.Args = []string{why}
+	return ev
+}
+
+func entered(e *ari.StasisStart, data []byte) telephony.Event {
+	ev := on(&e.Channel, telephony.EventEntered, e.Timestamp)
+	ev.Args = e.Args
+	ev.Endpoint = endpointOf(e.Channel.Name)
+	// The decoder of v5.3.1 leaves the language out.
+	var extra struct{ Channel struct{ Language string } }
+	if json.Unmarshal(data, &extra) == nil {
+		ev.Language = extra.Channel.Language
+	}
+	if len(e.Args) > 1 && (e.Args[0] == telephony.EnteredInbound || e.Args[0] == telephony.EnteredFeature) {
+		ev.Dialled = e.Args[1]
+		if e.Channel.Caller != nil {
+			ev.CLI = cli(e.Channel.Caller.Number)
+		}
+	}
+	return ev
+}
+
+// endpointOf returns the endpoint in a channel name such as "PJSIP/anna-desk-0000002a".
+func endpointOf(name string) string {
+	_, rest, _ := strings.Cut(name, "/")
+	if i := strings.LastIndexByte(rest, '-'); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// cli keeps the digits of a number presented to us, with a leading plus. Anything else that a SIP header may hold, such as
+// "anonymous", is a withheld number.
+func cli(number string) string {
+	var b strings.Builder
+	for i, r := range number {
+		switch {
+		case r >= '0' && r <= '9', r == '+' && i == 0:
+			b.WriteRune(r)
+		case r == ' ' || r == '-' || r == '.' || r == '(' || r == ')':
+		default:
+			return ""
+		}
+	}
+	if b.Len() > 20 || b.String() == "+" {
+		return ""
+	}
+	return b.String()
+}
