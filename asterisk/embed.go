@@ -21,7 +21,7 @@ import (
 )
 
 //go:embed *.conf
-var files embed.FS //nolint:gochecknoglobals // go:embed needs a package variable; it is read-only.
+var files embed.FS
 
 // Names of the generated files that pjsip.conf includes. They may be empty
 // but have to exist before Asterisk starts.

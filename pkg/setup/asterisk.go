@@ -237,7 +237,7 @@ func (a *Asterisk) ariAnswers(ctx context.Context, client *http.Client) (bool, e
 	if err != nil {
 		return false, nil //nolint:nilerr // Not listening yet is the reason to ask again.
 	}
-	defer resp.Body.Close() //nolint:errcheck // Nothing was written.
+	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return true, nil

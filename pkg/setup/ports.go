@@ -39,7 +39,7 @@ func leasePorts(count int) (*portLease, error) {
 		return nil, fmt.Errorf("reserve %d ports: %w: only %d exist", count, errNoPorts, total*portsUnit)
 	}
 	start := rand.IntN(total)
-	for i := 0; i < total; i++ {
+	for i := range total {
 		unit := (start + i) % total
 		if unit+units > total {
 			continue

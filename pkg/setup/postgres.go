@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -332,9 +333,7 @@ func (pg *Postgres) serverArgs(c *confinement) []string {
 		settings["full_page_writes"] = "off"
 		settings["shared_buffers"] = "64MB"
 	}
-	for name, value := range pg.options.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, pg.options.Settings)
 	args := []string{"-D", c.inside("data")}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)

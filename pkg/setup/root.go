@@ -205,8 +205,8 @@ func checkSpace(dir string, need uint64) error {
 // findProgram looks for a program in PATH and in further directories.
 func findProgram(name string, patterns ...string) (string, bool) {
 	if path, err := exec.LookPath(name); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			return real, true
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target, true
 		}
 	}
 	for _, pattern := range patterns {
