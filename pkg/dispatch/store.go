@@ -25,6 +25,20 @@ var (
 	ErrStoreDown = errors.New("the store is out of reach")
 )
 
+// Errors of a Dispatcher.
+var (
+	// ErrUnknownScheme means that this dispatcher does not lead the scheme.
+	ErrUnknownScheme = errors.New("the scheme is not led here")
+	// ErrUnknownCaller means that the scheme has no such enabled caller or registrar.
+	ErrUnknownCaller = errors.New("no such caller")
+	// ErrCallerBusy means that the caller may not go into that state now, in a call for example.
+	ErrCallerBusy = errors.New("the caller cannot go into that state now")
+	// ErrNobodyFree means that no registrar can be rung now.
+	ErrNobodyFree = errors.New("no registrar is free")
+	// ErrNothing means that the caller would be given nothing.
+	ErrNothing = errors.New("there is no next call")
+)
+
 // Store keeps what dispatch decides and learns. Every write names the epoch under which its writer leads, and a writer
 // that was overtaken gets ErrFenced. Operations of one Apply are committed in one transaction, together with their events,
 // in the order of the slice.

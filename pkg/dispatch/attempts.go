@@ -1,0 +1,328 @@
+package dispatch
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// staleClaim is how old a claim may be, in real time, when its commit is known. An older one rings nobody: the caller may
+// have gone and the instant to dial by is near.
+const staleClaim = 5 * time.Second
+
+// pbxPause is how long, in real time, nothing is started after the switchboard has refused an order: whatever is
+// wrong with it would use up every open occurrence's time.
+const pbxPause = 2 * time.Second
+
+// attempt is one try under way. The owner's.
+type attempt struct {
+	live       call.Live
+	occurrence int64
+	tried      []int64   // Callers who were offered it.
+	placed     time.Time // Real time of the order.
+	running    bool      // The order was handed over, or is about to be: the commit is known.
+	recalled   bool
+}
+
+// claim starts what the board decided: the claim is committed first, the phones ring when that is known.
+func (e *Engine) claim(s Start, now time.Time) {
+	p, w := e.occurrences[s.Occurrence], e.staff[s.Caller]
+	p.Deferred = s.Deferred
+	order := e.order(p, w, call.NewID(), 1)
+	a := &attempt{
+		live: call.Live{Order: order, State: call.StateIntent, ClaimedAt: now}, occurrence: s.Occurrence,
+		tried: []int64{s.Caller}, placed: e.opts.RealNow(),
+	}
+	e.attempts[order.Attempt] = a
+	p.State = call.OccurrenceClaimed
+	e.record(Claim{Occurrence: s.Occurrence, Order: order, At: now})
+	e.reserve(w, a, now)
+}
+
+// reserve gives an attempt's caller to it.
+func (e *Engine) reserve(w *worker, a *attempt, now time.Time) {
+	w.once = w.State == call.CallerReadyOnce
+	w.attempt = a.live.Order.Attempt
+	w.readySince = w.Since
+	e.setState(w, call.CallerReserved, "", now)
+}
+
+// order words the nth offer of an attempt.
+func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order {
+	o := call.Order{
+		Scheme: e.scheme, Attempt: id, Offer: offer, Kind: p.Kind,
+		Caller: w.ID, CallerEndpoint: w.Endpoint, CallerNumber: w.Number,
+		Number: NumberFor(&p.Occurrence), Trunk: e.settings.Trunk, CLI: e.settings.CLI[p.Kind],
+		Language: string(p.Language), CallerLanguage: string(p.Language),
+		CallerRing: p.CallerRing, BeneficiaryRing: p.Ring, RungBefore: p.Rang,
+	}
+	if o.CLI == "" {
+		o.CLI = e.settings.CLI[""]
+	}
+	if w.Endpoint != "" {
+		o.CallerNumber = ""
+	}
+	if len(w.Languages) > 0 {
+		o.CallerLanguage = string(w.Languages[0])
+	}
+	orDefault(&o.CallerRing, 20*time.Second)
+	orDefault(&o.BeneficiaryRing, time.Minute)
+	// She may be rung until the window ends and not later; the PBX itself refuses after that.
+	left := e.opts.real(p.Closes.Sub(e.opts.Now()))
+	o.DialBy = e.opts.RealNow().Add(min(o.CallerRing+e.opts.DialMargin, left))
+	return o
+}
+
+// claimed learns whether a claim is committed, and rings if so.
+func (e *Engine) claimed(op Claim, err error, now time.Time) {
+	a := e.attempts[op.Order.Attempt]
+	if a == nil {
+		return
+	}
+	if err != nil {
+		e.claimRefused(op, err, now)
+		return
+	}
+	if e.draining || e.opts.RealNow().Sub(a.placed) > staleClaim {
+		reason := call.ReasonDialBy
+		if e.draining {
+			reason = call.ReasonDrained
+		}
+		e.finish(a, call.Outcome{
+			OfferState: call.OfferRecalled, Result: call.ResultCancelled, Reason: reason, Fault: call.FaultOurs,
+		}, now)
+		return
+	}
+	e.start(a)
+}
+
+// claimRefused undoes a claim that was not committed.
+func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
+	delete(e.attempts, op.Order.Attempt)
+	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
+	e.meter.refused(causeOf(err))
+	if err == ErrCallerReserved {
+		e.pause(w, e.opts.DeclinePause, reasonElsewhere, now)
+	} else {
+		e.restore(w, now)
+	}
+	p.State = call.OccurrenceOpen
+	switch {
+	case err == ErrNumberBusy:
+		p.NotBefore = now.Add(pauseAfterRefusal)
+	case err == ErrCallerReserved:
+	case err == ErrStale:
+		// Somebody changed it behind our back: the records know.
+		p.State = call.OccurrenceCancelled
+		e.board.Release(&p.Occurrence, now)
+		delete(e.occurrences, op.Occurrence)
+		e.refresh(now)
+		return
+	default:
+		p.NotBefore = now.Add(pauseAfterFault)
+	}
+	e.board.Release(&p.Occurrence, now)
+}
+
+func causeOf(err error) string {
+	switch err {
+	case ErrNumberBusy:
+		return "number_busy"
+	case ErrCallerReserved:
+		return "caller_reserved"
+	case ErrStale:
+		return "stale"
+	default:
+		return "error"
+	}
+}
+
+// start hands an order over, in a goroutine of its own: the switchboard may take its time.
+func (e *Engine) start(a *attempt) {
+	a.running = true
+	order, ctx := a.live.Order, e.ctx
+	e.meter.starts.Inc()
+	e.work.Go(func() {
+		if err := e.opts.Switchboard.Start(ctx, order); err != nil {
+			e.put(startFailed{order: order, err: err})
+		}
+	})
+}
+
+// notStarted ends an attempt whose order was not taken on: nothing rang.
+func (e *Engine) notStarted(m startFailed, now time.Time) {
+	e.log.Warn("order not taken on", zap.String("attempt", string(m.order.Attempt)), zap.Error(m.err))
+	e.holdOff = now.Add(e.opts.service(pbxPause))
+	e.ended(call.Outcome{
+		Scheme: e.scheme, Attempt: m.order.Attempt, Offer: m.order.Offer, OfferState: call.OfferRecalled,
+		Result: call.ResultFailed, Reason: call.ReasonPBXLost, Fault: call.FaultOurs, At: now,
+	}, now)
+}
+
+// step records that an attempt got further.
+func (e *Engine) step(s call.Step, now time.Time) {
+	a := e.attempts[s.Attempt]
+	if a == nil || s.Offer != a.live.Order.Offer {
+		e.meter.strays.Inc()
+		return
+	}
+	if !a.live.State.CanBecome(s.State) {
+		return
+	}
+	a.live.State = s.State
+	s.Scheme = e.scheme
+	if s.At.IsZero() {
+		s.At = now
+	}
+	p, w := e.occurrences[a.occurrence], e.staff[a.live.Order.Caller]
+	switch s.State {
+	case call.StateRinging:
+		p.Rang = true
+		a.live.Channel = s.Channel
+	case call.StateBridged:
+		p.Rang = true
+		p.State = call.OccurrenceLive
+		a.live.BridgedAt = s.At
+	}
+	e.record(Progress{Step: s})
+	if s.State != call.StateOffered && w != nil && w.State == call.CallerReserved {
+		w.MissedInRow = 0
+		e.setState(w, call.CallerInCall, "", now)
+	}
+}
+
+// ended learns that an offer or a whole attempt has ended.
+func (e *Engine) ended(out call.Outcome, now time.Time) {
+	a := e.attempts[out.Attempt]
+	if a == nil || !a.running || out.Offer != a.live.Order.Offer {
+		e.meter.strays.Inc()
+		return
+	}
+	if out.AttemptEnded() {
+		e.finish(a, out, now)
+		return
+	}
+	e.offerEnded(a, out, now)
+}
+
+// offerEnded goes on with another caller, or ends the attempt when there is none.
+func (e *Engine) offerEnded(a *attempt, out call.Outcome, now time.Time) {
+	e.meter.offer(out.OfferState)
+	p, w := e.occurrences[a.occurrence], e.staff[a.live.Order.Caller]
+	none := call.Outcome{
+		Offer: out.Offer, OfferState: out.OfferState, Result: call.ResultCancelled, Reason: call.ReasonNoCaller,
+		Fault: call.FaultNone, Cause: out.Cause,
+	}
+	if e.draining {
+		none.Reason = call.ReasonDrained
+		e.finish(a, none, now)
+		return
+	}
+	next := int64(0)
+	if !a.recalled && !e.down && out.OfferState != call.OfferRecalled {
+		next = e.board.Another(a.occurrence, a.tried, now)
+	}
+	if next == 0 {
+		e.finish(a, none, now)
+		return
+	}
+	e.record(OfferEnd{Attempt: out.Attempt, Offer: out.Offer, State: out.OfferState, At: now})
+	e.afterOffer(w, out.OfferState, now)
+	w = e.staff[next]
+	order := e.order(p, w, out.Attempt, out.Offer+1)
+	a.live.Order, a.live.State = order, call.StateIntent
+	a.tried = append(a.tried, next)
+	a.placed, a.running = e.opts.RealNow(), false
+	e.record(Offer{Occurrence: a.occurrence, Order: order, At: now})
+	e.reserve(w, a, now)
+}
+
+// offered learns whether a further offer is committed.
+func (e *Engine) offered(op Offer, err error, now time.Time) {
+	a := e.attempts[op.Order.Attempt]
+	if a == nil || a.running || a.live.Order.Offer != op.Order.Offer {
+		return
+	}
+	if err == nil && !e.draining && e.opts.RealNow().Sub(a.placed) <= staleClaim {
+		e.start(a)
+		return
+	}
+	reason := call.ReasonNoCaller
+	switch {
+	case err != nil:
+		e.meter.refused(causeOf(err))
+	case e.draining:
+		reason = call.ReasonDrained
+	default:
+		reason = call.ReasonDialBy
+	}
+	out := call.Outcome{
+		OfferState: call.OfferRecalled, Result: call.ResultCancelled, Reason: reason, Fault: call.FaultOurs,
+	}
+	if err != nil {
+		out.Offer = op.Order.Offer - 1 // This one was never made.
+	}
+	e.finish(a, out, now)
+}
+
+// finish ends an attempt: outcome, settlement and the caller's next state are recorded together, and everything it held is
+// free from now on, since what is claimed next is committed after it.
+func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
+	id := a.live.Order.Attempt
+	out.Scheme, out.Attempt = e.scheme, id
+	if out.Offer == 0 && out.OfferState == "" {
+		out.Offer = a.live.Order.Offer
+	}
+	if out.At.IsZero() {
+		out.At = now
+	}
+	if out.Fault == "" {
+		out.Fault = call.FaultNone
+	}
+	p, w := e.occurrences[a.occurrence], e.staff[a.live.Order.Caller]
+	p.Deferred = max(p.Deferred, e.board.Deferred(a.occurrence))
+	out.Rang = out.Rang || out.Result == call.ResultAnswered || a.live.State == call.StateRinging || a.live.State == call.StateBridged
+	terms := e.terms()
+	terms.UnknownUntil = now.Add(e.opts.service(a.live.Order.DialBy.Add(a.live.Order.BeneficiaryRing).Sub(e.opts.RealNow())))
+	s := SettlementOf(&p.Occurrence, out, terms)
+	delete(e.attempts, id)
+	e.record(Finish{Outcome: out, Settlement: s})
+	e.meter.attempt(out.Result)
+
+	p.State, p.Attempts, p.Rang = s.State, s.Attempts, s.Rang
+	if s.State == call.OccurrenceOpen {
+		p.NotBefore = s.NotBefore
+	}
+	if out.Result == call.ResultAnswered && a.live.Order.Caller != 0 {
+		p.LastCaller = a.live.Order.Caller
+	}
+	e.board.Release(&p.Occurrence, now)
+	if s.State.Ended() {
+		e.meter.settled(s.State)
+		e.forget(a.occurrence)
+	}
+	if w != nil && w.attempt == id {
+		e.afterAttempt(w, out, now)
+	}
+}
+
+// adopt takes an attempt over that an earlier process left.
+func (e *Engine) adopt(l LiveAttempt, now time.Time) {
+	p := e.occurrences[l.Occurrence]
+	if p == nil {
+		e.log.Error("live attempt without its occurrence", zap.String("attempt", string(l.Order.Attempt)))
+		return
+	}
+	if p.State == call.OccurrenceOpen {
+		p.State = call.OccurrenceClaimed
+	}
+	e.board.Adopt(&p.Occurrence, l.Order.Caller, l.Order.Number, now)
+	e.attempts[l.Order.Attempt] = &attempt{
+		live: l.Live, occurrence: l.Occurrence, tried: []int64{l.Order.Caller}, running: true,
+	}
+	if w := e.staff[l.Order.Caller]; w != nil {
+		w.attempt = l.Order.Attempt
+	}
+}

@@ -1,0 +1,495 @@
+package dispatch
+
+import (
+	"math"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// Board is what the dispatcher of one scheme decides from: what is promised, who is there, which phones and lines are in
+// use. It does no I/O, starts no goroutine and never asks for the time. It is not safe for concurrent use.
+//
+// Occurrences and callers live in dense slots and name each other by slot. What may start now is indexed so that a
+// decision does not grow with what is held: one heap per lane and class for what the pool may take, a short list per caller for
+// what is kept for her, a heap of free callers per lane, and one heap of the instants at which something changes by
+// itself.
+type Board struct {
+	limits Limits
+	rules  schedule.Rules
+	paused bool
+
+	open       bool  // Scheme hours run, as of Plan's last look.
+	openChange int64 // When that changes; 0 means not looked at yet.
+
+	items     []item
+	freeItems []int32
+	byID      map[int64]int32
+
+	clerks  []clerk
+	clerkOf map[int64]int32
+
+	lanes [laneCount]lane
+	own   ownHeap // Free callers who have something kept for them.
+	alarm alarms
+
+	groups     []group // People and numbers of which only one call may be under way.
+	freeGroups []int32
+	people     map[int64]int32
+	numbers    map[string]int32
+
+	outbound int   // Lines used by attempts.
+	inbound  int   // Lines used by the registration line.
+	pace     int64 // When the next start is due at the agreed calls per second (generic cell rate algorithm).
+	counts   [phaseCount]int
+	scratch  []int32
+}
+
+// Limits are the bounds within which a board starts calls.
+type Limits struct {
+	Lines          int // Trunk lines in all.
+	InboundReserve int // Never used outbound.
+	// Interval is the least time between two starts on average, by the clock that Plan is given; 0 means no pacing. As
+	// many as Burst may follow each other at once.
+	Interval time.Duration
+	Burst    int
+	Hold     time.Duration // How long an occurrence waits for its reference caller.
+	// Lead is how long before its window's end an occurrence is started at the latest, by the clock that Plan is
+	// given: somebody's phone has to ring first.
+	Lead time.Duration
+}
+
+// A lane is a language; skills will refine it.
+const (
+	laneCount  = 4
+	classCount = 4
+)
+
+func laneOf(l roster.Language) uint8 {
+	for i, known := range roster.Languages() {
+		if l == known {
+			return uint8(i)
+		}
+	}
+	return 0
+}
+
+// phase says where an item is filed.
+type phase uint8
+
+const (
+	phaseNone   phase = iota
+	phaseFuture       // Waits for its window or its next try.
+	phaseHeld         // Waits for its reference caller.
+	phaseOwn          // Its reference caller or her deputy may take it, nobody else.
+	phasePooled       // Anybody in its lane may take it.
+	phaseParked       // The person or the number is in another call.
+	phaseTaken        // An attempt is under way.
+	phaseLapsed       // Too near its window's end to be started.
+	phaseCount
+)
+
+// item is an occurrence as far as the decision needs it. Times are Unix nanoseconds, slots are -1 for none.
+type item struct {
+	id      int64
+	opens   int64
+	closes  int64
+	due     int64 // Opens, or the next try.
+	slackAt int64 // Closes less the planned length: the smaller, the less slack, whatever the time.
+	hold    int64 // Until when it is kept for the reference caller.
+
+	reference, deputy, last int32 // Slots of callers.
+	person, number          int32 // Groups.
+	nextPerson, nextNumber  int32 // Next item of the same group.
+	pos                     int32 // In the lane's heap.
+	gen                     uint32
+	deferred                int32 // While pooled: less what the lane had counted when it came in.
+	held                    int32 // The caller whose line it is, while taken.
+	cost                    uint8
+
+	lane, class uint8
+	phase       phase
+	continuity  uint8
+}
+
+const (
+	preferred uint8 = iota
+	strict
+	rotate
+)
+
+// clerk is a caller as far as the decision needs her.
+type clerk struct {
+	id    int64
+	since int64 // Since when she is ready.
+	ver   uint32
+	hard  int32
+	own   []int32 // Items kept for her.
+	best  int32   // The foremost of them; -1 for none.
+	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
+	langs uint8
+	cost  uint8 // Lines that a call of hers uses: her own phone may need one too.
+	free  bool  // May be given a call now.
+	duty  bool  // Will come back by herself: worth waiting for.
+}
+
+func (c *clerk) speaks(lane uint8) bool { return c.langs&(1<<lane) != 0 }
+
+// group is a person or a number: of its items only one may be under way.
+type group struct {
+	head   int32 // First item.
+	busy   int32
+	person int64  // The key of a person's group.
+	number string // The key of a number's group.
+}
+
+// NewBoard returns an empty board.
+func NewBoard(limits Limits, rules schedule.Rules) *Board {
+	b := &Board{
+		byID: map[int64]int32{}, clerkOf: map[int64]int32{}, people: map[int64]int32{}, numbers: map[string]int32{},
+	}
+	b.own.b, b.alarm.at = b, nil
+	b.Configure(limits, rules)
+	return b
+}
+
+// Configure changes the limits and the scheme's hours.
+func (b *Board) Configure(limits Limits, rules schedule.Rules) {
+	limits.InboundReserve = max(limits.InboundReserve, 1)
+	limits.Burst = max(limits.Burst, 1)
+	b.limits, b.rules, b.openChange = limits, rules, 0
+}
+
+// Pause stops or resumes all starts.
+func (b *Board) Pause(paused bool) { b.paused = paused }
+
+// slotOf returns the slot of a caller, also of one who is not known yet: then she is off.
+func (b *Board) slotOf(caller int64) int32 {
+	if caller == 0 {
+		return -1
+	}
+	if k, ok := b.clerkOf[caller]; ok {
+		return k
+	}
+	k := int32(len(b.clerks))
+	b.clerks = append(b.clerks, clerk{id: caller, best: -1, pos: -1, cost: 1})
+	b.clerkOf[caller] = k
+	return k
+}
+
+func (b *Board) personGroup(person int64) int32 {
+	g, ok := b.people[person]
+	if !ok {
+		g = b.newGroup(group{head: -1, person: person})
+		b.people[person] = g
+	}
+	return g
+}
+
+func (b *Board) numberGroup(number string) int32 {
+	g, ok := b.numbers[number]
+	if !ok {
+		g = b.newGroup(group{head: -1, number: number})
+		b.numbers[number] = g
+	}
+	return g
+}
+
+func (b *Board) newGroup(x group) int32 {
+	if n := len(b.freeGroups); n > 0 {
+		g := b.freeGroups[n-1]
+		b.freeGroups = b.freeGroups[:n-1]
+		b.groups[g] = x
+		return g
+	}
+	b.groups = append(b.groups, x)
+	return int32(len(b.groups) - 1)
+}
+
+// dropGroups forgets a person's and a number's group when nothing refers to them.
+func (b *Board) dropGroups(person, number int32) {
+	if x := b.groups[person]; x.head < 0 && x.busy == 0 {
+		delete(b.people, x.person)
+		b.freeGroups = append(b.freeGroups, person)
+	}
+	b.dropNumber(number)
+}
+
+func (b *Board) dropNumber(number int32) {
+	if x := b.groups[number]; x.head < 0 && x.busy == 0 {
+		delete(b.numbers, x.number)
+		b.freeGroups = append(b.freeGroups, number)
+	}
+}
+
+// NumberFor is the number to ring next for an occurrence: each counted attempt moves on to the person's next number.
+func NumberFor(o *Occurrence) string {
+	if len(o.Numbers) == 0 {
+		return ""
+	}
+	return o.Numbers[o.Attempts%len(o.Numbers)]
+}
+
+// Put files an open occurrence, or files it anew after a change; it keeps the deferrals counted so far. An occurrence that
+// is under way is left alone.
+func (b *Board) Put(o *Occurrence, now time.Time) {
+	deferred := int32(o.Deferred)
+	if i, ok := b.byID[o.ID]; ok {
+		if b.items[i].phase == phaseTaken {
+			return
+		}
+		deferred = max(deferred, b.deferredOf(&b.items[i]))
+		b.remove(i)
+	}
+	i := b.insert(o)
+	b.items[i].deferred = deferred
+	b.file(i, now.UnixNano())
+}
+
+func (b *Board) insert(o *Occurrence) int32 {
+	var i int32
+	if n := len(b.freeItems); n > 0 {
+		i = b.freeItems[n-1]
+		b.freeItems = b.freeItems[:n-1]
+	} else {
+		i = int32(len(b.items))
+		b.items = append(b.items, item{})
+	}
+	due := o.Opens
+	if o.NotBefore.After(due) {
+		due = o.NotBefore
+	}
+	it := &b.items[i]
+	*it = item{
+		id: o.ID, opens: o.Opens.UnixNano(), closes: o.Closes.UnixNano(), due: due.UnixNano(),
+		slackAt:   o.Closes.Add(-o.Length).UnixNano(),
+		reference: b.slotOf(o.Reference), deputy: b.slotOf(o.Deputy), last: b.slotOf(o.LastCaller),
+		person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o)),
+		gen: it.gen + 1, held: -1, pos: -1,
+		lane: laneOf(o.Language), class: uint8(min(max(o.Class, 0), classCount-1)),
+	}
+	// The hold runs from the first due time only, and ends with the slack: somebody else must still have time for the
+	// whole talk. An apology does not wait.
+	it.hold = min(it.opens+int64(b.limits.Hold), it.slackAt)
+	if o.Kind == call.KindApology {
+		it.hold = it.opens
+	}
+	switch {
+	case o.Continuity == roster.Rotate:
+		it.continuity = rotate
+	case o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0):
+		it.continuity = strict
+	}
+	it.nextPerson, b.groups[it.person].head = b.groups[it.person].head, i
+	it.nextNumber, b.groups[it.number].head = b.groups[it.number].head, i
+	b.byID[o.ID] = i
+	b.counts[phaseNone]++
+	b.alarm.push(alarm{at: it.closes, item: i, gen: it.gen})
+	return i
+}
+
+// remove forgets an item.
+func (b *Board) remove(i int32) {
+	b.unfile(i)
+	it := &b.items[i]
+	b.unlinkPerson(i)
+	b.unlinkNumber(i)
+	b.dropGroups(it.person, it.number)
+	b.counts[phaseNone]--
+	delete(b.byID, it.id)
+	it.gen++
+	b.freeItems = append(b.freeItems, i)
+}
+
+func (b *Board) unlinkPerson(i int32) {
+	it := &b.items[i]
+	for at := &b.groups[it.person].head; *at >= 0; at = &b.items[*at].nextPerson {
+		if *at == i {
+			*at = it.nextPerson
+			return
+		}
+	}
+}
+
+func (b *Board) unlinkNumber(i int32) {
+	it := &b.items[i]
+	for at := &b.groups[it.number].head; *at >= 0; at = &b.items[*at].nextNumber {
+		if *at == i {
+			*at = it.nextNumber
+			return
+		}
+	}
+}
+
+// Remove forgets an occurrence: it has ended, or is no longer ours. An attempt under way has to end first.
+func (b *Board) Remove(occurrence int64) {
+	if i, ok := b.byID[occurrence]; ok && b.items[i].phase != phaseTaken {
+		b.remove(i)
+	}
+}
+
+// file puts an item where it belongs at now.
+func (b *Board) file(i int32, now int64) {
+	it := &b.items[i]
+	switch {
+	case now >= it.closes-int64(b.limits.Lead):
+		b.enter(i, phaseLapsed)
+	case now < it.due:
+		b.enter(i, phaseFuture)
+		b.alarm.push(alarm{at: it.due, item: i, gen: it.gen})
+	case b.groups[it.person].busy > 0 || b.groups[it.number].busy > 0:
+		b.enter(i, phaseParked)
+	case it.continuity != rotate && now < it.hold && b.onDuty(it.reference, it.lane):
+		b.enter(i, phaseHeld)
+		b.addOwn(it.reference, i)
+		b.alarm.push(alarm{at: it.hold, item: i, gen: it.gen})
+	case it.continuity == strict:
+		b.enter(i, phaseOwn)
+		b.addOwn(it.reference, i)
+		if it.deputy != it.reference {
+			b.addOwn(it.deputy, i)
+		}
+	default:
+		b.enter(i, phasePooled)
+		l := &b.lanes[it.lane]
+		it.deferred -= l.passed[it.class]
+		b.pushLane(l, it.class, i)
+	}
+}
+
+// unfile takes an item out of wherever it is filed.
+func (b *Board) unfile(i int32) {
+	it := &b.items[i]
+	switch it.phase {
+	case phaseHeld:
+		b.dropOwn(it.reference, i)
+	case phaseOwn:
+		b.dropOwn(it.reference, i)
+		if it.deputy != it.reference {
+			b.dropOwn(it.deputy, i)
+		}
+	case phasePooled:
+		l := &b.lanes[it.lane]
+		b.removeLane(l, it.class, i)
+		it.deferred += l.passed[it.class]
+	}
+	b.enter(i, phaseNone)
+}
+
+func (b *Board) enter(i int32, p phase) {
+	b.counts[b.items[i].phase]--
+	b.items[i].phase = p
+	b.counts[p]++
+}
+
+// onDuty reports whether a caller is worth waiting for.
+func (b *Board) onDuty(k int32, lane uint8) bool {
+	return k >= 0 && b.clerks[k].duty && b.clerks[k].speaks(lane)
+}
+
+// deferredOf is how often an item was deferred by now.
+func (b *Board) deferredOf(it *item) int32 {
+	if it.phase == phasePooled {
+		return it.deferred + b.lanes[it.lane].passed[it.class]
+	}
+	return it.deferred
+}
+
+// before is the order in which items start: times deferred, class, slack, age.
+func (b *Board) before(i, j int32) bool {
+	x, y := &b.items[i], &b.items[j]
+	if dx, dy := b.deferredOf(x), b.deferredOf(y); dx != dy {
+		return dx > dy
+	}
+	if x.class != y.class {
+		return x.class > y.class
+	}
+	return x.sooner(y)
+}
+
+func (it *item) sooner(other *item) bool {
+	if it.slackAt != other.slackAt {
+		return it.slackAt < other.slackAt
+	}
+	if it.opens != other.opens {
+		return it.opens < other.opens
+	}
+	return it.id < other.id
+}
+
+// busy parks what waits for the person or the number; idle does the reverse.
+func (b *Board) busy(g int32) {
+	b.groups[g].busy++
+	if b.groups[g].busy > 1 {
+		return
+	}
+	for i := range b.membersOf(g) {
+		if p := b.items[i].phase; p == phaseHeld || p == phaseOwn || p == phasePooled {
+			b.unfile(i)
+			b.enter(i, phaseParked)
+		}
+	}
+}
+
+func (b *Board) idle(g int32, now int64) {
+	b.groups[g].busy--
+	if b.groups[g].busy > 0 {
+		return
+	}
+	for i := range b.membersOf(g) {
+		if b.items[i].phase == phaseParked {
+			b.enter(i, phaseNone)
+			b.file(i, now)
+		}
+	}
+}
+
+// membersOf yields the items of a group, which may be refiled meanwhile.
+func (b *Board) membersOf(g int32) func(yield func(int32) bool) {
+	return func(yield func(int32) bool) {
+		for i := b.groups[g].head; i >= 0; {
+			it := &b.items[i]
+			next := it.nextPerson
+			if it.number == g {
+				next = it.nextNumber
+			}
+			if !yield(i) {
+				return
+			}
+			i = next
+		}
+	}
+}
+
+// HoldNumber marks a number as being in a call that is none of ours to start, on the inbound line for example: it uses a
+// line, and nobody rings the number. An empty number only uses the line.
+func (b *Board) HoldNumber(number string) {
+	b.inbound++
+	if number != "" {
+		b.busy(b.numberGroup(number))
+	}
+}
+
+// ReleaseNumber gives a number back that HoldNumber took.
+func (b *Board) ReleaseNumber(number string, now time.Time) {
+	b.inbound = max(b.inbound-1, 0)
+	if g, ok := b.numbers[number]; ok && number != "" {
+		b.idle(g, now.UnixNano())
+		b.dropNumber(g)
+	}
+}
+
+// lines is how many lines may still be used outbound. The registration line always keeps its reserve.
+func (b *Board) lines() int {
+	return b.limits.Lines - max(b.limits.InboundReserve, b.inbound) - b.outbound
+}
+
+// timeOf is the reverse of UnixNano; math.MaxInt64 is no time.
+func timeOf(ns int64) time.Time {
+	if ns == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}

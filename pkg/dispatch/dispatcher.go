@@ -1,0 +1,344 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step and Ended make it
+// the desk of a switchboard.
+type Dispatcher struct {
+	opts    Options
+	metrics *metrics
+
+	mu      sync.Mutex
+	engines map[int64]*running
+	held    map[string]string // Numbers on the inbound line, by key, for schemes led later.
+	closed  bool
+}
+
+// running is an engine with its two goroutines.
+type running struct {
+	*Engine
+	stop context.CancelFunc
+	done chan struct{} // Closed when both have ended.
+}
+
+// New returns a dispatcher that leads nothing yet.
+func New(opts Options) (*Dispatcher, error) {
+	opts, err := opts.validate()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(opts.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register dispatch metrics: %w", err)
+	}
+	return &Dispatcher{opts: opts, metrics: m, engines: map[int64]*running{}, held: map[string]string{}}, nil
+}
+
+// Lead takes the lead of a scheme, loads it, has its live attempts adopted and begins to dispatch. It returns once that has
+// begun; the engine goes on until Close, or until another node takes the lead. An error leaves nothing behind and may
+// be tried again.
+func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
+	d.mu.Lock()
+	former := d.engines[scheme]
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
+		return errors.New("lead scheme: the dispatcher is closed")
+	}
+	if former != nil {
+		former.stop()
+		<-former.done
+	}
+	e := newEngine(d.opts, scheme, d.metrics)
+	if err := e.lead(ctx); err != nil {
+		return err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r := &running{Engine: e, stop: stop, done: make(chan struct{})}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		stop()
+		return errors.New("lead scheme: the dispatcher is closed")
+	}
+	for key, number := range d.held {
+		e.hold(number, key)
+	}
+	d.engines[scheme] = r
+	go func() {
+		defer close(r.done)
+		e.serve(run)
+	}()
+	return nil
+}
+
+// serve runs the owner and the recorder. The recorder ends last: what the owner decided is still committed.
+func (e *Engine) serve(ctx context.Context) {
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := e.recorder.run(recording); err != nil {
+			e.log.Warn("recorder stopped", zap.Error(err))
+		}
+	})
+	owner, stopOwner := context.WithCancel(ctx)
+	if err := e.run(owner); err != nil {
+		e.log.Warn("dispatch stopped", zap.Error(err))
+	}
+	stopOwner()
+	e.work.Wait()
+	stopRecording()
+	wg.Wait()
+}
+
+// Schemes lists the schemes that are led, in order of their keys.
+func (d *Dispatcher) Schemes() []int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var keys []int64
+	for k := range d.engines {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (d *Dispatcher) engine(scheme int64) (*running, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.engines[scheme]
+	if r == nil {
+		return nil, fmt.Errorf("scheme %d: %w", scheme, ErrUnknownScheme)
+	}
+	return r, nil
+}
+
+func (d *Dispatcher) each(f func(*running)) {
+	d.mu.Lock()
+	all := make([]*running, 0, len(d.engines))
+	for _, r := range d.engines {
+		all = append(all, r)
+	}
+	d.mu.Unlock()
+	for _, r := range all {
+		f(r)
+	}
+}
+
+// ask runs f in the owner's goroutine of a scheme and returns its error.
+func (d *Dispatcher) ask(ctx context.Context, scheme int64, f func(e *Engine, now time.Time) error) error {
+	r, err := d.engine(scheme)
+	if err != nil {
+		return err
+	}
+	var answer error
+	done := make(chan struct{})
+	r.put(question(func(now time.Time) {
+		answer = f(r.Engine, now)
+		close(done)
+	}))
+	select {
+	case <-done:
+		return answer
+	case <-r.done:
+		return fmt.Errorf("scheme %d: %w", scheme, ErrUnknownScheme)
+	case <-ctx.Done():
+		return fmt.Errorf("ask dispatcher: %w", ctx.Err())
+	}
+}
+
+// Step takes a step of an attempt. It queues and returns. A step of a scheme not led here is ignored.
+func (d *Dispatcher) Step(s call.Step) {
+	if r, err := d.engine(s.Scheme); err == nil {
+		r.put(s)
+	}
+}
+
+// Ended takes the end of an offer or of an attempt. It queues and returns. Taking it twice is harmless.
+func (d *Dispatcher) Ended(o call.Outcome) {
+	if r, err := d.engine(o.Scheme); err == nil {
+		r.put(o)
+	}
+}
+
+// SetState changes a caller's or registrar's state at her own wish: off, ready, ready_once, break or debrief; the reason is
+// a word of the catalogue. In a call or an offer it returns ErrCallerBusy, and nobody keeps the wish. In wrap-up while
+// she is still on the line the wish is kept until CallerLeft.
+func (d *Dispatcher) SetState(ctx context.Context, scheme, caller int64, state call.CallerState, reason string) error {
+	return d.ask(ctx, scheme, func(e *Engine, now time.Time) error { return e.wish(caller, state, reason, now) })
+}
+
+// Next says what a caller would be given now if she were free, or what comes due first for her; ErrNothing when there is
+// nothing within the horizon.
+func (d *Dispatcher) Next(ctx context.Context, scheme, caller int64) (Upcoming, error) {
+	var up Upcoming
+	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) (err error) {
+		up, err = e.next(caller, now)
+		return err
+	})
+	return up, err
+}
+
+// CloseCall records what a caller says of a call. A later one of the same attempt replaces the former.
+func (d *Dispatcher) CloseCall(ctx context.Context, scheme int64, c CloseCall) error {
+	return d.ask(ctx, scheme, func(e *Engine, now time.Time) error {
+		e.closeCall(c, now)
+		return nil
+	})
+}
+
+// CallerLeft says that the caller of an attempt whose Outcome had CallerPresent set has left the line: her phone is free.
+// It queues and returns.
+func (d *Dispatcher) CallerLeft(scheme, caller int64, attempt call.ID) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.left(caller, attempt, now) }))
+	}
+}
+
+// ReserveRegistrar reserves a registrar who is ready for the inbound call with this key, one who speaks the language if
+// possible, and never one that the same key was given before. It returns ErrNobodyFree.
+func (d *Dispatcher) ReserveRegistrar(
+	ctx context.Context, scheme int64, language roster.Language, key string,
+) (Registrar, error) {
+	var r Registrar
+	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) (err error) {
+		r, err = e.reserveRegistrar(language, key, now)
+		return err
+	})
+	return r, err
+}
+
+// ReleaseRegistrar ends a reservation: accepted when the two talked; timed_out, declined or failed when the registrar's
+// phone was not answered; recalled when the inbound party left before.
+func (d *Dispatcher) ReleaseRegistrar(
+	ctx context.Context, scheme, registrar int64, key string, state call.OfferState,
+) error {
+	return d.ask(ctx, scheme, func(e *Engine, now time.Time) error {
+		return e.releaseRegistrar(registrar, key, state, now)
+	})
+}
+
+// HoldNumber marks a number (E.164, empty when withheld) as being on the inbound line, in every scheme: nobody rings it,
+// and a line is used. Holding twice under a key is harmless.
+func (d *Dispatcher) HoldNumber(number, key string) {
+	d.mu.Lock()
+	d.held[key] = number
+	d.mu.Unlock()
+	d.each(func(r *running) { r.put(question(func(time.Time) { r.hold(number, key) })) })
+}
+
+// ReleaseNumber gives back what was held under the key.
+func (d *Dispatcher) ReleaseNumber(key string) {
+	d.mu.Lock()
+	delete(d.held, key)
+	d.mu.Unlock()
+	d.each(func(r *running) { r.put(question(func(now time.Time) { r.unhold(key, now) })) })
+}
+
+func (e *Engine) hold(number, key string) {
+	if _, ok := e.heldNumbers[key]; !ok {
+		e.heldNumbers[key] = number
+		e.board.HoldNumber(number)
+	}
+}
+
+func (e *Engine) unhold(key string, now time.Time) {
+	if number, ok := e.heldNumbers[key]; ok {
+		delete(e.heldNumbers, key)
+		e.board.ReleaseNumber(number, now)
+	}
+}
+
+// Changed says that the records of a scheme were changed by others (an import, an edit): what is held is loaded anew.
+// It queues and returns.
+func (d *Dispatcher) Changed(scheme int64) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.refresh(now) }))
+	}
+}
+
+// Figures says how a scheme stands.
+func (d *Dispatcher) Figures(ctx context.Context, scheme int64) (Figures, error) {
+	var f Figures
+	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) error {
+		f = e.figures(now)
+		return nil
+	})
+	return f, err
+}
+
+// Healthy says why something is not dispatched: an engine that cannot reach its store, or was overtaken by another node.
+// It is nil when every scheme that was led still is.
+func (d *Dispatcher) Healthy() error {
+	var errs []error
+	d.each(func(r *running) {
+		if err := r.Healthy(); err != nil {
+			errs = append(errs, fmt.Errorf("scheme %d: %w", r.scheme, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Drain stops claiming, takes back the offers nobody has answered, and waits until no call is under way. When the context
+// ends before, it logs the attempts still going on and returns the context's error; they go on and are adopted by
+// whoever leads next.
+func (d *Dispatcher) Drain(ctx context.Context) error {
+	var waits []chan struct{}
+	var engines []*running
+	d.each(func(r *running) {
+		done := make(chan struct{})
+		r.put(question(func(now time.Time) { r.drain(done) }))
+		waits, engines = append(waits, done), append(engines, r)
+	})
+	var errs []error
+	for i, done := range waits {
+		select {
+		case <-done:
+		case <-engines[i].done:
+		case <-ctx.Done():
+			engines[i].put(question(func(time.Time) { engines[i].logLive() }))
+			errs = append(errs, fmt.Errorf("drain scheme %d: %w", engines[i].scheme, ctx.Err()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) drain(done chan struct{}) {
+	e.draining = true
+	e.drained = append(e.drained, done)
+	e.board.Pause(true)
+	for id, a := range e.attempts {
+		if a.running && (a.live.State == call.StateIntent || a.live.State == call.StateOffered) {
+			a.recalled = true
+			e.work.Go(func() { e.opts.Switchboard.Recall(id) })
+		}
+	}
+}
+
+func (e *Engine) logLive() {
+	for id, a := range e.attempts {
+		e.log.Warn("call goes on after the drain limit", zap.String("attempt", string(id)),
+			zap.String("state", string(a.live.State)))
+	}
+}
+
+// Close ends every engine, commits what they decided, and waits for their goroutines. Calls go on by themselves.
+func (d *Dispatcher) Close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.each(func(r *running) { r.stop() })
+	d.each(func(r *running) { <-r.done })
+}

@@ -1,0 +1,421 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// longestSleep is the longest real time an engine sleeps without looking at its clock: somebody may set that clock.
+const longestSleep = time.Minute
+
+// Engine is the dispatcher of one scheme. One goroutine owns everything below "owner"; the others put messages into its
+// inbox. The inbox grows and never refuses: a live call sends a handful of messages, so it is bounded by the calls under
+// way.
+type Engine struct {
+	opts   Options
+	scheme int64
+	log    *zap.Logger
+	meter  *meter
+	wake   chan struct{}  // Size 1: a wake-up that is pending already need not be doubled.
+	work   sync.WaitGroup // Orders on their way to the switchboard, and a refresh.
+
+	mu     sync.Mutex
+	inbox  []message
+	health error // Why the engine starts nothing now; nil while it does.
+
+	// Owner.
+	ctx         context.Context
+	settings    Scheme
+	calendar    *schedule.Calendar
+	board       *Board
+	decision    Decision
+	recorder    *recorder
+	epoch       int64
+	turn        uint64
+	occurrences map[int64]*promise
+	gone        map[int64]uint64 // Occurrences that ended, and the turn in which their end was committed (0: not yet).
+	attempts    map[call.ID]*attempt
+	staff       map[int64]*worker
+	heldNumbers map[string]string // By key.
+	inboundKeys map[string]*inboundCall
+	alarms      []wakeUp
+	down        bool // The store is out of reach.
+	fencedOff   bool
+	draining    bool
+	refreshing  bool
+	again       bool // Somebody asked for another refresh meanwhile.
+	refreshAt   time.Time
+	holdOff     time.Time // Until when nothing starts, because the switchboard refused an order.
+	drained     []chan struct{}
+}
+
+// message is what the owner is told.
+type message any
+
+type (
+	fenced    struct{}
+	storeDown bool
+	recorded  []verdict
+	loaded    struct {
+		snap *Snapshot
+		err  error
+		turn uint64 // In which the load began.
+	}
+	startFailed struct {
+		order call.Order
+		err   error
+	}
+	question func(now time.Time)
+)
+
+// promise is an occurrence with what the owner knows besides.
+type promise struct {
+	Occurrence
+	touched uint64 // The last turn in which a change of it was made or committed.
+	pending int    // Operations not committed yet.
+}
+
+// wakeUp is an instant at which a worker has to be looked at.
+type wakeUp struct {
+	at     time.Time
+	caller int64
+}
+
+func newEngine(opts Options, scheme int64, m *metrics) *Engine {
+	return &Engine{
+		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
+		wake: make(chan struct{}, 1), health: errors.New("not started"),
+		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
+		staff: map[int64]*worker{}, heldNumbers: map[string]string{}, inboundKeys: map[string]*inboundCall{},
+	}
+}
+
+// put appends to the inbox. It never blocks.
+func (e *Engine) put(m message) {
+	e.mu.Lock()
+	e.inbox = append(e.inbox, m)
+	e.mu.Unlock()
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (e *Engine) take(into []message) []message {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	into = append(into[:0], e.inbox...)
+	clear(e.inbox)
+	e.inbox = e.inbox[:0]
+	return into
+}
+
+// Healthy says why the engine starts nothing now: ErrStoreDown, ErrFenced, or that it has not begun. Nil means it works.
+func (e *Engine) Healthy() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.health
+}
+
+func (e *Engine) setHealth(err error) {
+	e.mu.Lock()
+	e.health = err
+	e.mu.Unlock()
+}
+
+// lead takes the lead and fills the board. Nothing starts yet.
+func (e *Engine) lead(ctx context.Context) error {
+	now := e.opts.Now()
+	epoch, err := e.opts.Store.Lead(ctx, e.scheme, e.opts.Holder, now)
+	if err != nil {
+		return fmt.Errorf("lead scheme: %w", err)
+	}
+	until := now.Add(e.opts.Horizon)
+	if _, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, until); err != nil {
+		return fmt.Errorf("plan occurrences: %w", err)
+	}
+	snap, err := e.opts.Store.Load(ctx, e.scheme, now, until)
+	if err != nil {
+		return fmt.Errorf("load scheme: %w", err)
+	}
+	if err := e.configure(snap.Scheme); err != nil {
+		return err
+	}
+	e.epoch, e.recorder = epoch, newRecorder(e, epoch)
+	e.refreshAt = now.Add(e.opts.Refresh)
+	live := map[int64]*LiveAttempt{}
+	for i := range snap.Live {
+		live[snap.Live[i].Order.Caller] = &snap.Live[i]
+	}
+	for _, c := range snap.Callers {
+		e.enrol(c, live[c.ID], now)
+	}
+	for _, o := range snap.Occurrences {
+		e.occurrences[o.ID] = &promise{Occurrence: o}
+		if o.State == call.OccurrenceOpen {
+			e.board.Put(&o, now)
+		}
+	}
+	for _, l := range snap.Live {
+		e.adopt(l, now)
+	}
+	e.log.Info("leading scheme", zap.Int64("epoch", epoch), zap.Int("occurrences", len(snap.Occurrences)),
+		zap.Int("callers", len(snap.Callers)), zap.Int("live", len(snap.Live)))
+	return nil
+}
+
+// configure takes the scheme's settings over.
+func (e *Engine) configure(s Scheme) error {
+	if s.Zone == nil {
+		s.Zone = time.UTC
+	}
+	if e.calendar == nil || s.Country != e.settings.Country {
+		calendar, err := schedule.NewCalendar(s.Country)
+		if err != nil {
+			return fmt.Errorf("configure scheme: %w", err)
+		}
+		e.calendar = calendar
+	}
+	e.settings = s
+	limits := Limits{
+		Lines: s.Lines, InboundReserve: s.InboundReserve, Hold: s.Hold, Lead: e.opts.service(e.opts.Lead),
+	}
+	if limits.InboundReserve <= 0 {
+		limits.InboundReserve = max(1, s.Lines/5)
+	}
+	if s.CallsPerSecond > 0 {
+		limits.Interval = e.opts.service(time.Duration(float64(time.Second) / s.CallsPerSecond))
+		limits.Burst = max(1, int(s.CallsPerSecond/20))
+	}
+	rules := RulesOf(&s, e.calendar)
+	if e.board == nil {
+		e.board = NewBoard(limits, rules)
+	} else {
+		e.board.Configure(limits, rules)
+	}
+	e.board.Pause(s.Paused || e.draining)
+	return nil
+}
+
+// run owns the state until the context ends or another node takes the lead (ErrFenced).
+func (e *Engine) run(ctx context.Context) error {
+	e.ctx = ctx
+	var adopted []call.Live
+	for _, a := range e.attempts {
+		adopted = append(adopted, a.live)
+	}
+	e.opts.Switchboard.Adopt(ctx, adopted)
+	e.setHealth(nil)
+	defer e.setHealth(errors.New("stopped"))
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var batch []message
+	for {
+		batch = e.take(batch)
+		now := e.opts.Now()
+		began := time.Now()
+		wake := e.act(now, batch)
+		clear(batch)
+		e.meter.turn.Observe(time.Since(began).Seconds())
+		if e.fencedOff {
+			e.log.Error("another node leads this scheme: stopped acting for it")
+			e.setHealth(ErrFenced)
+			return ErrFenced
+		}
+		timer.Reset(e.sleep(now, wake))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// sleep is the real time until an instant of the service's clock. A hair is added: a timer that fires early by rounding
+// would only look again.
+func (e *Engine) sleep(now, wake time.Time) time.Duration {
+	if wake.IsZero() {
+		return longestSleep
+	}
+	return min(max(e.opts.real(wake.Sub(now)), 0)+time.Microsecond, longestSleep)
+}
+
+// act is one turn: what has been told, what has come due, what starts. It returns when to look again.
+func (e *Engine) act(now time.Time, batch []message) time.Time {
+	e.turn++
+	for _, m := range batch {
+		e.hear(m, now)
+	}
+	if e.fencedOff {
+		return time.Time{}
+	}
+	e.rouse(now)
+	if !now.Before(e.refreshAt) {
+		e.refresh(now)
+	}
+	wake := e.refreshAt
+	if len(e.alarms) > 0 {
+		wake = sooner(wake, e.alarms[0].at)
+	}
+	switch {
+	case e.down: // Nothing new is claimed.
+	case now.Before(e.holdOff):
+		wake = sooner(wake, e.holdOff)
+	default:
+		e.board.Plan(now, &e.decision)
+		for _, id := range e.decision.Ended {
+			e.lapse(id, now)
+		}
+		for _, s := range e.decision.Starts {
+			e.claim(s, now)
+		}
+		wake = sooner(wake, e.decision.Again)
+	}
+	e.meter.held.Set(float64(len(e.occurrences)))
+	e.meter.live.Set(float64(len(e.attempts)))
+	e.meter.free.Set(float64(max(e.board.lines(), 0)))
+	if e.draining && len(e.attempts) == 0 {
+		for _, done := range e.drained {
+			close(done)
+		}
+		e.drained = nil
+	}
+	return wake
+}
+
+// sooner is the earlier of two instants of which the zero one is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (e *Engine) hear(m message, now time.Time) {
+	switch m := m.(type) {
+	case call.Step:
+		e.step(m, now)
+	case call.Outcome:
+		e.ended(m, now)
+	case recorded:
+		for _, v := range m {
+			e.confirmed(v, now)
+		}
+	case startFailed:
+		e.notStarted(m, now)
+	case loaded:
+		e.merge(m, now)
+	case question:
+		m(now)
+	case storeDown:
+		e.down = bool(m)
+		if e.down {
+			e.log.Warn("store out of reach: nothing new is claimed")
+			e.setHealth(ErrStoreDown)
+			return
+		}
+		e.log.Info("store reached again")
+		e.setHealth(nil)
+	case fenced:
+		e.fencedOff = true
+	}
+}
+
+// record hands operations to the recorder and remembers which promises they change.
+func (e *Engine) record(ops ...Op) {
+	for _, op := range ops {
+		if p := e.occurrences[occurrenceOf(op)]; p != nil {
+			p.pending++
+			p.touched = e.turn
+		}
+	}
+	e.recorder.add(ops...)
+}
+
+// occurrenceOf is the occurrence an operation changes; 0 when it changes none that is held.
+func occurrenceOf(op Op) int64 {
+	switch op := op.(type) {
+	case Claim:
+		return op.Occurrence
+	case Finish:
+		return op.Settlement.Occurrence
+	case Settle:
+		return op.Settlement.Occurrence
+	default:
+		return 0
+	}
+}
+
+// confirmed is told what became of one operation.
+func (e *Engine) confirmed(v verdict, now time.Time) {
+	id := occurrenceOf(v.op)
+	if p := e.occurrences[id]; p != nil {
+		p.pending--
+		p.touched = e.turn
+	} else if _, ok := e.gone[id]; ok {
+		e.gone[id] = e.turn
+	}
+	switch op := v.op.(type) {
+	case Claim:
+		e.claimed(op, v.err, now)
+	case Offer:
+		e.offered(op, v.err, now)
+	case Finish:
+		e.booked(op.Settlement.Next, v.err, now)
+	case Settle:
+		e.booked(op.Settlement.Next, v.err, now)
+	}
+}
+
+// booked takes an occurrence over that was booked with the end of another, if it lies within the horizon.
+func (e *Engine) booked(next *Occurrence, err error, now time.Time) {
+	switch {
+	case next == nil:
+	case next.ID == 0:
+		// Refused, or recorded by a batch whose answer was lost: the records know.
+		e.refresh(now)
+	case err == nil && next.Opens.Before(now.Add(e.opts.Horizon)):
+		if _, known := e.occurrences[next.ID]; known {
+			return
+		}
+		if _, ended := e.gone[next.ID]; ended {
+			return
+		}
+		e.occurrences[next.ID] = &promise{Occurrence: *next, touched: e.turn}
+		e.board.Put(next, now)
+	}
+}
+
+// lapse ends an occurrence whose window has closed.
+func (e *Engine) lapse(id int64, now time.Time) {
+	p := e.occurrences[id]
+	if p == nil {
+		return
+	}
+	p.Deferred = e.board.Deferred(id)
+	s := LapsedSettlement(&p.Occurrence, now, e.terms())
+	e.record(Settle{Settlement: s})
+	e.board.Remove(id)
+	e.forget(id)
+	e.meter.settled(s.State)
+}
+
+// forget drops a promise that has ended; a load that began before its end was committed must not bring it back.
+func (e *Engine) forget(id int64) {
+	delete(e.occurrences, id)
+	e.gone[id] = 0
+}
+
+func (e *Engine) terms() Terms {
+	return Terms{Ladder: e.settings.Retry, Rules: RulesOf(&e.settings, e.calendar)}
+}

@@ -1,0 +1,78 @@
+package dispatch
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// Options says with what a Dispatcher works. Store, Switchboard, Logger and Now are required.
+type Options struct {
+	Store       Store
+	Switchboard Switchboard
+	Logger      *zap.Logger
+	Registerer  prometheus.Registerer // nil counts nothing.
+	Holder      string                // Names this process to the others; empty means "rappel".
+
+	// Now is the service's clock, and Speed how many of its seconds pass in a real one (0 means 1). How long phones ring
+	// and the instant to dial by are real time; everything else is the service's.
+	Now   func() time.Time
+	Speed float64
+	// RealNow is the PBX's clock, in which the instant to dial by is given; nil means time.Now.
+	RealNow func() time.Time
+
+	MaxMissed     int           // Offers a caller may leave unanswered in a row before she is set aside; 0 means 1.
+	Horizon       time.Duration // How far ahead occurrences are booked and held; 0 means 36 h.
+	Refresh       time.Duration // How often that is renewed, besides Changed; 0 means 15 min.
+	DeclinePause  time.Duration // How long a caller who declined is left alone; 0 means 30 s.
+	PresenceLimit time.Duration // How long a caller may stay on the line in wrap-up; 0 means 10 min, real time.
+	DialMargin    time.Duration // What an order may lose on its way besides the caller's ring time; 0 means 15 s, real time.
+	Lead          time.Duration // No call starts later than this before its window's end; 0 means 10 s, real time.
+	BatchOps      int           // Most operations committed at once; 0 means 500.
+	FlushLimit    time.Duration // How long Close tries to commit what is left; 0 means 5 s, real time.
+}
+
+func (o Options) validate() (Options, error) {
+	switch {
+	case o.Store == nil:
+		return o, errors.New("dispatch options: Store is missing")
+	case o.Switchboard == nil:
+		return o, errors.New("dispatch options: Switchboard is missing")
+	case o.Logger == nil:
+		return o, errors.New("dispatch options: Logger is missing")
+	case o.Now == nil:
+		return o, errors.New("dispatch options: Now is missing")
+	case o.Speed < 0:
+		return o, errors.New("dispatch options: Speed is negative")
+	}
+	orDefault(&o.Holder, "rappel")
+	orDefault(&o.Speed, 1)
+	orDefault(&o.MaxMissed, 1)
+	orDefault(&o.Horizon, 36*time.Hour)
+	orDefault(&o.Refresh, 15*time.Minute)
+	orDefault(&o.DeclinePause, 30*time.Second)
+	orDefault(&o.PresenceLimit, 10*time.Minute)
+	orDefault(&o.DialMargin, 15*time.Second)
+	orDefault(&o.Lead, 10*time.Second)
+	orDefault(&o.BatchOps, 500)
+	orDefault(&o.FlushLimit, 5*time.Second)
+	if o.RealNow == nil {
+		o.RealNow = time.Now
+	}
+	return o, nil
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// service turns a stretch of real time into the service's.
+func (o *Options) service(d time.Duration) time.Duration { return time.Duration(float64(d) * o.Speed) }
+
+// real turns a stretch of the service's time into real time.
+func (o *Options) real(d time.Duration) time.Duration { return time.Duration(float64(d) / o.Speed) }

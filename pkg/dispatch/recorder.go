@@ -1,0 +1,196 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// The waits between two tries to reach the store, real time.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 2 * time.Second
+)
+
+// verdict is what became of one operation.
+type verdict struct {
+	op  Op
+	err error
+}
+
+// recorder commits operations in the order in which they were added, as many at once as have gathered while the commit
+// before was under way (group commit). It never drops one: it keeps them while the store is out of reach and commits
+// them again when an answer was lost, which a Store lets pass. Its queue is bounded by the attempts under way; its length is
+// a metric.
+type recorder struct {
+	opts   *Options
+	scheme int64
+	epoch  int64
+	tell   func(message) // Into the owner's inbox; never blocks.
+	log    *zap.Logger
+	meter  *meter
+	wake   chan struct{} // Size 1: a wake-up that is pending already need not be doubled.
+
+	mu    sync.Mutex
+	queue []Op
+	down  bool // Only written by the recorder's goroutine.
+}
+
+func newRecorder(e *Engine, epoch int64) *recorder {
+	return &recorder{
+		opts: &e.opts, scheme: e.scheme, epoch: epoch, tell: e.put, log: e.log, meter: e.meter,
+		wake: make(chan struct{}, 1),
+	}
+}
+
+// add appends operations. It never blocks.
+func (r *recorder) add(ops ...Op) {
+	r.mu.Lock()
+	r.queue = append(r.queue, ops...)
+	n := len(r.queue)
+	r.mu.Unlock()
+	r.meter.queue.Set(float64(n))
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// waiting counts the operations not yet committed.
+func (r *recorder) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue)
+}
+
+// batch copies the front of the queue; it is cut off only once it is committed.
+func (r *recorder) batch(into []Op) []Op {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(into[:0], r.queue[:min(len(r.queue), r.opts.BatchOps)]...)
+}
+
+func (r *recorder) cut(n int) {
+	r.mu.Lock()
+	rest := copy(r.queue, r.queue[n:])
+	clear(r.queue[rest:])
+	r.queue = r.queue[:rest]
+	r.mu.Unlock()
+	r.meter.queue.Set(float64(rest))
+}
+
+// run commits until the context ends; then it flushes what is left, for FlushLimit at most. It returns ErrFenced as soon
+// as another node leads the scheme: what is left is then the other's to record.
+func (r *recorder) run(ctx context.Context) error {
+	var ops []Op
+	for {
+		select {
+		case <-ctx.Done():
+			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.FlushLimit)
+			defer cancel()
+			for r.waiting() > 0 && flush.Err() == nil {
+				ops = r.batch(ops)
+				if err := r.commit(flush, ops); err != nil {
+					return err
+				}
+			}
+			if n := r.waiting(); n > 0 {
+				r.log.Error("operations left unrecorded", zap.Int("operations", n))
+			}
+			return nil
+		case <-r.wake:
+		}
+		for ops = r.batch(ops); len(ops) > 0 && ctx.Err() == nil; ops = r.batch(ops) {
+			if err := r.commit(ctx, ops); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// commit applies a batch until it is committed or the context ends.
+func (r *recorder) commit(ctx context.Context, ops []Op) error {
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		began := time.Now()
+		errs, err := r.opts.Store.Apply(ctx, r.scheme, r.epoch, r.opts.Now(), ops)
+		r.meter.commit.Observe(time.Since(began).Seconds())
+		switch {
+		case err == nil:
+			r.meter.batch.Observe(float64(len(ops)))
+			r.setDown(false)
+			r.done(ops, errs)
+			return nil
+		case errors.Is(err, ErrFenced):
+			r.tell(fenced{})
+			return err
+		case errors.Is(err, ErrStoreDown) || ctx.Err() != nil:
+			r.setDown(true)
+		case len(ops) > 1:
+			// One of them is at fault: the others must not suffer.
+			r.log.Error("batch refused, committing one by one", zap.Error(err))
+			for i := range ops {
+				if err := r.commit(ctx, ops[i:i+1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		default:
+			r.log.Error("operation refused", zap.String("operation", nameOf(ops[0])), zap.Error(err))
+			r.done(ops, []error{err})
+			return nil
+		}
+		r.meter.storeErrors.Inc()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// done cuts committed operations off and reports what became of them.
+func (r *recorder) done(ops []Op, errs []error) {
+	verdicts := make([]verdict, len(ops))
+	for i, op := range ops {
+		verdicts[i] = verdict{op: op}
+		if i < len(errs) {
+			verdicts[i].err = errs[i]
+		}
+	}
+	r.cut(len(ops))
+	r.tell(recorded(verdicts))
+}
+
+func (r *recorder) setDown(down bool) {
+	if r.down != down {
+		r.down = down
+		r.tell(storeDown(down))
+	}
+}
+
+// nameOf names an operation in logs and metrics.
+func nameOf(op Op) string {
+	switch op.(type) {
+	case Claim:
+		return "claim"
+	case Offer:
+		return "offer"
+	case OfferEnd:
+		return "offer_end"
+	case Progress:
+		return "progress"
+	case Finish:
+		return "finish"
+	case Settle:
+		return "settle"
+	case CallerChange:
+		return "caller_change"
+	case CloseCall:
+		return "close_call"
+	default:
+		return "unknown"
+	}
+}

@@ -1,0 +1,117 @@
+package dispatch
+
+import (
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// refresh books and loads what has come into the horizon or was changed by others, in a goroutine of its own. One runs at
+// a time; asked again meanwhile, another follows.
+func (e *Engine) refresh(now time.Time) {
+	e.refreshAt = now.Add(e.opts.Refresh)
+	if e.refreshing {
+		e.again = true
+		return
+	}
+	e.refreshing, e.again = true, false
+	turn, until, ctx, epoch := e.turn, now.Add(e.opts.Horizon), e.ctx, e.epoch
+	e.work.Go(func() {
+		l := loaded{turn: turn}
+		if _, l.err = e.opts.Store.Plan(ctx, e.scheme, epoch, now, until); l.err == nil {
+			l.snap, l.err = e.opts.Store.Load(ctx, e.scheme, now, until)
+		}
+		e.put(l)
+	})
+}
+
+// merge takes a load over. What the owner has changed since the load began, or has not committed yet, is newer than the
+// load and stays.
+func (e *Engine) merge(l loaded, now time.Time) {
+	e.refreshing = false
+	defer func() {
+		if e.again && !e.fencedOff {
+			e.refresh(now)
+		}
+	}()
+	if errors.Is(l.err, ErrFenced) {
+		e.fencedOff = true
+		return
+	}
+	if l.err != nil {
+		if e.ctx.Err() == nil {
+			e.log.Warn("refresh failed", zap.Error(l.err))
+			e.refreshAt = sooner(e.refreshAt, now.Add(e.opts.service(lastRetry)))
+		}
+		return
+	}
+	if err := e.configure(l.snap.Scheme); err != nil {
+		e.log.Error("scheme settings refused", zap.Error(err))
+	}
+	e.mergeStaff(l.snap.Callers, now)
+	seen := make(map[int64]bool, len(l.snap.Occurrences))
+	for i := range l.snap.Occurrences {
+		o := &l.snap.Occurrences[i]
+		seen[o.ID] = true
+		e.mergeOccurrence(o, l.turn, now)
+	}
+	for id, p := range e.occurrences {
+		if !seen[id] && p.settled(l.turn) {
+			e.board.Remove(id)
+			delete(e.occurrences, id)
+		}
+	}
+	for id, turn := range e.gone {
+		if turn > 0 && turn < l.turn {
+			delete(e.gone, id)
+		}
+	}
+}
+
+// settled reports whether a load that began in a turn knows better than the owner.
+func (p *promise) settled(turn uint64) bool {
+	return p.pending == 0 && p.touched < turn && p.State == call.OccurrenceOpen
+}
+
+func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
+	p, known := e.occurrences[o.ID]
+	if _, ended := e.gone[o.ID]; ended || known && !p.settled(turn) {
+		return
+	}
+	if o.State != call.OccurrenceOpen {
+		return // A live attempt that is none of ours: its leader's.
+	}
+	if known {
+		o.Deferred = max(o.Deferred, e.board.Deferred(o.ID))
+		p.Occurrence = *o
+	} else {
+		e.occurrences[o.ID] = &promise{Occurrence: *o}
+	}
+	e.board.Put(o, now)
+}
+
+// mergeStaff takes changes of people over; what they do just now the owner knows better.
+func (e *Engine) mergeStaff(callers []Caller, now time.Time) {
+	seen := make(map[int64]bool, len(callers))
+	for _, c := range callers {
+		seen[c.ID] = true
+		w := e.staff[c.ID]
+		if w == nil {
+			e.enrol(c, nil, now)
+			continue
+		}
+		w.Roles, w.Languages, w.Skills = c.Roles, c.Languages, c.Skills
+		w.Endpoint, w.Number, w.Enabled = c.Endpoint, c.Number, c.Enabled
+		w.HardToday, w.CallsToday = c.HardToday, c.CallsToday
+		e.board.SetCaller(&w.Caller, now)
+	}
+	for id, w := range e.staff {
+		if !seen[id] && w.Enabled {
+			w.Enabled = false
+			e.board.SetCaller(&w.Caller, now)
+		}
+	}
+}

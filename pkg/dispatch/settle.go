@@ -1,0 +1,194 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// The waits before an occurrence is tried again after an attempt that was none of hers.
+const (
+	// pauseAfterRing spares her a phone that rings again at once after it stopped because the caller left.
+	pauseAfterRing = time.Minute
+	// pauseAfterRefusal passes before an order is repeated that the PBX refused (dial-by, number in use).
+	pauseAfterRefusal = time.Minute
+	// pauseAfterFault passes when our side failed and the ladder names no wait.
+	pauseAfterFault = time.Minute
+	// pauseAfterBan passes when the number is not on the allow-list: a person has to act first.
+	pauseAfterBan = 10 * time.Minute
+	// apologyWindow is the least time in which an apology is called.
+	apologyWindow = 30 * time.Minute
+)
+
+// Terms is what a settlement depends on besides the occurrence and its outcome.
+type Terms struct {
+	Ladder RetryLadder
+	Rules  schedule.Rules // Of the scheme; Seed and Pauses come from the occurrence.
+	// UnknownUntil is until when the phone may still ring by an order whose fate is unknown: its dial-by instant plus
+	// the ring time, by the service's clock.
+	UnknownUntil time.Time
+}
+
+// SettlementOf says what becomes of an occurrence after an attempt ended with the outcome.
+//
+// Answered ends it as reached. When the caller's phone was lost while they talked (broken_by_us), it is reached all the
+// same, because they talked, and the next one booked is an apology, to be called at once; the scheduled one follows when
+// that has ended. An apology that breaks is itself opened again while tries are left.
+//
+// Busy, no answer and machine are her attempts: the ladder says when she is tried again, at her next number. So is a
+// failure that is not ours, such as a number that does not exist. A cancelled attempt, an unknown one, congestion and
+// failures of ours are none of hers: they are repeated until the window closes, an unknown one only after UnknownUntil.
+//
+// What can no longer be tried ends as unreached when her phone rang (or was busy) inside the window, and as missed when it
+// never did.
+func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
+	s := Settlement{Occurrence: o.ID, Attempts: o.Attempts, Deferred: o.Deferred, Rang: o.Rang || out.Rang, At: out.At}
+	again := time.Time{} // The next try; zero means that the ladder is spent.
+	switch out.Result {
+	case call.ResultAnswered:
+		if out.Reason == call.ReasonAnsweredUnheld {
+			// She heard a prompt instead of a person: that is no talk.
+			s.Rang = true
+			again = out.At
+			break
+		}
+		s.Attempts++
+		s.Rang = true
+		s.State = call.OccurrenceReached
+		if out.Reason == call.ReasonBrokenByUs {
+			if o.Kind == call.KindApology && s.Attempts < tries(t.Ladder) {
+				again = out.At
+				break
+			}
+			if o.Kind != call.KindApology {
+				s.Next = apology(o, out.At, t.rules(o))
+				return s
+			}
+		}
+		s.Next = t.next(o, out.At)
+		return s
+	case call.ResultBusy, call.ResultNoAnswer, call.ResultMachine:
+		s.Attempts++
+		s.Rang = true
+		again, _ = t.Ladder.Retry(out.At, out.Result, s.Attempts, o.Closes)
+	case call.ResultFailed, call.ResultCongestion:
+		again = t.afterFailure(&s, o, out)
+	case call.ResultUnknown:
+		again = later(t.UnknownUntil, out.At)
+	default: // Cancelled.
+		again = afterCancel(out)
+	}
+	if !again.IsZero() && again.Before(o.Closes) {
+		s.State, s.NotBefore = call.OccurrenceOpen, again
+		return s
+	}
+	t.close(&s, o)
+	return s
+}
+
+// LapsedSettlement says what becomes of an occurrence whose window closed at now without an attempt under way.
+func LapsedSettlement(o *Occurrence, now time.Time, t Terms) Settlement {
+	s := Settlement{Occurrence: o.ID, Attempts: o.Attempts, Deferred: o.Deferred, Rang: o.Rang, At: now}
+	t.close(&s, o)
+	return s
+}
+
+func (t Terms) close(s *Settlement, o *Occurrence) {
+	s.State = call.OccurrenceMissed
+	if s.Rang {
+		s.State = call.OccurrenceUnreached
+	}
+	s.Next = t.next(o, s.At)
+}
+
+// afterFailure says when to try again after a failed or congested attempt.
+func (t Terms) afterFailure(s *Settlement, o *Occurrence, out call.Outcome) time.Time {
+	switch {
+	case out.Reason == call.ReasonNotPermitted:
+		return out.At.Add(pauseAfterBan)
+	case out.Result == call.ResultFailed && (out.Fault == call.FaultTheirs || out.Reason == call.ReasonInvalidNumber):
+		s.Attempts++
+		again, _ := t.Ladder.Retry(out.At, out.Result, s.Attempts, o.Closes)
+		return again
+	default:
+		again, ok := t.Ladder.Retry(out.At, out.Result, 0, o.Closes)
+		if !ok {
+			again = out.At.Add(pauseAfterFault)
+		}
+		return again
+	}
+}
+
+func afterCancel(out call.Outcome) time.Time {
+	switch {
+	case out.Reason == call.ReasonNotPermitted:
+		return out.At.Add(pauseAfterBan)
+	case out.Reason == call.ReasonDialBy, out.Reason == call.ReasonNumberInUse:
+		return out.At.Add(pauseAfterRefusal)
+	case out.Rang:
+		return out.At.Add(pauseAfterRing)
+	default:
+		return out.At
+	}
+}
+
+func tries(l RetryLadder) int {
+	if l.MaxAttempts <= 0 {
+		return schedule.DefaultMaxAttempts
+	}
+	return l.MaxAttempts
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (t Terms) rules(o *Occurrence) schedule.Rules {
+	r := t.Rules
+	r.Seed, r.Pauses = o.Agreement, o.Pauses
+	return r
+}
+
+// next is the following occurrence of the agreement, on a later local day than both the one that ended and now; nil
+// when the agreement has none.
+func (t Terms) next(o *Occurrence, now time.Time) *Occurrence {
+	if o.Agreement == 0 || o.Terms.Cadence == "" || o.Terms.Cadence == roster.Once {
+		return nil
+	}
+	slot, ok := schedule.Next(o.Terms, t.rules(o), later(o.Opens, now))
+	if !ok {
+		return nil
+	}
+	following := Following(o, slot)
+	return &following
+}
+
+// apology is a call to be made at once, or when the scheme opens next: by the reference caller or her deputy if they are
+// free, by anybody else otherwise.
+func apology(o *Occurrence, now time.Time, r schedule.Rules) *Occurrence {
+	open, change := r.Open(now)
+	opens, closes := now, later(o.Closes, now.Add(apologyWindow))
+	if open && closes.After(change) {
+		closes = change
+	}
+	if !open || closes.Sub(now) < pauseAfterFault {
+		if open {
+			_, change = r.Open(change)
+		}
+		opens = change
+		_, closes = r.Open(opens)
+	}
+	a := Following(o, schedule.Slot{Opens: opens, Closes: closes})
+	a.Kind = call.KindApology
+	a.Continuity = roster.Preferred
+	a.LocalDate = o.LocalDate
+	if r.Zone != nil {
+		a.LocalDate = schedule.DateIn(opens, r.Zone)
+	}
+	return &a
+}
