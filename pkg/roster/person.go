@@ -98,6 +98,9 @@ func (a Agreement) Normal() Agreement {
 	if a.Cadence == "" {
 		return Agreement{}
 	}
+	a.Days = slices.Clone(a.Days)
+	slices.SortFunc(a.Days, func(x, y time.Weekday) int { return int(x+6)%7 - int(y+6)%7 })
+	a.Days = slices.Compact(a.Days)
 	if a.Cadence == Weekly {
 		if a.PerWeek == 0 {
 			a.PerWeek = max(len(a.Days), 1)
@@ -105,9 +108,6 @@ func (a Agreement) Normal() Agreement {
 	} else {
 		a.PerWeek = 0
 	}
-	a.Days = slices.Clone(a.Days)
-	slices.SortFunc(a.Days, func(x, y time.Weekday) int { return int(x+6)%7 - int(y+6)%7 })
-	a.Days = slices.Compact(a.Days)
 	a.Windows = slices.Clone(a.Windows)
 	slices.SortFunc(a.Windows, func(x, y Window) int {
 		if x.Begin != y.Begin {

@@ -2,6 +2,7 @@ package sheet_test
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 	"github.com/rappel-tel/rappel/pkg/roster/rostertest"
 	"github.com/rappel-tel/rappel/pkg/roster/sheet"
 )
@@ -47,7 +49,7 @@ func people(t *testing.T, book roster.Book) (out roster.People) {
 	return out
 }
 
-const french = `Référence;Type;Nom;Prénom;Téléphone;GSM;Langue;Classe;Rythme;Jours;Plages;Durée;Appelant de référence;Suppléante;Consentement;Inscrit par
+const frenchSheet = `Référence;Type;Nom;Prénom;Téléphone;GSM;Langue;Classe;Rythme;Jours;Plages;Durée;Appelant de référence;Suppléante;Consentement;Inscrit par
 C1;appelante;Peeters;Anna;;;français, néerlandais;;;;;;;;;
 C2;appelant;Noël;Luc;01 99 00 01 02;;F;;;;;;;;;
 R1;inscriptions;Öz;Elif;;;français;;;;;;;;;
@@ -56,7 +58,7 @@ B2;;Müller;Zoé;0199000003;;;;hebdomadaire;;de 13h30 à 16h;;C2;;;`
 
 func TestImportFrench(t *testing.T) {
 	book := &rostertest.Memory{}
-	summary, problems := load(t, book, french)
+	summary, problems := load(t, book, frenchSheet)
 	require.Empty(t, problems)
 	require.Equal(t, 5, summary.Created)
 	got := people(t, book)
@@ -78,16 +80,16 @@ func TestImportFrench(t *testing.T) {
 
 	// The same file twice changes nothing, whatever its encoding and separator.
 	puts := book.Puts()
-	win, err := charmap.Windows1252.NewEncoder().String(french)
+	win, err := charmap.Windows1252.NewEncoder().String(frenchSheet)
 	require.NoError(t, err)
-	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(french)
+	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(frenchSheet)
 	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"again": french, "byte-order mark": "\ufeff" + french, "Windows-1252": win, "UTF-16": utf16,
-		"tabs": strings.ReplaceAll(french, ";", "\t"), "CR LF": strings.ReplaceAll(french, "\n", "\r\n"),
-		"CR": strings.ReplaceAll(french, "\n", "\r"), "announced separator": "sep=;\n" + french,
-		"a title above": "Liste des personnes;;;\n;;;\n" + french,
-		"commas":        `"` + strings.ReplaceAll(strings.ReplaceAll(french, "\n", "\"\n\""), ";", `","`) + `"`,
+		"again": frenchSheet, "byte-order mark": "\ufeff" + frenchSheet, "Windows-1252": win, "UTF-16": utf16,
+		"tabs": strings.ReplaceAll(frenchSheet, ";", "\t"), "CR LF": strings.ReplaceAll(frenchSheet, "\n", "\r\n"),
+		"CR": strings.ReplaceAll(frenchSheet, "\n", "\r"), "announced separator": "sep=;\n" + frenchSheet,
+		"a title above": "Liste des personnes;;;\n;;;\n" + frenchSheet,
+		"commas":        `"` + strings.ReplaceAll(strings.ReplaceAll(frenchSheet, "\n", "\"\n\""), ";", `","`) + `"`,
 	} {
 		again, problems := load(t, book, text)
 		require.Empty(t, problems, name)
@@ -215,7 +217,7 @@ func TestEveryCodeSpeaksFourLanguages(t *testing.T) {
 
 func TestUpdateKeepsWhatTheFileDoesNotSay(t *testing.T) {
 	book := &rostertest.Memory{}
-	load(t, book, french)
+	load(t, book, frenchSheet)
 	before := people(t, book).Beneficiaries[0]
 	summary, problems := load(t, book, "ref;nom;classe\nB1;Dhooge;\n")
 	require.Empty(t, problems)
@@ -300,4 +302,27 @@ func TestFormulaCells(t *testing.T) {
 	again, problems := load(t, book, out.String())
 	require.Empty(t, problems)
 	require.Equal(t, 3, again.Unchanged)
+}
+
+// The example that the manual shows imports cleanly, and names nobody who exists.
+func TestExampleFile(t *testing.T) {
+	text, err := os.ReadFile("../../../deploy/example/personnes.csv")
+	require.NoError(t, err)
+	book := &rostertest.Memory{}
+	summary, problems := load(t, book, string(text))
+	require.Equal(t, []string{"line 12: same number as B002; nothing was merged"}, problems)
+	require.Equal(t, 22, summary.Created)
+	got := people(t, book)
+	require.Len(t, got.Staff, 8)
+	require.Len(t, got.Beneficiaries, 14)
+	for _, b := range got.Beneficiaries {
+		for _, number := range b.Numbers {
+			require.True(t, numbering.Fictional(number.E164), number.E164)
+		}
+	}
+	for _, s := range got.Staff {
+		require.True(t, s.Number.E164 == "" || numbering.Fictional(s.Number.E164))
+	}
+	again, _ := load(t, book, string(text))
+	require.Equal(t, 22, again.Unchanged)
 }
