@@ -188,7 +188,8 @@ func (s *Switch) ping(ctx context.Context, conn *websocket.Conn) error {
 	}
 }
 
-// prepare subscribes the application to every SIP channel and bridge, and filters the events to those that are read. Both
+// prepare subscribes the application to every channel and bridge ("channel:" without a name; "endpoint:PJSIP" is refused
+// while there is no SIP account at all), and filters the events to those that are read. Both
 // stay on the application; they are set again each time because the PBX may have been restarted.
 func (s *Switch) prepare(ctx context.Context) error {
 	type named struct {
@@ -208,7 +209,7 @@ func (s *Switch) prepare(ctx context.Context) error {
 	}
 	return s.rest.do(ctx, request{
 		name: "subscribe", method: http.MethodPost, path: []string{"applications", s.opts.App, "subscription"},
-		query: url.Values{"eventSource": {"endpoint:PJSIP,bridge:"}},
+		query: url.Values{"eventSource": {"channel:,bridge:"}},
 	})
 }
 

@@ -17,7 +17,7 @@
 //	    … c up, b dialling, (b ringing), b dial_ended, b gone (17, 19, 1 …), c entered [not-reached, cause]
 //	the caller hangs up while her phone rings
 //	    … b ringing, c gone; b goes on ringing until Hangup or until she answers, then
-//	    b up, b entered [caller-gone, leg, alone]
+//	    b up, (the PBX says a prompt to her), b entered [caller-gone, leg, alone]
 //	the caller's phone is not answered
 //	    c dialling, (c ringing), c dial_ended, c gone (17 busy, 19 no answer, 21 declined, 20 or 3 not registered …)
 //	refused by the dialplan

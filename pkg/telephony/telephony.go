@@ -73,7 +73,9 @@ type Reconciliation struct {
 	Fresh bool
 	// Channels are the living channels, listed after the stream was back.
 	Channels []Channel
-	At       time.Time
+	// At is when the listing was begun, by this process's clock. A leg that was seen before and is not listed has ended; a
+	// leg posted after At may be missing although it lives.
+	At time.Time
 }
 
 // Connect is one offer: see Switch.Connect.
@@ -168,7 +170,8 @@ const (
 	// EnteredFeature: a caller's phone dialled a feature code; further arguments: the code, the endpoint.
 	EnteredFeature = "feature"
 	// EnteredCallerGone: the beneficiary's leg, alive and alone; further arguments: its leg name, then TalkedBefore when
-	// the two were bridged or TalkedNever when the caller was gone before she answered.
+	// the two were bridged or TalkedNever when the caller was gone before she answered. With TalkedNever the PBX has
+	// told her so already, by a prompt in her language.
 	EnteredCallerGone = "caller-gone"
 	// EnteredNotReached: the caller's leg, after the beneficiary's phone was not answered; further argument: the cause.
 	EnteredNotReached = "not-reached"

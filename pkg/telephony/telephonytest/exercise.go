@@ -270,9 +270,11 @@ func tooLate(t *testing.T, l *Lab) {
 
 func confirmed(t *testing.T, l *Lab) {
 	number, trunk := l.Beneficiary(Script{Keys: []Key{{After: 700 * time.Millisecond, Digit: "1"}}})
-	w := connect(t, l, Script{}, Script{HangUpBridged: talk}, func(o *telephony.Connect) {
+	w := connect(t, l, Script{}, Script{}, func(o *telephony.Connect) {
 		o.CallerNumber, o.CallerTrunk, o.Confirm = number, trunk, true
 	})
+	b := w.Until(w.b, telephony.EventBridged).Channel
+	require.NoError(t, l.Switch.Hangup(t.Context(), b, telephony.CauseNormal))
 	w.Until(w.b, telephony.EventGone)
 	w.Until(w.c, telephony.EventGone)
 	require.Contains(t, w.Leg(w.c), "bridged")

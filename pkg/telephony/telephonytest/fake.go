@@ -301,16 +301,25 @@ func (f *Fake) end(c *channel, cause telephony.Cause) {
 	}
 }
 
-// alone puts the beneficiary's leg, left by the caller, into the application; with the service away the dialplan itself
-// says a prompt and hangs up.
+// DialplanPrompt stands in Fake.Heard for what the dialplan itself says to a beneficiary whose caller is gone.
+const DialplanPrompt telephony.Media = "dialplan:caller-gone"
+
+// alone puts the beneficiary's leg, left by the caller, into the application. If they never talked the dialplan says its
+// prompt before; with the service away it does so in any case, and hangs up.
 func (f *Fake) alone(c *channel, word string) {
-	if f.down {
-		c.comforted = true
-		f.heard[c.id] = append(f.heard[c.id], "dialplan:fallback")
-		f.after(f.opts.Prompt, c, func() { f.end(c, telephony.CauseNormal) })
+	if word == telephony.TalkedBefore && !f.down {
+		f.enter(c, telephony.EnteredCallerGone, c.leg, word)
 		return
 	}
-	f.enter(c, telephony.EnteredCallerGone, c.leg, word)
+	c.comforted = true
+	f.heard[c.id] = append(f.heard[c.id], DialplanPrompt)
+	f.after(f.opts.Prompt, c, func() {
+		if f.down {
+			f.end(c, telephony.CauseNormal)
+			return
+		}
+		f.enter(c, telephony.EnteredCallerGone, c.leg, word)
+	})
 }
 
 // drop removes the channel with the events that go with it.
