@@ -1,0 +1,160 @@
+package callflow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+// sweepAfter is how long after the start channels that nobody follows are looked for: adoption has had its time then.
+const sweepAfter = 10 * time.Second
+
+// Adopt takes over attempts that were live when an earlier process ended; see dispatch.Switchboard. What lives is followed
+// to its end. What is gone was answered when the bridge was recorded; anything else ends as unknown, once nothing of it can
+// ring any more:
+//
+//	recorded    caller's leg  her leg    what is done
+//	any         lives         lives      followed; steps that were missed are reported
+//	any         lives         gone       the outcome from what is known, the caller is spoken to
+//	any         gone          lives      she hears the apology, or her phone stops ringing
+//	bridged     gone          gone       answered, restart, end estimated
+//	other       gone          gone       unknown, restart, fault ours, after dial-by plus ring time
+//	any         PBX restarted            bridged: answered, broken_by_us; else failed, pbx_lost; fault ours
+func (c *Connector) Adopt(_ context.Context, attempts []call.Live) {
+	for _, a := range attempts {
+		c.mu.Lock()
+		closed := c.closed
+		if !closed {
+			c.wg.Add(1)
+		}
+		c.mu.Unlock()
+		if closed {
+			return
+		}
+		go func() {
+			defer c.wg.Done()
+			c.adopt(a)
+		}()
+	}
+	c.o.Logger.Info("adopt live attempts", zap.Int("attempts", len(attempts)))
+}
+
+func (c *Connector) adopt(a call.Live) {
+	l, err := c.openFree(string(a.Order.Attempt))
+	if err != nil {
+		if c.ctx.Err() == nil {
+			c.o.Logger.Error("adopt attempt failed", zap.String("attempt", string(a.Order.Attempt)), zap.Error(err))
+		}
+		return
+	}
+	defer c.wg.Done()
+	defer c.forget(l)
+	conn := adoptConnection(a, c.talked(a), time.Now())
+	conn.do(doCompare{})
+	c.follow(l, conn)
+}
+
+// openFree opens the key as soon as it is free: a leg may have come to us as a stray just before its adoption.
+func (c *Connector) openFree(key string) (*live, error) {
+	for {
+		c.mu.Lock()
+		left := c.left
+		c.mu.Unlock()
+		l, err := c.open(key)
+		if !errors.Is(err, telephony.ErrExists) {
+			return l, err
+		}
+		select {
+		case <-left:
+		case <-c.ctx.Done():
+			return nil, c.ctx.Err()
+		}
+	}
+}
+
+// talked is how long two people had been talking, in real time. The service's clock may run faster than real time, so that
+// the age of the attempt, whose id holds its real time of birth, is the bound.
+func (c *Connector) talked(a call.Live) time.Duration {
+	if a.BridgedAt.IsZero() {
+		return 0
+	}
+	talked := c.o.Now().Sub(a.BridgedAt)
+	if age := time.Since(a.Order.Attempt.Time()); age < talked {
+		talked = age
+	}
+	return max(0, talked)
+}
+
+// sweep takes care of channels in the application that an earlier process left and nobody adopted: a caller at the keypad is
+// let go, a beneficiary hears the apology, an inbound party goes to the dialplan's own answer, and two people who talk are
+// watched, so that neither is left in silence.
+func (c *Connector) sweep() {
+	channels, err := c.o.Switch.Channels(c.ctx)
+	if err != nil {
+		c.logCommand("list channels", "sweep", err)
+		return
+	}
+	groups := map[string][]telephony.Channel{}
+	for _, ch := range channels {
+		if ch.InApp {
+			groups[call.Of(ch.Leg)] = append(groups[call.Of(ch.Leg)], ch)
+		}
+	}
+	for key, group := range groups {
+		l, err := c.open(key)
+		if err != nil {
+			continue // Somebody follows it.
+		}
+		c.metrics.arrivals.WithLabelValues("swept").Inc()
+		go func() {
+			defer c.wg.Done()
+			defer c.forget(l)
+			c.shepherd(l, group)
+		}()
+	}
+}
+
+// shepherd sees the channels of one forgotten call to their end.
+func (c *Connector) shepherd(l *live, group []telephony.Channel) {
+	if len(group) > 1 {
+		left := c.firstGone(l, group)
+		for _, ch := range group {
+			if ch.ID != left && c.ctx.Err() == nil {
+				if err := c.o.Switch.Hangup(c.ctx, ch.ID, telephony.CauseNormal); err != nil {
+					c.logCommand("hang up", l.key, err)
+				}
+			}
+		}
+		return
+	}
+	ch := group[0]
+	if _, _, _, err := call.ParseLeg(ch.Leg); err == nil {
+		c.stray(l, telephony.Event{Channel: ch.ID, Leg: ch.Leg, Key: l.key})
+		return
+	}
+	if err := c.o.Switch.Send(c.ctx, ch.ID, "inbound-fallback", "s"); err != nil {
+		c.logCommand("send to the dialplan", l.key, err)
+	}
+}
+
+// firstGone waits until one of the channels ends, and names it.
+func (c *Connector) firstGone(l *live, group []telephony.Channel) string {
+	s := &session{c: c, l: l, channel: group[0].ID, timer: time.NewTimer(time.Hour)}
+	defer s.timer.Stop()
+	for {
+		e, woke := s.wait(time.Now().Add(sessionLimit))
+		switch {
+		case s.gone:
+			return s.channel
+		case c.ctx.Err() != nil:
+			return ""
+		case woke && e.Type == telephony.EventGone:
+			return e.Channel
+		}
+	}
+}

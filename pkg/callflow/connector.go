@@ -1,0 +1,271 @@
+package callflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+// ErrClosed means that the Connector takes nothing on any more.
+var ErrClosed = errors.New("the switch role has stopped")
+
+// Voice turns a text into something a channel can hear. Package speech implements it.
+type Voice interface {
+	// Media returns what says the text. It falls back to another voice rather than fail; an error means that nothing at
+	// all can be said.
+	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
+}
+
+// Options is what a Connector is made of. All fields without "may" are required.
+type Options struct {
+	Switch  telephony.Switch
+	Desk    Desk
+	Callers Callers
+	Records Records
+	Voice   Voice
+	Book    *ivr.Book // Flows and prompts, checked.
+	Now     func() time.Time
+	Logger  *zap.Logger
+	// Registerer may be nil: then nothing is counted.
+	Registerer prometheus.Registerer
+	// OrdinaryTrunk carries calls to callers with an ordinary phone; empty means the order's own trunk.
+	OrdinaryTrunk string
+	// SpoolDir holds messages that could not be written to the records yet, one file each. Empty means that they are only
+	// retried while the process lives.
+	SpoolDir string
+	// NoWrapUp ends the caller's line when the beneficiary leaves, instead of offering to close the call by keypad.
+	NoWrapUp bool
+	// RegistrarRing is how long a registrar's phone rings; 0 means 20 s.
+	RegistrarRing time.Duration
+	// Fallback answers when the records cannot be read and the line was never seen; its Scheme may be 0.
+	Fallback Line
+}
+
+func (o *Options) validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Switch": o.Switch == nil, "Desk": o.Desk == nil, "Callers": o.Callers == nil, "Records": o.Records == nil,
+		"Voice": o.Voice == nil, "Book": o.Book == nil, "Now": o.Now == nil, "Logger": o.Logger == nil,
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		}
+	}
+	if o.RegistrarRing < 0 {
+		errs = append(errs, errors.New("RegistrarRing is negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// Connector runs the calls of one PBX. It implements dispatch.Switchboard and answers what comes in. Each live call has a
+// goroutine of its own; Close waits for all of them.
+type Connector struct {
+	o       Options
+	metrics *metrics
+	lines   *lineMemory
+	spool   *spool
+	queue   *waitingRoom
+
+	ctx    context.Context // Of every live call; ends with Close.
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	calls  map[string]*live
+	left   chan struct{} // Replaced and closed whenever a call leaves; Drain waits on it.
+}
+
+// live is one call as the rest of the Connector sees it.
+type live struct {
+	key  string
+	box  *telephony.Mailbox
+	wake chan struct{} // Size 1: a wake-up that is pending need not be doubled.
+
+	mu     sync.Mutex
+	recall bool
+	recon  *telephony.Reconciliation
+}
+
+func (l *live) signal(set func()) {
+	l.mu.Lock()
+	set()
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// signals takes what was signalled since the last time.
+func (l *live) signals() (recall bool, recon *telephony.Reconciliation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	recall, recon = l.recall, l.recon
+	l.recall, l.recon = false, nil
+	return recall, recon
+}
+
+// New makes a Connector that has nothing to do yet. Run makes it answer; Close ends it.
+func New(o Options) (*Connector, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("set up call flows: %w", err)
+	}
+	if o.RegistrarRing == 0 {
+		o.RegistrarRing = 20 * time.Second
+	}
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("set up call flows: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Connector{
+		o: o, metrics: m, lines: newLineMemory(o.Records, o.Fallback, o.Logger), queue: newWaitingRoom(),
+		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
+	}
+	c.spool = newSpool(o.SpoolDir, o.Records, o.Logger)
+	return c, nil
+}
+
+// Run answers arrivals and passes reconciliations on, until ctx ends or the Switch is closed. It does not end live calls.
+func (c *Connector) Run(ctx context.Context) error {
+	spooled := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer close(spooled)
+		c.spool.run(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-spooled
+	}()
+	sweep := time.NewTimer(sweepAfter)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.ctx.Done():
+			return nil
+		case <-sweep.C:
+			c.sweep()
+		case e, open := <-c.o.Switch.Arrivals():
+			if !open {
+				return nil
+			}
+			c.arrive(e)
+		case r, open := <-c.o.Switch.Reconciled():
+			if !open {
+				return nil
+			}
+			c.reconcile(r)
+		}
+	}
+}
+
+func (c *Connector) reconcile(r telephony.Reconciliation) {
+	c.o.Logger.Info("reconcile live calls", zap.Bool("fresh", r.Fresh), zap.Int("channels", len(r.Channels)))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.calls {
+		l.signal(func() { l.recon = &r })
+	}
+}
+
+// Start takes an order on; see dispatch.Switchboard.
+func (c *Connector) Start(_ context.Context, order call.Order) error {
+	l, err := c.open(string(order.Attempt))
+	if err != nil {
+		return fmt.Errorf("start attempt: %w", err)
+	}
+	go func() {
+		defer c.wg.Done()
+		c.connect(l, order)
+	}()
+	return nil
+}
+
+// Recall takes an offer back that nobody has taken yet; see dispatch.Switchboard.
+func (c *Connector) Recall(attempt call.ID) {
+	c.mu.Lock()
+	l := c.calls[string(attempt)]
+	c.mu.Unlock()
+	if l != nil {
+		l.signal(func() { l.recall = true })
+	}
+}
+
+// open makes a live call with its mailbox. The caller starts its goroutine, which ends with wg.Done.
+func (c *Connector) open(key string) (*live, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if c.calls[key] != nil {
+		return nil, fmt.Errorf("call %s is running: %w", key, telephony.ErrExists)
+	}
+	l := &live{key: key, box: c.o.Switch.Open(key), wake: make(chan struct{}, 1)}
+	c.calls[key] = l
+	c.wg.Add(1)
+	c.metrics.live.Inc()
+	return l, nil
+}
+
+// forget closes the mailbox; the key may be opened again afterwards. Forgetting twice is harmless.
+func (c *Connector) forget(l *live) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls[l.key] != l {
+		return
+	}
+	l.box.Close()
+	delete(c.calls, l.key)
+	c.metrics.live.Dec()
+	close(c.left)
+	c.left = make(chan struct{})
+}
+
+// Live counts the calls under way.
+func (c *Connector) Live() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls)
+}
+
+// Drain waits until no call is under way, or ctx ends. New calls are still taken on meanwhile: whoever stops dispatching
+// does so first.
+func (c *Connector) Drain(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		n, left := len(c.calls), c.left
+		c.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-left:
+		case <-ctx.Done():
+			return fmt.Errorf("drain %d calls: %w", n, ctx.Err())
+		}
+	}
+}
+
+// Close lets go of every live call and waits for its goroutine. The calls themselves go on at the PBX, to be adopted later.
+func (c *Connector) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.wg.Wait()
+}

@@ -1,0 +1,368 @@
+package callflow
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+const (
+	// aroundLimit is the longest window that is spoken as one hour ("around ten") instead of two.
+	aroundLimit = 75 * time.Minute
+	// leastMessage is the shortest recording that is kept as a message.
+	leastMessage = 2 * time.Second
+	// recordingWait is how long the end of a recording may be reported after the party hung up.
+	recordingWait = 2 * time.Second
+	// afterwards bounds what is still written down when the party, or the service, is gone.
+	afterwards = 5 * time.Second
+	// maxRegistrars is how many registrars are rung for one party, one after the other.
+	maxRegistrars = 3
+)
+
+// reception is an inbound party at one of our lines.
+type reception struct {
+	c    *Connector
+	l    *live
+	line Line
+	cli  string // E.164; empty when withheld or unreadable.
+	end  string // How it ended, for the figures.
+}
+
+// inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
+func (c *Connector) inbound(l *live, e telephony.Event) {
+	did := e.Dialled
+	if len(e.Args) > 1 {
+		did = e.Args[1]
+	}
+	line, err := c.lines.find(c.ctx, did)
+	if answerErr := c.o.Switch.Answer(c.ctx, e.Channel); answerErr != nil {
+		c.logCommand("answer", l.key, answerErr)
+		return
+	}
+	r := &reception{c: c, l: l, line: line, cli: e164(e.CLI, line.Region), end: "left"}
+	flow := line.Flow
+	if !c.o.Book.Has(flow) {
+		flow = flowRegistration
+	}
+	s := c.session(l, e.Channel, flow, line.language(), nil)
+	s.host = r
+	if errors.Is(err, ErrUnknownLine) {
+		c.metrics.steps.WithLabelValues("unknown_line").Inc()
+		c.o.Logger.Warn("a number was dialled that no scheme answers", zap.String("call", l.key))
+		s.timer = time.NewTimer(time.Hour)
+		defer s.timer.Stop()
+		s.sayAndWait("line.unknown", nil)
+		s.hangUp()
+		return
+	}
+	release := r.hold()
+	defer release()
+	s.run()
+	s.hangUp()
+	c.metrics.steps.WithLabelValues(r.end).Inc()
+}
+
+// hold keeps the party's number from being rung while they are on the line. Failing to is no reason not to talk to them.
+func (r *reception) hold() (release func()) {
+	if r.cli == "" {
+		return func() {}
+	}
+	if err := r.c.o.Callers.HoldNumber(r.c.ctx, r.cli, r.l.key); err != nil {
+		r.c.logCommand("hold number", r.l.key, err)
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.c.ctx), afterwards)
+		defer cancel()
+		if err := r.c.o.Callers.ReleaseNumber(ctx, r.cli, r.l.key); err != nil {
+			r.c.logCommand("release number", r.l.key, err)
+		}
+	}
+}
+
+// e164 reads a number as a trunk presents it. What cannot be read is withheld.
+func e164(number, region string) string {
+	if number == "" {
+		return ""
+	}
+	if n, err := numbering.Parse(number, region); err == nil {
+		return n.E164
+	}
+	if strings.HasPrefix(number, "+") && len(number) > 6 && strings.Trim(number[1:], "0123456789") == "" {
+		return number
+	}
+	return ""
+}
+
+func (r *reception) walked(*session) {}
+
+func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
+	switch o.Ask {
+	case ivr.AskLookup:
+		name, vars := r.appointments(ctx)
+		return name, vars, true
+	case ivr.AskRecord:
+		return r.record(ctx, s, o.Record)
+	case ivr.AskQueue:
+		return r.queue(ctx, s)
+	default:
+		return ivr.AnswerFailed, nil, true
+	}
+}
+
+// appointments looks up the next call of whoever is reached at the party's number.
+func (r *reception) appointments(ctx context.Context) (string, ivr.Vars) {
+	if r.cli == "" {
+		return "unknown", nil
+	}
+	now := r.c.o.Now()
+	found, err := r.c.o.Records.Appointments(ctx, r.line.Scheme, r.cli, now)
+	switch {
+	case errors.Is(err, ErrNothing) || err == nil && len(found) == 0:
+		return "unknown", nil
+	case err != nil:
+		r.c.logCommand("look up appointments", r.l.key, err)
+		return ivr.AnswerFailed, nil
+	}
+	people := make([]ivr.Vars, len(found))
+	for i, a := range found {
+		people[i] = r.spoken(a, now)
+	}
+	if len(people) == 1 {
+		return "one", people[0]
+	}
+	return "several", ivr.Vars{"people": people}
+}
+
+func (r *reception) spoken(a Appointment, now time.Time) ivr.Vars {
+	zone := r.line.zone()
+	v := ivr.Vars{"name": a.FirstName, "now": now.In(zone), "opens": a.Opens.In(zone), "closes": a.Closes.In(zone)}
+	switch {
+	case a.Opens.IsZero():
+		v["window"] = "none"
+	case a.Closes.Sub(a.Opens) <= aroundLimit:
+		v["window"] = "around"
+	default:
+		v["window"] = "between"
+	}
+	return v
+}
+
+// record takes a message. What was said before a hang-up is kept.
+func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (string, ivr.Vars, bool) {
+	id := uuid.Must(uuid.NewV7()).String()
+	name := "messages/" + id
+	err := r.c.o.Switch.Record(ctx, s.channel, telephony.Recording{
+		Name: name, MaxLength: time.Duration(want.Max), MaxSilence: time.Duration(want.Silence), Beep: true, TerminateOn: "#",
+	})
+	if err != nil {
+		r.c.logCommand("record message", r.l.key, err)
+		return ivr.AnswerFailed, nil, !s.gone
+	}
+	began := time.Now()
+	end := began.Add(time.Duration(want.Max) + 10*time.Second)
+	byKey := false
+	for {
+		e, woke := s.wait(end)
+		switch {
+		case s.gone:
+			if length := r.lastLength(s, name, time.Since(began)); length >= leastMessage {
+				r.save(s, id, name, length)
+			}
+			return "", nil, false
+		case !woke:
+			return ivr.AnswerFailed, nil, r.c.ctx.Err() == nil
+		case e.Type == telephony.EventDigit:
+			byKey = true
+		case e.Type == telephony.EventRecordingFailed && e.Recording == name:
+			return ivr.AnswerFailed, nil, true
+		case e.Type == telephony.EventRecordingDone && e.Recording == name:
+			least := leastMessage
+			if !byKey {
+				least += time.Duration(want.Silence) // It ended in so much silence.
+			}
+			if e.Length < least {
+				return ivr.AnswerEmpty, nil, true
+			}
+			r.save(s, id, name, e.Length)
+			return ivr.AnswerKept, nil, true
+		}
+	}
+}
+
+// lastLength is how long the recording was that a hang-up ended: its event may come after the channel's last.
+func (r *reception) lastLength(s *session, name string, estimate time.Duration) time.Duration {
+	s.gone = false
+	defer func() { s.gone = true }()
+	end := time.Now().Add(recordingWait)
+	for {
+		e, woke := s.wait(end)
+		switch {
+		case !woke:
+			return estimate
+		case e.Type == telephony.EventRecordingDone && e.Recording == name:
+			if e.Length == 0 {
+				return estimate
+			}
+			return e.Length
+		}
+	}
+}
+
+func (r *reception) save(s *session, id, name string, length time.Duration) {
+	r.end = "message"
+	r.c.spool.keep(context.WithoutCancel(r.c.ctx), Message{
+		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(), Recording: name, Length: length,
+		At: r.c.o.Now(),
+	})
+}
+
+// queue rings registrars one after the other and joins the party with the first who answers.
+func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bool) {
+	r.c.queue.enter(r.l.key, r.line.Scheme, r.c.o.Now())
+	r.c.metrics.waiting.Inc()
+	waiting := true
+	stopWaiting := func(talking bool) {
+		if waiting {
+			waiting = false
+			r.c.metrics.waiting.Dec()
+		}
+		r.c.queue.leave(r.l.key, talking)
+	}
+	defer stopWaiting(false)
+	for n := 1; n <= maxRegistrars; n++ {
+		reg, err := r.c.o.Callers.ReserveRegistrar(ctx, r.line.Scheme, s.walker.Language(), r.l.key)
+		if err != nil {
+			if !errors.Is(err, ErrNobodyFree) {
+				r.c.logCommand("reserve registrar", r.l.key, err)
+			}
+			break
+		}
+		leg := r.l.key + "-c" + strconv.Itoa(n)
+		state := r.ring(ctx, s, leg, reg)
+		if state == call.OfferAccepted && !r.join(ctx, s, leg) {
+			state = call.OfferFailed
+		}
+		if state == call.OfferAccepted {
+			stopWaiting(true)
+			r.end = "talked"
+			r.talk(s, leg)
+		}
+		r.release(reg, state)
+		switch {
+		case s.gone || r.c.ctx.Err() != nil:
+			return "", nil, false
+		case state == call.OfferAccepted:
+			return ivr.AnswerTalked, nil, true
+		}
+	}
+	r.ringing(ctx, s, false)
+	return ivr.AnswerNobody, nil, true
+}
+
+func (r *reception) ringing(ctx context.Context, s *session, on bool) {
+	if err := r.c.o.Switch.Ring(ctx, s.channel, on); err != nil {
+		r.c.logCommand("ring", r.l.key, err)
+	}
+}
+
+// ring rings the registrar's phone while the party hears ringing.
+func (r *reception) ring(ctx context.Context, s *session, leg string, reg Registrar) call.OfferState {
+	r.ringing(ctx, s, true)
+	began := time.Now()
+	err := r.c.o.Switch.Originate(ctx, telephony.Originate{
+		Channel: leg, Endpoint: reg.Endpoint, Number: reg.Number, Trunk: reg.Trunk, Ring: r.c.o.RegistrarRing,
+		Args: []string{"registrar"}, Language: string(reg.Language),
+	})
+	if err != nil && !errors.Is(err, telephony.ErrUnanswered) {
+		r.c.logCommand("ring registrar", r.l.key, err)
+		return call.OfferFailed
+	}
+	end := began.Add(r.c.o.RegistrarRing + offerSlack)
+	rang := false
+	for {
+		e, woke := s.wait(end)
+		switch {
+		case s.gone:
+			r.drop(leg)
+			return call.OfferRecalled
+		case !woke:
+			r.drop(leg)
+			return call.OfferTimedOut
+		case e.Channel != leg:
+		case e.Type == telephony.EventRinging:
+			rang = true
+		case e.Type == telephony.EventEntered:
+			return call.OfferAccepted
+		case e.Type == telephony.EventGone:
+			return classifyOffer(verdict{
+				cause: e.Cause, rang: rang, elapsed: time.Since(began), ring: r.c.o.RegistrarRing,
+			}, false, false)
+		}
+	}
+}
+
+// drop ends a registrar's leg.
+func (r *reception) drop(leg string) {
+	if r.c.ctx.Err() != nil {
+		return
+	}
+	if err := r.c.o.Switch.Hangup(r.c.ctx, leg, telephony.CauseNormal); err != nil {
+		r.c.logCommand("hang up registrar", r.l.key, err)
+	}
+}
+
+func (r *reception) bridge() string { return r.l.key + "-bridge" }
+
+func (r *reception) join(ctx context.Context, s *session, leg string) bool {
+	r.ringing(ctx, s, false)
+	if err := r.c.o.Switch.Bridge(ctx, r.bridge(), s.channel, leg); err != nil {
+		r.c.logCommand("bridge registrar", r.l.key, err)
+		r.drop(leg)
+		return false
+	}
+	return true
+}
+
+// talk waits until one of the two leaves. After a restart of the service the two go on talking; see Adopt.
+func (r *reception) talk(s *session, leg string) {
+	registrarGone := false
+	for !registrarGone {
+		// The limit only bounds a lost event; another round follows.
+		e, woke := s.wait(time.Now().Add(sessionLimit))
+		if s.gone || r.c.ctx.Err() != nil {
+			break
+		}
+		registrarGone = woke && e.Channel == leg && e.Type == telephony.EventGone
+		if !woke {
+			_, err := r.c.o.Switch.Channel(r.c.ctx, leg)
+			registrarGone = errors.Is(err, telephony.ErrNoChannel)
+		}
+	}
+	if r.c.ctx.Err() != nil {
+		return
+	}
+	if !registrarGone {
+		r.drop(leg)
+	}
+	if err := r.c.o.Switch.Unbridge(r.c.ctx, r.bridge()); err != nil {
+		r.c.logCommand("end bridge", r.l.key, err)
+	}
+}
+
+func (r *reception) release(reg Registrar, state call.OfferState) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.c.ctx), afterwards)
+	defer cancel()
+	if err := r.c.o.Callers.ReleaseRegistrar(ctx, r.line.Scheme, reg.ID, r.l.key, state); err != nil {
+		r.c.o.Logger.Warn("release registrar failed", zap.String("call", r.l.key), zap.Error(err))
+	}
+}

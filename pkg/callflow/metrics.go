@@ -1,0 +1,57 @@
+package callflow
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// metrics counts what the telephone does. It holds no label that names a person, a number or a scheme.
+type metrics struct {
+	live     prometheus.Gauge
+	ends     *prometheus.CounterVec // By result, reason and fault.
+	offers   *prometheus.CounterVec // Offers that ended alone, by state.
+	arrivals *prometheus.CounterVec // By what arrived.
+	steps    *prometheus.CounterVec // Ends of inbound flows.
+	waiting  prometheus.Gauge
+	mute     prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "rappel", Subsystem: "callflow", Name: name, Help: help}
+	}
+	m := &metrics{
+		live: prometheus.NewGauge(prometheus.GaugeOpts(opts("live_calls", "Calls under way, inbound ones included."))),
+		ends: prometheus.NewCounterVec(prometheus.CounterOpts(opts("attempts_total", "Attempts that ended.")),
+			[]string{"result", "reason", "fault"}),
+		offers: prometheus.NewCounterVec(prometheus.CounterOpts(opts("offers_total", "Offers no caller took.")),
+			[]string{"state"}),
+		arrivals: prometheus.NewCounterVec(prometheus.CounterOpts(opts("arrivals_total", "Channels that came in.")),
+			[]string{"kind"}),
+		steps: prometheus.NewCounterVec(prometheus.CounterOpts(opts("inbound_ends_total", "How inbound calls ended.")),
+			[]string{"end"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts(opts("waiting_parties", "Inbound parties waiting for a registrar."))),
+		mute: prometheus.NewCounter(prometheus.CounterOpts(
+			opts("mute_prompts_total", "Prompts that could not be said at all."))),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) ended(o call.Outcome) {
+	if !o.AttemptEnded() {
+		m.offers.WithLabelValues(string(o.OfferState)).Inc()
+		return
+	}
+	m.ends.WithLabelValues(string(o.Result), string(o.Reason), string(o.Fault)).Inc()
+}

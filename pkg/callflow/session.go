@@ -1,0 +1,243 @@
+package callflow
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+// Waits of a session, real time.
+const (
+	// playLimit ends a wait for prompts whose end is never reported.
+	playLimit = 2 * time.Minute
+	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
+	sessionLimit = 30 * time.Minute
+)
+
+// session is a dialogue with one channel, which is in the application. One goroutine runs it and owns every field.
+type session struct {
+	c       *Connector
+	l       *live
+	channel string
+	lang    roster.Language
+	walker  *ivr.Walker
+	host    host
+
+	timer    *time.Timer
+	plays    int    // Numbers the playbacks.
+	playing  string // The playback under way; empty when there is none.
+	deadline time.Time
+	waiting  bool // The deadline ends a wait for a key, not one for a playback.
+	backlog  []telephony.Event
+	gone     bool
+	cause    telephony.Cause
+}
+
+// host does for a walker what it asks. Its methods run in the session's goroutine and may take events themselves.
+type host interface {
+	// ask answers with a name and variables. Ok is false when the session is over.
+	ask(ctx context.Context, s *session, o ivr.Output) (name string, vars ivr.Vars, ok bool)
+	// walked is called after each step of the walker.
+	walked(s *session)
+}
+
+// run walks the flow until it ends, the channel is gone or the Connector is closed. It does not end the channel.
+func (s *session) run() {
+	end := time.Now().Add(sessionLimit)
+	s.timer = time.NewTimer(time.Hour)
+	defer s.timer.Stop()
+	out := s.walker.Begin()
+	for {
+		s.host.walked(s)
+		over := s.carryOut(out)
+		if over || s.gone || s.c.ctx.Err() != nil {
+			return
+		}
+		var ok bool
+		if out, ok = s.next(end); !ok {
+			return
+		}
+	}
+}
+
+// carryOut does what the walker says, and what follows from it at once. It reports true when the dialogue is over.
+func (s *session) carryOut(out ivr.Output) (over bool) {
+	for {
+		if out.Stop {
+			s.stop()
+		}
+		switch {
+		case len(out.Say) > 0:
+			if s.say(out.Say) {
+				return false
+			}
+			out = s.walker.Played() // Nothing could be said; the dialogue goes on all the same.
+			s.host.walked(s)
+			continue
+		case out.Wait > 0:
+			s.deadline, s.waiting = time.Now().Add(out.Wait), true
+			return false
+		}
+		switch out.Ask {
+		case ivr.AskNothing:
+			return false
+		case ivr.AskHangup:
+			return true
+		case ivr.AskTransfer:
+			if err := s.c.o.Switch.Send(s.c.ctx, s.channel, out.Transfer.Context, out.Transfer.Extension); err != nil {
+				s.c.logCommand("transfer", s.l.key, err)
+				return true
+			}
+			s.gone = true // It is the dialplan's from here on.
+			return true
+		default:
+			name, vars, ok := s.host.ask(s.c.ctx, s, out)
+			if !ok || s.gone {
+				return true
+			}
+			s.lang = s.walker.Language()
+			out = s.walker.Answered(name, vars)
+			s.host.walked(s)
+		}
+	}
+}
+
+// next waits for something that moves the walker. Ok is false when the session is over.
+func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
+	for {
+		at := s.deadline
+		if at.IsZero() || end.Before(at) {
+			at = end
+		}
+		e, woke := s.wait(at)
+		switch {
+		case s.gone || s.c.ctx.Err() != nil:
+			return ivr.Output{}, false
+		case !woke && !time.Now().Before(end):
+			s.c.o.Logger.Warn("dialogue has gone on for too long", zap.String("call", s.l.key))
+			return ivr.Output{}, false
+		case !woke && s.waiting:
+			s.deadline, s.waiting = time.Time{}, false
+			return s.walker.Timeout(), true
+		case !woke:
+			s.deadline, s.playing = time.Time{}, ""
+			return s.walker.Played(), true
+		case e.Type == telephony.EventDigit:
+			s.deadline = time.Time{}
+			return s.walker.Digit(e.Digit), true
+		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing && s.playing != "":
+			s.deadline, s.playing = time.Time{}, ""
+			if e.Failed {
+				s.c.metrics.mute.Inc()
+			}
+			return s.walker.Played(), true
+		}
+	}
+}
+
+// wait returns the next event of the session's channel; woke is false at the deadline, when the channel is gone, and when
+// the Connector is closed. Events of other channels of the call (a registrar's leg) come too.
+func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
+	for {
+		if len(s.backlog) > 0 {
+			e, s.backlog = s.backlog[0], s.backlog[1:]
+			if e.Channel == s.channel && e.Type == telephony.EventGone {
+				s.gone, s.cause = true, e.Cause
+				return e, false
+			}
+			return e, true
+		}
+		alarm(s.timer, at)
+		select {
+		case <-s.l.box.Wake():
+			s.backlog = append(s.backlog, s.l.box.Take()...)
+		case <-s.l.wake:
+			if _, recon := s.l.signals(); recon != nil && !s.lives(recon) {
+				s.gone = true
+				return telephony.Event{}, false
+			}
+		case <-s.timer.C:
+			return telephony.Event{}, false
+		case <-s.c.ctx.Done():
+			return telephony.Event{}, false
+		}
+	}
+}
+
+// lives reports whether the session's channel is among the living after the event stream was cut.
+func (s *session) lives(r *telephony.Reconciliation) bool {
+	if r.Fresh {
+		return false
+	}
+	for _, ch := range r.Channels {
+		if ch.ID == s.channel {
+			return true
+		}
+	}
+	return false
+}
+
+// say starts the prompts and reports whether anything is heard.
+func (s *session) say(prompts []ivr.Utterance) bool {
+	var media []telephony.Media
+	for _, u := range prompts {
+		if u.Silence > 0 {
+			media = append(media, telephony.Media("silence:"+strconv.FormatInt(u.Silence.Milliseconds(), 10)))
+		}
+		text := s.c.o.Book.Text(u.Language, u.Key, u.Vars)
+		if text == "" {
+			continue
+		}
+		m, err := s.c.o.Voice.Media(s.c.ctx, u.Language, text)
+		if err != nil {
+			s.c.metrics.mute.Inc()
+			s.c.logCommand("speak prompt "+u.Key, s.l.key, err)
+			continue
+		}
+		media = append(media, m)
+	}
+	return s.play(media...)
+}
+
+// play starts media under an id of its own. It reports false when nothing is heard.
+func (s *session) play(media ...telephony.Media) bool {
+	if len(media) == 0 {
+		return false
+	}
+	s.stop()
+	s.plays++
+	id := s.l.key + "-p" + strconv.Itoa(s.plays)
+	if err := s.c.o.Switch.Play(s.c.ctx, s.channel, id, media...); err != nil {
+		s.c.logCommand("play prompt", s.l.key, err)
+		return false
+	}
+	s.playing, s.deadline, s.waiting = id, time.Now().Add(playLimit), false
+	return true
+}
+
+// stop ends what is being said.
+func (s *session) stop() {
+	if s.playing == "" {
+		return
+	}
+	if err := s.c.o.Switch.StopPlay(s.c.ctx, s.playing); err != nil {
+		s.c.logCommand("stop prompt", s.l.key, err)
+	}
+	s.playing = ""
+}
+
+// hangUp ends the channel, unless it is gone or the Connector is closed.
+func (s *session) hangUp() {
+	if s.gone || s.c.ctx.Err() != nil {
+		return
+	}
+	if err := s.c.o.Switch.Hangup(s.c.ctx, s.channel, telephony.CauseNormal); err != nil {
+		s.c.logCommand("hang up", s.l.key, err)
+	}
+}
