@@ -1,0 +1,7 @@
+package dispatchtest
+
+import "testing"
+
+func TestMemory(t *testing.T) {
+	ExerciseStore(t, func(*testing.T) Fixture { return NewMemory() })
+}
