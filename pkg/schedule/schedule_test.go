@@ -1,0 +1,421 @@
+package schedule
+
+import (
+	"slices"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func zone(t interface{ Fatal(...any) }, name string) *time.Location {
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+func date(s string) time.Time {
+	d, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+func days(slots []Slot) []string {
+	var out []string
+	for _, s := range slots {
+		out = append(out, s.Date.Format("Mon 2006-01-02"))
+	}
+	return out
+}
+
+func TestHolidays(t *testing.T) {
+	for _, c := range []struct {
+		country string
+		year    []string
+	}{
+		{"FR", []string{
+			"2026-01-01", "2026-04-06", "2026-05-01", "2026-05-08", "2026-05-14", "2026-05-25", "2026-07-14",
+			"2026-08-15", "2026-11-01", "2026-11-11", "2026-12-25",
+		}},
+		{"BE", []string{
+			"2026-01-01", "2026-04-06", "2026-05-01", "2026-05-14", "2026-05-25", "2026-07-21", "2026-08-15",
+			"2026-11-01", "2026-11-11", "2026-12-25",
+		}},
+		{"FR-67", []string{
+			"2026-01-01", "2026-04-03", "2026-04-06", "2026-05-01", "2026-05-08", "2026-05-14", "2026-05-25",
+			"2026-07-14", "2026-08-15", "2026-11-01", "2026-11-11", "2026-12-25", "2026-12-26",
+		}},
+		{"", nil},
+	} {
+		cal, err := NewCalendar(c.country)
+		require.NoError(t, err)
+		var got []string
+		for d := date("2026-01-01"); d.Year() == 2026; d = d.AddDate(0, 0, 1) {
+			if cal.Holiday(d) {
+				got = append(got, d.Format(time.DateOnly))
+			}
+		}
+		require.Equal(t, c.year, got, c.country)
+	}
+	_, err := NewCalendar("XX")
+	require.ErrorIs(t, err, ErrUnknownCountry)
+}
+
+func TestCadences(t *testing.T) {
+	cal, err := NewCalendar("BE")
+	require.NoError(t, err)
+	rules := Rules{Zone: zone(t, "Europe/Brussels"), Calendar: cal, Seed: 7}
+	for _, c := range []struct {
+		name        string
+		agreement   roster.Agreement
+		change      func(*Rules)
+		from, until string
+		want        []string
+	}{
+		{
+			name: "daily skips weekends", agreement: roster.Agreement{Cadence: roster.Daily}, from: "2026-11-19", until: "2026-11-25",
+			want: []string{"Thu 2026-11-19", "Fri 2026-11-20", "Mon 2026-11-23", "Tue 2026-11-24"},
+		},
+		{
+			name: "a chosen day", agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}},
+			from: "2026-11-16", until: "2026-11-30", want: []string{"Tue 2026-11-17", "Tue 2026-11-24"},
+		},
+		{
+			name:      "a holiday moves the call to the next day of the week",
+			agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Wednesday}},
+			from:      "2026-11-09", until: "2026-11-16", want: []string{"Thu 2026-11-12"},
+		},
+		{
+			name:      "or to the day before when the week has no later one",
+			agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Friday}},
+			from:      "2026-12-21", until: "2026-12-28", want: []string{"Thu 2026-12-24"},
+		},
+		{
+			name:      "an absence of the whole week drops it",
+			agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}},
+			change:    func(r *Rules) { r.Pauses = []Span{{First: date("2026-11-16"), Last: date("2026-11-22")}} },
+			from:      "2026-11-16", until: "2026-11-30", want: []string{"Tue 2026-11-24"},
+		},
+		{
+			name: "validity",
+			agreement: roster.Agreement{
+				Cadence: roster.Daily, ValidFrom: date("2026-11-18"), ValidUntil: date("2026-11-19"),
+			},
+			from: "2026-11-16", until: "2026-11-30", want: []string{"Wed 2026-11-18", "Thu 2026-11-19"},
+		},
+		{
+			name: "fortnightly counts from the first week",
+			agreement: roster.Agreement{
+				Cadence: roster.Fortnightly, Days: []time.Weekday{time.Monday}, ValidFrom: date("2026-11-11"),
+			},
+			from: "2026-11-01", until: "2026-12-15", want: []string{"Mon 2026-11-23", "Mon 2026-12-07"},
+		},
+		{
+			name: "once, on the next open day", agreement: roster.Agreement{Cadence: roster.Once, ValidFrom: date("2026-11-11")},
+			from: "2026-11-01", until: "2026-12-15", want: []string{"Thu 2026-11-12"},
+		},
+		{
+			name: "saturdays only where the scheme works", agreement: roster.Agreement{Cadence: roster.Daily},
+			change: func(r *Rules) { r.Weekdays = []time.Weekday{time.Saturday} },
+			from:   "2026-11-16", until: "2026-11-30", want: []string{"Sat 2026-11-21", "Sat 2026-11-28"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := rules
+			if c.change != nil {
+				c.change(&r)
+			}
+			require.Equal(t, c.want, days(Between(c.agreement, r, date(c.from), date(c.until))))
+		})
+	}
+}
+
+func TestMonthlyComesOnceAMonth(t *testing.T) {
+	cal, err := NewCalendar("FR")
+	require.NoError(t, err)
+	for seed := range int64(50) {
+		for _, weekdays := range [][]time.Weekday{nil, {time.Thursday}} {
+			r := Rules{Zone: zone(t, "Europe/Paris"), Calendar: cal, Seed: seed}
+			slots := Between(roster.Agreement{Cadence: roster.Monthly, Days: weekdays}, r, date("2026-01-01"), date("2027-01-01"))
+			require.Len(t, slots, 12)
+			for i, s := range slots {
+				require.Equal(t, time.Month(i+1), s.Date.Month())
+			}
+		}
+	}
+}
+
+func TestLocalOnDaysWhenClocksChange(t *testing.T) {
+	paris := zone(t, "Europe/Paris")
+	at := func(s string) time.Time {
+		v, err := time.Parse(time.RFC3339, s)
+		require.NoError(t, err)
+		return v
+	}
+	for _, c := range []struct {
+		name          string
+		date          string
+		begin, end    roster.Clock
+		opens, closes string
+	}{
+		{"ordinary", "2026-06-01", 600, 660, "2026-06-01T10:00:00+02:00", "2026-06-01T11:00:00+02:00"},
+		{"a day of 23 hours", "2026-03-29", 0, 1440, "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"},
+		{"a day of 25 hours", "2026-10-25", 0, 1440, "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"},
+		{"begins in the gap", "2026-03-29", 150, 240, "2026-03-29T03:00:00+02:00", "2026-03-29T04:00:00+02:00"},
+		{"ends in the gap", "2026-03-29", 60, 150, "2026-03-29T01:00:00+01:00", "2026-03-29T03:00:00+02:00"},
+		{"inside the gap", "2026-03-29", 130, 170, "", ""},
+		{"begins in the overlap", "2026-10-25", 150, 240, "2026-10-25T02:30:00+01:00", "2026-10-25T04:00:00+01:00"},
+		{"ends in the overlap", "2026-10-25", 60, 150, "2026-10-25T01:00:00+02:00", "2026-10-25T02:30:00+02:00"},
+		{"inside the overlap", "2026-10-25", 130, 170, "2026-10-25T02:10:00+02:00", "2026-10-25T02:50:00+02:00"},
+		{"upside down", "2026-06-01", 660, 600, "", ""},
+	} {
+		opens, closes, ok := Local(date(c.date), roster.Window{Begin: c.begin, End: c.end}, paris)
+		require.Equal(t, c.opens != "", ok, c.name)
+		if ok {
+			require.True(t, opens.Equal(at(c.opens)), "%s: opens %v", c.name, opens)
+			require.True(t, closes.Equal(at(c.closes)), "%s: closes %v", c.name, closes)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	cal, err := NewCalendar("BE")
+	require.NoError(t, err)
+	brussels := zone(t, "Europe/Brussels")
+	r := Rules{Zone: brussels, Calendar: cal}
+	at := func(s string) time.Time {
+		v, err := time.ParseInLocation("2006-01-02 15:04", s, brussels)
+		require.NoError(t, err)
+		return v
+	}
+	for _, c := range []struct {
+		now    string
+		open   bool
+		change string
+	}{
+		{"2026-11-20 09:29", false, "2026-11-20 09:30"},
+		{"2026-11-20 09:30", true, "2026-11-20 17:00"},
+		{"2026-11-20 17:00", false, "2026-11-23 09:30"},
+		{"2026-11-11 12:00", false, "2026-11-12 09:30"},
+	} {
+		open, change := r.Open(at(c.now))
+		require.Equal(t, c.open, open, c.now)
+		require.True(t, change.Equal(at(c.change)), "%s: %v", c.now, change)
+	}
+	r.Weekdays = []time.Weekday{time.Weekday(9)}
+	open, _ := r.Open(at("2026-11-20 12:00"))
+	require.False(t, open, "a scheme without a working day never opens")
+}
+
+func TestRetry(t *testing.T) {
+	end := time.Date(2026, 11, 20, 16, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name     string
+		ladder   Ladder
+		result   call.Result
+		attempts int
+		closes   time.Duration
+		wait     time.Duration // 0: not tried again.
+	}{
+		{"busy", Ladder{}, call.ResultBusy, 1, time.Hour, 5 * time.Minute},
+		{"no answer", Ladder{}, call.ResultNoAnswer, 1, time.Hour, 30 * time.Minute},
+		{"too near the end", Ladder{}, call.ResultNoAnswer, 1, 30 * time.Minute, 0},
+		{"spent", Ladder{}, call.ResultBusy, 3, time.Hour, 0},
+		{"configured", Ladder{
+			After: map[call.Result]time.Duration{call.ResultBusy: time.Minute}, MaxAttempts: 4,
+		}, call.ResultBusy, 3, time.Hour, time.Minute},
+		{"never by configuration", Ladder{
+			After: map[call.Result]time.Duration{call.ResultBusy: 0},
+		}, call.ResultBusy, 1, time.Hour, 0},
+		{"answered", Ladder{}, call.ResultAnswered, 1, time.Hour, 0},
+	} {
+		at, ok := c.ladder.Retry(end, c.result, c.attempts, end.Add(c.closes))
+		require.Equal(t, c.wait > 0, ok, c.name)
+		if ok {
+			require.Equal(t, c.wait, at.Sub(end), c.name)
+		}
+	}
+}
+
+// anything draws rules and an agreement.
+func anything(t *rapid.T) (roster.Agreement, Rules) {
+	weekday := rapid.SampledFrom([]time.Weekday{0, 1, 2, 3, 4, 5, 6})
+	day := rapid.Custom(func(t *rapid.T) time.Time {
+		return date("2026-01-01").AddDate(0, 0, rapid.IntRange(0, 720).Draw(t, "day"))
+	})
+	span := rapid.Custom(func(t *rapid.T) Span {
+		first := day.Draw(t, "first")
+		return Span{First: first, Last: first.AddDate(0, 0, rapid.IntRange(0, 20).Draw(t, "length"))}
+	})
+	window := rapid.Custom(func(t *rapid.T) roster.Window {
+		begin := rapid.IntRange(0, 1439).Draw(t, "begin")
+		return roster.Window{Begin: roster.Clock(begin), End: roster.Clock(rapid.IntRange(begin+1, 1440).Draw(t, "end"))}
+	})
+	country := rapid.SampledFrom([]string{"", "FR", "BE", "FR-68"}).Draw(t, "country")
+	cal, err := NewCalendar(country)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hours := window.Draw(t, "hours")
+	r := Rules{
+		Zone:  zone(t, rapid.SampledFrom([]string{"Europe/Brussels", "America/Martinique", "Indian/Reunion", "Pacific/Noumea", "Australia/Lord_Howe"}).Draw(t, "zone")),
+		Opens: hours.Begin, Closes: hours.End, Calendar: cal,
+		Weekdays: rapid.SliceOfNDistinct(weekday, 0, 7, rapid.ID[time.Weekday]).Draw(t, "open"),
+		Closures: rapid.SliceOfN(span, 0, 3).Draw(t, "closures"), Pauses: rapid.SliceOfN(span, 0, 3).Draw(t, "pauses"),
+		Seed: rapid.Int64().Draw(t, "seed"),
+	}
+	a := roster.Agreement{
+		Cadence: rapid.SampledFrom(roster.Cadences()).Draw(t, "cadence"), PerWeek: rapid.IntRange(0, 7).Draw(t, "per week"),
+		Days:    rapid.SliceOfNDistinct(weekday, 0, 4, rapid.ID[time.Weekday]).Draw(t, "days"),
+		Windows: rapid.SliceOfN(window, 0, 2).Draw(t, "windows"),
+	}
+	if rapid.Bool().Draw(t, "bounded") {
+		a.ValidFrom = day.Draw(t, "from")
+		a.ValidUntil = a.ValidFrom.AddDate(0, 0, rapid.IntRange(0, 400).Draw(t, "valid"))
+	}
+	return a, r
+}
+
+func TestSlotsAreAlwaysAllowed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		from, until := date("2026-01-01"), date("2027-06-01")
+		slots := Between(a, r, from, until)
+		hours := r.Hours()
+		for i, s := range slots {
+			if i > 0 && !slots[i-1].Date.Before(s.Date) {
+				t.Fatalf("out of order or twice: %v", s.Date)
+			}
+			if !r.WorkingDay(s.Date) || anyHolds(r.Pauses, dayOf(s.Date)) {
+				t.Fatalf("closed day %v", s.Date)
+			}
+			if !a.ValidFrom.IsZero() && (s.Date.Before(a.ValidFrom) || s.Date.After(a.ValidUntil)) {
+				t.Fatalf("outside validity: %v", s.Date)
+			}
+			for at := s.Opens; at.Before(s.Closes); at = at.Add(7 * time.Minute) {
+				local := at.In(r.Zone)
+				clock := roster.Clock(local.Hour()*60 + local.Minute())
+				inside := len(a.Windows) == 0
+				for _, w := range a.Windows {
+					inside = inside || clock >= w.Begin && clock < w.End
+				}
+				if !inside || clock < hours.Begin || clock >= hours.End || !DateIn(at, r.Zone).Equal(s.Date) {
+					t.Fatalf("%v is outside the window or the hours", local)
+				}
+				if open, _ := r.Open(at); !open {
+					t.Fatalf("closed at %v", local)
+				}
+			}
+		}
+
+		// The result does not depend on how time is cut up, and Next walks the same slots.
+		cut := from.AddDate(0, 0, rapid.IntRange(1, 500).Draw(t, "cut"))
+		parts := Between(a, r, from, cut)
+		for _, s := range Between(a, r, cut, until) {
+			if len(parts) == 0 || parts[len(parts)-1].Date.Before(s.Date) {
+				parts = append(parts, s)
+			}
+		}
+		if !slices.Equal(days(parts), days(slots)) {
+			t.Fatalf("cut at %v: %v, whole: %v", cut, days(parts), days(slots))
+		}
+		at := from.AddDate(0, 0, -2)
+		for _, want := range slots {
+			got, ok := Next(a, r, at)
+			for ok && !got.Closes.After(from) {
+				at = got.Opens
+				got, ok = Next(a, r, at)
+			}
+			if !ok || !got.Date.Equal(want.Date) {
+				t.Fatalf("after %v: %v, want %v", at, got.Date, want.Date)
+			}
+			at = got.Opens
+		}
+	})
+}
+
+func TestAsManyAWeekAsAgreed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		a.Cadence, a.ValidFrom, a.ValidUntil, a.Windows = roster.Weekly, time.Time{}, time.Time{}, nil
+		if len(a.Days) > 0 && a.PerWeek > len(a.Days) {
+			a.PerWeek = len(a.Days)
+		}
+		r.Opens, r.Closes = 540, 1020 // No window that falls into a gap.
+		want := max(a.PerWeek, 1)
+		if len(a.Days) > 0 && a.PerWeek == 0 {
+			want = len(a.Days)
+		}
+		for monday := dayOf(date("2026-01-05")); monday < dayOf(date("2027-01-01")); monday += 7 {
+			free, weekdays := 0, 0
+			for d := monday; d < monday+7; d++ {
+				if r.weekday(weekdayOf(d)) {
+					weekdays++
+				}
+				if r.callable(d) {
+					free++
+				}
+			}
+			want := want
+			if len(a.Days) == 0 {
+				want = min(want, weekdays)
+			}
+			got := r.week(&a, monday, nil)
+			if len(got) != min(want, free) {
+				t.Fatalf("week of %v: %d calls, agreed %d, %d free days", dateOf(monday), len(got), want, free)
+			}
+		}
+	})
+}
+
+func TestFreeDaysAreStableAndSpread(t *testing.T) {
+	r := Rules{}
+	count := map[time.Weekday]int{}
+	for seed := range int64(1000) {
+		r.Seed = seed
+		a := roster.Agreement{Cadence: roster.Weekly, PerWeek: 1 + int(seed%3)}
+		var first []time.Weekday
+		for monday := dayOf(date("2026-01-05")); monday < dayOf(date("2026-03-01")); monday += 7 {
+			var weekdays []time.Weekday
+			for _, d := range r.week(&a, monday, nil) {
+				weekdays = append(weekdays, weekdayOf(d))
+			}
+			if first == nil {
+				first = weekdays
+			}
+			require.Equal(t, first, weekdays, "the same days every week")
+		}
+		for _, d := range first {
+			count[d]++
+		}
+	}
+	for d := time.Monday; d <= time.Friday; d++ {
+		require.InDelta(t, 400, count[d], 60, "%v", d)
+	}
+}
+
+func BenchmarkNext(b *testing.B) {
+	cal, err := NewCalendar("BE")
+	require.NoError(b, err)
+	r := Rules{Zone: zone(b, "Europe/Brussels"), Calendar: cal, Seed: 7}
+	a := roster.Agreement{Cadence: roster.Weekly, PerWeek: 2, Windows: []roster.Window{{Begin: 600, End: 720}}}
+	at := date("2026-11-21")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := Next(a, r, at); !ok {
+			b.Fatal("none")
+		}
+	}
+}
