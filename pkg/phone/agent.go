@@ -42,6 +42,7 @@ func (e *StatusError) Error() string { return fmt.Sprintf("status %d %s", e.Code
 const (
 	allowed      = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"
 	maxAuthTries = 2 // the second for a stale nonce
+	sipBuffer    = 4 << 20
 )
 
 // agentOptions is what a phone and a trunk have in common; the public options
@@ -93,6 +94,8 @@ func newAgent(o agentOptions) (*agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for sip: %w", err)
 	}
+	// All calls' signalling goes through this socket; the system may grant less.
+	_ = raw.SetReadBuffer(sipBuffer)
 	a := &agent{
 		agentOptions: o,
 		conn:         newSIPConn(raw),

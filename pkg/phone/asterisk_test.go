@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -105,18 +106,13 @@ exten => _X!,1,Answer()
 `
 
 // startPBX runs Asterisk in a mount namespace of its own until the test ends.
-func startPBX(t *testing.T, trunk string, prompts map[string][]int16) *pbx {
+func startPBX(t *testing.T, addr, trunk string, prompts map[string][]int16) *pbx {
 	root := os.Getenv(rootVariable)
 	if root == "" {
 		t.Skipf("set %s to a root file system with Asterisk", rootVariable)
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
-	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := probe.LocalAddr().String()
-	require.NoError(t, probe.Close())
-
 	for _, d := range []string{"etc", "var", "db", "log", "spool", "run"} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
 	}
@@ -169,6 +165,14 @@ exec chroot "$2" /usr/sbin/asterisk -C /mnt/etc/asterisk.conf -f -vvv`
 	return p
 }
 
+// freeAddr is where nothing listens right now.
+func freeAddr(t *testing.T) string {
+	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer probe.Close()
+	return probe.LocalAddr().String()
+}
+
 func moduleDir(t *testing.T, root string) string {
 	found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/asterisk/modules"))
 	require.NoError(t, err)
@@ -194,23 +198,16 @@ func (p *pbx) await(t *testing.T) {
 }
 
 func asStatus(err error) (*StatusError, bool) {
-	for ; err != nil; err = unwrap(err) {
-		if s, ok := err.(*StatusError); ok {
-			return s, true
-		}
-	}
-	return nil, false
-}
-
-func unwrap(err error) error {
-	if u, ok := err.(interface{ Unwrap() error }); ok {
-		return u.Unwrap()
-	}
-	return nil
+	var s *StatusError
+	ok := errors.As(err, &s)
+	return s, ok
 }
 
 func (p *pbx) phone(t *testing.T, user string, onCall func(context.Context, *Incoming)) *Phone {
-	ph, err := New(Options{User: user, Secret: "secret", Registrar: p.addr, OnCall: onCall, Logger: zap.NewNop(), Codecs: []Codec{PCMU, PCMA}})
+	ph, err := New(Options{
+		User: user, Secret: "secret", Registrar: p.addr, OnCall: onCall, Logger: zap.NewNop(),
+		Codecs: []Codec{PCMU, PCMA}, Tones: []float64{1000, 1100},
+	})
 	require.NoError(t, err)
 	t.Cleanup(ph.Close)
 	require.NoError(t, ph.Register(within(t)))
@@ -218,7 +215,7 @@ func (p *pbx) phone(t *testing.T, user string, onCall func(context.Context, *Inc
 }
 
 func TestAsteriskPhones(t *testing.T) {
-	p := startPBX(t, "127.0.0.2:5999", nil)
+	p := startPBX(t, freeAddr(t), "127.0.0.2:5999", nil)
 	ctx := within(t)
 	answered := make(chan *Call, 1)
 	p.phone(t, "bob", answering(Tone(1000), answered))
@@ -260,4 +257,82 @@ func TestAsteriskPhones(t *testing.T) {
 	require.True(t, ok)
 	t.Logf("nobody: %v", status)
 	require.NoError(t, alice.Unregister(ctx))
+}
+
+// TestAsteriskTrunk carries calls both ways through a real PBX: μ-law at the phone,
+// A-law at the trunk, so Asterisk transcodes.
+func TestAsteriskTrunk(t *testing.T) {
+	ctx := within(t)
+	addr := freeAddr(t)
+	tr := newTrunk(t, func(r Ring) Behaviour {
+		switch r.Number {
+		case "+3281000001":
+			return Answers(50*time.Millisecond, 1000)
+		case "+3281000002":
+			return Busy()
+		case "+3281000003":
+			return NoAnswer()
+		case "+3281000004":
+			return Announced(Samples(synthetic(1, 4000)), 404)
+		}
+		return Congested()
+	}, func(o *TrunkOptions) { o.Tones, o.PBX = []float64{600}, addr })
+	voices := prompts(t)
+	p := startPBX(t, addr, tr.Addr().String(), map[string][]int16{"prompt-1": voices[0], "prompt-2": voices[1]})
+	alice := p.phone(t, "alice", nil)
+
+	c, err := alice.Dial(ctx, "+3281000001", DialOptions{Say: Tone(600)})
+	require.NoError(t, err)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		tr.Ledger().Follow(ctx, c, "alice", 600)
+	}()
+	_, err = c.HearTone(ctx, 1000)
+	require.NoError(t, err)
+	// More than a second, so that both sides' hearing is held against each other.
+	require.NoError(t, c.ears.waitFrames(ctx, 80, 5*time.Second))
+	require.NoError(t, c.Hangup(ctx))
+	<-followed
+
+	for n, want := range map[string]int{"+3281000002": 486, "+3281000004": 404, "+3281000005": 503} {
+		_, err = alice.Dial(ctx, n, DialOptions{})
+		status, ok := asStatus(err)
+		require.True(t, ok, "%v", err)
+		t.Logf("%s: %v, wanted about %d", n, status, want)
+	}
+	ringing, cancel := context.WithCancel(ctx)
+	_, err = alice.Dial(ringing, "+3281000003", DialOptions{OnProgress: func(int, *Media) { cancel() }})
+	require.ErrorIs(t, err, context.Canceled)
+
+	// Inbound: the prompt is recognised and told from another.
+	in, err := tr.Dial(ctx, "+3281000009", "081999999", DialOptions{})
+	require.NoError(t, err)
+	index, m, err := in.HearAny(ctx, voices[1], voices[0], voices[2])
+	require.NoError(t, err)
+	require.Equal(t, 1, index)
+	t.Logf("prompt scored %.3f, heard %s after the answer", m.Score, m.At.Sub(in.Answered()))
+	require.Less(t, m.At.Sub(in.Answered()), time.Second)
+	require.NoError(t, in.Hangup(ctx))
+
+	// Two prompts in a row, each found in its place.
+	ivr, err := alice.Dial(ctx, "101", DialOptions{})
+	require.NoError(t, err)
+	first, err := ivr.Hear(ctx, voices[0])
+	require.NoError(t, err)
+	second, err := ivr.Hear(ctx, voices[1])
+	require.NoError(t, err)
+	t.Logf("prompts scored %.3f and %.3f", first.Score, second.Score)
+	require.InDelta(t, float64(len(voices[0]))/sampleRate, (second.Offset - first.Offset).Seconds(), 0.25)
+	require.NoError(t, ivr.Hangup(ctx))
+
+	require.NoError(t, tr.Ledger().Settle(ctx))
+	s := tr.Ledger().Summary()
+	// The dialplan gives every call the same attempt, and two of them ring.
+	require.Equal(t, Summary{Calls: 6, Inbound: 1, Answered: 2, Refused: 3, Cancelled: 1, AudioOK: 2, DoubleRings: 1}, s)
+	for _, r := range tr.Ledger().Records() {
+		if !r.Inbound && !r.Caller {
+			require.Equal(t, "attempt-1", r.Attempt)
+		}
+	}
 }

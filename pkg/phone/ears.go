@@ -163,7 +163,9 @@ func (e *ears) add(at time.Time, pos int64, codec Codec, data []byte) {
 		e.heard.Last = at
 	}
 	for i := range e.watch {
-		e.watch[i].step(at, pcm[:len(data)], power)
+		if w := &e.watch[i]; !w.found {
+			w.step(at, pcm[:len(data)], power)
+		}
 	}
 }
 

@@ -48,6 +48,12 @@ func (m *Media) Hear(ctx context.Context, reference []int16) (Match, error) {
 // HearAny is [Media.Hear] for several references: it returns the index of the one
 // recognised. On failure the index is that of the best one.
 func (m *Media) HearAny(ctx context.Context, references ...[]int16) (int, Match, error) {
+	return m.HearAfter(ctx, time.Time{}, references...)
+}
+
+// HearAfter is [Media.HearAny] for what arrives from after on, so that a prompt that
+// is repeated can be heard again.
+func (m *Media) HearAfter(ctx context.Context, after time.Time, references ...[]int16) (int, Match, error) {
 	searches := make([]*search, len(references))
 	step := sampleRate
 	for i, ref := range references {
@@ -55,6 +61,7 @@ func (m *Media) HearAny(ctx context.Context, references ...[]int16) (int, Match,
 		if err != nil {
 			return i, Match{}, fmt.Errorf("hear prompt: %w", err)
 		}
+		s.from = m.ears.place(after)
 		searches[i] = s
 		step = min(step, len(ref)/8)
 	}
@@ -108,6 +115,10 @@ func newSearch(reference []int16) (*search, error) {
 // frames have been received in all.
 func (s *search) advance(e *ears) int {
 	pcm, start, frames := e.samples(s.from)
+	whole := len(pcm) - s.c.length + 1 // places where the whole reference fits
+	// A PBX drops the last part of a frame, and sends nothing after it: let the
+	// reference end a little after what was heard, and try those places again later.
+	pcm = append(pcm, make([]float64, min(s.c.length/8, sampleRate/5))...)
 	if len(pcm) < s.c.length {
 		return frames
 	}
@@ -115,8 +126,25 @@ func (s *search) advance(e *ears) int {
 	if score > s.best {
 		s.best, s.place = score, start+int64(at)
 	}
-	s.from = start + int64(len(pcm)-s.c.length+1)
+	if whole > 0 {
+		s.from = start + int64(whole)
+	}
 	return frames
+}
+
+// place is where on the time line the first packet from at on lies.
+func (e *ears) place(at time.Time) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if at.Before(e.start) {
+		return math.MinInt64
+	}
+	for i := e.first; i < e.next; i++ {
+		if f := e.frameAt(i); !e.start.Add(f.at).Before(at) {
+			return f.pos
+		}
+	}
+	return e.line.end
 }
 
 func (e *ears) match(s *search) Match {

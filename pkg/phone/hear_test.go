@@ -159,6 +159,16 @@ func TestSearchGrows(t *testing.T) {
 	require.Greater(t, m.Score, 0.9)
 	require.WithinDuration(t, at, m.At, 25*time.Millisecond)
 	require.Less(t, s.ears.match(other).Score, HearScore)
+
+	// The same once more is found once more, and only once.
+	heard, again := &Media{ears: s.ears}, s.now
+	s.play(known[0], time.Millisecond, 0)
+	_, m, err = heard.HearAfter(t.Context(), again, known[0])
+	require.NoError(t, err)
+	require.WithinDuration(t, again, m.At, 25*time.Millisecond)
+	s.ears.close(s.now)
+	_, _, err = heard.HearAfter(t.Context(), s.now, known[0])
+	require.ErrorIs(t, err, ErrAudioEnded)
 }
 
 // TestTimeline: the prompt is one piece whatever streams do around it.
@@ -220,15 +230,15 @@ func TestTones(t *testing.T) {
 	require.InDelta(t, time.Second, m.LongestSilence(began.Add(-time.Second), ended), float64(50*time.Millisecond))
 }
 
-// BenchmarkHear is one look at new audio for a five-second prompt.
+// BenchmarkHear is one look at the latest 625 ms for a five-second prompt, as
+// [Media.Hear] takes them.
 func BenchmarkHear(b *testing.B) {
 	s := newStream(PCMA)
-	voice := synthetic(5, 5*sampleRate)
 	s.play(synthetic(6, 30*sampleRate), 0, 0)
+	search, err := newSearch(synthetic(5, 5*sampleRate))
+	require.NoError(b, err)
+	search.advance(s.ears)
 	for b.Loop() {
-		search, err := newSearch(voice)
-		require.NoError(b, err)
-		search.advance(s.ears)
 		search.from -= 5000
 		search.advance(s.ears)
 	}
