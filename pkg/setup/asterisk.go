@@ -68,6 +68,12 @@ type AsteriskOptions struct {
 	// softphones elsewhere; ARI is refused there. The zero value keeps it off;
 	// a zero port takes a free one.
 	WSSAddr netip.AddrPort
+	// SIPTLSAddr switches SIP over TLS on for SIP phones, in the same way.
+	SIPTLSAddr netip.AddrPort
+	// ExternalAddress is announced to peers outside LocalNets, for a machine
+	// behind address translation.
+	ExternalAddress string
+	LocalNets       []netip.Prefix
 	// CertFile and KeyFile replace the installation's self-signed certificate.
 	CertFile, KeyFile string
 	// Files adds or replaces configuration files by name, as templates over
@@ -157,7 +163,9 @@ func (a *Asterisk) open(ctx context.Context) error {
 	if a.ports, err = leasePorts(offsetRTP + a.options.RTPPorts); err != nil {
 		return err
 	}
-	a.settings = a.makeSettings()
+	if a.settings, err = a.makeSettings(); err != nil {
+		return err
+	}
 	if err := a.writeConfiguration(); err != nil {
 		return err
 	}

@@ -42,19 +42,12 @@ func (a *Asterisk) makeDirs() error {
 }
 
 // makeSettings fills the templates' values for this instance.
-func (a *Asterisk) makeSettings() asteriskconf.Settings {
+func (a *Asterisk) makeSettings() (asteriskconf.Settings, error) {
 	c := a.confinement()
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	sip := a.options.SIPAddr
 	if !sip.Addr().IsValid() {
 		sip = netip.AddrPortFrom(loopback, sip.Port())
-	}
-	if sip.Port() == 0 {
-		sip = netip.AddrPortFrom(sip.Addr(), a.ports.port(offsetSIP))
-	}
-	wss := a.options.WSSAddr
-	if wss.Addr().IsValid() && wss.Port() == 0 {
-		wss = netip.AddrPortFrom(wss.Addr(), a.ports.port(offsetHTTPS))
 	}
 	s := asteriskconf.Settings{
 		EtcDir:    c.inside("etc"),
@@ -67,27 +60,48 @@ func (a *Asterisk) makeSettings() asteriskconf.Settings {
 		DataDir:   a.programs.dataDir,
 
 		HTTP:     netip.AddrPortFrom(loopback, a.ports.port(offsetHTTP)),
-		HTTPS:    wss,
+		HTTPS:    a.withPort(a.options.WSSAddr, offsetHTTPS),
 		CertFile: c.inside("etc", "tls", "cert.pem"),
 		KeyFile:  c.inside("etc", "tls", "key.pem"),
-		SIP:      sip,
+		SIP:      a.withPort(sip, offsetSIP),
+		SIPTLS:   a.withPort(a.options.SIPTLSAddr, offsetSIPTLS),
 		RTPStart: a.ports.port(offsetRTP),
 		RTPEnd:   a.ports.port(offsetRTP+a.options.RTPPorts) - 1,
 
 		ARIUser:     a.secrets.ARIUser,
-		ARIHash:     cryptSHA256(a.secrets.ARIPassword, randomText()[:16], cryptRounds),
 		MonitorUser: a.secrets.MonitorUser,
-		MonitorHash: cryptSHA256(a.secrets.MonitorPassword, randomText()[:16], cryptRounds),
 
 		MaxFiles: maxFiles(),
 		MaxCalls: a.options.MaxCalls,
 		Language: a.options.Language,
+
+		ExternalAddress: a.options.ExternalAddress,
+		LocalNets:       a.options.LocalNets,
 	}
 	if a.options.RTPTimeout > 0 {
 		s.RTPTimeout = a.options.RTPTimeout
 		s.RTPTimeoutHold = 5 * time.Minute
 	}
-	return s
+	var err error
+	// The salt only has to differ; base64url's "_" and "-" are not of crypt's
+	// alphabet.
+	salt := strings.NewReplacer("_", ".", "-", "/")
+	if s.ARIHash, err = cryptScrypt(a.secrets.ARIPassword, salt.Replace(randomText())); err != nil {
+		return asteriskconf.Settings{}, err
+	}
+	if s.MonitorHash, err = cryptScrypt(a.secrets.MonitorPassword, salt.Replace(randomText())); err != nil {
+		return asteriskconf.Settings{}, err
+	}
+	return s, nil
+}
+
+// withPort gives an address its port of the instance's range when it has none.
+// An invalid address stays as it is: not listening.
+func (a *Asterisk) withPort(addr netip.AddrPort, offset int) netip.AddrPort {
+	if !addr.Addr().IsValid() || addr.Port() != 0 {
+		return addr
+	}
+	return netip.AddrPortFrom(addr.Addr(), a.ports.port(offset))
 }
 
 // maxFiles is how many descriptors Asterisk may be given.

@@ -39,6 +39,9 @@ func (a *Asterisk) WSAddr() netip.AddrPort { return a.settings.HTTP }
 // nowhere.
 func (a *Asterisk) WSSAddr() netip.AddrPort { return a.settings.HTTPS }
 
+// SIPTLSAddr is where SIP over TLS is heard; the zero value is nowhere.
+func (a *Asterisk) SIPTLSAddr() netip.AddrPort { return a.settings.SIPTLS }
+
 // RTPPorts are the first and last UDP port of audio.
 func (a *Asterisk) RTPPorts() (first, last int) {
 	return int(a.settings.RTPStart), int(a.settings.RTPEnd)

@@ -42,6 +42,7 @@ password = secret
 [web1](caller-aor)
 `
 		o.WSSAddr = netip.AddrPortFrom(far.near, 0)
+		o.SIPTLSAddr = netip.AddrPortFrom(far.near, 0)
 	})
 	requireCleanLog(t, a)
 	cert, err := os.ReadFile(setuptest.Installation(t).CertFile)
@@ -54,6 +55,16 @@ password = secret
 		answer := registerOverWSS(t, far, a.WSSAddr(), secure)
 		require.Contains(t, answer, "SIP/2.0 401 ")
 		require.Contains(t, answer, "WWW-Authenticate: Digest")
+	})
+	t.Run("SIP over TLS answers", func(t *testing.T) {
+		conn := tls.Client(far.dial(t, a.SIPTLSAddr()), secure)
+		_, err := conn.Write([]byte(registerRequest("TLS")))
+		require.NoError(t, err)
+		buf := make([]byte, 4096)
+		n, err := conn.Read(buf)
+		require.NoError(t, err)
+		require.Contains(t, string(buf[:n]), "SIP/2.0 401 ")
+		require.NoError(t, conn.Close())
 	})
 	t.Run("ARI is refused, with the right password too", func(t *testing.T) {
 		for _, path := range []string{"/ari/asterisk/info", "/ari/channels", "/ari/events?app=x", "/ari/api-docs/resources.json", "//ari/asterisk/info"} {
@@ -79,7 +90,7 @@ password = secret
 	t.Run("no other port is open", func(t *testing.T) {
 		settings := a.Settings()
 		for port := settings.SIP.Port(); port < settings.RTPStart; port++ {
-			if port == a.WSSAddr().Port() {
+			if port == a.WSSAddr().Port() || port == a.SIPTLSAddr().Port() {
 				continue
 			}
 			conn, err := far.tryDial(netip.AddrPortFrom(far.near, port))
@@ -110,22 +121,26 @@ func registerOverWSS(t *testing.T, far *farSide, to netip.AddrPort, secure *tls.
 		Subprotocols: []string{"sip"},
 	})
 	require.NoError(t, err)
-	request := strings.Join([]string{
-		"REGISTER sip:rappel.invalid SIP/2.0",
-		"Via: SIP/2.0/WSS browser.invalid;branch=z9hG4bKexposure",
-		"From: <sip:web1@rappel.invalid>;tag=1",
-		"To: <sip:web1@rappel.invalid>",
-		"Call-ID: exposure",
-		"CSeq: 1 REGISTER",
-		"Contact: <sip:web1@browser.invalid;transport=ws>",
-		"Max-Forwards: 70",
-		"Content-Length: 0", "", "",
-	}, "\r\n")
-	require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(request)))
+	require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(registerRequest("WSS"))))
 	_, answer, err := conn.Read(ctx)
 	require.NoError(t, err)
 	require.NoError(t, conn.CloseNow())
 	return string(answer)
+}
+
+// registerRequest is a REGISTER without credentials.
+func registerRequest(transport string) string {
+	return strings.Join([]string{
+		"REGISTER sip:rappel.invalid SIP/2.0",
+		"Via: SIP/2.0/" + transport + " phone.invalid;branch=z9hG4bKexposure;rport",
+		"From: <sip:web1@rappel.invalid>;tag=1",
+		"To: <sip:web1@rappel.invalid>",
+		"Call-ID: exposure-" + transport,
+		"CSeq: 1 REGISTER",
+		"Contact: <sip:web1@phone.invalid>",
+		"Max-Forwards: 70",
+		"Content-Length: 0", "", "",
+	}, "\r\n")
 }
 
 // farSide is a second network namespace, joined to ours by one cable.

@@ -80,6 +80,13 @@ func (p *preparer) prepareRoot(ctx context.Context, name string, spec rootSpec) 
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(debianKeyring); errors.Is(err, fs.ErrNotExist) {
+		// On Ubuntu the keys of Debian are not among apt's own.
+		const pkg = "debian-archive-keyring"
+		if err := p.step("install "+pkg, func() error { return p.apt.install(ctx, pkg) }); err != nil {
+			return "", err
+		}
+	}
 	err = p.step(fmt.Sprintf("build %s (%s)", name, strings.Join(spec.Packages[:1], " ")), func() error {
 		return buildRoot(ctx, mmdebstrap, root, spec)
 	})
@@ -131,11 +138,7 @@ func buildRoot(ctx context.Context, mmdebstrap, root string, spec rootSpec) erro
 	for _, hook := range spec.Hooks {
 		args = append(args, "--essential-hook="+hook)
 	}
-	if _, err := os.Stat(debianKeyring); err == nil {
-		// On Ubuntu the keys of Debian are not among apt's own.
-		args = append(args, "--keyring="+debianKeyring)
-	}
-	args = append(args, spec.Suite, building)
+	args = append(args, "--keyring="+debianKeyring, spec.Suite, building)
 	c := &confinement{
 		keepRoot: true,
 		path:     mmdebstrap,

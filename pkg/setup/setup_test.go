@@ -22,8 +22,12 @@ import (
 const childEnv = "RAPPEL_SETUP_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
-		if err := runChild(dir); err != nil {
+	for env, run := range map[string]func(string) error{childEnv: runChild, ordinaryEnv: runOrdinary} {
+		dir := os.Getenv(env)
+		if dir == "" {
+			continue
+		}
+		if err := run(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
