@@ -96,11 +96,26 @@ func (s *Switch) place(ctx context.Context, name, id string, query url.Values, v
 	})
 	switch status(err) {
 	case http.StatusConflict:
-		return fmt.Errorf("%s: %w", name, telephony.ErrExists)
+		return s.conflict(ctx, name, id)
 	case http.StatusNotFound:
 		return fmt.Errorf("%s: %w", name, telephony.ErrRefused)
 	}
 	return err
+}
+
+// conflict tells what a 409 means. Asterisk 22 keeps the reason of a failed allocation in a variable of the HTTP session's
+// thread and never clears it (main/channel_internal_api.c): after one true 409 every other failure on that connection
+// reads "already exists" as well. So the channel is asked for.
+func (s *Switch) conflict(ctx context.Context, name, id string) error {
+	err := s.rest.do(ctx, request{name: "channel", method: http.MethodGet, path: []string{"channels", id}})
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s: %w", name, telephony.ErrExists)
+	case errors.Is(err, telephony.ErrNoChannel):
+		return fmt.Errorf("%s: phone cannot be rung: %w", name, telephony.ErrRefused)
+	default:
+		return fmt.Errorf("%s: %w: %w", name, telephony.ErrUnanswered, err)
+	}
 }
 
 // deviceOf is the device that Asterisk rings: a softphone, or a number through a trunk.
