@@ -12,7 +12,8 @@
 //	    b unbridged, c unbridged, then c gone and b gone; with WrapUp c entered [wrap-up] instead of c gone
 //	answered, the caller hangs up or is lost
 //	    … c bridged, b bridged, c unbridged, b unbridged, c gone (cause 16: hung up; another: lost),
-//	    b entered [caller-gone, leg, bridged]: the service speaks to her or hangs up
+//	    b entered [caller-gone, leg, bridged]: the service speaks to her or hangs up; had they less than TalkMinimum, the
+//	    PBX first says its prompt to her and the word is alone
 //	she is busy, does not answer, or cannot be reached
 //	    … c up, b dialling, (b ringing), b dial_ended, b gone (17, 19, 1 …), c entered [not-reached, cause]
 //	the caller hangs up while her phone rings

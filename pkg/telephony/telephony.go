@@ -170,8 +170,8 @@ const (
 	// EnteredFeature: a caller's phone dialled a feature code; further arguments: the code, the endpoint.
 	EnteredFeature = "feature"
 	// EnteredCallerGone: the beneficiary's leg, alive and alone; further arguments: its leg name, then TalkedBefore when
-	// the two were bridged or TalkedNever when the caller was gone before she answered. With TalkedNever the PBX has
-	// told her so already, by a prompt in her language.
+	// the two were bridged for longer than TalkMinimum, or TalkedNever when the caller was gone before or just after she
+	// answered. With TalkedNever the PBX has told her so already, by a prompt in her language.
 	EnteredCallerGone = "caller-gone"
 	// EnteredNotReached: the caller's leg, after the beneficiary's phone was not answered; further argument: the cause.
 	EnteredNotReached = "not-reached"
@@ -184,6 +184,10 @@ const (
 	TalkedBefore = "bridged"
 	TalkedNever  = "alone"
 )
+
+// TalkMinimum is how long two people must have been bridged for TalkedBefore; the PBX counts in whole seconds, so it may
+// be up to a second less.
+const TalkMinimum = 3 * time.Second
 
 // Words of EventRefused.
 const (

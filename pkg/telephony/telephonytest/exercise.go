@@ -47,6 +47,7 @@ func Exercise(t *testing.T, newLab func(t *testing.T) *Lab) {
 		{"the caller declines", callerDeclines},
 		{"the caller hangs up while her phone rings", callerHangsUpRinging},
 		{"she answers after the caller left", answersAlone},
+		{"the caller hangs up as soon as she answers", hangsUpAtAnswer},
 		{"too late to dial", tooLate},
 		{"an ordinary phone presses a key", confirmed},
 		{"an ordinary phone presses no key", unconfirmed},
@@ -185,7 +186,7 @@ func wrapUp(t *testing.T, l *Lab) {
 }
 
 func callerHangsUpFirst(t *testing.T, l *Lab) {
-	w := connect(t, l, Script{HangUpBridged: talk}, Script{}, nil)
+	w := connect(t, l, Script{HangUpBridged: telephony.TalkMinimum + time.Second}, Script{}, nil)
 	entered := w.Until(w.b, telephony.EventEntered)
 	require.Equal(t, []string{telephony.EnteredCallerGone, w.b, telephony.TalkedBefore}, entered.Args)
 	require.True(t, w.Until(w.c, telephony.EventGone).Cause.NormalClearing())
@@ -258,6 +259,14 @@ func answersAlone(t *testing.T, l *Lab) {
 	require.NoError(t, l.Switch.Hangup(t.Context(), entered.Channel, telephony.CauseNormal))
 	w.Until(w.b, telephony.EventGone)
 	require.NotContains(t, w.Leg(w.b), "bridged")
+}
+
+func hangsUpAtAnswer(t *testing.T, l *Lab) {
+	w := connect(t, l, Script{HangUpBridged: time.Millisecond}, Script{}, nil)
+	entered := w.Until(w.b, telephony.EventEntered)
+	require.Equal(t, []string{telephony.EnteredCallerGone, w.b, telephony.TalkedNever}, entered.Args)
+	require.NoError(t, l.Switch.Hangup(t.Context(), entered.Channel, telephony.CauseNormal))
+	w.Until(w.b, telephony.EventGone)
 }
 
 func tooLate(t *testing.T, l *Lab) {

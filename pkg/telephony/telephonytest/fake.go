@@ -63,9 +63,10 @@ type channel struct {
 	partner        string             // The other leg of a Connect, once it exists.
 	beneficiary    bool
 	inbound        bool
-	comforted      bool // Was bridged or heard something since it was answered.
+	comforted      bool // Was bridged for a while, or heard something, since it was answered.
 	keys           []string
-	awaitKey       func() // Runs at the next key instead of an event (the dialplan's Read).
+	joined         time.Time // When it entered the bridge it is in.
+	awaitKey       func()    // Runs at the next key instead of an event (the dialplan's Read).
 	recording      *recording
 	timers         []*time.Timer
 }
@@ -238,22 +239,25 @@ func (f *Fake) up(c *channel) {
 		f.after(at, c, func() { f.press(c, k.Digit) })
 	}
 	if d := c.script.HangUp; d > 0 {
-		f.after(d, c, func() { f.end(c, c.script.cause()) })
+		f.after(d, c, func() { f.hangUp(c, c.script.cause()) })
 	}
 }
 
 // join marks the channel as being in a bridge.
 func (f *Fake) join(c *channel, bridge string) {
-	c.bridge, c.comforted = bridge, true
+	c.bridge, c.joined = bridge, time.Now()
 	f.emit(c, telephony.Event{Type: telephony.EventBridged})
 	if d := c.script.HangUpBridged; d > 0 {
-		f.after(d, c, func() { f.end(c, c.script.cause()) })
+		f.after(d, c, func() { f.hangUp(c, c.script.cause()) })
 	}
 }
 
 func (f *Fake) leave(c *channel) {
 	if c.bridge == "" {
 		return
+	}
+	if time.Since(c.joined) >= silentAfter {
+		c.comforted = true
 	}
 	f.bridges[c.bridge] = slices.DeleteFunc(f.bridges[c.bridge], func(id string) bool { return id == c.id })
 	c.bridge = ""
@@ -276,10 +280,20 @@ func (c *channel) language() string {
 	}
 }
 
+// hangUp is a phone hanging up by itself: whoever was joined heard somebody.
+func (f *Fake) hangUp(c *channel, cause telephony.Cause) {
+	c.comforted = c.comforted || c.bridge != ""
+	f.end(c, cause)
+}
+
 // end is a phone hanging up, or Hangup: the channel goes, and the dialplan does the rest of a Connect.
 func (f *Fake) end(c *channel, cause telephony.Cause) {
 	partner := f.channels[c.partner]
 	talking := c.bridge == "pbx"
+	word := telephony.TalkedBefore
+	if time.Since(c.joined) < telephony.TalkMinimum {
+		word = telephony.TalkedNever
+	}
 	wasUp := c.state == telephony.ChannelUp
 	f.leave(c)
 	if talking && partner != nil {
@@ -297,9 +311,12 @@ func (f *Fake) end(c *channel, cause telephony.Cause) {
 	case c.beneficiary && !wasUp:
 		f.enter(partner, telephony.EnteredNotReached, strconv.Itoa(int(cause)))
 	case !c.beneficiary && talking:
-		f.alone(partner, telephony.TalkedBefore)
+		f.alone(partner, word)
 	}
 }
+
+// silentAfter is how long a beneficiary must have been bridged for her call not to count as silent.
+const silentAfter = 500 * time.Millisecond
 
 // DialplanPrompt stands in Fake.Heard for what the dialplan itself says to a beneficiary whose caller is gone.
 const DialplanPrompt telephony.Media = "dialplan:caller-gone"

@@ -100,7 +100,7 @@ func (f *Fake) HangUp(channel string, cause telephony.Cause) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.channels[channel]; c != nil {
-		f.end(c, cause)
+		f.hangUp(c, cause)
 	}
 }
 
