@@ -49,7 +49,8 @@ type confinement struct {
 	uid int
 	// user is the name uid gets in the process's view of /etc/passwd.
 	user string
-	// keepRoot runs the program as root, in a private mount namespace only.
+	// keepRoot runs the program as root, in a private mount namespace, and in
+	// a process namespace so that everything it started ends with it.
 	keepRoot bool
 	// path and args name the program as seen inside.
 	path string
@@ -151,7 +152,9 @@ func (c *confinement) own(p *process, started chan<- error) {
 			return
 		}
 		p.cmd.SysProcAttr.Chroot = c.root
-		if !c.keepRoot {
+		if c.keepRoot {
+			p.cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID
+		} else {
 			p.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(c.uid), Gid: uint32(c.uid)}
 		}
 	}

@@ -144,9 +144,11 @@ func buildRoot(ctx context.Context, mmdebstrap, root string, spec rootSpec) erro
 		path:     mmdebstrap,
 		args:     args,
 		env:      append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"),
-		death:    syscall.SIGTERM,
+		death:    syscall.SIGKILL,
 	}
-	if _, err := c.run(ctx); err != nil {
+	if _, err := c.run(ctx); errors.Is(err, context.Canceled) {
+		return fmt.Errorf("build root file system: %w", err)
+	} else if err != nil {
 		return fmt.Errorf("build root file system: %w; check the network and %s, then try again", err, filepath.Dir(root))
 	}
 	if err := finishRoot(building, spec); err != nil {
