@@ -1,0 +1,240 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+)
+
+// maxRaces is how often a batch is decided anew when other schemes took what it wanted in the same instant. Every loser
+// sees what the winner holds the next time, so that a second race needs a third scheme.
+const maxRaces = 5
+
+// Apply implements dispatch.Store. Facts (OfferEnd, Progress, Finish, CloseCall) are kept whatever the epoch. When somebody
+// else leads and the batch holds a decision, ErrFenced is the second result, and the first one, if any, says what became of
+// the facts beside it.
+//
+// Apply goes on when ctx is cancelled, up to Options.Patience, so that a caller who stops never leaves a commit in doubt.
+// With a spool, facts that meet a database which is away are on disk when Apply returns ErrStoreDown; applying them again
+// is still harmless.
+func (s *Store) Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Patience)
+	defer cancel()
+	err := s.replay(ctx)
+	var refused []error
+	if err == nil {
+		refused, err = s.commit(ctx, scheme, epoch, now, ops)
+	}
+	if errors.Is(err, dispatch.ErrStoreDown) && s.spool != nil {
+		if spoolErr := s.spool.append(scheme, epoch, now, ops); spoolErr != nil {
+			return nil, errors.Join(err, spoolErr)
+		}
+	}
+	if err != nil {
+		return refused, fmt.Errorf("apply batch: %w", err)
+	}
+	return refused, nil
+}
+
+// commit applies a batch in one transaction and publishes its events. It is one scheme's turn at a time.
+func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+	turn := s.turn(scheme)
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: wait for the scheme's turn: %w", dispatch.ErrStoreDown, ctx.Err())
+	}
+	defer func() { <-turn }()
+	for race := 1; ; race++ {
+		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops}
+		err := s.tryCommit(ctx, b)
+		switch {
+		case err == nil:
+			if len(b.ledger.journal.events) > 0 {
+				s.opts.Publish(b.ledger.journal.events)
+			}
+			if slices.Contains(b.refused, dispatch.ErrFenced) {
+				return b.refused, dispatch.ErrFenced
+			}
+			return b.refused, nil
+		case isRace(err) && race < maxRaces:
+			s.log.Debug("decide batch anew", zap.Int("race", race), zap.Error(err))
+		default:
+			return nil, storeError(err)
+		}
+	}
+}
+
+// turn returns the token by which the batches of one scheme follow one another in this process, so that their events
+// are published in order.
+func (s *Store) turn(scheme int64) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.turns[scheme]
+	if t == nil {
+		t = make(chan struct{}, 1)
+		s.turns[scheme] = t
+	}
+	return t
+}
+
+func (s *Store) tryCommit(ctx context.Context, b *batch) error {
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := b.run(ctx, s.query.WithTx(tx)); err != nil {
+		// The first error says more than that of an undo on what may be a broken connection.
+		_ = tx.Rollback(ctx)
+		return err
+	}
+	err = tx.Commit(ctx)
+	if err == nil {
+		return nil
+	}
+	if !isAway(err) || errors.Is(err, pgx.ErrTxCommitRollback) {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return s.resolve(ctx, b.transaction, err)
+}
+
+// resolve finds out what became of a commit whose answer was lost, by asking on another connection until ctx ends.
+func (s *Store) resolve(ctx context.Context, transaction string, lost error) error {
+	for ctx.Err() == nil {
+		state, err := s.query.TransactionState(ctx, transaction)
+		switch {
+		case err != nil && !isAway(err):
+			return fmt.Errorf("%w: %w: %w", dispatch.ErrStoreDown, ErrCommitUnknown, err)
+		case err == nil && state == "committed":
+			return nil
+		case err == nil && state == "aborted":
+			return fmt.Errorf("%w: commit: %w", dispatch.ErrStoreDown, lost)
+		case err == nil && state != "in progress":
+			return fmt.Errorf("%w: %w: %w", dispatch.ErrStoreDown, ErrCommitUnknown, lost)
+		}
+		pause := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
+	}
+	return fmt.Errorf("%w: %w: %w", dispatch.ErrStoreDown, ErrCommitUnknown, lost)
+}
+
+// batch is one Apply on its way through one transaction.
+type batch struct {
+	scheme, epoch int64
+	now           time.Time
+	ops           []dispatch.Op
+
+	ledger      *ledger
+	refused     []error
+	transaction string
+}
+
+func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
+	lead, err := q.LockLead(ctx, b.scheme)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("lock scheme %d: %w", b.scheme, errNoScheme)
+	} else if err != nil {
+		return fmt.Errorf("lock scheme: %w", err)
+	}
+	b.transaction = lead.Transaction
+	zone, err := time.LoadLocation(lead.Zone)
+	if err != nil {
+		return fmt.Errorf("load zone of the scheme: %w", err)
+	}
+	b.ledger = newLedger(b.scheme, b.epoch, b.now, zone)
+	b.ledger.fenced = lead.Epoch != b.epoch
+	b.ledger.journal = newJournal(b.scheme, b.epoch, lead)
+	if b.ledger.fenced && !hasFact(b.ops) {
+		return dispatch.ErrFenced
+	}
+	if err := b.ledger.read(ctx, q, b.ops); err != nil {
+		return err
+	}
+	b.refused = make([]error, len(b.ops))
+	for i, op := range b.ops {
+		b.refused[i] = b.ledger.apply(op)
+	}
+	return b.ledger.write(ctx, q, b.now)
+}
+
+func hasFact(ops []dispatch.Op) bool {
+	for _, op := range ops {
+		if isFact(op) {
+			return true
+		}
+	}
+	return false
+}
+
+// keys are what a batch touches, as far as the operations themselves say.
+type keys struct {
+	attempts    set[call.ID]
+	occurrences set[int64]
+	numbers     set[string]
+	callers     set[int64]
+	changes     []dispatch.CallerChange
+}
+
+// set keeps the order in which members came, so that one batch always asks the same.
+type set[T comparable] struct {
+	has  map[T]struct{}
+	list []T
+}
+
+func (s *set[T]) add(v T) {
+	if s.has == nil {
+		s.has = map[T]struct{}{}
+	}
+	if _, ok := s.has[v]; !ok {
+		s.has[v] = struct{}{}
+		s.list = append(s.list, v)
+	}
+}
+
+func keysOf(ops []dispatch.Op) *keys {
+	k := &keys{}
+	for _, op := range ops {
+		switch op := op.(type) {
+		case dispatch.Claim:
+			k.attempts.add(op.Order.Attempt)
+			k.occurrences.add(op.Occurrence)
+			k.numbers.add(op.Order.Number)
+			k.callers.add(op.Order.Caller)
+		case dispatch.Offer:
+			k.attempts.add(op.Order.Attempt)
+			k.callers.add(op.Order.Caller)
+		case dispatch.OfferEnd:
+			k.attempts.add(op.Attempt)
+		case dispatch.Progress:
+			k.attempts.add(op.Step.Attempt)
+		case dispatch.Finish:
+			k.attempts.add(op.Outcome.Attempt)
+			k.occurrences.add(op.Settlement.Occurrence)
+		case dispatch.Settle:
+			k.occurrences.add(op.Settlement.Occurrence)
+		case dispatch.CallerChange:
+			k.callers.add(op.Caller)
+			k.changes = append(k.changes, op)
+		case dispatch.CloseCall:
+			k.attempts.add(op.Attempt)
+			k.callers.add(op.Caller)
+		}
+	}
+	return k
+}

@@ -1,0 +1,197 @@
+package postgres
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+)
+
+// eventVersion is the version of every payload below. Fields are only ever added.
+const eventVersion = 1
+
+// The payloads. They hold ids seen outside and words of the vocabulary, nothing that tells who a person is.
+type (
+	claimedData struct {
+		Occurrence string `json:"occurrence"`
+		Caller     string `json:"caller"`
+		Offer      int    `json:"offer"`
+		CallKind   string `json:"call_kind"`
+	}
+	offerData struct {
+		Caller string `json:"caller"`
+		Offer  int    `json:"offer"`
+	}
+	offerEndedData struct {
+		Caller string `json:"caller"`
+		Offer  int    `json:"offer"`
+		State  string `json:"state"`
+	}
+	progressData struct {
+		Offer int `json:"offer"`
+	}
+	endedData struct {
+		Result    string `json:"result"`
+		Reason    string `json:"reason,omitempty"`
+		Fault     string `json:"fault"`
+		Cause     int    `json:"cause,omitempty"`
+		TalkMS    int64  `json:"talk_ms"`
+		Rang      bool   `json:"rang"`
+		Estimated bool   `json:"estimated,omitempty"`
+		Caller    string `json:"caller"`
+	}
+	closedData struct {
+		Disposition string `json:"disposition,omitempty"`
+		FollowUp    bool   `json:"follow_up"`
+		DayLater    bool   `json:"day_later"`
+	}
+	settledData struct {
+		Attempts int  `json:"attempts"`
+		Deferred int  `json:"deferred"`
+		Rang     bool `json:"rang"`
+	}
+	bookedData struct {
+		CallKind string    `json:"call_kind"`
+		Opens    time.Time `json:"opens"`
+		Closes   time.Time `json:"closes"`
+	}
+	plannedData struct {
+		Booked int `json:"booked"`
+	}
+	callerData struct {
+		State  string `json:"state"`
+		Reason string `json:"reason,omitempty"`
+	}
+	leadData struct {
+		Epoch int64 `json:"epoch"`
+	}
+	messageData struct {
+		Language string `json:"language"`
+		LengthMS int64  `json:"length_ms"`
+	}
+	rosterData struct {
+		Staff         int `json:"staff"`
+		Beneficiaries int `json:"beneficiaries"`
+		Cancelled     int `json:"cancelled"`
+	}
+)
+
+// journal collects the events of one transaction and numbers them.
+type journal struct {
+	scheme  int64
+	uid     uuid.UUID
+	epoch   int64
+	number  int64 // Of the last event.
+	own     int   // Events of the scheme itself so far.
+	events  []call.Event
+	ids     []pgtype.UUID
+	of      []pgtype.UUID
+	payload []string
+	err     error // The first payload that could not be written, or id that could not be made.
+}
+
+// newJournal returns a journal that goes on where the scheme's last transaction stopped.
+func newJournal(scheme, epoch int64, lead sqldb.LockLeadRow) journal {
+	return journal{
+		scheme: scheme, uid: uuid.UUID(lead.Uid.Bytes), epoch: epoch, number: lead.EventNumber, own: int(lead.OwnEvents),
+	}
+}
+
+// noteScheme adds an event of the scheme itself.
+func (j *journal) noteScheme(kind string, at time.Time, data any) {
+	j.own++
+	j.note("scheme", j.uid, j.own, kind, at, data)
+}
+
+// note adds an event of an entity, of which it is the nth.
+func (j *journal) note(entity string, id uuid.UUID, nth int, kind string, at time.Time, data any) {
+	event, err := uuid.NewV7()
+	if err != nil && j.err == nil {
+		j.err = fmt.Errorf("make event id: %w", err)
+	}
+	raw, err := json.Marshal(data)
+	if err != nil && j.err == nil {
+		j.err = fmt.Errorf("encode %s.%s event: %w", entity, kind, err)
+	}
+	j.number++
+	j.events = append(j.events, call.Event{
+		ID: event.String(), Scheme: j.uid.String(), SchemeKey: j.scheme, Entity: entity, EntityID: id.String(),
+		EntityNumber: int64(nth), Number: j.number, Epoch: j.epoch, At: at.UTC(), Version: eventVersion, Kind: kind,
+		Data: json.RawMessage(raw),
+	})
+	j.ids = append(j.ids, pgtype.UUID{Bytes: event, Valid: true})
+	j.of = append(j.of, pgtype.UUID{Bytes: id, Valid: true})
+	j.payload = append(j.payload, string(raw))
+}
+
+// params returns the rows to insert.
+func (j *journal) params() sqldb.InsertEventsParams {
+	n := len(j.events)
+	p := sqldb.InsertEventsParams{
+		SchemeID: j.scheme, Numbers: make([]int64, n), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids,
+		Entities: make([]string, n), EntityIds: j.of, EntityNumbers: make([]int64, n), Epochs: make([]int64, n),
+		Versions: make([]int16, n), Kinds: make([]string, n), Data: j.payload,
+	}
+	for i, e := range j.events {
+		p.Numbers[i], p.Ats[i], p.Entities[i] = e.Number, instant(e.At), e.Entity
+		p.EntityNumbers[i], p.Epochs[i], p.Versions[i], p.Kinds[i] = e.EntityNumber, e.Epoch, int16(e.Version), e.Kind
+	}
+	return p
+}
+
+func (l *ledger) noteAttempt(a *attemptRow, kind string, at time.Time, data any) {
+	a.events, a.changed = a.events+1, true
+	l.journal.note("attempt", attemptUUID(a.id).Bytes, a.events, kind, at, data)
+}
+
+func (l *ledger) noteOccurrence(o *occurrenceRow, kind string, at time.Time, data any) {
+	o.events, o.changed = o.events+1, true
+	l.journal.note("occurrence", o.uid, o.events, kind, at, data)
+}
+
+func (l *ledger) noteCaller(c *callerRow, kind string, at time.Time, data any) {
+	c.events, c.changed = c.events+1, true
+	l.journal.note("caller", c.uid, c.events, kind, at, data)
+}
+
+// attemptUUID turns an attempt's id into what the database keeps. An id that is none becomes null, which no row has.
+func attemptUUID(id call.ID) pgtype.UUID {
+	var u pgtype.UUID
+	if len(id) != 32 {
+		return u
+	}
+	if _, err := hex.Decode(u.Bytes[:], []byte(id)); err != nil {
+		return u
+	}
+	u.Valid = true
+	return u
+}
+
+func attemptID(u pgtype.UUID) call.ID { return call.ID(hex.EncodeToString(u.Bytes[:])) }
+
+// instant turns a time into what the database keeps; the zero time becomes null.
+func instant(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
+
+// when is the reverse of instant, in UTC.
+func when(t pgtype.Timestamptz) time.Time {
+	if !t.Valid || t.InfinityModifier != pgtype.Finite {
+		return time.Time{}
+	}
+	return t.Time.UTC()
+}
+
+// localDate turns a local date (midnight UTC) into what the database keeps; the zero time becomes null.
+func localDate(t time.Time) pgtype.Date { return pgtype.Date{Time: t, Valid: !t.IsZero()} }
+
+func dateOf(d pgtype.Date) time.Time {
+	if !d.Valid || d.InfinityModifier != pgtype.Finite {
+		return time.Time{}
+	}
+	return d.Time.UTC()
+}

@@ -1,0 +1,490 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// ledger holds the rows a batch touches, decides each operation on them in order, and notes what has changed. It does no
+// I/O. It is used by one goroutine for one batch.
+type ledger struct {
+	scheme int64
+	epoch  int64 // Under which the writer leads, or led.
+	fenced bool  // Somebody else leads: decisions are refused, facts are kept.
+	at     time.Time
+	today  time.Time // Local date of at in the scheme's zone.
+
+	journal     journal
+	attempts    map[call.ID]*attemptRow
+	offers      map[offerKey]*offerRow
+	occurrences map[int64]*occurrenceRow
+	callers     map[int64]*callerRow
+	numbers     map[string]call.ID // Live numbers, of any scheme.
+	persons     map[int64]call.ID  // Beneficiaries in a live attempt of this scheme.
+	reserved    map[int64]offerKey // Reserved callers, in any scheme.
+	written     map[logRow]bool    // Changes of callers that were written by an earlier batch.
+
+	log         []logRow
+	bookings    []*booking
+	lastCallers map[int64]int64 // By beneficiary.
+
+	numbersBefore  map[string]call.ID
+	reservedBefore map[int64]offerKey
+}
+
+type offerKey struct {
+	attempt call.ID
+	offer   int
+}
+
+type attemptRow struct {
+	id          call.ID
+	occurrence  int64
+	beneficiary int64
+	number      string
+	state       call.State
+	offer       int
+	caller      int64
+	dialBy      time.Time
+	rungBefore  bool
+	accepted    time.Time
+	ringing     time.Time
+	bridged     time.Time
+	ended       time.Time
+	channel     string
+	result      call.Result
+	reason      call.Reason
+	fault       call.Fault
+	cause       int
+	talk        time.Duration
+	rang        bool
+	estimated   bool
+	disposition call.Disposition
+	followUp    bool
+	dayLater    bool
+	closed      time.Time
+	events      int
+
+	claim   *dispatch.Claim // Set when this batch makes the row.
+	changed bool
+}
+
+type offerRow struct {
+	caller int64
+	state  call.OfferState
+	ended  time.Time
+
+	order   *call.Order // Set when this batch makes the row.
+	made    time.Time
+	changed bool
+}
+
+type occurrenceRow struct {
+	id          int64
+	uid         uuid.UUID
+	agreement   int64
+	beneficiary int64
+	kind        call.Kind
+	sequence    int
+	localDate   time.Time
+	state       call.OccurrenceState
+	notBefore   time.Time
+	deferred    int
+	attempts    int
+	rang        bool
+	ended       time.Time
+	events      int
+
+	changed bool
+}
+
+type callerRow struct {
+	id          int64
+	uid         uuid.UUID
+	state       call.CallerState
+	reason      string
+	since       time.Time
+	missedInRow int
+	day         time.Time
+	calls       int
+	hard        int
+	lastEnded   time.Time
+	events      int
+
+	changed bool
+}
+
+type logRow struct {
+	caller int64
+	at     int64 // Microseconds, as Postgres keeps them.
+	state  call.CallerState
+	reason string
+}
+
+// booking is an occurrence to be booked; its id is written into next.
+type booking struct {
+	next     *dispatch.Occurrence
+	sequence int
+	find     bool // Only look for the id of one that was booked before.
+}
+
+// apply decides one operation. The operation's error leaves the ledger as it was.
+func (l *ledger) apply(op dispatch.Op) error {
+	switch op := op.(type) {
+	case dispatch.Claim:
+		return l.claim(op)
+	case dispatch.Offer:
+		return l.offer(op)
+	case dispatch.OfferEnd:
+		return l.offerEnd(op)
+	case dispatch.Progress:
+		return l.progress(op.Step)
+	case dispatch.Finish:
+		return l.finish(op)
+	case dispatch.Settle:
+		return l.settle(op.Settlement)
+	case dispatch.CallerChange:
+		return l.callerChange(op)
+	case dispatch.CloseCall:
+		return l.closeCall(op)
+	default:
+		return errUnknownOp
+	}
+}
+
+// isFact reports whether an operation records what has happened on the telephone. Facts are fenced by their own attempt,
+// whatever the epoch; everything else is a decision of whoever leads.
+func isFact(op dispatch.Op) bool {
+	switch op.(type) {
+	case dispatch.OfferEnd, dispatch.Progress, dispatch.Finish, dispatch.CloseCall:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *ledger) claim(c dispatch.Claim) error {
+	id, order := c.Order.Attempt, c.Order
+	if l.fenced {
+		return dispatch.ErrFenced
+	}
+	if l.attempts[id] != nil {
+		if l.sameClaim(l.attempts[id], c) {
+			return nil
+		}
+		return dispatch.ErrStale
+	}
+	occ := l.occurrences[c.Occurrence]
+	if occ == nil || occ.state != call.OccurrenceOpen || l.callers[order.Caller] == nil {
+		return dispatch.ErrStale
+	}
+	if l.numbers[order.Number] != "" || l.persons[occ.beneficiary] != "" {
+		return dispatch.ErrNumberBusy
+	}
+	if _, held := l.reserved[order.Caller]; held {
+		return dispatch.ErrCallerReserved
+	}
+	key := offerKey{id, order.Offer}
+	a := &attemptRow{
+		id: id, occurrence: occ.id, beneficiary: occ.beneficiary, number: order.Number, state: call.StateIntent,
+		offer: order.Offer, caller: order.Caller, dialBy: order.DialBy, rungBefore: order.RungBefore, claim: &c, changed: true,
+	}
+	l.attempts[id] = a
+	l.offers[key] = &offerRow{caller: order.Caller, state: call.OfferRinging, order: &a.claim.Order, made: c.At}
+	l.numbers[order.Number] = id
+	l.persons[occ.beneficiary] = id
+	l.reserved[order.Caller] = key
+	occ.state, occ.changed = call.OccurrenceClaimed, true
+	l.noteAttempt(a, "claimed", c.At, claimedData{
+		Occurrence: occ.uid.String(), Caller: l.callerUID(order.Caller), Offer: order.Offer, CallKind: string(order.Kind),
+	})
+	return nil
+}
+
+// sameClaim reports whether a claim was applied before and its attempt still runs.
+func (l *ledger) sameClaim(a *attemptRow, c dispatch.Claim) bool {
+	o := l.offers[offerKey{a.id, c.Order.Offer}]
+	return o != nil && o.caller == c.Order.Caller && a.occurrence == c.Occurrence && a.state != call.StateEnded
+}
+
+func (l *ledger) offer(o dispatch.Offer) error {
+	id, order := o.Order.Attempt, o.Order
+	if l.fenced {
+		return dispatch.ErrFenced
+	}
+	a, key := l.attempts[id], offerKey{id, order.Offer}
+	if a == nil {
+		return dispatch.ErrStale
+	}
+	if made := l.offers[key]; made != nil {
+		if made.caller == order.Caller {
+			return nil
+		}
+		return dispatch.ErrStale
+	}
+	if a.state != call.StateIntent && a.state != call.StateOffered || order.Offer <= a.offer || l.callers[order.Caller] == nil {
+		return dispatch.ErrStale
+	}
+	if _, held := l.reserved[order.Caller]; held {
+		return dispatch.ErrCallerReserved
+	}
+	l.reserved[order.Caller] = key
+	l.offers[key] = &offerRow{caller: order.Caller, state: call.OfferRinging, order: &order, made: o.At}
+	a.offer, a.caller, a.dialBy, a.changed = order.Offer, order.Caller, order.DialBy, true
+	a.rungBefore = a.rungBefore || order.RungBefore
+	l.noteAttempt(a, "offer", o.At, offerData{Caller: l.callerUID(order.Caller), Offer: order.Offer})
+	return nil
+}
+
+func (l *ledger) offerEnd(e dispatch.OfferEnd) error {
+	key := offerKey{e.Attempt, e.Offer}
+	a, o := l.attempts[e.Attempt], l.offers[key]
+	if a == nil || o == nil {
+		return dispatch.ErrStale
+	}
+	if !o.ended.IsZero() || o.state == e.State || a.state == call.StateEnded || e.State == call.OfferRinging {
+		return nil
+	}
+	l.endOffer(key, o, e.State, e.At)
+	if e.State != call.OfferAccepted && l.reserved[o.caller] == key {
+		delete(l.reserved, o.caller)
+	}
+	l.noteAttempt(a, "offer_ended", e.At, offerEndedData{
+		Caller: l.callerUID(o.caller), Offer: e.Offer, State: string(e.State),
+	})
+	return nil
+}
+
+// endOffer writes what became of an offer and counts what its caller missed in a row.
+func (l *ledger) endOffer(key offerKey, o *offerRow, state call.OfferState, at time.Time) {
+	o.state, o.changed = state, true
+	if state != call.OfferAccepted {
+		o.ended = at
+	}
+	c := l.callers[o.caller]
+	if c == nil {
+		return
+	}
+	switch state {
+	case call.OfferTimedOut:
+		c.missedInRow, c.changed = c.missedInRow+1, true
+	case call.OfferAccepted:
+		c.missedInRow, c.changed = 0, true
+	}
+}
+
+func (l *ledger) progress(s call.Step) error {
+	a := l.attempts[s.Attempt]
+	if a == nil {
+		return dispatch.ErrStale
+	}
+	if s.State == a.state || !a.state.CanBecome(s.State) || s.State == call.StateEnded || s.Offer < a.offer {
+		return nil
+	}
+	a.state, a.changed = s.State, true
+	if s.State != call.StateOffered {
+		key := offerKey{s.Attempt, s.Offer}
+		if o := l.offers[key]; o != nil && o.state == call.OfferRinging {
+			l.endOffer(key, o, call.OfferAccepted, s.At)
+		}
+	}
+	switch s.State {
+	case call.StateAccepted:
+		a.accepted = s.At
+	case call.StateRinging:
+		a.ringing, a.rang = s.At, true
+	case call.StateBridged:
+		a.bridged, a.rang = s.At, true
+		if occ := l.occurrences[a.occurrence]; occ != nil && occ.state == call.OccurrenceClaimed {
+			occ.state, occ.changed = call.OccurrenceLive, true
+		}
+	}
+	if s.Channel != "" {
+		a.channel = s.Channel
+	}
+	l.noteAttempt(a, string(s.State), s.At, progressData{Offer: s.Offer})
+	return nil
+}
+
+func (l *ledger) finish(f dispatch.Finish) error {
+	o := f.Outcome
+	a := l.attempts[o.Attempt]
+	if a == nil || a.state == call.StateEnded || !o.AttemptEnded() {
+		l.lookUp(f.Settlement.Next)
+		return dispatch.ErrStale
+	}
+	a.state, a.ended, a.changed = call.StateEnded, o.At, true
+	a.result, a.reason, a.fault, a.cause = o.Result, o.Reason, o.Fault, o.Cause
+	if a.fault == "" {
+		a.fault = call.FaultNone
+	}
+	a.talk, a.estimated = o.Talk, o.EndEstimated
+	a.rang = a.rang || o.Rang
+	l.closeOffers(a, o)
+	delete(l.numbers, a.number)
+	if l.persons[a.beneficiary] == a.id {
+		delete(l.persons, a.beneficiary)
+	}
+	for caller, key := range l.reserved {
+		if key.attempt == a.id {
+			delete(l.reserved, caller)
+		}
+	}
+	if o.Result == call.ResultAnswered {
+		l.lastCallers[a.beneficiary] = a.caller
+		if c := l.callers[a.caller]; c != nil {
+			c.turn(l.today)
+			c.calls, c.changed = c.calls+1, true
+		}
+	}
+	if c := l.callers[a.caller]; c != nil {
+		c.lastEnded, c.changed = o.At, true
+	}
+	l.noteAttempt(a, "ended", o.At, endedData{
+		Result: string(a.result), Reason: string(a.reason), Fault: string(a.fault), Cause: a.cause,
+		TalkMS: a.talk.Milliseconds(), Rang: a.rang, Estimated: a.estimated, Caller: l.callerUID(a.caller),
+	})
+	occ := l.occurrences[f.Settlement.Occurrence]
+	if occ != nil && occ.id == a.occurrence && !occ.state.Ended() {
+		l.settleRow(occ, f.Settlement)
+	} else {
+		l.lookUp(f.Settlement.Next)
+	}
+	return nil
+}
+
+// lookUp asks for the key of an occurrence that an earlier writer may have booked.
+func (l *ledger) lookUp(next *dispatch.Occurrence) {
+	if next != nil {
+		l.bookings = append(l.bookings, &booking{next: next, find: true})
+	}
+}
+
+// closeOffers ends the offers of an attempt that ended.
+func (l *ledger) closeOffers(a *attemptRow, o call.Outcome) {
+	for n := a.offer; n >= 1; n-- {
+		key := offerKey{a.id, n}
+		row := l.offers[key]
+		if row == nil || !row.ended.IsZero() {
+			continue
+		}
+		state := row.state
+		if n == o.Offer && o.OfferState != "" && o.OfferState != call.OfferRinging {
+			state = o.OfferState
+		} else if state == call.OfferRinging {
+			state = call.OfferRecalled
+		}
+		if state != row.state {
+			l.endOffer(key, row, state, o.At)
+		}
+		row.ended, row.changed = o.At, true
+	}
+}
+
+func (l *ledger) settle(s dispatch.Settlement) error {
+	if l.fenced {
+		return dispatch.ErrFenced
+	}
+	occ := l.occurrences[s.Occurrence]
+	if occ == nil || occ.state != call.OccurrenceOpen || s.State == call.OccurrenceClaimed || s.State == call.OccurrenceLive {
+		l.lookUp(s.Next)
+		return dispatch.ErrStale
+	}
+	l.settleRow(occ, s)
+	return nil
+}
+
+func (l *ledger) settleRow(occ *occurrenceRow, s dispatch.Settlement) {
+	occ.state, occ.changed = s.State, true
+	occ.attempts, occ.deferred, occ.rang = s.Attempts, s.Deferred, occ.rang || s.Rang
+	if s.State.Ended() {
+		occ.ended = s.At
+	} else if !s.NotBefore.IsZero() {
+		occ.notBefore = s.NotBefore
+	}
+	l.noteOccurrence(occ, string(s.State), s.At, settledData{Attempts: s.Attempts, Deferred: s.Deferred, Rang: occ.rang})
+	if s.Next == nil {
+		return
+	}
+	b := &booking{next: s.Next}
+	if s.State == call.OccurrenceMoved && s.Next.Agreement == occ.agreement && s.Next.Kind == occ.kind &&
+		s.Next.LocalDate.Equal(occ.localDate) {
+		b.sequence = occ.sequence + 1
+	}
+	l.bookings = append(l.bookings, b)
+}
+
+func (l *ledger) callerChange(c dispatch.CallerChange) error {
+	if l.fenced {
+		return dispatch.ErrFenced
+	}
+	row := l.callers[c.Caller]
+	if row == nil {
+		return dispatch.ErrStale
+	}
+	entry := logRow{caller: c.Caller, at: c.At.UnixMicro(), state: c.State, reason: c.Reason}
+	if l.written[entry] {
+		return nil
+	}
+	row.state, row.reason, row.since, row.changed = c.State, c.Reason, c.At, true
+	l.log = append(l.log, entry)
+	l.noteCaller(row, "state", c.At, callerData{State: string(c.State), Reason: c.Reason})
+	return nil
+}
+
+func (l *ledger) closeCall(c dispatch.CloseCall) error {
+	a := l.attempts[c.Attempt]
+	if a == nil {
+		return dispatch.ErrStale
+	}
+	disposition := c.Disposition
+	if disposition == call.DispositionNone {
+		disposition = a.disposition
+	}
+	if !a.closed.IsZero() && a.disposition == disposition && a.followUp == c.FollowUp && a.dayLater == c.DayLater {
+		return nil
+	}
+	if row := l.callers[c.Caller]; row != nil && a.disposition != disposition {
+		row.turn(l.today)
+		switch {
+		case disposition == call.DispositionDifficult:
+			row.hard, row.changed = row.hard+1, true
+		case a.disposition == call.DispositionDifficult:
+			row.hard, row.changed = max(0, row.hard-1), true
+		}
+	}
+	a.disposition, a.followUp, a.dayLater, a.closed, a.changed = disposition, c.FollowUp, c.DayLater, c.At, true
+	l.noteAttempt(a, "closed", c.At, closedData{
+		Disposition: string(disposition), FollowUp: c.FollowUp, DayLater: c.DayLater,
+	})
+	return nil
+}
+
+// turn begins the caller's counters anew on another local day.
+func (c *callerRow) turn(today time.Time) {
+	if !c.day.Equal(today) {
+		c.day, c.calls, c.hard, c.changed = today, 0, 0, true
+	}
+}
+
+func (l *ledger) callerUID(id int64) string {
+	if c := l.callers[id]; c != nil {
+		return c.uid.String()
+	}
+	return ""
+}
+
+// newLedger returns an empty ledger. The zone is the scheme's: it says which day is today.
+func newLedger(scheme, epoch int64, now time.Time, zone *time.Location) *ledger {
+	return &ledger{
+		scheme: scheme, epoch: epoch, at: now, today: schedule.DateIn(now, zone),
+		attempts: map[call.ID]*attemptRow{}, offers: map[offerKey]*offerRow{}, occurrences: map[int64]*occurrenceRow{},
+		callers: map[int64]*callerRow{}, numbers: map[string]call.ID{}, persons: map[int64]call.ID{},
+		reserved: map[int64]offerKey{}, written: map[logRow]bool{}, lastCallers: map[int64]int64{},
+	}
+}

@@ -1,0 +1,244 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// loadPatience bounds the reading of a whole scheme.
+const loadPatience = time.Minute
+
+// Lead implements dispatch.Store. Outcomes in the spool are applied first.
+func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.Time) (int64, error) {
+	if err := s.replay(ctx); err != nil {
+		return 0, fmt.Errorf("take the lead: %w", err)
+	}
+	var epoch int64
+	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+		var err error
+		if epoch, err = q.TakeLead(ctx, sqldb.TakeLeadParams{SchemeID: scheme, Holder: holder, Now: instant(now)}); err != nil {
+			return err
+		}
+		j.epoch = epoch
+		j.noteScheme("lead", now, leadData{Epoch: epoch})
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("take the lead: %w", err)
+	}
+	return epoch, nil
+}
+
+// transact runs work in a transaction that holds the scheme's lock, writes the events it notes, and publishes them after
+// the commit.
+func (s *Store) transact(ctx context.Context, scheme int64, work func(*sqldb.Queries, *journal) error) error {
+	turn := s.turn(scheme)
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-turn }()
+	var j journal
+	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+		lead, err := q.LockLead(ctx, scheme)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)
+		} else if err != nil {
+			return fmt.Errorf("lock scheme: %w", err)
+		}
+		j = newJournal(scheme, lead.Epoch, lead)
+		if err := work(q, &j); err != nil {
+			return err
+		}
+		return j.write(ctx, q)
+	})
+	if err != nil {
+		return storeError(err)
+	}
+	if len(j.events) > 0 {
+		s.opts.Publish(j.events)
+	}
+	return nil
+}
+
+// Load implements dispatch.Store: everything is read from one snapshot of the database.
+func (s *Store) Load(ctx context.Context, scheme int64, now, until time.Time) (*dispatch.Snapshot, error) {
+	if err := s.replay(ctx); err != nil {
+		return nil, fmt.Errorf("load scheme: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
+	snap := &dispatch.Snapshot{}
+	var former, earliest time.Time
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
+		q := s.query.WithTx(tx)
+		pauses, from, err := s.readScheme(ctx, q, scheme, now, snap)
+		if err != nil {
+			return err
+		}
+		former = from
+		if err := readCallers(ctx, q, scheme, now, snap); err != nil {
+			return err
+		}
+		if err := readLive(ctx, q, scheme, snap); err != nil {
+			return err
+		}
+		earliest, err = loadOccurrences(ctx, q, snap, loadRange{from: from, until: until}, pauses)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load scheme: %w", storeError(err))
+	}
+	if earliest.IsZero() {
+		earliest = until
+	}
+	if earliest.After(former) {
+		s.raiseLoadFrom(ctx, snap, earliest)
+	}
+	return snap, nil
+}
+
+// raiseLoadFrom remembers where the open occurrences begin. It only saves time: an error is not the caller's concern.
+func (s *Store) raiseLoadFrom(ctx context.Context, snap *dispatch.Snapshot, earliest time.Time) {
+	p := sqldb.RaiseLoadFromParams{SchemeID: snap.Scheme.ID, OpensAt: instant(earliest), EventNumber: snap.EventNumber}
+	if err := s.query.RaiseLoadFrom(ctx, p); err != nil {
+		s.log.Debug("raise load limit", zap.Error(err))
+	}
+}
+
+// readScheme reads a scheme, the pauses of its people, and from when on its open occurrences open.
+func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time, snap *dispatch.Snapshot) (map[int64][]schedule.Span, time.Time, error) {
+	row, err := q.ReadScheme(ctx, scheme)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, time.Time{}, fmt.Errorf("read scheme %d: %w", scheme, errNoScheme)
+	} else if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read scheme: %w", err)
+	}
+	zone, err := time.LoadLocation(row.Zone)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("load zone of the scheme: %w", err)
+	}
+	snap.EventNumber = row.EventNumber
+	snap.Scheme = dispatch.Scheme{
+		ID: scheme, Name: row.Name, Zone: zone, Paused: row.Paused, Hold: milliseconds(row.HoldMs),
+		WrapUp: milliseconds(row.WrapUpMs), Opens: roster.Clock(row.Opens), Closes: roster.Clock(row.Closes),
+		Country: row.Country, CLI: map[call.Kind]string{},
+		Retry: dispatch.RetryLadder{After: map[call.Result]time.Duration{}, MaxAttempts: int(row.MaxAttempts)},
+	}
+	retry, err := q.ReadRetry(ctx, scheme)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read retry ladder: %w", err)
+	}
+	for _, r := range retry {
+		snap.Scheme.Retry.After[call.Result(r.Result)] = milliseconds(r.AfterMs)
+	}
+	if err := readOutbound(ctx, q, &snap.Scheme); err != nil {
+		return nil, time.Time{}, err
+	}
+	rows, err := q.ReadPauses(ctx, sqldb.ReadPausesParams{SchemeID: scheme, Today: localDate(schedule.DateIn(now, zone))})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read pauses: %w", err)
+	}
+	pauses := map[int64][]schedule.Span{}
+	for _, r := range rows {
+		span := schedule.Span{First: dateOf(r.FirstDay), Last: dateOf(r.LastDay)}
+		if r.BeneficiaryID == 0 {
+			snap.Scheme.Closures = append(snap.Scheme.Closures, span)
+		} else {
+			pauses[r.BeneficiaryID] = append(pauses[r.BeneficiaryID], span)
+		}
+	}
+	return pauses, when(row.LoadFrom), nil
+}
+
+// readOutbound fills in the trunk that carries outbound calls: the first one that is enabled.
+func readOutbound(ctx context.Context, q *sqldb.Queries, scheme *dispatch.Scheme) error {
+	trunks, err := q.ReadTrunks(ctx, scheme.ID)
+	if err != nil {
+		return fmt.Errorf("read trunks: %w", err)
+	}
+	for _, t := range trunks {
+		if !t.Enabled {
+			continue
+		}
+		scheme.Trunk, scheme.Lines, scheme.InboundReserve = t.Endpoint, int(t.Lines), int(t.InboundReserve)
+		scheme.CallsPerSecond = t.CallsPerSecond
+		numbers, err := q.ReadCLI(ctx, scheme.ID)
+		if err != nil {
+			return fmt.Errorf("read numbers presented: %w", err)
+		}
+		for _, n := range numbers {
+			if n.TrunkID == t.TrunkID {
+				scheme.CLI[call.Kind(n.Kind)] = n.E164
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+func readCallers(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time, snap *dispatch.Snapshot) error {
+	rows, err := q.ReadCallers(ctx, scheme)
+	if err != nil {
+		return fmt.Errorf("read callers: %w", err)
+	}
+	today := schedule.DateIn(now, snap.Scheme.Zone)
+	for _, r := range rows {
+		c := dispatch.Caller{
+			ID: r.CallerID, Skills: r.Skills, State: call.CallerState(r.State), Since: when(r.Since), Enabled: r.Enabled,
+			MissedInRow: int(r.MissedInRow), LastEnded: when(r.LastEnded),
+		}
+		if r.Phone == PhoneOrdinary {
+			c.Number = r.Number
+		} else {
+			c.Endpoint = r.Endpoint
+		}
+		if dateOf(r.Day).Equal(today) {
+			c.CallsToday, c.HardToday = int(r.CallsToday), int(r.HardToday)
+		}
+		for _, role := range r.Roles {
+			c.Roles = append(c.Roles, roster.Role(role))
+		}
+		for _, language := range r.Languages {
+			c.Languages = append(c.Languages, roster.Language(language))
+		}
+		snap.Callers = append(snap.Callers, c)
+	}
+	return nil
+}
+
+func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatch.Snapshot) error {
+	rows, err := q.ReadLive(ctx, scheme)
+	if err != nil {
+		return fmt.Errorf("read live attempts: %w", err)
+	}
+	for _, r := range rows {
+		snap.Live = append(snap.Live, dispatch.LiveAttempt{
+			Occurrence: r.OccurrenceID,
+			Live: call.Live{
+				State: call.State(r.State), ClaimedAt: when(r.ClaimedAt), BridgedAt: when(r.BridgedAt), Channel: r.Channel,
+				Order: call.Order{
+					Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind),
+					Caller: r.CallerID, CallerEndpoint: r.Endpoint, CallerNumber: r.CallerNumber,
+					CallerLanguage: r.CallerLanguage, Number: r.Number, Trunk: r.Trunk, CLI: r.Cli, Language: r.Language,
+					CallerRing: milliseconds(r.CallerRingMs), BeneficiaryRing: milliseconds(r.RingMs),
+					DialBy: when(r.DialBy), RungBefore: r.RungBefore,
+				},
+			},
+		})
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// planPage is how many agreements are booked in one transaction: the scheme's other batches wait meanwhile.
+const planPage = 500
+
+// Plan implements dispatch.Store. It books page by page, each in a transaction of its own.
+func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error) {
+	rules, pauses, err := s.rules(ctx, scheme, now)
+	if err != nil {
+		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
+	}
+	booked := 0
+	for after := int64(0); ; {
+		page, err := s.query.ReadAgreements(ctx, sqldb.ReadAgreementsParams{SchemeID: scheme, After: after, Page: planPage})
+		if err != nil {
+			return booked, fmt.Errorf("read agreements: %w", storeError(err))
+		}
+		if len(page) == 0 {
+			return booked, nil
+		}
+		after = page[len(page)-1].AgreementID
+		slots := slotsOf(page, rules, pauses, now, until)
+		if len(slots) == 0 {
+			continue
+		}
+		n, err := s.bookPage(ctx, scheme, epoch, now, slots)
+		booked += n
+		if err != nil {
+			return booked, fmt.Errorf("book calls: %w", storeError(err))
+		}
+	}
+}
+
+// rules returns what limits every agreement of a scheme, and the pauses of each person.
+func (s *Store) rules(ctx context.Context, scheme int64, now time.Time) (schedule.Rules, map[int64][]schedule.Span, error) {
+	snap := &dispatch.Snapshot{}
+	pauses, _, err := s.readScheme(ctx, s.query, scheme, now, snap)
+	if err != nil {
+		return schedule.Rules{}, nil, err
+	}
+	calendar, err := schedule.NewCalendar(snap.Scheme.Country)
+	if err != nil {
+		return schedule.Rules{}, nil, fmt.Errorf("scheme %d: %w", scheme, err)
+	}
+	return dispatch.RulesOf(&snap.Scheme, calendar), pauses, nil
+}
+
+// plannedSlot is one call to be booked.
+type plannedSlot struct {
+	schedule.Slot
+	agreement, beneficiary int64
+	kind                   call.Kind
+	length                 time.Duration
+}
+
+func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[int64][]schedule.Span, from, until time.Time) []plannedSlot {
+	var slots []plannedSlot
+	for _, r := range page {
+		terms := roster.Agreement{
+			Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days), Windows: windows(r.Begins, r.Ends),
+			Length: milliseconds(r.LengthMs), ValidFrom: dateOf(r.ValidFrom), ValidUntil: dateOf(r.ValidUntil),
+		}
+		own := rules
+		own.Seed, own.Pauses = r.AgreementID, pauses[r.BeneficiaryID]
+		for _, slot := range schedule.Between(terms, own, from, until) {
+			slots = append(slots, plannedSlot{
+				Slot: slot, agreement: r.AgreementID, beneficiary: r.BeneficiaryID, kind: call.Kind(r.Kind),
+				length: schedule.Length(terms),
+			})
+		}
+	}
+	return slots
+}
+
+// bookPage books what is not booked yet, in one transaction under the scheme's lock.
+func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time, slots []plannedSlot) (int, error) {
+	var booked int
+	var events []call.Event
+	turn := s.turn(scheme)
+	turn <- struct{}{}
+	defer func() { <-turn }()
+	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+		lead, err := q.LockLead(ctx, scheme)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errNoScheme
+		} else if err != nil {
+			return fmt.Errorf("lock scheme: %w", err)
+		}
+		if lead.Epoch != epoch {
+			return dispatch.ErrFenced
+		}
+		fresh, err := unbooked(ctx, q, scheme, slots)
+		if err != nil || len(fresh) == 0 {
+			return err
+		}
+		p, err := bookingParams(scheme, fresh)
+		if err != nil {
+			return err
+		}
+		rows, err := q.InsertOccurrences(ctx, p)
+		if err != nil {
+			return fmt.Errorf("insert occurrences: %w", err)
+		}
+		if booked = len(rows); booked == 0 {
+			return nil
+		}
+		earliest := fresh[0].Opens
+		for _, slot := range fresh {
+			if slot.Opens.Before(earliest) {
+				earliest = slot.Opens
+			}
+		}
+		if err := q.LowerLoadFrom(ctx, sqldb.LowerLoadFromParams{SchemeID: scheme, OpensAt: instant(earliest)}); err != nil {
+			return fmt.Errorf("lower load limit: %w", err)
+		}
+		j := newJournal(scheme, epoch, lead)
+		// One event for the page: thousands of new occurrences concern nobody who only watches.
+		j.noteScheme("planned", now, plannedData{Booked: booked})
+		events = j.events
+		return j.write(ctx, q)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if len(events) > 0 {
+		s.opts.Publish(events)
+	}
+	return booked, nil
+}
+
+// unbooked leaves out the slots on days on which the person has a call of the kind already.
+func unbooked(ctx context.Context, q *sqldb.Queries, scheme int64, slots []plannedSlot) ([]plannedSlot, error) {
+	type day struct {
+		beneficiary int64
+		kind        call.Kind
+		date        int64
+	}
+	var people set[int64]
+	first, last := slots[0].Date, slots[0].Date
+	for _, slot := range slots {
+		people.add(slot.beneficiary)
+		if slot.Date.Before(first) {
+			first = slot.Date
+		}
+		if slot.Date.After(last) {
+			last = slot.Date
+		}
+	}
+	rows, err := q.ReadBookedDays(ctx, sqldb.ReadBookedDaysParams{
+		SchemeID: scheme, BeneficiaryIds: people.list, FirstDay: localDate(first), LastDay: localDate(last),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read booked days: %w", err)
+	}
+	taken := make(map[day]bool, len(rows))
+	for _, r := range rows {
+		taken[day{r.BeneficiaryID, call.Kind(r.Kind), dateOf(r.LocalDate).Unix()}] = true
+	}
+	var fresh []plannedSlot
+	for _, slot := range slots {
+		key := day{slot.beneficiary, slot.kind, slot.Date.Unix()}
+		if !taken[key] {
+			taken[key] = true
+			fresh = append(fresh, slot)
+		}
+	}
+	return fresh, nil
+}
+
+func bookingParams(scheme int64, slots []plannedSlot) (sqldb.InsertOccurrencesParams, error) {
+	p := sqldb.InsertOccurrencesParams{SchemeID: scheme}
+	for _, slot := range slots {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return p, fmt.Errorf("make occurrence id: %w", err)
+		}
+		p.Uids = append(p.Uids, pgtype.UUID{Bytes: id, Valid: true})
+		p.AgreementIds = append(p.AgreementIds, slot.agreement)
+		p.BeneficiaryIds = append(p.BeneficiaryIds, slot.beneficiary)
+		p.Kinds = append(p.Kinds, string(slot.kind))
+		p.Sequences = append(p.Sequences, 0)
+		p.LocalDates = append(p.LocalDates, localDate(slot.Date))
+		p.OpensAts = append(p.OpensAts, instant(slot.Opens))
+		p.ClosesAts = append(p.ClosesAts, instant(slot.Closes))
+		p.Lengths = append(p.Lengths, slot.length.Milliseconds())
+		p.NotBefores = append(p.NotBefores, instant(slot.Opens))
+	}
+	return p, nil
+}
+
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+func weekdays(days []int16) []time.Weekday {
+	var list []time.Weekday
+	for _, d := range days {
+		list = append(list, time.Weekday(d))
+	}
+	return list
+}
+
+func windows(begins, ends []int16) []roster.Window {
+	var list []roster.Window
+	for i := range min(len(begins), len(ends)) {
+		list = append(list, roster.Window{Begin: roster.Clock(begins[i]), End: roster.Clock(ends[i])})
+	}
+	return list
+}

@@ -1,0 +1,84 @@
+-- What a dispatcher starts from.
+
+-- name: ReadScheme :one
+SELECT s.uid, s.name, s.zone, s.country, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
+    l.epoch, l.event_number, l.load_from
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+WHERE s.scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadRetry :many
+SELECT result, after_ms FROM scheme_retry WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadTrunks :many
+SELECT trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs, dtmf,
+    lines, inbound_reserve, calls_per_second
+FROM trunk
+WHERE scheme_id = sqlc.arg(scheme_id)
+ORDER BY position, trunk_id;
+
+-- name: ReadCLI :many
+SELECT trunk_id, kind, e164 FROM trunk_cli WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadPauses :many
+-- No-call periods and absences that are not over, of one person or (beneficiary_id 0) of the scheme.
+SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, p.last_day
+FROM no_call_period p
+WHERE p.scheme_id = sqlc.arg(scheme_id) AND p.last_day >= sqlc.arg(today)
+UNION ALL
+SELECT a.beneficiary_id, a.first_day, a.last_day
+FROM absence a
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.last_day >= sqlc.arg(today) AND a.revoked_at IS NULL;
+
+-- name: ReadCallers :many
+SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
+    s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended
+FROM caller c
+JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
+WHERE c.scheme_id = sqlc.arg(scheme_id)
+ORDER BY c.caller_id;
+
+-- name: ReadLive :many
+-- Attempts that have not ended, with their last offer.
+SELECT a.attempt_id, a.occurrence_id, a.kind, a.number, a.trunk, a.cli, a.language, a.ring_ms, a.claimed_at, a.state, a.offer,
+    a.caller_id, a.dial_by, a.rung_before, a.bridged_at, a.channel, o.endpoint, o.number AS caller_number,
+    o.language AS caller_language, o.caller_ring_ms
+FROM live_number n
+JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
+JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
+WHERE n.scheme_id = sqlc.arg(scheme_id)
+ORDER BY a.attempt_id;
+
+-- name: ReadLiveOccurrences :many
+SELECT a.occurrence_id
+FROM live_number n
+JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
+WHERE n.scheme_id = sqlc.arg(scheme_id);
+
+-- name: StreamOccurrences :many
+-- What is not ended and opens in time. No index knows what is open: load_from keeps the search out of the past.
+SELECT occurrence_id, agreement_id, beneficiary_id, kind, state, opens_at, closes_at, not_before, length_ms, deferred,
+    attempts, rang, local_date
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND opens_at >= sqlc.arg(load_from) AND opens_at < sqlc.arg(until)
+    AND state IN ('open', 'claimed', 'live');
+
+-- name: StreamOccurrencesByID :many
+SELECT occurrence_id, agreement_id, beneficiary_id, kind, state, opens_at, closes_at, not_before, length_ms, deferred,
+    attempts, rang, local_date
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurrence_ids)::bigint[])
+    AND state IN ('open', 'claimed', 'live');
+
+-- name: StreamAgreements :many
+-- The current agreements, and those that ended with calls still open.
+SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
+    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(a.reference_id, 0) AS reference_id,
+    coalesce(a.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(b.last_caller_id, 0) AS last_caller_id
+FROM agreement a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = sqlc.arg(scheme_id)
+    AND (a.ended_at IS NULL OR a.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]));
+
+-- name: StreamNumbers :many
+SELECT beneficiary_id, e164 FROM contact_number WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY beneficiary_id, position;

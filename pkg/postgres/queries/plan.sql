@@ -1,0 +1,23 @@
+-- name: ReadAgreements :many
+-- A page of the agreements that calls may be booked under: current, of a person who has a number and did not refuse or
+-- withdraw consent to the purpose she is known for.
+SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
+    a.valid_until
+FROM agreement a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id > sqlc.arg(after) AND a.ended_at IS NULL
+    AND EXISTS (
+        SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+ORDER BY a.agreement_id
+LIMIT sqlc.arg(page);
+
+-- name: ReadBookedDays :many
+-- The days on which these people have a call already, under whatever agreement, that counts.
+SELECT beneficiary_id, kind, local_date
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[])
+    AND local_date BETWEEN sqlc.arg(first_day) AND sqlc.arg(last_day) AND state NOT IN ('moved', 'cancelled');

@@ -1,0 +1,67 @@
+-- What the telephone reads and keeps (callflow.Records).
+
+-- name: FindLine :one
+-- A number belongs to one scheme in the whole installation; the scheme is the answer.
+SELECT d.scheme_id, d.e164, d.flow, d.languages, s.name, s.zone, s.country
+FROM did d
+JOIN scheme s ON s.scheme_id = d.scheme_id
+WHERE d.e164 = sqlc.arg(dialled) OR d.delivered = sqlc.arg(dialled)
+ORDER BY d.e164 = sqlc.arg(dialled) DESC
+LIMIT 1;
+
+-- name: FindCaller :one
+-- An endpoint belongs to one caller in the whole installation; the scheme is part of the answer.
+SELECT c.scheme_id, c.caller_id, c.languages, s.zone, t.state
+FROM caller c
+JOIN scheme s ON s.scheme_id = c.scheme_id
+JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id
+WHERE c.endpoint = sqlc.arg(endpoint) AND c.enabled;
+
+-- name: FindAppointments :many
+-- Everybody reached at a number, each with the next promised call that is not over.
+SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at
+FROM beneficiary b
+LEFT JOIN LATERAL (
+    SELECT o.opens_at, o.closes_at
+    FROM occurrence o
+    WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.state IN ('open', 'claimed', 'live')
+        AND o.closes_at > sqlc.arg(now) AND o.local_date >= sqlc.arg(today)
+    ORDER BY o.opens_at
+    LIMIT 1
+) n ON true
+WHERE b.scheme_id = sqlc.arg(scheme_id)
+    AND EXISTS (
+        SELECT FROM contact_number t
+        WHERE t.scheme_id = b.scheme_id AND t.beneficiary_id = b.beneficiary_id AND t.e164 = sqlc.arg(cli))
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+ORDER BY n.opens_at NULLS LAST, b.beneficiary_id;
+
+-- name: FindLastAttempt :one
+SELECT attempt_id
+FROM attempt
+WHERE scheme_id = sqlc.arg(scheme_id) AND caller_id = sqlc.arg(caller_id) AND result = 'answered'
+    AND ended_at > sqlc.arg(since) AND claimed_at > sqlc.arg(claimed_since)
+ORDER BY ended_at DESC
+LIMIT 1;
+
+-- name: InsertMessage :one
+INSERT INTO voice_message (scheme_id, message_id, cli, language, recording, length_ms, left_at)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(message_id), sqlc.arg(cli), sqlc.arg(language), sqlc.arg(recording),
+    sqlc.arg(length_ms), sqlc.arg(left_at))
+ON CONFLICT (scheme_id, message_id) DO NOTHING
+RETURNING message_id;
+
+-- name: ListMessages :many
+SELECT message_id, cli, language, recording, length_ms, left_at, handled_at
+FROM voice_message
+WHERE scheme_id = sqlc.arg(scheme_id) AND (handled_at IS NULL OR sqlc.arg(handled_too)::boolean)
+ORDER BY left_at DESC
+LIMIT sqlc.arg(most);
+
+-- name: HandleMessage :execrows
+UPDATE voice_message
+SET handled_at = sqlc.arg(now), handled_by = sqlc.narg(handled_by)
+WHERE scheme_id = sqlc.arg(scheme_id) AND message_id = sqlc.arg(message_id) AND handled_at IS NULL;

@@ -1,0 +1,102 @@
+-- Schemes, trunks, numbers that people dial, destinations, and the SIP accounts made from them.
+
+-- name: InsertScheme :one
+INSERT INTO scheme (uid, name, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+VALUES (sqlc.arg(uid), sqlc.arg(name), sqlc.arg(zone), sqlc.arg(country), sqlc.arg(language), sqlc.arg(paused),
+    sqlc.arg(opens), sqlc.arg(closes), sqlc.arg(hold_ms), sqlc.arg(wrap_up_ms), sqlc.arg(max_attempts), sqlc.arg(created_at))
+RETURNING scheme_id;
+
+-- name: InsertLead :exec
+INSERT INTO scheme_lead (scheme_id) VALUES (sqlc.arg(scheme_id));
+
+-- name: UpdateScheme :execrows
+UPDATE scheme
+SET name = sqlc.arg(name), zone = sqlc.arg(zone), country = sqlc.arg(country), language = sqlc.arg(language),
+    paused = sqlc.arg(paused), opens = sqlc.arg(opens), closes = sqlc.arg(closes), hold_ms = sqlc.arg(hold_ms),
+    wrap_up_ms = sqlc.arg(wrap_up_ms), max_attempts = sqlc.arg(max_attempts)
+WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ListSchemes :many
+-- Every scheme of the installation, for whoever starts their dispatchers.
+SELECT scheme_id, uid, name, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
+FROM scheme
+ORDER BY scheme_id;
+
+-- name: ListRetry :many
+SELECT scheme_id, result, after_ms FROM scheme_retry ORDER BY scheme_id, result;
+
+-- name: DeleteRetry :exec
+DELETE FROM scheme_retry WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: InsertRetry :exec
+INSERT INTO scheme_retry (scheme_id, result, after_ms)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(results)::text[]), unnest(sqlc.arg(afters)::bigint[]);
+
+-- name: UpsertTrunk :one
+-- No row comes back when another scheme has a trunk of that name.
+INSERT INTO trunk (scheme_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
+    dtmf, lines, inbound_reserve, calls_per_second)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(endpoint), sqlc.arg(kind), sqlc.arg(enabled), sqlc.arg(position), sqlc.arg(host),
+    sqlc.arg(port), sqlc.arg(transport), sqlc.arg(username), sqlc.arg(secret), sqlc.arg(from_domain), sqlc.arg(codecs),
+    sqlc.arg(dtmf), sqlc.arg(lines), sqlc.arg(inbound_reserve), sqlc.arg(calls_per_second))
+ON CONFLICT (endpoint) DO UPDATE
+SET kind = excluded.kind, enabled = excluded.enabled, position = excluded.position, host = excluded.host, port = excluded.port,
+    transport = excluded.transport, username = excluded.username, secret = excluded.secret,
+    from_domain = excluded.from_domain, codecs = excluded.codecs, dtmf = excluded.dtmf, lines = excluded.lines,
+    inbound_reserve = excluded.inbound_reserve, calls_per_second = excluded.calls_per_second
+WHERE trunk.scheme_id = excluded.scheme_id
+RETURNING trunk_id;
+
+-- name: DeletePermittedCLI :exec
+-- The numbers presented go with them.
+DELETE FROM trunk_permitted_cli WHERE scheme_id = sqlc.arg(scheme_id) AND trunk_id = sqlc.arg(trunk_id);
+
+-- name: InsertPermittedCLI :exec
+INSERT INTO trunk_permitted_cli (scheme_id, trunk_id, e164)
+SELECT sqlc.arg(scheme_id)::bigint, sqlc.arg(trunk_id)::bigint, unnest(sqlc.arg(numbers)::text[]);
+
+-- name: InsertCLI :exec
+INSERT INTO trunk_cli (scheme_id, trunk_id, kind, e164)
+SELECT sqlc.arg(scheme_id)::bigint, sqlc.arg(trunk_id)::bigint, unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(numbers)::text[]);
+
+-- name: UpsertDID :execrows
+-- No row is written when the number belongs to another scheme.
+INSERT INTO did (scheme_id, e164, delivered, flow, languages)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(e164), sqlc.arg(delivered), sqlc.arg(flow), sqlc.arg(languages))
+ON CONFLICT (e164) DO UPDATE
+SET delivered = excluded.delivered, flow = excluded.flow, languages = excluded.languages
+WHERE did.scheme_id = excluded.scheme_id;
+
+-- name: ListDIDs :many
+SELECT e164, delivered, flow, languages FROM did WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY e164;
+
+-- name: DeleteDestinations :exec
+DELETE FROM destination WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: InsertDestinations :exec
+INSERT INTO destination (scheme_id, prefix)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(prefixes)::text[]);
+
+-- name: ListDestinations :many
+SELECT prefix FROM destination WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY prefix;
+
+-- name: AccountVersion :one
+-- Counts the changes of callers and trunks in the whole installation.
+SELECT version FROM account_version;
+
+-- name: ListAccounts :many
+-- The SIP accounts of the whole installation: the PBX is shared.
+SELECT scheme_id, caller_id, endpoint, secret, phone, enabled FROM caller ORDER BY caller_id;
+
+-- name: ListTrunks :many
+-- The trunks of the whole installation: the PBX is shared.
+SELECT scheme_id, trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
+    dtmf, lines, inbound_reserve, calls_per_second
+FROM trunk
+ORDER BY trunk_id;
+
+-- name: ListPermittedCLI :many
+SELECT scheme_id, trunk_id, e164 FROM trunk_permitted_cli ORDER BY scheme_id, trunk_id, e164;
+
+-- name: ListCLI :many
+SELECT scheme_id, trunk_id, kind, e164 FROM trunk_cli ORDER BY scheme_id, trunk_id, kind;

@@ -1,0 +1,250 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// ErrTaken means that a name or number that must be unique belongs to somebody else, another scheme perhaps.
+var ErrTaken = errors.New("the name or number is taken")
+
+// Scheme is one town's service, as it is configured.
+type Scheme struct {
+	Key         int64  // Given by CreateScheme.
+	ID          string // UUIDv7 seen outside; given by CreateScheme.
+	Name        string // Unique in the installation.
+	Zone        string // IANA zone, such as Europe/Brussels.
+	Country     string // "FR" or "BE".
+	Language    roster.Language
+	Paused      bool
+	Opens       roster.Clock // Both 0 means 9:30 to 17:00.
+	Closes      roster.Clock
+	Hold        time.Duration // How long an occurrence waits for its reference caller; 0 means not at all.
+	WrapUp      time.Duration // After-call work; 0 means none.
+	MaxAttempts int           // Per occurrence; 0 means 3.
+	Retry       map[call.Result]time.Duration
+}
+
+func (s Scheme) validate() error {
+	if s.Name == "" {
+		return errors.New("scheme: the name is empty")
+	}
+	if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "" {
+		return fmt.Errorf("scheme %q: %q is no IANA time zone", s.Name, s.Zone)
+	}
+	if _, err := schedule.NewCalendar(s.Country); err != nil || s.Country == "" {
+		return fmt.Errorf("scheme %q: no public holidays are known for country %q", s.Name, s.Country)
+	}
+	return nil
+}
+
+func (s *Scheme) fill() {
+	if s.Opens == 0 && s.Closes == 0 {
+		s.Opens, s.Closes = schedule.DefaultOpens, schedule.DefaultCloses
+	}
+	if s.MaxAttempts == 0 {
+		s.MaxAttempts = schedule.DefaultMaxAttempts
+	}
+	if s.Language == "" {
+		s.Language = roster.French
+	}
+}
+
+// CreateScheme makes a scheme and returns it with its key and id. ErrTaken means that there is one of that name.
+func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) (Scheme, error) {
+	if err := scheme.validate(); err != nil {
+		return Scheme{}, err
+	}
+	scheme.fill()
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Scheme{}, fmt.Errorf("make scheme id: %w", err)
+	}
+	scheme.ID = id.String()
+	err = s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+		scheme.Key, err = q.InsertScheme(ctx, sqldb.InsertSchemeParams{
+			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Zone: scheme.Zone, Country: scheme.Country,
+			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
+			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(),
+			MaxAttempts: int16(scheme.MaxAttempts), CreatedAt: instant(now),
+		})
+		if err != nil {
+			return fmt.Errorf("insert scheme: %w", err)
+		}
+		if err := q.InsertLead(ctx, scheme.Key); err != nil {
+			return fmt.Errorf("insert lead: %w", err)
+		}
+		return writeRetry(ctx, q, scheme)
+	})
+	if err != nil {
+		return Scheme{}, fmt.Errorf("create scheme: %w", taken(storeError(err)))
+	}
+	return scheme, nil
+}
+
+// UpdateScheme changes the scheme with the key. The dispatcher sees it when it loads the scheme again.
+func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) error {
+	if err := scheme.validate(); err != nil {
+		return err
+	}
+	scheme.fill()
+	err := s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
+		_, err := q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
+			SchemeID: scheme.Key, Name: scheme.Name, Zone: scheme.Zone, Country: scheme.Country,
+			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
+			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
+		})
+		if err != nil {
+			return fmt.Errorf("write scheme: %w", err)
+		}
+		if err := q.DeleteRetry(ctx, scheme.Key); err != nil {
+			return fmt.Errorf("write retry ladder: %w", err)
+		}
+		j.noteScheme("changed", now, struct{}{})
+		return writeRetry(ctx, q, scheme)
+	})
+	if err != nil {
+		return fmt.Errorf("update scheme: %w", taken(err))
+	}
+	return nil
+}
+
+func writeRetry(ctx context.Context, q *sqldb.Queries, scheme Scheme) error {
+	p := sqldb.InsertRetryParams{SchemeID: scheme.Key}
+	for result, after := range scheme.Retry {
+		p.Results = append(p.Results, string(result))
+		p.Afters = append(p.Afters, after.Milliseconds())
+	}
+	if err := q.InsertRetry(ctx, p); err != nil {
+		return fmt.Errorf("write retry ladder: %w", err)
+	}
+	return nil
+}
+
+// Schemes lists every scheme of the installation, in the order in which they were made.
+func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	rows, err := s.query.ListSchemes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list schemes: %w", storeError(err))
+	}
+	retry, err := s.query.ListRetry(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list retry ladders: %w", storeError(err))
+	}
+	list := make([]Scheme, len(rows))
+	for i, r := range rows {
+		list[i] = Scheme{
+			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Zone: r.Zone, Country: r.Country,
+			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
+			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
+			Retry: map[call.Result]time.Duration{},
+		}
+		for _, step := range retry {
+			if step.SchemeID == r.SchemeID {
+				list[i].Retry[call.Result(step.Result)] = milliseconds(step.AfterMs)
+			}
+		}
+	}
+	return list, nil
+}
+
+// DID is a number that people dial.
+type DID struct {
+	Number    string            // E.164.
+	Delivered string            // As the trunk delivers it; empty means as in Number.
+	Flow      string            // Name of a flow in dialplans/; empty means "registration".
+	Languages []roster.Language // In the order in which they are offered; empty means French.
+}
+
+// SaveDID makes or changes a number that people dial. ErrTaken means that it belongs to another scheme.
+func (s *Store) SaveDID(ctx context.Context, scheme int64, did DID) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	if did.Delivered == "" {
+		did.Delivered = did.Number
+	}
+	if did.Flow == "" {
+		did.Flow = "registration"
+	}
+	if len(did.Languages) == 0 {
+		did.Languages = []roster.Language{roster.French}
+	}
+	n, err := s.query.UpsertDID(ctx, sqldb.UpsertDIDParams{
+		SchemeID: scheme, E164: did.Number, Delivered: did.Delivered, Flow: did.Flow, Languages: words(did.Languages),
+	})
+	if err == nil && n == 0 {
+		err = ErrTaken
+	}
+	if err != nil {
+		return fmt.Errorf("save number dialled: %w", taken(storeError(err)))
+	}
+	return nil
+}
+
+// DIDs lists the numbers that people dial to reach a scheme.
+func (s *Store) DIDs(ctx context.Context, scheme int64) ([]DID, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	rows, err := s.query.ListDIDs(ctx, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("list numbers dialled: %w", storeError(err))
+	}
+	list := make([]DID, len(rows))
+	for i, r := range rows {
+		list[i] = DID{Number: r.E164, Delivered: r.Delivered, Flow: r.Flow}
+		for _, language := range r.Languages {
+			list[i].Languages = append(list[i].Languages, roster.Language(language))
+		}
+	}
+	return list, nil
+}
+
+// SetDestinations replaces the prefixes (E.164, "+32") of the numbers that the scheme may ring.
+func (s *Store) SetDestinations(ctx context.Context, scheme int64, prefixes []string) error {
+	prefixes = slices.Clone(prefixes)
+	slices.Sort(prefixes)
+	prefixes = slices.Compact(prefixes)
+	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+		if err := q.DeleteDestinations(ctx, scheme); err != nil {
+			return err
+		}
+		return q.InsertDestinations(ctx, sqldb.InsertDestinationsParams{SchemeID: scheme, Prefixes: prefixes})
+	})
+	if err != nil {
+		return fmt.Errorf("set destinations: %w", storeError(err))
+	}
+	return nil
+}
+
+// Destinations lists the prefixes of the numbers that the scheme may ring, in order; none means that it may ring nobody.
+func (s *Store) Destinations(ctx context.Context, scheme int64) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	list, err := s.query.ListDestinations(ctx, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("list destinations: %w", storeError(err))
+	}
+	return list, nil
+}
+
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, w := range list {
+		out[i] = string(w)
+	}
+	return out
+}

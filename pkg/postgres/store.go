@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+)
+
+// AppRole is the role as which the service works: it may define nothing and cannot rewrite history. The migrations make
+// it; the login of the service is a member of it, or a superuser.
+const AppRole = "rappel_app"
+
+// Options say how to reach the database. The zero value of a duration or count means its default.
+type Options struct {
+	URL  string // postgres://…; required.
+	Role string // Role taken by every connection; AppRole by default, "none" keeps the login's own.
+	// Connections is how many are kept open at most, 8 by default.
+	Connections int
+	// Patience is how long one operation may take before the database counts as away, 5 s by default. A batch that
+	// waits for its turn behind others waits as long at most.
+	Patience time.Duration
+	// Spool is the file for outcomes while the database is away; empty means that there is none and they are refused.
+	Spool string
+	// Publish takes the events of every committed transaction, in the scheme's order, before the call that wrote them
+	// returns. It must not block. Nil means that nobody listens.
+	Publish func([]call.Event)
+	Logger  *zap.Logger // Nil logs nothing.
+}
+
+func (o *Options) validate() error {
+	if o.URL == "" {
+		return errors.New("postgres: Options.URL is empty: give the address of a database")
+	}
+	if o.Role == "" {
+		o.Role = AppRole
+	}
+	if o.Connections == 0 {
+		o.Connections = 8
+	}
+	if o.Connections < 2 {
+		return fmt.Errorf("postgres: Options.Connections is %d, at least 2 are needed", o.Connections)
+	}
+	if o.Patience == 0 {
+		o.Patience = 5 * time.Second
+	}
+	if o.Publish == nil {
+		o.Publish = func([]call.Event) {}
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return nil
+}
+
+// Store keeps a whole installation. Its methods are safe for use by several goroutines.
+type Store struct {
+	opts  Options
+	log   *zap.Logger
+	pool  *pgxpool.Pool
+	query *sqldb.Queries
+	spool *Spool // Nil when there is none.
+
+	mu    sync.Mutex // Guards turns.
+	turns map[int64]chan struct{}
+	// replaying is held by whoever brings the spool to the database.
+	replaying chan struct{}
+}
+
+var _ dispatch.Store = (*Store)(nil)
+
+// New opens a store. It does not connect: a database that is away shows in the first operation, so that the service can
+// start without it. Close ends it.
+func New(ctx context.Context, opts Options) (*Store, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	config, err := poolConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open connection pool: %w", err)
+	}
+	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), turns: map[int64]chan struct{}{}, replaying: make(chan struct{}, 1)}
+	if opts.Spool != "" {
+		if s.spool, err = OpenSpool(opts.Spool); err != nil {
+			pool.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close gives back every connection once it is idle, and closes the spool.
+func (s *Store) Close() error {
+	s.pool.Close()
+	if s.spool == nil {
+		return nil
+	}
+	return s.spool.Close()
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("ping database: %w", storeError(err))
+	}
+	return nil
+}
+
+func poolConfig(opts Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(opts.URL)
+	if err != nil {
+		// The error would repeat the address, password included.
+		return nil, errors.New("postgres: Options.URL is not the address of a database (postgres://user:password@host:port/name)")
+	}
+	config.MaxConns = int32(opts.Connections)
+	config.ConnConfig.ConnectTimeout = opts.Patience
+	params := config.ConnConfig.RuntimeParams
+	if opts.Role != "none" {
+		params["role"] = opts.Role
+	}
+	params["timezone"] = "UTC"
+	params["application_name"] = "rappel"
+	// A commit is durable before anybody is rung, whatever the server's default; an idle transaction would keep a
+	// scheme's lock.
+	params["synchronous_commit"] = "on"
+	params["idle_in_transaction_session_timeout"] = "10s"
+	params["search_path"] = "public"
+	return config, nil
+}
+
+// inTx runs work in one read-committed transaction.
+func (s *Store) inTx(ctx context.Context, work func(*sqldb.Queries, pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return work(s.query.WithTx(tx), tx) })
+}
