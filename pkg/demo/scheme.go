@@ -19,6 +19,12 @@ const (
 	DueOnDay      = 46
 )
 
+// How long phones ring, in real time. Shorter than a town would have it, so that a visitor sees something happen.
+const (
+	callerRingTime = 12 * time.Second
+	ringTime       = 25 * time.Second
+)
+
 // Cast is everybody of the demonstration, and the day on which it plays. Nobody in it exists: names are drawn from lists and
 // numbers from ranges reserved for fiction.
 type Cast struct {
@@ -212,6 +218,7 @@ func (d *drawer) person(i int) roster.Beneficiary {
 	b.Agreement = roster.Agreement{
 		Windows: d.windows(), Length: time.Duration(pick(d, []int{15, 20, 20, 20, 30, 45})) * time.Minute,
 		ValidFrom: time.Date(2026, time.April, 1, 0, 0, 0, 0, time.UTC), Continuity: roster.Preferred,
+		CallerRing: callerRingTime, Ring: ringTime,
 	}
 	if d.chance(6) {
 		b.Agreement.Continuity = roster.Rotate
