@@ -15,10 +15,8 @@ const (
 	callerGoneGrace = 500 * time.Millisecond
 	// muteLimit is how long her channel may be up without anything to hear before it is ended.
 	muteLimit = 900 * time.Millisecond
-	// aloneLimit is how long the dialplan may speak to her by itself when her caller was gone before she answered.
+	// aloneLimit is how long the dialplan may speak to her by itself when her caller was gone before or as she answered.
 	aloneLimit = 20 * time.Second
-	// spokenTo is how long after her answer her channel comes to us when the dialplan has spoken to her already.
-	spokenTo = time.Second
 	// bridgeLimit is how long the bridge's event may take while the caller is still there.
 	bridgeLimit = 3 * time.Second
 	// causeWait is how long the cause of the caller's leaving may come after her channel came to us.
@@ -86,7 +84,6 @@ type leg struct {
 	ending    bool // We hung it up.
 	gone      bool
 	cause     telephony.Cause
-	upAt      time.Time
 	goneAt    time.Time // By the PBX's clock when it gave a time.
 }
 
@@ -127,11 +124,12 @@ type connection struct {
 	adopted      bool
 	estimated    bool // The end was not seen as it happened.
 
-	outcome *call.Outcome // Set once it was reported.
-	talking bool          // The caller's channel was handed to the flow.
-	entered []string      // Arguments with which the caller's channel came, until her end is known.
-	apology string        // Playback of the prompt to her; empty while none was started.
-	ended   bool          // doEnd was given out for the offer alone.
+	outcome  *call.Outcome // Set once it was reported.
+	talking  bool          // The caller's channel was handed to the flow.
+	spokenTo bool          // The dialplan has told her that nobody is there.
+	entered  []string      // Arguments with which the caller's channel came, until her end is known.
+	apology  string        // Playback of the prompt to her; empty while none was started.
+	ended    bool          // doEnd was given out for the offer alone.
 
 	timers [timerCount]time.Time
 	out    []action
@@ -272,9 +270,12 @@ func (c *connection) onHers(e telephony.Event, now time.Time) {
 		c.dial = e.Dial
 	case telephony.EventEntered:
 		c.answered(now)
-		c.hers.inApp = true
-		if len(e.Args) > 2 && e.Args[2] == telephony.TalkedBefore {
-			c.bridge(e, now) // The bridge's own event was lost.
+		c.hers.inApp, c.sheFirst = true, false // She is there, whatever order the two left the bridge in.
+		if len(e.Args) > 2 {
+			c.spokenTo = e.Args[2] == telephony.TalkedNever
+			if e.Args[2] == telephony.TalkedBefore {
+				c.bridge(e, now) // Should the bridge's own event be lost.
+			}
 		}
 		c.sheCame(now)
 	case telephony.EventPlaybackDone:
@@ -320,7 +321,7 @@ func (c *connection) answered(now time.Time) {
 	if c.hers.up {
 		return
 	}
-	c.hers.up, c.hers.rang, c.hers.upAt = true, true, now
+	c.hers.up, c.hers.rang = true, true
 	c.step(call.StateRinging)
 	c.clear(timerRing)
 	c.clear(timerGrace)
@@ -459,8 +460,7 @@ func (c *connection) comfort(now time.Time) {
 	if c.outcome == nil {
 		c.callerLeft(now)
 	}
-	spoken := c.bridgedAt.IsZero() && now.Sub(c.hers.upAt) >= spokenTo // By the dialplan.
-	if c.outcome.Reason == call.ReasonNone || spoken {
+	if c.outcome.Reason == call.ReasonNone || c.spokenTo {
 		c.hangUpHers(now)
 		return
 	}
@@ -497,21 +497,30 @@ func (c *connection) callerGone(now time.Time) {
 	}
 }
 
-// patience is how long her channel may now take to come to us: after a conversation it does so at once; before one the
-// dialplan speaks to her first.
+// patience is how long her channel may now take to come to us: after a conversation it does so at once; when there was no
+// time for one the dialplan speaks to her first.
 func (c *connection) patience() time.Duration {
-	if c.bridgedAt.IsZero() {
+	if c.hardlyTalked() {
 		return aloneLimit
 	}
 	return muteLimit
 }
 
-// callerLeft gives the outcome of an attempt that she answered and whose caller is no longer there.
+// hardlyTalked reports whether the caller left before, or as soon as, the two were joined.
+func (c *connection) hardlyTalked() bool {
+	return c.bridgedAt.IsZero() || c.caller.gone && c.caller.goneAt.Sub(c.bridgedAt) < telephony.TalkMinimum
+}
+
+// callerLeft gives the outcome of an attempt that she answered and whose caller is no longer there. A caller who hung up in
+// the instant of her answer has not called her: that is ours to make good.
 func (c *connection) callerLeft(now time.Time) {
+	normal := c.caller.cause.NormalClearing()
 	switch {
-	case c.bridgedAt.IsZero():
+	case c.sheFirst && !c.bridgedAt.IsZero():
+		c.end(finding{call.ResultAnswered, call.ReasonNone, call.FaultNone}, c.caller.cause, now)
+	case c.bridgedAt.IsZero(), normal && c.hardlyTalked():
 		c.end(finding{call.ResultAnswered, call.ReasonAnsweredUnheld, call.FaultOurs}, c.caller.cause, now)
-	case c.caller.cause.NormalClearing() || c.sheFirst:
+	case normal:
 		c.end(finding{call.ResultAnswered, call.ReasonNone, call.FaultNone}, c.caller.cause, now)
 	default:
 		c.end(finding{call.ResultAnswered, call.ReasonBrokenByUs, call.FaultOurs}, c.caller.cause, now)

@@ -1,0 +1,273 @@
+package callflow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/rappel-tel/rappel/dialplans"
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
+	"github.com/rappel-tel/rappel/sounds"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tb is what a rig needs of a test, so that rapid can make rigs too.
+type tb interface {
+	require.TestingT
+	Helper()
+	Logf(format string, args ...any)
+}
+
+// rig is a Connector on a fake PBX with a dispatcher and records that write everything down.
+type rig struct {
+	pbx  *telephonytest.Fake
+	c    *Connector
+	desk *desk
+	book *ivr.Book
+	runs sync.WaitGroup
+	stop context.CancelFunc
+}
+
+// desk plays dispatcher and records.
+type desk struct {
+	mu        sync.Mutex
+	steps     []call.Step
+	outcomes  []call.Outcome
+	left      []call.ID
+	closings  []Closing
+	states    []call.CallerState
+	stateErr  error
+	next      NextCall
+	nextErr   error
+	free      []Registrar
+	released  []call.OfferState
+	held      map[string]string
+	messages  []Message
+	saveErr   error
+	line      Line
+	lineErr   error
+	people    []Appointment
+	peopleErr error
+	last      call.ID
+}
+
+func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s) }) }
+
+func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
+
+func (d *desk) locked(do func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do()
+}
+
+func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState) (err error) {
+	d.locked(func() { d.states, err = append(d.states, s), d.stateErr })
+	return err
+}
+
+func (d *desk) Next(context.Context, int64, int64) (NextCall, error) { return d.next, d.nextErr }
+
+func (d *desk) CloseCall(_ context.Context, c Closing) error {
+	c.At = time.Time{}
+	d.locked(func() { d.closings = append(d.closings, c) })
+	return nil
+}
+
+func (d *desk) CallerLeft(_, _ int64, a call.ID, _ time.Time) {
+	d.locked(func() { d.left = append(d.left, a) })
+}
+
+func (d *desk) ReserveRegistrar(context.Context, int64, roster.Language, string) (r Registrar, err error) {
+	d.locked(func() {
+		if len(d.free) == 0 {
+			err = ErrNobodyFree
+			return
+		}
+		r, d.free = d.free[0], d.free[1:]
+	})
+	return r, err
+}
+
+func (d *desk) ReleaseRegistrar(_ context.Context, _, _ int64, _ string, s call.OfferState) error {
+	d.locked(func() { d.released = append(d.released, s) })
+	return nil
+}
+
+func (d *desk) HoldNumber(_ context.Context, number, key string) error {
+	d.locked(func() { d.held[number] = key })
+	return nil
+}
+
+func (d *desk) ReleaseNumber(_ context.Context, number, key string) error {
+	d.locked(func() {
+		if d.held[number] == key {
+			delete(d.held, number)
+		}
+	})
+	return nil
+}
+
+func (d *desk) Line(_ context.Context, did string) (Line, error) {
+	if d.lineErr != nil {
+		return Line{}, d.lineErr
+	}
+	if did != d.line.Number {
+		return Line{}, ErrUnknownLine
+	}
+	return d.line, nil
+}
+
+func (d *desk) Caller(_ context.Context, endpoint string) (Caller, error) {
+	if endpoint != "anna" {
+		return Caller{}, ErrUnknownCaller
+	}
+	return Caller{Scheme: 1, ID: 7, Language: roster.Dutch, Zone: time.UTC}, nil
+}
+
+func (d *desk) Appointments(context.Context, int64, string, time.Time) ([]Appointment, error) {
+	return d.people, d.peopleErr
+}
+
+func (d *desk) LastAttempt(context.Context, int64, int64, time.Time) (call.ID, error) {
+	if d.last == "" {
+		return "", ErrNothing
+	}
+	return d.last, nil
+}
+
+func (d *desk) SaveMessage(_ context.Context, m Message) (err error) {
+	d.locked(func() {
+		if err = d.saveErr; err == nil && !slices.ContainsFunc(d.messages, func(o Message) bool { return o.ID == m.ID }) {
+			d.messages = append(d.messages, m)
+		}
+	})
+	return err
+}
+
+// spoken is a Voice that writes the text into the media, so that a test reads what was heard.
+type spoken struct{ err error }
+
+func (s spoken) Media(_ context.Context, lang roster.Language, text string) (telephony.Media, error) {
+	return telephony.Media(string(lang) + ": " + text), s.err
+}
+
+const (
+	did    = "+3281000000"
+	number = "+3281000101"
+)
+
+func testBook(t require.TestingT) *ivr.Book {
+	b, err := ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
+	require.NoError(t, err)
+	return b
+}
+
+// newRig must be called inside a synctest bubble; end it with close.
+func newRig(t tb, change func(*Options)) *rig {
+	t.Helper()
+	brussels, err := time.LoadLocation("Europe/Brussels")
+	require.NoError(t, err)
+	r := &rig{pbx: telephonytest.New(telephonytest.Options{}), book: testBook(t)}
+	r.desk = &desk{
+		held: map[string]string{},
+		line: Line{
+			Scheme: 1, Number: did, Zone: brussels, Region: "BE",
+			Languages: []roster.Language{roster.French, roster.Dutch, roster.German},
+		},
+	}
+	logger := zap.NewNop()
+	if real, ok := t.(*testing.T); ok {
+		logger = zaptest.NewLogger(real, zaptest.Level(zap.ErrorLevel))
+	}
+	o := Options{
+		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Voice: spoken{}, Book: r.book, Now: time.Now,
+		Logger: logger, Fallback: Line{Languages: []roster.Language{roster.French}},
+	}
+	if change != nil {
+		change(&o)
+	}
+	r.c, err = New(o)
+	require.NoError(t, err)
+	r.run()
+	return r
+}
+
+func (r *rig) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	r.runs.Go(func() { _ = r.c.Run(ctx) })
+}
+
+// close stops the Connector, as at the end of the process, and the PBX.
+func (r *rig) close() {
+	r.leave()
+	r.pbx.Close()
+}
+
+// leave stops the Connector alone: calls live on.
+func (r *rig) leave() {
+	r.stop()
+	r.c.Close()
+	r.runs.Wait()
+}
+
+func order() call.Order {
+	return call.Order{
+		Scheme: 1, Attempt: call.NewID(), Offer: 1, Kind: call.KindScheduled, Caller: 7, CallerEndpoint: "anna",
+		CallerLanguage: "nl", Number: number, Trunk: "trunk", Language: "fr",
+		CallerRing: 20 * time.Second, BeneficiaryRing: 60 * time.Second, DialBy: time.Now().Add(time.Minute),
+	}
+}
+
+// heard is every text that was said on a channel.
+func (r *rig) heard(channel string) string {
+	var b strings.Builder
+	for _, m := range r.pbx.Heard(channel) {
+		b.WriteString(string(m) + "\n")
+	}
+	return b.String()
+}
+
+// says is how spoken says a prompt.
+func (r *rig) says(lang roster.Language, key string) string {
+	return string(lang) + ": " + r.book.Text(lang, key, nil)
+}
+
+// sound checks what must hold whatever happened.
+func (r *rig) sound(t tb) {
+	t.Helper()
+	require.Empty(t, r.pbx.Silent(), "she was up and heard nothing")
+	require.Empty(t, r.pbx.PostedTwice())
+	require.Zero(t, r.c.Live(), "a call is not forgotten")
+}
+
+func states(steps []call.Step) []call.State {
+	var out []call.State
+	for _, s := range steps {
+		out = append(out, s.State)
+	}
+	return out
+}
+
+func bubble(t *testing.T, run func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, run)
+}
+
+var errAway = errors.New("the records are away")
