@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,9 +71,11 @@ type agent struct {
 	ua       *sipgo.UserAgent
 	client   *sipgo.Client
 	ownPacer bool
+	ackWait  time.Duration // how long a 2xx is repeated
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	serve  func()
 	work   sync.WaitGroup // handlers, dials, retransmissions
 	server sync.WaitGroup // sipgo's reader
 
@@ -100,6 +103,7 @@ func newAgent(o agentOptions) (*agent, error) {
 		agentOptions: o,
 		conn:         newSIPConn(raw),
 		local:        netip.AddrPortFrom(addr.Addr(), uint16(raw.LocalAddr().(*net.UDPAddr).Port)),
+		ackWait:      64 * sip.T1, // RFC 3261, 13.3.1.4
 		calls:        make(map[dialogKey]*Call),
 	}
 	quiet := slog.New(quietLog{log: o.log})
@@ -128,12 +132,15 @@ func newAgent(o agentOptions) (*agent, error) {
 	if a.pacer == nil {
 		a.pacer, a.ownPacer = NewPacer(), true
 	}
-	a.server.Go(func() {
-		// It ends with the error of the closed socket.
-		_ = server.ServeUDP(a.conn)
-	})
-	<-a.conn.reading
+	a.serve = func() { _ = server.ServeUDP(a.conn) } // ends with the error of the closed socket
 	return a, nil
+}
+
+// start begins to listen. It is apart from newAgent so that whoever embeds the
+// agent is complete before the first request comes.
+func (a *agent) start() {
+	a.server.Go(a.serve)
+	<-a.conn.reading
 }
 
 // enter keeps the agent open for one piece of work; leave ends it.
@@ -320,11 +327,43 @@ func finalResponse(ctx context.Context, tx sip.ClientTransaction) (*sip.Response
 				return res, nil
 			}
 		case <-tx.Done():
-			return nil, tx.Err()
+			return nil, ended(tx)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// ended says why a transaction is over; sipgo closes Done before it sets Err.
+func ended(tx sip.ClientTransaction) error { return cmp.Or(tx.Err(), sip.ErrTransactionTerminated) }
+
+// ping sends OPTIONS to target ("address:port"). Every final response is a sign of
+// life; its code is returned.
+func (a *agent) ping(ctx context.Context, target string) (code int, took time.Duration, err error) {
+	if !a.enter() {
+		return 0, 0, fmt.Errorf("ping: %w", ErrClosed)
+	}
+	defer a.leave()
+	host, err := netip.ParseAddrPort(target)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ping: %w", err)
+	}
+	uri := sip.Uri{Scheme: "sip", Host: host.Addr().String(), Port: int(host.Port())}
+	callID := sip.CallIDHeader(newTag())
+	from := sip.FromHeader{Address: a.uri(a.user), Params: sip.NewParams()}
+	from.Params.Add("tag", newTag())
+	req := sip.NewRequest(sip.OPTIONS, uri)
+	req.AppendHeader(&from)
+	req.AppendHeader(&sip.ToHeader{Address: uri})
+	req.AppendHeader(&callID)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.OPTIONS})
+	req.AppendHeader(a.contact())
+	began := time.Now()
+	res, err := a.do(ctx, a.finish(req))
+	if err != nil {
+		return 0, 0, fmt.Errorf("ping: %w", err)
+	}
+	return res.StatusCode, time.Since(began), nil
 }
 
 // statusError turns a final response into an error; nil for success.

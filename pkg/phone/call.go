@@ -307,12 +307,12 @@ func (c *Call) awaitACK(ctx context.Context) error {
 }
 
 // keepAnswering repeats a 2xx until its ACK comes (RFC 3261, 13.3.1.4); without
-// one after 64*T1 it hangs up. The agent's work group owns it.
+// one after the agent's ackWait it hangs up. The agent's work group owns it.
 func (c *Call) keepAnswering(tx sip.ServerTransaction, res *sip.Response, acked <-chan struct{}) {
 	interval := sip.T1
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
-	for deadline := time.Now().Add(64 * sip.T1); ; {
+	for deadline := time.Now().Add(c.agent.ackWait); ; {
 		select {
 		case <-acked:
 			return

@@ -71,7 +71,7 @@ func (a *agent) dial(ctx context.Context, target sip.Uri, o DialOptions) (*Call,
 			}
 		case <-d.tx.Done():
 			media.close()
-			return nil, fmt.Errorf("dial: %w", d.tx.Err())
+			return nil, fmt.Errorf("dial: %w", ended(d.tx))
 		case <-ctx.Done():
 			d.giveUp()
 			return nil, fmt.Errorf("dial: %w", ctx.Err())

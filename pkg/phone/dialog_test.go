@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,6 +222,47 @@ func invite(t *testing.T, p *Phone, c *Call, offer, answer []byte) *sip.Response
 	ack.SetBody(answer)
 	require.NoError(t, p.client.WriteRequest(ack, sipgo.ClientRequestAddVia))
 	return res
+}
+
+// TestNoACK: an answer that nobody acknowledges is repeated, then hung up.
+func TestNoACK(t *testing.T) {
+	t.Parallel()
+	ctx := within(t)
+	calls := make(chan *Call, 1)
+	bob := newPhone(t, "bob", func(ctx context.Context, in *Incoming) {
+		in.agent.ackWait = 600 * time.Millisecond // of 32 s
+		answering(nil, calls)(ctx, in)
+	})
+	alice := newPhone(t, "alice", nil)
+	var acks atomic.Int32
+	lose := func(b []byte) bool {
+		lost := bytes.HasPrefix(b, []byte("ACK"))
+		if lost {
+			acks.Add(1)
+		}
+		return lost
+	}
+	alice.conn.filter.Store(&lose)
+	a, err := alice.Dial(ctx, address(bob), DialOptions{})
+	require.NoError(t, err)
+	b := <-calls
+	<-b.Done()
+	<-a.Done()
+	require.Equal(t, SideNetwork, b.Ending().By)
+	require.Equal(t, SideRemote, a.Ending().By)
+	require.Greater(t, acks.Load(), int32(1), "the repeated answer was acknowledged again")
+}
+
+func TestPing(t *testing.T) {
+	bob, alice := newPhone(t, "bob", nil), newPhone(t, "alice", nil)
+	code, _, err := alice.Ping(within(t), bob.Addr().String())
+	require.NoError(t, err)
+	require.Equal(t, 200, code)
+	bob.Vanish()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, _, err = alice.Ping(ctx, bob.Addr().String())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 func TestStrayRequests(t *testing.T) {

@@ -133,6 +133,7 @@ func New(o Options) (*Phone, error) {
 		return nil, fmt.Errorf("make phone: %w", err)
 	}
 	p.agent = a
+	a.start()
 	return p, nil
 }
 
@@ -151,6 +152,12 @@ func (p *Phone) Dial(ctx context.Context, target string, o DialOptions) (*Call, 
 		return nil, err
 	}
 	return p.dial(ctx, uri, o)
+}
+
+// Ping asks whether a SIP server at target ("address:port") lives, by OPTIONS. Any
+// final response is a yes: its status code comes with the time it took.
+func (p *Phone) Ping(ctx context.Context, target string) (code int, took time.Duration, err error) {
+	return p.ping(ctx, target)
 }
 
 func resolve(target string, at sip.Uri) (sip.Uri, error) {

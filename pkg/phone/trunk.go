@@ -92,6 +92,7 @@ func NewTrunk(o TrunkOptions) (*Trunk, error) {
 		return nil, fmt.Errorf("make trunk: %w", err)
 	}
 	t.agent = a
+	a.start()
 	return t, nil
 }
 
