@@ -112,6 +112,7 @@ type item struct {
 	lane, class uint8
 	phase       phase
 	continuity  uint8
+	given       bool // The hold was given up: somebody else could have been asked already.
 }
 
 const (
@@ -341,18 +342,20 @@ func (b *Board) file(i int32, now int64) {
 		b.alarm.push(alarm{at: it.due, item: i, gen: it.gen})
 	case b.groups[it.person].busy > 0 || b.groups[it.number].busy > 0:
 		b.enter(i, phaseParked)
-	case it.continuity != rotate && now < it.hold && b.onDuty(it.reference, it.lane):
+	case it.continuity != rotate && !it.given && now < it.hold && b.onDuty(it.reference, it.lane):
 		b.enter(i, phaseHeld)
 		b.addOwn(it.reference, i)
 		b.alarm.push(alarm{at: it.hold, item: i, gen: it.gen})
 	case it.continuity == strict:
 		b.enter(i, phaseOwn)
+		it.given = true
 		b.addOwn(it.reference, i)
 		if it.deputy != it.reference {
 			b.addOwn(it.deputy, i)
 		}
 	default:
 		b.enter(i, phasePooled)
+		it.given = true
 		l := &b.lanes[it.lane]
 		it.deferred -= l.passed[it.class]
 		b.pushLane(l, it.class, i)
@@ -429,6 +432,7 @@ func (b *Board) busy(g int32) {
 		if p := b.items[i].phase; p == phaseHeld || p == phaseOwn || p == phasePooled {
 			b.unfile(i)
 			b.enter(i, phaseParked)
+			b.items[i].given = false
 		}
 	}
 }

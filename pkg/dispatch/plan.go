@@ -65,7 +65,10 @@ func (b *Board) advance(now int64, d *Decision) {
 		}
 		switch {
 		case now >= it.closes:
-			if it.phase != phaseTaken && it.phase != phaseNone {
+			if it.phase != phaseTaken {
+				b.unfile(a.item)
+				b.enter(a.item, phaseLapsed)
+				it.gen++ // Its other alarms have nothing more to say.
 				d.Ended = append(d.Ended, it.id)
 			}
 		case it.phase == phaseFuture && now >= it.due, it.phase == phaseHeld && now >= it.hold:

@@ -1,0 +1,480 @@
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// model says what a board should do, by looking at everything each time. It shares nothing with Board but Limits.
+type model struct {
+	limits    Limits
+	rules     schedule.Rules
+	callers   []*modelCaller // In the order in which the board first heard of them.
+	items     []*modelItem
+	holds     map[string]int
+	nHolds    int
+	pace      time.Time
+	skipped   map[int64]bool
+	paused    bool
+	violation string
+}
+
+type modelCaller struct{ Caller }
+
+type modelItem struct {
+	Occurrence
+	due, ready, held, taken, reported bool
+	deferred                          int
+	cost                              int
+	by                                int64
+}
+
+func (m *model) caller(id int64) *modelCaller {
+	for _, c := range m.callers {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+func (m *model) speaks(id int64, l roster.Language) bool {
+	c := m.caller(id)
+	return c != nil && slices.Contains(c.Languages, l)
+}
+
+func (m *model) free(id int64) bool {
+	c := m.caller(id)
+	if c == nil || !c.Enabled || !c.State.Available() || m.skipped[id] {
+		return false
+	}
+	for _, o := range m.items {
+		if o.taken && o.by == id {
+			return false
+		}
+	}
+	return true
+}
+
+func cost(c *modelCaller) int {
+	if c.Endpoint == "" && c.Number != "" {
+		return 2
+	}
+	return 1
+}
+
+func (m *model) lines() int {
+	used := 0
+	for _, o := range m.items {
+		if o.taken {
+			used += o.cost
+		}
+	}
+	return m.limits.Lines - max(m.limits.InboundReserve, m.nHolds) - used
+}
+
+// inCall reports whether the person or the number is in another call.
+func (m *model) inCall(o *modelItem) bool {
+	for _, x := range m.items {
+		if x.taken && x != o && (x.Beneficiary == o.Beneficiary || NumberFor(&x.Occurrence) == NumberFor(&o.Occurrence)) {
+			return true
+		}
+	}
+	return m.holds[NumberFor(&o.Occurrence)] > 0
+}
+
+func (m *model) holdEnds(o *modelItem) time.Time {
+	end := o.Opens.Add(m.limits.Hold)
+	if last := o.Closes.Add(-o.Length); last.Before(end) {
+		end = last
+	}
+	return end
+}
+
+// file decides anew whether an occurrence is ready and held.
+func (m *model) file(o *modelItem, now time.Time) {
+	o.ready = !o.taken && !now.Before(o.Opens) && !now.Before(o.NotBefore) && !m.inCall(o) && now.Before(o.Closes.Add(-m.limits.Lead))
+	c := m.caller(o.Reference)
+	o.held = o.ready && o.Continuity != roster.Rotate && now.Before(m.holdEnds(o)) && c != nil && c.Enabled &&
+		worthWaiting(c.State) && m.speaks(c.ID, o.Language)
+}
+
+// settleAll files again what has changed: ready or not, held or not any more.
+func (m *model) settleAll(now time.Time) {
+	for _, o := range m.items {
+		was, held := o.ready, o.held
+		m.file(o, now)
+		if was && o.ready && !held {
+			o.held = false // A hold that was given up is not taken up again.
+		}
+	}
+}
+
+func (m *model) strict(o *modelItem) bool {
+	return o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0)
+}
+
+// mayTake: could this caller take it, were she free?
+func (m *model) mayTake(o *modelItem, id int64) bool {
+	c := m.caller(id)
+	if c == nil || !m.speaks(id, o.Language) {
+		return false
+	}
+	if o.held {
+		return id == o.Reference
+	}
+	if m.strict(o) {
+		return id == o.Reference || id == o.Deputy
+	}
+	return true
+}
+
+func (m *model) callerFor(o *modelItem) int64 {
+	var best *modelCaller
+	better := func(c *modelCaller) bool {
+		if best == nil {
+			return true
+		}
+		rank := func(c *modelCaller) int {
+			switch {
+			case o.Continuity == roster.Rotate && c.ID == o.LastCaller:
+				return 3
+			case o.Continuity == roster.Rotate:
+				return 2
+			case c.ID == o.Reference:
+				return 0
+			case c.ID == o.Deputy:
+				return 1
+			default:
+				return 2
+			}
+		}
+		if rc, rb := rank(c), rank(best); rc != rb {
+			return rc < rb
+		}
+		if c.HardToday != best.HardToday {
+			return c.HardToday < best.HardToday
+		}
+		return c.Since.Before(best.Since)
+	}
+	for _, c := range m.callers {
+		if m.free(c.ID) && m.mayTake(o, c.ID) && better(c) {
+			best = c
+		}
+	}
+	if best == nil {
+		return 0
+	}
+	return best.ID
+}
+
+func modelBefore(x, y *modelItem) bool {
+	if x.deferred != y.deferred {
+		return x.deferred > y.deferred
+	}
+	if x.Class != y.Class {
+		return x.Class > y.Class
+	}
+	if sx, sy := x.Closes.Add(-x.Length), y.Closes.Add(-y.Length); !sx.Equal(sy) {
+		return sx.Before(sy)
+	}
+	if !x.Opens.Equal(y.Opens) {
+		return x.Opens.Before(y.Opens)
+	}
+	return x.ID < y.ID
+}
+
+func (m *model) plan(now time.Time) (starts []Start) {
+	m.settleAll(now)
+	open, _ := m.rules.Open(now)
+	if !open || m.paused {
+		return nil
+	}
+	m.skipped = map[int64]bool{}
+	defer func() { m.skipped = nil }()
+	for m.lines() > 0 {
+		var best *modelItem
+		for _, o := range m.items {
+			if o.ready && m.callerFor(o) != 0 && (best == nil || modelBefore(o, best)) {
+				best = o
+			}
+		}
+		if best == nil || now.Before(m.pace.Add(-time.Duration(m.limits.Burst-1)*m.limits.Interval)) {
+			return starts
+		}
+		c := m.caller(m.callerFor(best))
+		if cost(c) > m.lines() {
+			m.skipped[c.ID] = true
+			continue
+		}
+		starts = append(starts, Start{Occurrence: best.ID, Caller: c.ID, Deferred: best.deferred})
+		// Bound: nothing deferred waits for something of a higher class that never was.
+		for _, o := range m.items {
+			if o != best && o.ready && m.mayTake(o, c.ID) && o.deferred > 0 && best.deferred == 0 && best.Class > o.Class {
+				m.violation = fmt.Sprintf("%d deferred %d times, again for %d", o.ID, o.deferred, best.ID)
+			}
+			// A second promise to the same phone is not put off for another's sake.
+			if o != best && o.ready && o.Class < best.Class && m.mayTake(o, c.ID) && o.Beneficiary != best.Beneficiary &&
+				NumberFor(&o.Occurrence) != NumberFor(&best.Occurrence) {
+				o.deferred++
+			}
+		}
+		best.taken, best.ready, best.by, best.cost = true, false, c.ID, cost(c)
+		m.settleAll(now)
+		if m.pace.Before(now) {
+			m.pace = now
+		}
+		m.pace = m.pace.Add(m.limits.Interval)
+	}
+	return starts
+}
+
+// ended are the occurrences whose window has closed.
+func (m *model) ended(now time.Time) (ids []int64) {
+	for _, o := range m.items {
+		if !o.taken && !now.Before(o.Closes) {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+func TestBoardDoesWhatTheModelSays(t *testing.T) { rapid.Check(t, boardAgainstModel) }
+
+func boardAgainstModel(t *rapid.T) {
+	limits := Limits{
+		Lines: rapid.IntRange(1, 8).Draw(t, "lines"), InboundReserve: rapid.IntRange(1, 2).Draw(t, "reserve"),
+		Interval: time.Duration(rapid.IntRange(0, 2).Draw(t, "interval")) * time.Minute,
+		Burst:    rapid.IntRange(1, 3).Draw(t, "burst"), Hold: 20 * time.Minute, Lead: time.Minute,
+	}
+	rules := schedule.Rules{Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
+	m := &model{limits: limits, rules: rules, holds: map[string]int{}}
+	b := NewBoard(limits, rules)
+	now := time.Date(2026, 11, 24, 9, 20, 0, 0, time.UTC)
+	var d Decision
+	again := time.Time{}
+	quiet := false // Nothing has changed since the last Plan.
+	languages := rapid.SampledFrom(roster.Languages()[:2])
+	callerID := rapid.Int64Range(1, 5)
+	find := func(t *rapid.T, want func(*modelItem) bool) *modelItem {
+		var fit []*modelItem
+		for _, o := range m.items {
+			if want(o) {
+				fit = append(fit, o)
+			}
+		}
+		if len(fit) == 0 {
+			t.Skip("none")
+		}
+		return rapid.SampledFrom(fit).Draw(t, "occurrence")
+	}
+	drop := func(o *modelItem) { m.items = slices.DeleteFunc(m.items, func(x *modelItem) bool { return x == o }) }
+	nextID, moment := int64(0), 0
+	for id := int64(1); id <= 5; id++ { // The board hears of every caller in order: ties go by it.
+		c := Caller{ID: id, State: call.CallerOff, Since: now, Enabled: true, Roles: []roster.Role{roster.RoleCaller}}
+		m.callers = append(m.callers, &modelCaller{c})
+		b.SetCaller(&c, now)
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"occurrence": func(t *rapid.T) {
+			nextID++
+			opens := now.Add(time.Duration(rapid.IntRange(-60, 60).Draw(t, "opens")) * time.Minute)
+			o := Occurrence{
+				ID: nextID, Beneficiary: rapid.Int64Range(1, 6).Draw(t, "person"), Kind: call.KindScheduled,
+				State: call.OccurrenceOpen, Class: rapid.IntRange(0, 3).Draw(t, "class"), Opens: opens, NotBefore: opens,
+				Closes: opens.Add(time.Duration(rapid.IntRange(5, 180).Draw(t, "window")) * time.Minute),
+				Length: time.Duration(rapid.IntRange(5, 30).Draw(t, "length")) * time.Minute, Language: languages.Draw(t, "language"),
+				Reference: rapid.Int64Range(0, 5).Draw(t, "reference"), Deputy: rapid.Int64Range(0, 5).Draw(t, "deputy"),
+				LastCaller: rapid.Int64Range(0, 5).Draw(t, "last"), Continuity: rapid.SampledFrom(roster.Continuities()).Draw(t, "continuity"),
+				Numbers:  rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 2).Draw(t, "numbers"),
+				Deferred: rapid.IntRange(0, 1).Draw(t, "deferred"),
+			}
+			item := &modelItem{Occurrence: o, deferred: o.Deferred}
+			m.items = append(m.items, item)
+			m.file(item, now)
+			b.Put(&o, now)
+			quiet = false
+		},
+		"edit": func(t *rapid.T) {
+			o := find(t, func(o *modelItem) bool { return !o.taken })
+			o.Class, o.Reference = rapid.IntRange(0, 3).Draw(t, "class"), rapid.Int64Range(0, 5).Draw(t, "reference")
+			o.Numbers = rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 2).Draw(t, "numbers")
+			m.file(o, now)
+			b.Put(&o.Occurrence, now)
+			quiet = false
+		},
+		"pause": func(t *rapid.T) {
+			m.paused = rapid.Bool().Draw(t, "paused")
+			b.Pause(m.paused)
+			quiet = false
+		},
+		"caller": func(t *rapid.T) {
+			c := m.caller(callerID.Draw(t, "caller"))
+			for _, o := range m.items {
+				if o.taken && o.by == c.ID {
+					t.Skip("in a call")
+				}
+			}
+			moment++
+			c.State = rapid.SampledFrom(call.CallerStates()).Draw(t, "state")
+			c.Since = now.Add(time.Duration(moment)) // No two alike: who is longest idle is never a tie.
+			c.Languages = rapid.SliceOfNDistinct(languages, 0, 2, rapid.ID[roster.Language]).Draw(t, "languages")
+			c.Enabled = rapid.IntRange(0, 5).Draw(t, "enabled") > 0
+			c.HardToday = rapid.IntRange(0, 2).Draw(t, "hard")
+			c.Endpoint, c.Number = "softphone", ""
+			if rapid.IntRange(0, 3).Draw(t, "ordinary") == 0 {
+				c.Endpoint, c.Number = "", "+329"
+			}
+			m.settleAll(now)
+			b.SetCaller(&c.Caller, now)
+			quiet = false
+		},
+		"time": func(t *rapid.T) {
+			now = now.Add(time.Duration(rapid.IntRange(1, 45).Draw(t, "minutes")) * time.Minute)
+		},
+		"end": func(t *rapid.T) {
+			o := find(t, func(o *modelItem) bool { return o.taken })
+			c := m.caller(o.by)
+			o.taken = false
+			if rapid.Bool().Draw(t, "again") {
+				o.Attempts += rapid.IntRange(0, 1).Draw(t, "counted")
+				o.NotBefore = now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "wait")) * time.Minute)
+			} else {
+				o.State = call.OccurrenceReached
+				drop(o)
+			}
+			moment++
+			c.State, c.Since = call.CallerReady, now.Add(time.Duration(moment))
+			o.ready = false
+			m.settleAll(now)
+			b.Release(&o.Occurrence, now)
+			b.SetCaller(&c.Caller, now)
+			quiet = false
+		},
+		"another": func(t *rapid.T) {
+			o := find(t, func(o *modelItem) bool { return o.taken })
+			former := m.caller(o.by)
+			got := b.Another(o.ID, []int64{former.ID}, now)
+			if got != 0 {
+				if !m.free(got) || !m.speaks(got, o.Language) || m.strict(o) && got != o.Reference && got != o.Deputy ||
+					cost(m.caller(got)) > m.lines()+o.cost {
+					t.Fatalf("offered to %d", got)
+				}
+				o.by, o.cost = got, cost(m.caller(got))
+				former.State = call.CallerSetAside
+				m.settleAll(now)
+				b.SetCaller(&former.Caller, now)
+				quiet = false
+				return
+			}
+			open, _ := rules.Open(now)
+			for _, c := range m.callers {
+				if open && !m.paused && now.Before(o.Closes.Add(-limits.Lead)) && m.free(c.ID) && m.speaks(c.ID, o.Language) && !m.strict(o) &&
+					cost(c) <= m.lines()+o.cost {
+					t.Fatalf("not offered to %d", c.ID)
+				}
+			}
+		},
+		"hold number": func(t *rapid.T) {
+			n := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "number")
+			m.holds[n]++
+			m.nHolds++
+			m.settleAll(now)
+			b.HoldNumber(n)
+			quiet = false
+		},
+		"release number": func(t *rapid.T) {
+			n := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "number")
+			if m.holds[n] == 0 {
+				t.Skip("not held")
+			}
+			m.holds[n]--
+			m.nHolds--
+			m.settleAll(now)
+			b.ReleaseNumber(n, now)
+			quiet = false
+		},
+		"remove": func(t *rapid.T) {
+			o := find(t, func(o *modelItem) bool { return !o.taken })
+			b.Remove(o.ID)
+			drop(o)
+			quiet = false
+		},
+		"plan": func(t *rapid.T) {
+			early := quiet && !again.IsZero() && now.Before(again)
+			b.Plan(now, &d)
+			slices.Sort(d.Ended)
+			if want := m.ended(now); !slices.Equal(d.Ended, want) {
+				t.Fatalf("ended %v, want %v", d.Ended, want)
+			}
+			for _, id := range d.Ended {
+				b.Remove(id)
+			}
+			m.items = slices.DeleteFunc(m.items, func(o *modelItem) bool { return slices.Contains(d.Ended, o.ID) })
+			want := m.plan(now)
+			if !slices.Equal(d.Starts, want) {
+				t.Fatalf("at %v starts %v, want %v", now, d.Starts, want)
+			}
+			if early && (len(d.Starts) > 0 || len(d.Ended) > 0) {
+				t.Fatalf("told to look again at %v only, but at %v there was work", again, now)
+			}
+			if m.violation != "" {
+				t.Fatal(m.violation)
+			}
+			again, quiet = d.Again, true
+			if len(want) == 0 {
+				for _, o := range m.items {
+					if cause := b.Why(o.ID, now); cause == CauseNone || cause == CauseUnknown {
+						t.Fatalf("%d waits without a reason: %q", o.ID, cause)
+					}
+				}
+			}
+		},
+		"": func(t *rapid.T) {
+			if got := m.lines(); got != b.lines() {
+				t.Fatalf("%d lines, want %d", b.lines(), got)
+			}
+			b.check(t)
+		},
+	})
+}
+
+// check looks for inner contradictions.
+func (b *Board) check(t *rapid.T) {
+	var counts [phaseCount]int
+	for id, i := range b.byID {
+		if b.items[i].id != id {
+			t.Fatalf("item %d filed as %d", b.items[i].id, id)
+		}
+		counts[b.items[i].phase]++
+	}
+	if counts != b.counts {
+		t.Fatalf("counts %v, want %v", b.counts, counts)
+	}
+	for l := range b.lanes {
+		n := 0
+		for k := range b.clerks {
+			if b.clerks[k].free && b.clerks[k].speaks(uint8(l)) {
+				n++
+			}
+		}
+		if n != b.lanes[l].nFree {
+			t.Fatalf("lane %d counts %d free, want %d", l, b.lanes[l].nFree, n)
+		}
+		for c, h := range b.lanes[l].ready {
+			for at, i := range h {
+				if int(b.items[i].pos) != at || int(b.items[i].class) != c || b.items[i].phase != phasePooled {
+					t.Fatalf("item misfiled in lane %d", l)
+				}
+			}
+		}
+	}
+}
