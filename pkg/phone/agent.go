@@ -278,7 +278,25 @@ func (a *agent) finish(req *sip.Request) *sip.Request {
 
 // begin starts a client transaction with a Via of its own.
 func (a *agent) begin(ctx context.Context, req *sip.Request) (sip.ClientTransaction, error) {
-	return a.client.TransactionRequest(ctx, req, sipgo.ClientRequestAddVia)
+	tx, err := a.client.TransactionRequest(ctx, req, sipgo.ClientRequestAddVia)
+	return tx, nameless(err)
+}
+
+// nameless replaces an error of sipgo, whose text may hold a request line and so
+// a number, by the plain one it stands for.
+func nameless(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, plain := range []error{
+		context.Canceled, context.DeadlineExceeded, net.ErrClosed, sip.ErrUDPMTUCongestion,
+		sip.ErrTransactionTimeout, sip.ErrTransactionCanceled, sip.ErrTransactionTransport,
+	} {
+		if errors.Is(err, plain) {
+			return plain
+		}
+	}
+	return sip.ErrTransactionTerminated
 }
 
 // challenged reports whether res asks for a digest we can give.
@@ -293,7 +311,7 @@ func (a *agent) retry(ctx context.Context, req *sip.Request, res *sip.Response) 
 	again := req.Clone()
 	tx, err := a.client.TransactionDigestAuth(ctx, again, res, a.auth)
 	if err != nil {
-		return nil, nil, fmt.Errorf("answer challenge: %w", err)
+		return nil, nil, fmt.Errorf("answer challenge: %w", nameless(err))
 	}
 	return again, tx, nil
 }
@@ -335,7 +353,9 @@ func finalResponse(ctx context.Context, tx sip.ClientTransaction) (*sip.Response
 }
 
 // ended says why a transaction is over; sipgo closes Done before it sets Err.
-func ended(tx sip.ClientTransaction) error { return cmp.Or(tx.Err(), sip.ErrTransactionTerminated) }
+func ended(tx sip.ClientTransaction) error {
+	return cmp.Or(nameless(tx.Err()), sip.ErrTransactionTerminated)
+}
 
 // ping sends OPTIONS to target ("address:port"). Every final response is a sign of
 // life; its code is returned.

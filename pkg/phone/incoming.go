@@ -178,7 +178,7 @@ func (in *Incoming) cancelled() {
 // repeat it, so the 487 is put back.
 func (in *Incoming) crossed(err error) error {
 	if !errors.Is(err, sip.ErrTransactionCanceled) {
-		return err
+		return nameless(err)
 	}
 	_ = in.tx.Respond(in.response(sip.StatusRequestTerminated, "Request Terminated", nil))
 	if old := in.state.Swap(callCancelled); old != callCancelled {

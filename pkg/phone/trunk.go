@@ -247,7 +247,7 @@ func (t *Trunk) talk(ctx context.Context, c *Call, talk time.Duration) {
 		bye, cancel := context.WithTimeout(ctx, 32*time.Second)
 		defer cancel()
 		if err := c.Hangup(bye); err != nil {
-			t.options.Logger.Debug("trunk could not hang up", zap.Error(err))
+			t.options.Logger.Debug("hang-up of a subscriber was not confirmed", zap.Error(err))
 		}
 	case <-ctx.Done():
 		<-c.Done() // a closing agent ends every call
