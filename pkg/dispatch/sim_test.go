@@ -1,0 +1,522 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/dispatch/dispatchtest"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// world is a town on a simulated day: a store that fails, a PBX that outlives the service, people who do not answer. What
+// the phones do is the truth against which the dispatcher is held.
+type world struct {
+	t      *testing.T
+	rng    *rand.Rand // Guarded by mu.
+	store  *dispatchtest.Memory
+	scheme int64
+	lines  int
+
+	mu       sync.Mutex
+	front    *front
+	calls    map[call.ID]*simCall
+	posted   map[string]bool // Legs ever posted.
+	rang     map[call.ID]int // How often her phone rang, by attempt.
+	ringing  map[string]bool // Numbers ringing or talking now.
+	busy     map[int64]bool  // Callers' phones in use now.
+	faults   int             // Percent of commits that fail.
+	broken   []string        // What went wrong.
+	bridged  int
+	running  sync.WaitGroup
+	closesAt time.Time
+}
+
+// simCall is an attempt as the PBX sees it.
+type simCall struct {
+	order    call.Order
+	state    call.State
+	recalled chan struct{}
+	over     bool
+}
+
+// front is one life of the service: its dispatcher, its view of the store, and its switchboard.
+type front struct {
+	w    *world
+	desk *dispatch.Dispatcher
+	dead bool // Guarded by world.mu.
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.broken = append(w.broken, time.Now().Format("15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+// chance must be called with the lock held.
+func (w *world) chance(percent int) bool { return w.rng.IntN(100) < percent }
+
+func (w *world) wait(from, to time.Duration) {
+	w.mu.Lock()
+	d := from + time.Duration(w.rng.Int64N(int64(to-from)+1))
+	w.mu.Unlock()
+	time.Sleep(d)
+}
+
+// Lead, Load, Plan and Apply make front the store as one life of the service sees it.
+func (f *front) Lead(ctx context.Context, scheme int64, holder string, now time.Time) (int64, error) {
+	return f.w.store.Lead(ctx, scheme, holder, now)
+}
+
+func (f *front) Load(ctx context.Context, scheme int64, now, until time.Time) (*dispatch.Snapshot, error) {
+	if err := f.trouble(); err != nil {
+		return nil, err
+	}
+	return f.w.store.Load(ctx, scheme, now, until)
+}
+
+func (f *front) Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error) {
+	return f.w.store.Plan(ctx, scheme, epoch, now, until)
+}
+
+func (f *front) trouble() error {
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
+	if f.dead || f.w.chance(f.w.faults) {
+		return dispatch.ErrStoreDown
+	}
+	return nil
+}
+
+func (f *front) Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+	f.w.wait(0, 3*time.Millisecond)
+	if err := f.trouble(); err != nil {
+		return nil, err
+	}
+	errs, err := f.w.store.Apply(ctx, scheme, epoch, now, ops)
+	f.w.wait(0, 3*time.Millisecond)
+	if lost := f.trouble(); lost != nil {
+		return nil, lost // Committed, and the answer lost.
+	}
+	return errs, err
+}
+
+// Start, Recall and Adopt make front the switchboard.
+func (f *front) Start(_ context.Context, o call.Order) error {
+	w := f.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f.dead {
+		return nil
+	}
+	leg := o.Attempt.CallerLeg(o.Offer)
+	if w.posted[leg] {
+		w.fail("%s started twice", leg)
+	}
+	a, ok := w.store.Attempt(o.Attempt)
+	switch {
+	case !ok || a.State == call.StateEnded:
+		w.fail("%s started without a committed claim", leg)
+	case a.Order.Offer != o.Offer || a.Order.Caller != o.Caller:
+		w.fail("%s started for another offer than the committed one", leg)
+	}
+	if w.chance(2) {
+		return errors.New("no PBX")
+	}
+	w.posted[leg] = true
+	c := &simCall{order: o, state: call.StateIntent, recalled: make(chan struct{})}
+	w.calls[o.Attempt] = c
+	out := 0
+	for _, x := range w.calls {
+		if !x.over {
+			out++
+		}
+	}
+	if out > w.lines {
+		w.fail("%d lines in use, %d allowed", out, w.lines)
+	}
+	if w.chance(2) { // The command was lost on its way.
+		c.over = true
+		w.running.Go(func() {
+			time.Sleep(time.Until(o.DialBy))
+			w.report(call.Outcome{
+				Offer: o.Offer, Attempt: o.Attempt, OfferState: call.OfferFailed, Result: call.ResultUnknown, Fault: call.FaultOurs,
+			})
+		})
+		return nil
+	}
+	w.running.Go(func() { w.ring(c) })
+	return nil
+}
+
+func (f *front) Recall(id call.ID) {
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
+	if c := f.w.calls[id]; c != nil && !c.over && (c.state == call.StateIntent || c.state == call.StateOffered) {
+		close(c.recalled)
+	}
+}
+
+// Adopt answers for what ended while nobody looked; what lives goes on reporting.
+func (f *front) Adopt(_ context.Context, live []call.Live) {
+	f.w.mu.Lock()
+	var ended []call.Outcome
+	for _, l := range live {
+		if c := f.w.calls[l.Order.Attempt]; c != nil && !c.over && c.order.Offer == l.Order.Offer {
+			continue
+		}
+		out := call.Outcome{
+			Attempt: l.Order.Attempt, Offer: l.Order.Offer, Result: call.ResultUnknown, Reason: call.ReasonRestart,
+			Fault: call.FaultOurs, EndEstimated: true,
+		}
+		if l.State == call.StateBridged {
+			out.Result, out.OfferState = call.ResultAnswered, call.OfferAccepted
+		}
+		ended = append(ended, out)
+	}
+	f.w.mu.Unlock()
+	f.w.running.Go(func() {
+		for _, out := range ended {
+			f.w.report(out)
+		}
+	})
+}
+
+// report tells whoever lives.
+func (w *world) report(out call.Outcome) {
+	w.mu.Lock()
+	out.Scheme, out.At = w.scheme, time.Now()
+	f := w.front
+	dead := f == nil || f.dead
+	w.mu.Unlock()
+	if !dead {
+		f.desk.Ended(out)
+	}
+}
+
+func (w *world) step(c *simCall, s call.State) {
+	w.mu.Lock()
+	c.state = s
+	f := w.front
+	dead := f == nil || f.dead
+	w.mu.Unlock()
+	if !dead {
+		f.desk.Step(call.Step{Scheme: w.scheme, Attempt: c.order.Attempt, Offer: c.order.Offer, State: s, At: time.Now()})
+	}
+}
+
+// ring is one offer's life on the PBX.
+func (w *world) ring(c *simCall) {
+	o := c.order
+	end := func(out call.Outcome) {
+		w.mu.Lock()
+		c.over = true
+		w.busy[o.Caller] = false
+		w.mu.Unlock()
+		out.Attempt, out.Offer = o.Attempt, o.Offer
+		if out.CallerPresent {
+			w.running.Go(func() {
+				w.wait(0, 90*time.Second)
+				w.mu.Lock()
+				f := w.front
+				dead := f == nil || f.dead
+				w.mu.Unlock()
+				if !dead {
+					f.desk.CallerLeft(w.scheme, o.Caller, o.Attempt)
+				}
+			})
+		}
+		w.report(out)
+	}
+	w.mu.Lock()
+	if w.busy[o.Caller] {
+		w.fail("caller %d rung while in a call", o.Caller)
+	}
+	w.busy[o.Caller] = true
+	dice := w.rng.IntN(100)
+	pick := w.rng.IntN(15)
+	w.mu.Unlock()
+	w.step(c, call.StateOffered)
+	answer := time.Duration(pick) * time.Second
+	if dice < 15 {
+		answer = o.CallerRing
+	}
+	select {
+	case <-c.recalled:
+		end(call.Outcome{OfferState: call.OfferRecalled})
+		return
+	case <-time.After(answer):
+	}
+	switch {
+	case dice < 15:
+		end(call.Outcome{OfferState: call.OfferTimedOut})
+		return
+	case dice < 20:
+		end(call.Outcome{OfferState: call.OfferDeclined})
+		return
+	case dice < 23:
+		end(call.Outcome{OfferState: call.OfferFailed})
+		return
+	}
+	w.step(c, call.StateAccepted)
+	if dice < 26 {
+		end(call.Outcome{OfferState: call.OfferAccepted, Result: call.ResultCancelled, Reason: call.ReasonCallerGone})
+		return
+	}
+	if time.Now().After(o.DialBy) {
+		end(call.Outcome{OfferState: call.OfferAccepted, Result: call.ResultCancelled, Reason: call.ReasonDialBy, Fault: call.FaultOurs})
+		return
+	}
+	w.dial(c, end)
+}
+
+// dial rings her phone.
+func (w *world) dial(c *simCall, end func(call.Outcome)) {
+	o := c.order
+	w.mu.Lock()
+	if w.ringing[o.Number] {
+		w.fail("%s rung while ringing or talking", o.Number)
+	}
+	w.ringing[o.Number] = true
+	if w.rang[o.Attempt]++; w.rang[o.Attempt] > 1 {
+		w.fail("%s rang her twice", o.Attempt)
+	}
+	a, _ := w.store.Attempt(o.Attempt)
+	occ := w.store.Occurrence(a.Occurrence)
+	now := time.Now()
+	if now.Before(occ.Opens) || !now.Before(occ.Closes) || now.Hour() < 9 || now.Hour() >= 17 {
+		w.fail("%s rung outside its window", o.Number)
+	}
+	if occ.State.Ended() {
+		w.fail("%s rung for an occurrence that is %s", o.Number, occ.State)
+	}
+	dice := w.rng.IntN(100)
+	w.mu.Unlock()
+	w.step(c, call.StateRinging)
+	done := func(out call.Outcome) {
+		w.mu.Lock()
+		w.ringing[o.Number] = false
+		w.mu.Unlock()
+		out.OfferState = call.OfferAccepted
+		end(out)
+	}
+	switch {
+	case dice < 10:
+		done(call.Outcome{Result: call.ResultBusy, Fault: call.FaultTheirs, Cause: 17})
+		return
+	case dice < 13:
+		done(call.Outcome{Result: call.ResultCongestion, Fault: call.FaultNetwork, Cause: 34})
+		return
+	case dice < 16:
+		done(call.Outcome{Result: call.ResultFailed, Fault: call.FaultTheirs, Reason: call.ReasonInvalidNumber, Cause: 1})
+		return
+	case dice < 36:
+		time.Sleep(o.BeneficiaryRing)
+		done(call.Outcome{Result: call.ResultNoAnswer, Fault: call.FaultTheirs, Rang: true})
+		return
+	}
+	w.wait(time.Second, 20*time.Second)
+	if dice < 40 {
+		done(call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonCallerGone, Rang: true})
+		return
+	}
+	w.step(c, call.StateBridged)
+	w.mu.Lock()
+	w.bridged++
+	w.mu.Unlock()
+	w.wait(time.Second, 25*time.Minute)
+	out := call.Outcome{Result: call.ResultAnswered, Rang: true, CallerPresent: dice%4 == 0}
+	if dice < 44 {
+		out.Reason, out.Fault, out.CallerPresent = call.ReasonBrokenByUs, call.FaultOurs, false
+	}
+	done(out)
+}
+
+// start begins a life of the service.
+func (w *world) start() {
+	f := &front{w: w}
+	d, err := dispatch.New(dispatch.Options{
+		Store: f, Switchboard: f, Logger: zap.NewNop(), Now: time.Now, FlushLimit: time.Second,
+	})
+	require.NoError(w.t, err)
+	f.desk = d
+	w.mu.Lock()
+	w.front = f
+	w.mu.Unlock()
+	for d.Lead(w.t.Context(), w.scheme) != nil {
+		time.Sleep(time.Second)
+	}
+}
+
+// crash ends a life: from this instant nothing of it reaches the store or the PBX.
+func (w *world) crash() {
+	w.mu.Lock()
+	f := w.front
+	f.dead = true
+	w.mu.Unlock()
+	f.desk.Close()
+}
+
+// helped brings callers back who were set aside or on a break, as people do.
+func (w *world) helped(callers []int64) {
+	for _, id := range callers {
+		w.mu.Lock()
+		f, lucky := w.front, w.chance(40)
+		w.mu.Unlock()
+		if state := w.store.Caller(id).State; lucky && (state == call.CallerSetAside || state == call.CallerBreak) {
+			_ = f.desk.SetState(w.t.Context(), w.scheme, id, call.CallerReady, "")
+		}
+	}
+}
+
+// idle finds an occurrence that should have started: open, due, somebody free, a line free.
+func (w *world) idle(callers []int64) string {
+	snap, err := w.store.Load(w.t.Context(), w.scheme, time.Now(), time.Now())
+	require.NoError(w.t, err)
+	if len(snap.Live) >= w.lines || time.Now().Hour() >= 17 {
+		return ""
+	}
+	people, numbers := map[int64]bool{}, map[string]bool{}
+	for _, l := range snap.Live {
+		people[w.store.Occurrence(l.Occurrence).Beneficiary], numbers[l.Order.Number] = true, true
+	}
+	for _, o := range snap.Occurrences {
+		now := time.Now()
+		// A second of grace on both sides: its commit may be under way.
+		if o.State != call.OccurrenceOpen || now.Before(o.NotBefore.Add(time.Second)) || !now.Before(o.Closes.Add(-11*time.Second)) ||
+			people[o.Beneficiary] || numbers[dispatch.NumberFor(&o)] {
+			continue
+		}
+		held := o.Reference != 0 && o.Continuity != roster.Rotate && now.Before(o.Opens.Add(20*time.Minute+time.Second))
+		for _, id := range callers {
+			c := w.store.Caller(id)
+			mine := id == o.Reference || id == o.Deputy || o.Continuity != roster.Strict || o.Reference == 0 && o.Deputy == 0
+			if c.State == call.CallerReady && now.Sub(c.Since) > time.Second && slices.Contains(c.Languages, o.Language) && mine &&
+				(!held || id == o.Reference) {
+				return fmt.Sprintf("%d waits although %d is ready", o.ID, id)
+			}
+		}
+	}
+	return ""
+}
+
+func TestADayWithCrashesAndFaults(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		nCallers, nPeople := rapid.IntRange(1, 8).Draw(rt, "callers"), rapid.IntRange(1, 40).Draw(rt, "people")
+		lines, faults := rapid.IntRange(1, 6).Draw(rt, "lines"), rapid.SampledFrom([]int{0, 3, 20}).Draw(rt, "faults")
+		crashes := rapid.IntRange(0, 4).Draw(rt, "crashes")
+		var broken []string
+		synctest.Test(t, func(t *testing.T) {
+			broken = simulate(t, seed, nCallers, nPeople, lines, faults, crashes)
+		})
+		if len(broken) > 0 {
+			rt.Fatalf("%d broken, first: %s", len(broken), broken[0])
+		}
+	})
+}
+
+func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crashes int) []string {
+	time.Sleep(time.Until(morning.Add(-35 * time.Minute)))
+	w := &world{
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), store: dispatchtest.NewMemory(), lines: lines, calls: map[call.ID]*simCall{},
+		posted: map[string]bool{}, rang: map[call.ID]int{}, ringing: map[string]bool{}, busy: map[int64]bool{}, faults: faults,
+	}
+	w.scheme = w.store.AddScheme(dispatch.Scheme{
+		Zone: time.UTC, Trunk: "trunk", Lines: lines + 2, InboundReserve: 2, Hold: 20 * time.Minute, WrapUp: time.Minute,
+	})
+	languages := [][]roster.Language{{roster.French}, {roster.Dutch}, {roster.French, roster.Dutch}}
+	var callers []int64
+	for range nCallers {
+		callers = append(callers, w.store.AddCaller(w.scheme, dispatch.Caller{
+			Roles: []roster.Role{roster.RoleCaller}, Languages: languages[w.rng.IntN(3)], Enabled: true, Endpoint: "softphone",
+			State: call.CallerReady, Since: time.Now(),
+		}))
+	}
+	day := morning.Truncate(24 * time.Hour)
+	some := func() int64 {
+		if w.rng.IntN(2) == 0 {
+			return 0
+		}
+		return callers[w.rng.IntN(len(callers))]
+	}
+	for i := range nPeople {
+		opens := day.Add(time.Duration(570+w.rng.IntN(400)) * time.Minute)
+		closes := opens.Add(time.Duration(20+w.rng.IntN(200)) * time.Minute)
+		if last := day.Add(17 * time.Hour); closes.After(last) {
+			closes = last
+		}
+		w.store.AddOccurrence(w.scheme, dispatch.Occurrence{
+			Kind: call.KindScheduled, Class: w.rng.IntN(4), Opens: opens, Closes: closes, LocalDate: day, Length: 15 * time.Minute,
+			Language: roster.Languages()[w.rng.IntN(2)], Continuity: roster.Continuities()[w.rng.IntN(3)],
+			Reference: some(), Deputy: some(), Numbers: []string{fmt.Sprintf("+32%d", i*2/3), fmt.Sprintf("+33%d", i)},
+			Beneficiary: int64(1000 + i*3/4), Agreement: int64(2000 + i),
+			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{day.Weekday()}},
+		})
+	}
+	crashAt := map[int]bool{}
+	for range crashes {
+		crashAt[w.rng.IntN(480)] = true
+	}
+	w.start()
+	calm := time.Now()
+	for minute := range 500 {
+		time.Sleep(time.Minute)
+		if crashAt[minute] {
+			w.mu.Lock()
+			offset := time.Duration(w.rng.IntN(60000)) * time.Millisecond
+			w.mu.Unlock()
+			time.Sleep(offset)
+			w.crash()
+			w.wait(0, 5*time.Minute)
+			w.start()
+			calm = time.Now().Add(time.Minute)
+		}
+		synctest.Wait()
+		w.helped(callers)
+		if faults == 0 && time.Now().After(calm) {
+			synctest.Wait()
+			if s := w.idle(callers); s != "" {
+				w.mu.Lock()
+				w.fail("%s", s)
+				w.mu.Unlock()
+			}
+		}
+	}
+	// The town sleeps; by ten in the evening everything of the day has ended.
+	time.Sleep(time.Until(day.Add(22 * time.Hour)))
+	w.mu.Lock()
+	w.faults = 0
+	w.mu.Unlock()
+	time.Sleep(time.Minute)
+	w.running.Wait()
+	synctest.Wait()
+	if err := w.front.desk.Drain(t.Context()); err != nil {
+		w.fail("drain: %v", err)
+	}
+	w.front.desk.Close()
+	for _, o := range w.store.Occurrences(w.scheme) {
+		switch {
+		case o.LocalDate.Equal(day) && !o.State.Ended():
+			w.fail("%d is %s in the evening", o.ID, o.State)
+		case o.State == call.OccurrenceUnreached && !o.Rang, o.State == call.OccurrenceMissed && o.Rang:
+			w.fail("%d is %s, rang: %v", o.ID, o.State, o.Rang)
+		}
+	}
+	for _, a := range w.store.Attempts() {
+		if a.State != call.StateEnded || a.Finishes != 1 {
+			w.fail("attempt %s is %s with %d outcomes", a.Order.Attempt, a.State, a.Finishes)
+		}
+	}
+	return w.broken
+}
