@@ -1,0 +1,138 @@
+package speech
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// dialplanPrefix begins the keys of prompts that the PBX's own dialplan plays, under fixed names, also while the service is
+// away.
+const dialplanPrefix = "dialplan."
+
+// Prepare speaks every fixed prompt, so that nobody waits for one: the dialplan's own first, as <language>/<name>.wav and,
+// in the default language, <name>.wav below Dir. Progress, which may be nil, is called with how many are done. Prompts that
+// no voice of their language could speak are in the error; a call hears them in another voice. Files of an earlier life
+// that are no longer needed are removed.
+func (v *Voice) Prepare(
+	ctx context.Context, prompts *ivr.Catalogue, main roster.Language, progress func(done, total int),
+) error {
+	fixed := prompts.Fixed()
+	var dialplan, others []ivr.Fixed
+	for _, f := range fixed {
+		if strings.HasPrefix(f.Key, dialplanPrefix) {
+			dialplan = append(dialplan, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	if err := writeChanged(filepath.Join(v.o.Dir, beepName+".wav"), beep()); err != nil {
+		return fmt.Errorf("prepare prompts: %w", err)
+	}
+	var done atomic.Int64
+	errs := make([]error, len(fixed))
+	g := new(errgroup.Group)
+	g.SetLimit(v.o.Workers)
+	for i, f := range append(dialplan, others...) {
+		g.Go(func() error {
+			if err := v.prepare(ctx, f, main); err != nil {
+				errs[i] = fmt.Errorf("%s in %s: %w", f.Key, f.Language, err)
+			}
+			n := int(done.Add(1))
+			if progress != nil {
+				progress(n, len(fixed))
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // The errors are in errs.
+	if err := v.purge(fixed); err != nil {
+		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("prepare prompts: %w", err)
+	}
+	return nil
+}
+
+func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) error {
+	if err := v.render(ctx, f.Language, f.Text); err != nil {
+		return err
+	}
+	named, ok := strings.CutPrefix(f.Key, dialplanPrefix)
+	if !ok {
+		return nil
+	}
+	data, err := os.ReadFile(v.file(name(f.Language, f.Text)))
+	if err != nil {
+		return fmt.Errorf("read prompt: %w", err)
+	}
+	dir := filepath.Join(v.o.Dir, string(f.Language))
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // The PBX reads it.
+		return fmt.Errorf("make folder of prompts: %w", err)
+	}
+	if err := writeChanged(filepath.Join(dir, named+".wav"), data); err != nil {
+		return err
+	}
+	if f.Language != main {
+		return nil
+	}
+	return writeChanged(filepath.Join(v.o.Dir, named+".wav"), data)
+}
+
+// writeChanged leaves a file alone that has the content already.
+func writeChanged(file string, data []byte) error {
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) { //nolint:gosec // Our own folder.
+		return nil
+	}
+	return writeWhole(file, data)
+}
+
+// purge removes texts that are no fixed prompts once they are old, and what a killed process left half written.
+func (v *Voice) purge(fixed []ivr.Fixed) error {
+	keep := map[string]bool{}
+	for _, f := range fixed {
+		keep[name(f.Language, f.Text)+".wav"] = true
+	}
+	dir := filepath.Join(v.o.Dir, cacheDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("list prompts: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) || keep[e.Name()] {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		limit := v.o.KeepVariable
+		if !strings.HasSuffix(e.Name(), ".wav") {
+			limit = time.Hour // Nothing takes that long to speak.
+		}
+		if time.Since(info.ModTime()) < limit {
+			continue
+		}
+		v.mu.Lock()
+		delete(v.ready, strings.TrimSuffix(e.Name(), ".wav"))
+		v.mu.Unlock()
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return errors.Join(errs...)
+}

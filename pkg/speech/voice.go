@@ -1,0 +1,270 @@
+// Package speech turns text into audio files that the PBX plays, once per text: 8 kHz, mono, 16-bit WAV, named by their
+// content and written so that a file is whole or absent. When a voice is missing or the disk is full, another voice or an
+// older file is used and the fact is logged and counted; what comes last is a tone, never silence.
+package speech
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+)
+
+// ErrClosed means that the Voice speaks no more.
+var ErrClosed = errors.New("the voice is closed")
+
+// Speaker speaks one text into a WAV file. Package setup has one.
+type Speaker interface {
+	// Speak writes the text, in one of the languages fr, nl, de and en, as a WAV file (8 kHz, mono, 16-bit PCM).
+	Speak(ctx context.Context, lang, text, outWAV string) error
+}
+
+// Options is what a Voice is made of.
+type Options struct {
+	Speaker Speaker
+	// Dir is where the files are written. The PBX's user must be able to read it.
+	Dir string
+	// PBXDir is the same folder as the PBX sees it; empty means Dir.
+	PBXDir string
+	Logger *zap.Logger
+	// Registerer may be nil: then nothing is counted.
+	Registerer prometheus.Registerer
+	// Workers is how many texts are spoken at the same time; 0 means 2.
+	Workers int
+	// Patience is how long one text may take; 0 means 10 s.
+	Patience time.Duration
+	// KeepVariable is how long a text that is no fixed prompt stays, since it may hold a name or a date; 0 means 30 days.
+	KeepVariable time.Duration
+}
+
+func (o *Options) validate() error {
+	var errs []error
+	if o.Speaker == nil {
+		errs = append(errs, errors.New("Speaker is missing"))
+	}
+	if !filepath.IsAbs(o.Dir) {
+		errs = append(errs, fmt.Errorf("Dir %q is not absolute", o.Dir))
+	}
+	if o.PBXDir != "" && !path.IsAbs(o.PBXDir) {
+		errs = append(errs, fmt.Errorf("PBXDir %q is not absolute", o.PBXDir))
+	}
+	if o.Logger == nil {
+		errs = append(errs, errors.New("Logger is missing"))
+	}
+	if o.Workers < 0 || o.Patience < 0 || o.KeepVariable < 0 {
+		errs = append(errs, errors.New("Workers, Patience and KeepVariable must not be negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// failureMemory is how long a voice that failed on a text is not asked for it again.
+const failureMemory = time.Minute
+
+// cacheDir holds the files named by content, below Options.Dir.
+const cacheDir = "cache"
+
+// Voice speaks texts and remembers what it has spoken. Its methods are safe for use by several goroutines.
+type Voice struct {
+	o       Options
+	workers chan struct{} // One token per text being spoken.
+	counts  *prometheus.CounterVec
+
+	ctx    context.Context // Of every rendering; ends with Close.
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	ready   map[string]bool
+	failed  map[string]time.Time
+	pending map[string]*rendering
+}
+
+// rendering is one text being spoken, for everybody who asked for it meanwhile.
+type rendering struct {
+	done chan struct{} // Closed when err is set.
+	err  error
+}
+
+// New makes the folders and the tone of last resort.
+func New(o Options) (*Voice, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("set up speech: %w", err)
+	}
+	if o.PBXDir == "" {
+		o.PBXDir = o.Dir
+	}
+	if o.Workers == 0 {
+		o.Workers = 2
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Second
+	}
+	if o.KeepVariable == 0 {
+		o.KeepVariable = 30 * 24 * time.Hour
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, cacheDir), 0o755); err != nil { //nolint:gosec // The PBX reads it.
+		return nil, fmt.Errorf("make folder of prompts: %w", err)
+	}
+	if err := writeWhole(filepath.Join(o.Dir, toneName+".wav"), tone()); err != nil {
+		return nil, fmt.Errorf("write the tone of last resort: %w", err)
+	}
+	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "rappel", Subsystem: "speech", Name: "texts_total", Help: "Texts asked for, by how they were said.",
+	}, []string{"how"})
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(counts); err != nil {
+			return nil, fmt.Errorf("set up speech: %w", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Voice{
+		o: o, workers: make(chan struct{}, o.Workers), counts: counts, ctx: ctx, cancel: cancel,
+		ready: map[string]bool{}, failed: map[string]time.Time{}, pending: map[string]*rendering{},
+	}, nil
+}
+
+// Close stops speaking and waits for what is under way.
+func (v *Voice) Close() {
+	v.mu.Lock()
+	v.closed = true
+	v.mu.Unlock()
+	v.cancel()
+	v.wg.Wait()
+}
+
+// name is the file of a text, without extension: its content, so that another text is another file.
+func name(lang roster.Language, text string) string {
+	sum := sha256.Sum256([]byte("1\x00" + string(lang) + "\x00" + text))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (v *Voice) file(n string) string { return filepath.Join(v.o.Dir, cacheDir, n+".wav") }
+
+// media is how the PBX calls a file below Dir.
+func (v *Voice) media(elem ...string) telephony.Media {
+	return telephony.Media("sound:" + path.Join(append([]string{v.o.PBXDir}, elem...)...))
+}
+
+// Media returns what says the text in the language. A text said before costs nothing; a new one is spoken first, once,
+// whoever else asks for it. Without a voice for the language another one reads the text, and without any there is a tone:
+// the error is only ever ctx's, or ErrClosed.
+func (v *Voice) Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error) {
+	n := name(lang, text)
+	err := v.render(ctx, lang, text)
+	if err == nil {
+		v.counts.WithLabelValues("said").Inc()
+		return v.media(cacheDir, n), nil
+	}
+	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+		return "", fmt.Errorf("speak: %w", err)
+	}
+	v.o.Logger.Warn("voice failed, another one reads the text", zap.String("language", string(lang)), zap.Error(err))
+	for _, other := range roster.Languages() {
+		if other == lang {
+			continue
+		}
+		if err := v.render(ctx, other, text); err == nil {
+			v.counts.WithLabelValues("other_voice").Inc()
+			return v.media(cacheDir, name(other, text)), nil
+		}
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("speak: %w", ctx.Err())
+		}
+	}
+	v.counts.WithLabelValues("tone").Inc()
+	v.o.Logger.Error("no voice can read a text, a tone is played instead", zap.String("language", string(lang)))
+	return v.media(toneName), nil
+}
+
+// render makes sure that the file of the text exists.
+func (v *Voice) render(ctx context.Context, lang roster.Language, text string) error {
+	n := name(lang, text)
+	v.mu.Lock()
+	if v.ready[n] {
+		v.mu.Unlock()
+		return nil
+	}
+	if v.closed {
+		v.mu.Unlock()
+		return ErrClosed
+	}
+	if at, ok := v.failed[n]; ok && time.Since(at) < failureMemory {
+		v.mu.Unlock()
+		return errors.New("it failed on this text a moment ago")
+	}
+	r := v.pending[n]
+	if r == nil {
+		r = &rendering{done: make(chan struct{})}
+		v.pending[n] = r
+		v.wg.Go(func() { v.speak(r, n, lang, text) })
+	}
+	v.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err() // It is spoken on for the next one who asks.
+	}
+}
+
+// speak speaks one text for everybody who waits.
+func (v *Voice) speak(r *rendering, n string, lang roster.Language, text string) {
+	r.err = v.produce(n, lang, text)
+	v.mu.Lock()
+	delete(v.pending, n)
+	delete(v.failed, n)
+	switch {
+	case r.err == nil:
+		v.ready[n] = true
+	case v.ctx.Err() == nil:
+		v.failed[n] = time.Now()
+	}
+	v.mu.Unlock()
+	close(r.done)
+}
+
+func (v *Voice) produce(n string, lang roster.Language, text string) error {
+	final := v.file(n)
+	if playable(final) {
+		return nil
+	}
+	select {
+	case v.workers <- struct{}{}:
+		defer func() { <-v.workers }()
+	case <-v.ctx.Done():
+		return ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(v.ctx, v.o.Patience)
+	defer cancel()
+	// The Speaker may be another program under another user, so that it gets a folder of its own.
+	dir, err := os.MkdirTemp(filepath.Join(v.o.Dir, cacheDir), "speaking-")
+	if err != nil {
+		return fmt.Errorf("make room for speech: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // What remains is removed by Prepare.
+	spoken := filepath.Join(dir, "spoken.wav")
+	if err := v.o.Speaker.Speak(ctx, string(lang), text, spoken); err != nil {
+		return fmt.Errorf("speak: %w", err)
+	}
+	data, err := os.ReadFile(spoken) //nolint:gosec // Our own folder.
+	if err != nil {
+		return fmt.Errorf("read speech: %w", err)
+	}
+	if err := checkWAV(data); err != nil {
+		return fmt.Errorf("check speech: %w", err)
+	}
+	return writeWhole(final, data)
+}
