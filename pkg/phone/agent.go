@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -106,7 +105,7 @@ func newAgent(o agentOptions) (*agent, error) {
 		ackWait:      64 * sip.T1, // RFC 3261, 13.3.1.4
 		calls:        make(map[dialogKey]*Call),
 	}
-	quiet := slog.New(quietLog{log: o.log})
+	quiet := newQuietLog(o.log)
 	a.ua, err = sipgo.NewUA(
 		sipgo.WithUserAgent("rappel-phone"),
 		sipgo.WithUserAgentHostname(a.local.Addr().String()),

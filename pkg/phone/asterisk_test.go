@@ -107,6 +107,7 @@ exten => _X!,1,Answer()
 
 // startPBX runs Asterisk in a mount namespace of its own until the test ends.
 func startPBX(t *testing.T, addr, trunk string, prompts map[string][]int16) *pbx {
+	t.Helper()
 	root := os.Getenv(rootVariable)
 	if root == "" {
 		t.Skipf("set %s to a root file system with Asterisk", rootVariable)
@@ -145,11 +146,11 @@ mount --bind "$1" "$2/mnt"
 mount --bind /dev "$2/dev"
 mount -t proc proc "$2/proc"
 exec chroot "$2" /usr/sbin/asterisk -C /mnt/etc/asterisk.conf -f -vvv`
-	cmd := exec.Command("unshare", "--mount", "sh", "-c", script, "sh", dir, root)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "unshare", "--mount", "sh", "-c", script, "sh", dir, root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := os.Create(filepath.Join(dir, "out"))
 	require.NoError(t, err)
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	cmd.Stdout, cmd.Stderr = out, out
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
@@ -167,13 +168,16 @@ exec chroot "$2" /usr/sbin/asterisk -C /mnt/etc/asterisk.conf -f -vvv`
 
 // freeAddr is where nothing listens right now.
 func freeAddr(t *testing.T) string {
-	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
+	t.Helper()
+	var lc net.ListenConfig
+	probe, err := lc.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer probe.Close()
+	defer func() { _ = probe.Close() }()
 	return probe.LocalAddr().String()
 }
 
 func moduleDir(t *testing.T, root string) string {
+	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/asterisk/modules"))
 	require.NoError(t, err)
 	require.NotEmpty(t, found)
@@ -182,6 +186,7 @@ func moduleDir(t *testing.T, root string) string {
 
 // await asks by OPTIONS until Asterisk answers; 401 or 404 is an answer too.
 func (p *pbx) await(t *testing.T) {
+	t.Helper()
 	ctx := within(t)
 	for ctx.Err() == nil {
 		probe, err := New(Options{User: "probe", Secret: "x", Registrar: p.addr, Logger: zap.NewNop()})
@@ -204,6 +209,7 @@ func asStatus(err error) (*StatusError, bool) {
 }
 
 func (p *pbx) phone(t *testing.T, user string, onCall func(context.Context, *Incoming)) *Phone {
+	t.Helper()
 	ph, err := New(Options{
 		User: user, Secret: "secret", Registrar: p.addr, OnCall: onCall, Logger: zap.NewNop(),
 		Codecs: []Codec{PCMU, PCMA}, Tones: []float64{1000, 1100},

@@ -33,6 +33,7 @@ func (s Side) String() string {
 		return "remote"
 	case SideNetwork:
 		return "network"
+	case SideNone:
 	}
 	return "none"
 }
@@ -157,7 +158,7 @@ func (c *Call) cut() {
 	c.mu.Lock()
 	c.vanished = true
 	c.mu.Unlock()
-	c.Media.vanish()
+	c.vanish()
 	c.agent.keepDark(c.Media)
 	if c.startEnding() {
 		c.finishKeeping(Ending{By: SideLocal})
@@ -185,7 +186,7 @@ func (c *Call) startEnding() bool {
 func (c *Call) finish(e Ending) {
 	c.agent.drop(c)
 	c.finishKeeping(e)
-	c.Media.close()
+	c.close()
 }
 
 // finishKeeping is finish for a vanished call, whose dialog stays so that
@@ -280,7 +281,7 @@ func (c *Call) ack(seq uint32, body []byte) {
 	if p.offered && len(body) > 0 {
 		if s, err := parseSDP(body); err == nil {
 			// A refused answer leaves the call silent, which the ledger shows.
-			_ = c.Media.start(s, c.agent.codecs)
+			_ = c.start(s, c.agent.codecs)
 		}
 	}
 }

@@ -1,13 +1,9 @@
 package phone
 
 import (
-	"context"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"go.uber.org/zap"
 )
 
 // sipConn is the one UDP socket of a user agent. It says when sipgo has begun to
@@ -46,22 +42,3 @@ func (c *sipConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	}
 	return c.PacketConn.WriteTo(b, to)
 }
-
-// quietLog hands sipgo's warnings to zap by their constant text only: its
-// attributes hold numbers, names and whole SIP messages.
-type quietLog struct{ log *zap.Logger }
-
-// Enabled implements [slog.Handler].
-func (q quietLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
-
-// Handle implements [slog.Handler].
-func (q quietLog) Handle(_ context.Context, r slog.Record) error {
-	q.log.Debug("sip library", zap.String("said", r.Message), zap.Stringer("level", r.Level))
-	return nil
-}
-
-// WithAttrs implements [slog.Handler].
-func (q quietLog) WithAttrs([]slog.Attr) slog.Handler { return q }
-
-// WithGroup implements [slog.Handler].
-func (q quietLog) WithGroup(string) slog.Handler { return q }

@@ -147,7 +147,7 @@ func (d *dialing) answered(res *sip.Response) (*Call, error) {
 			ack.AppendHeader(sip.HeaderClone(h))
 		}
 	}
-	err := a.client.WriteRequest(ack, sipgo.ClientRequestAddVia)
+	err := nameless(a.client.WriteRequest(ack, sipgo.ClientRequestAddVia))
 	// A repeated 2xx means that the ACK was lost.
 	repeat := ack.Clone()
 	d.tx.OnRetransmission(func(*sip.Response) {
@@ -200,7 +200,7 @@ func (d *dialing) dialog(res *sip.Response) *Call {
 		c.target = contact.Address
 	}
 	c.routes, c.nextHop = routeSet(res.GetHeaders("Record-Route"), true)
-	c.Media.ears.answered(c.answered)
+	c.ears.answered(c.answered)
 	return c
 }
 

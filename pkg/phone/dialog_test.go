@@ -208,6 +208,7 @@ func TestLateOffer(t *testing.T) {
 
 // invite sends a re-INVITE with an offer, or acknowledges with an answer.
 func invite(t *testing.T, p *Phone, c *Call, offer, answer []byte) *sip.Response {
+	t.Helper()
 	req := c.request(sip.INVITE)
 	if offer != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))

@@ -117,7 +117,7 @@ func (c *Call) renegotiate(req *sip.Request) (*sip.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Media.start(s, c.agent.codecs); err != nil {
+		if err := c.start(s, c.agent.codecs); err != nil {
 			return nil, err
 		}
 		codec, k := c.agreed()

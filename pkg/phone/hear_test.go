@@ -16,6 +16,7 @@ import (
 // prompts are different sentences of one voice, the first two with the same
 // beginning: real speech where a synthesiser can be found, else synthetic.
 func prompts(t testing.TB) [][]int16 {
+	t.Helper()
 	sentences := []string{
 		"Votre prochain appel est prévu jeudi à dix heures trente.",
 		"Votre prochain appel est prévu mardi à seize heures quinze, avec Madame Lambert.",
@@ -37,27 +38,16 @@ func prompts(t testing.TB) [][]int16 {
 
 // speak runs pico2wave and sox, of this machine or of the root file system.
 func speak(t testing.TB, text string) ([]int16, bool) {
+	t.Helper()
 	dir := t.TempDir()
-	run := func(name string, args ...string) bool { return exec.Command(name, args...).Run() == nil }
+	narrow := filepath.Join(dir, "narrow.wav")
+	script := `cd "$1" && pico2wave -l fr-FR -w wide.wav "$2" && sox wide.wav -r 8000 -c 1 -b 16 narrow.wav`
+	args := []string{"sh", "-c", script, "sh", dir, text}
 	if root := os.Getenv(rootVariable); root != "" {
-		shared, err := os.MkdirTemp(filepath.Join(root, "tmp"), "phone")
-		if err != nil {
-			return nil, false
-		}
-		defer os.RemoveAll(shared)
-		inside := "/tmp/" + filepath.Base(shared)
-		dir = shared
-		run = func(name string, args ...string) bool {
-			for i := range args {
-				if rel, err := filepath.Rel(shared, args[i]); err == nil && filepath.IsAbs(args[i]) && rel[0] != '.' {
-					args[i] = filepath.Join(inside, rel)
-				}
-			}
-			return exec.Command("chroot", append([]string{root, name}, args...)...).Run() == nil
-		}
+		enter := `mount --make-rprivate / && mount --bind "$1" "$2/mnt" && exec chroot "$2" sh -c "$3" sh /mnt "$4"`
+		args = []string{"unshare", "--mount", "sh", "-c", enter, "sh", dir, root, script, text}
 	}
-	wide, narrow := filepath.Join(dir, "wide.wav"), filepath.Join(dir, "narrow.wav")
-	if !run("pico2wave", "-l", "fr-FR", "-w", wide, text) || !run("sox", wide, "-r", "8000", "-c", "1", "-b", "16", narrow) {
+	if exec.CommandContext(t.Context(), args[0], args[1:]...).Run() != nil {
 		return nil, false
 	}
 	raw, err := os.ReadFile(narrow)

@@ -94,7 +94,7 @@ func (in *Incoming) Answer(ctx context.Context) (*Call, error) {
 	}
 	res := in.response(200, "OK", body)
 	c := in.dialog(res)
-	c.Media.ears.answered(c.answered)
+	c.ears.answered(c.answered)
 	acked := c.expectACK(in.req.CSeq().SeqNo, in.offer == nil)
 	// Known before the 200 leaves: the ACK may be faster than this goroutine.
 	if !in.agent.add(c) {

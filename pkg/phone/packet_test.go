@@ -2,7 +2,6 @@ package phone
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"net/netip"
 	"testing"
@@ -84,7 +83,7 @@ func FuzzPacket(f *testing.F) {
 		h := m.Heard()
 		p, err := parseRTP(b)
 		if err != nil {
-			require.True(t, errors.Is(err, ErrNotRTP))
+			require.ErrorIs(t, err, ErrNotRTP)
 			require.EqualValues(t, 3, h.Skipped)
 			return
 		}

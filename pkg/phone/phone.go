@@ -164,7 +164,7 @@ func resolve(target string, at sip.Uri) (sip.Uri, error) {
 	if strings.HasPrefix(target, "sip:") {
 		var uri sip.Uri
 		if err := sip.ParseUri(target, &uri); err != nil {
-			return sip.Uri{}, fmt.Errorf("dial: parse address: %w", err)
+			return sip.Uri{}, errors.New("dial: target is no valid sip: address") // err repeats it
 		}
 		return uri, nil
 	}

@@ -2,7 +2,6 @@ package phone
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within bounds a test's waits; nothing here takes longer on a busy machine.
 func within(t testing.TB) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
@@ -23,6 +23,7 @@ func within(t testing.TB) context.Context {
 
 // newPhone makes a phone that needs no registrar.
 func newPhone(t testing.TB, user string, onCall func(context.Context, *Incoming)) *Phone {
+	t.Helper()
 	p, err := New(Options{
 		User: user, Registrar: "127.0.0.1:9", OnCall: onCall, Logger: zap.NewNop(),
 	})
@@ -85,7 +86,7 @@ func TestRefusal(t *testing.T) {
 	alice := newPhone(t, "alice", nil)
 	_, err := alice.Dial(within(t), address(bob), DialOptions{})
 	var status *StatusError
-	require.True(t, errors.As(err, &status))
+	require.ErrorAs(t, err, &status)
 	require.Equal(t, 486, status.Code)
 	require.Equal(t, "Busy Here", status.Reason)
 }

@@ -29,7 +29,9 @@ type registrar struct {
 }
 
 func newRegistrar(t *testing.T) *registrar {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	t.Helper()
+	var lc net.ListenConfig
+	conn, err := lc.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ua, err := sipgo.NewUA()
 	require.NoError(t, err)

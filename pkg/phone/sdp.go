@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,10 +109,8 @@ func parseSDP(body []byte) (session, error) {
 // choose returns the first codec of ours that the other side has too.
 func (s session) choose(ours []Codec) (Codec, error) {
 	for _, c := range ours {
-		for _, theirs := range s.codecs {
-			if c == theirs {
-				return c, nil
-			}
+		if slices.Contains(s.codecs, c) {
+			return c, nil
 		}
 	}
 	return 0, ErrNoCodec

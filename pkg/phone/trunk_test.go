@@ -2,7 +2,6 @@ package phone
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 // newTrunk makes a trunk whose calls come from and go to a phone: no PBX between.
 func newTrunk(t testing.TB, answer func(Ring) Behaviour, set func(*TrunkOptions)) *Trunk {
+	t.Helper()
 	o := TrunkOptions{Listen: "127.0.0.2:0", Answer: answer, Logger: zap.NewNop()}
 	if set != nil {
 		set(&o)
@@ -53,7 +53,7 @@ func TestTrunkBehaviours(t *testing.T) {
 		c, err := alice.Dial(ctx, number(tr, n), o)
 		var status *StatusError
 		if err != nil {
-			require.True(t, errors.As(err, &status), "%v", err)
+			require.ErrorAs(t, err, &status)
 			return nil, status.Code
 		}
 		return c, 200
