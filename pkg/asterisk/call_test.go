@@ -247,3 +247,33 @@ func TestFeatureCodes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, echo.Hangup(ctx))
 }
+
+// A caller's phone that loses its power is told from one that hung up by the cause, and she is not left to a dead line.
+func TestCallerLost(t *testing.T) {
+	l := newLab(t, func(*asterisk.Options) {})
+	p := l.caller(t, telephonytest.Script{})
+	id, o := order(p.User(), l.beneficiary(telephonytest.Script{}))
+	w := telephonytest.NewWatch(t, l.sw, string(id), 30*time.Second)
+	require.NoError(t, l.sw.Connect(t.Context(), o))
+	w.Until(o.BeneficiaryLeg, telephony.EventBridged)
+	p.Vanish()
+	lost := time.Now()
+	gone := w.Until(o.Channel, telephony.EventGone)
+	t.Logf("lost after %s with cause %d", time.Since(lost), gone.Cause)
+	require.False(t, gone.Cause.NormalClearing(), "cause %d", gone.Cause)
+	e := w.Until(o.BeneficiaryLeg, telephony.EventEntered)
+	require.Equal(t, telephony.TalkedBefore, e.Args[2])
+	require.NoError(t, l.sw.Play(t.Context(), e.Channel, o.BeneficiaryLeg+"-p1", l.sound("hello")))
+	w.Until(o.BeneficiaryLeg, telephony.EventPlaybackDone)
+	require.NoError(t, l.sw.Hangup(t.Context(), e.Channel, telephony.CauseNormal))
+	w.Until(o.BeneficiaryLeg, telephony.EventGone)
+
+	// An account without a registered phone is refused at once, or its leg ends by itself.
+	id, o = order("caller-39", l.beneficiary(telephonytest.Script{}))
+	w = telephonytest.NewWatch(t, l.sw, string(id), 0)
+	if err := l.sw.Connect(t.Context(), o); err != nil {
+		require.ErrorIs(t, err, telephony.ErrRefused)
+		return
+	}
+	t.Logf("not registered: cause %d", w.Until(o.Channel, telephony.EventGone).Cause)
+}
