@@ -1,0 +1,373 @@
+package callflow
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
+)
+
+const cli = "+32470000001"
+
+// keys presses one key after the other, each so long after the one before.
+func keys(pairs ...any) telephonytest.Script {
+	var s telephonytest.Script
+	for i := 0; i < len(pairs); i += 2 {
+		s.Keys = append(s.Keys, telephonytest.Key{After: pairs[i].(time.Duration), Digit: pairs[i+1].(string)})
+	}
+	return s
+}
+
+// dial lets somebody call the line and returns the channel after d.
+func (r *rig) dial(from string, s telephonytest.Script, d time.Duration) string {
+	ch := r.pbx.Inbound(from, did, "trunk", s)
+	time.Sleep(d)
+	synctest.Wait()
+	return ch
+}
+
+func TestTheLineAnswersInFrenchAndHoldsTheNumber(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		ch := r.dial(cli, telephonytest.Script{HangUp: 3 * time.Second}, time.Second)
+		require.True(t, strings.HasPrefix(r.heard(ch), r.says(roster.French, "line.greeting")))
+		require.Equal(t, map[string]string{cli: ch}, r.desk.held)
+		time.Sleep(5 * time.Second)
+		require.Empty(t, r.desk.held)
+		r.sound(t)
+	})
+}
+
+func TestNextAppointment(t *testing.T) {
+	t.Parallel()
+	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC) // A Tuesday, half past ten in Brussels.
+	marie := Appointment{FirstName: "Marie", Opens: opens, Closes: opens.Add(time.Hour)}
+	louis := Appointment{FirstName: "Louis", Opens: opens, Closes: opens.Add(3 * time.Hour)}
+	cases := []struct {
+		name   string
+		from   string
+		people []Appointment
+		err    error
+		press  telephonytest.Script
+		want   []string
+		never  string
+	}{
+		{
+			name: "one person", from: cli, people: []Appointment{marie}, press: keys(3*time.Second, "1"),
+			want:  []string{"fr: Votre prochain appel est prévu mardi quatre janvier, vers dix heures trente."},
+			never: "Marie",
+		},
+		{
+			name: "a long window, in Dutch", from: cli, people: []Appointment{louis},
+			press: keys(3*time.Second, "3", 2*time.Second, "2", 2*time.Second, "1"),
+			want:  []string{"nl: Wij bellen u opnieuw dinsdag vier januari, tussen half elf en half twee."},
+		},
+		{
+			name: "several people behind one number", from: cli, people: []Appointment{marie, louis},
+			press: keys(3*time.Second, "1", 2*time.Second, "2"),
+			want: []string{
+				"fr: Pour Marie, tapez un.", "fr: Pour Louis, tapez deux.", "entre dix heures trente et treize heures trente.",
+			},
+		},
+		{
+			name: "known, nothing planned", from: cli, people: []Appointment{{FirstName: "Marie"}},
+			press: keys(3*time.Second, "1"), want: []string{"Aucun appel n'est prévu"},
+		},
+		{name: "unknown number", from: cli, err: ErrNothing, press: keys(3*time.Second, "1"), want: []string{"Je ne reconnais pas"}},
+		{name: "withheld number", people: []Appointment{marie}, press: keys(3*time.Second, "1"), want: []string{"Je ne reconnais pas"}},
+		{
+			name: "the records are away", from: cli, err: errAway, press: keys(3*time.Second, "1"),
+			want: []string{"petit souci technique", "Laissez-nous un message"},
+		},
+		{
+			name: "said again", from: cli, people: []Appointment{marie}, press: keys(3*time.Second, "1", 5*time.Second, "9"),
+			want: []string{"vers dix heures trente.\n", "vers dix heures trente.\n"},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.desk.people, r.desk.peopleErr = c.people, c.err
+				ch := r.dial(c.from, c.press, 40*time.Second)
+				heard := r.heard(ch)
+				for _, want := range c.want {
+					before, after, found := strings.Cut(heard, want)
+					require.True(t, found, "%q not in %q after %q", want, after, before)
+					heard = after
+				}
+				if c.never != "" {
+					require.NotContains(t, r.heard(ch), c.never)
+				}
+				r.pbx.HangUp(ch, telephony.CauseNormal)
+				synctest.Wait()
+				r.sound(t)
+			})
+		})
+	}
+}
+
+func TestARegistrarIsRungAndBridged(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}, {ID: 2, Endpoint: "rita"}}
+		r.pbx.SetPhone("rosa", telephonytest.Script{Never: true})
+		r.pbx.SetPhone("rita", telephonytest.Script{Answer: 5 * time.Second, HangUpBridged: time.Minute})
+		ch := r.dial(cli, keys(3*time.Second, "2"), 10*time.Second)
+		waiting, since, talking := r.c.Waiting(1)
+		require.Equal(t, []int{1, 0}, []int{waiting, talking})
+		require.WithinDuration(t, time.Now(), since, 10*time.Second)
+		require.Contains(t, r.heard(ch), "tone:ring")
+		time.Sleep(25 * time.Second)
+		waiting, _, talking = r.c.Waiting(1)
+		require.Equal(t, []int{0, 1}, []int{waiting, talking})
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []call.OfferState{call.OfferTimedOut, call.OfferAccepted}, r.desk.released)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "goodbye"))
+		require.Empty(t, r.pbx.String())
+		r.sound(t)
+	})
+}
+
+func TestAMessageIsTakenWhenNobodyIsFree(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		script telephonytest.Script
+		kept   bool
+		says   string
+	}{
+		"ended by the hash key": {script: keys(3*time.Second, "0", 40*time.Second, "#"), kept: true, says: "message.kept"},
+		"ended by hanging up":   {script: telephonytest.Script{Keys: keys(3*time.Second, "0").Keys, HangUp: 30 * time.Second}, kept: true},
+		"nothing said":          {script: keys(3*time.Second, "0", 5*time.Second, "#"), says: "message.empty"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				ch := r.dial(cli, c.script, 2*time.Minute)
+				require.Equal(t, c.kept, len(r.desk.messages) == 1, "%v", r.desk.messages)
+				if c.kept {
+					m := r.desk.messages[0]
+					require.Equal(t, []any{int64(1), cli, roster.French, "messages/" + m.ID},
+						[]any{m.Scheme, m.CLI, m.Language, m.Recording})
+					require.Greater(t, m.Length, 10*time.Second)
+				}
+				if c.says != "" {
+					require.Contains(t, r.heard(ch), r.says(roster.French, c.says))
+				}
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestMessagesSurviveTheRecords: the records are away while a message is left and the process ends before they are back.
+func TestMessagesSurviveTheRecords(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "spool")
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(o *Options) { o.SpoolDir = dir })
+		r.desk.saveErr, r.desk.lineErr = errAway, errAway
+		ch := r.dial(cli, keys(3*time.Second, "0", 40*time.Second, "#"), 2*time.Minute)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "message.kept"))
+		require.Empty(t, r.desk.messages)
+		r.close()
+
+		next := newRig(t, func(o *Options) { o.SpoolDir = dir })
+		defer next.close()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, next.desk.messages, 1)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	})
+}
+
+// TestHangingUpAtAnyMoment ends an inbound call at every tenth of a second of a dialogue with a registrar and a message.
+func TestHangingUpAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	for at := 100 * time.Millisecond; at < 45*time.Second; at += 700 * time.Millisecond {
+		bubble(t, func(t *testing.T) {
+			r := newRig(t, nil)
+			defer r.close()
+			r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}}
+			r.pbx.SetPhone("rosa", telephonytest.Script{Never: true})
+			s := keys(2*time.Second, "7", 2*time.Second, "2")
+			s.HangUp = at
+			r.dial(cli, s, 2*time.Minute)
+			require.Empty(t, r.desk.held)
+			require.Empty(t, r.pbx.String())
+			waiting, _, talking := r.c.Waiting(1)
+			require.Zero(t, waiting+talking)
+			r.sound(t)
+		})
+	}
+}
+
+func TestErrorsNeverEndTheCall(t *testing.T) {
+	t.Parallel()
+	cases := map[string]telephonytest.Script{
+		"wrong keys": keys(3*time.Second, "7", 3*time.Second, "8"),
+		"silence":    {},
+	}
+	for name, s := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				ch := r.dial(cli, s, time.Minute)
+				require.Contains(t, r.heard(ch), r.says(roster.French, "person.wait"), "two failures lead to a person")
+				require.Contains(t, r.heard(ch), r.says(roster.French, "message.invite"), "nobody free: a message")
+				r.pbx.HangUp(ch, telephony.CauseNormal)
+				synctest.Wait()
+				r.sound(t)
+			})
+		})
+	}
+}
+
+func TestUnknownLinesAndLinesFromMemory(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		ch := r.pbx.Inbound(cli, "+3281999999", "trunk", telephonytest.Script{})
+		time.Sleep(5 * time.Second)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "line.unknown"))
+		r.desk.line.Languages = []roster.Language{roster.German}
+		r.dial(cli, telephonytest.Script{HangUp: time.Second}, 2*time.Second)
+		r.desk.lineErr = errAway
+		ch = r.dial(cli, telephonytest.Script{HangUp: time.Second}, 2*time.Second)
+		require.Contains(t, r.heard(ch), r.says(roster.German, "line.greeting"))
+		r.sound(t)
+	})
+}
+
+func TestFeatureCodes(t *testing.T) {
+	t.Parallel()
+	attempt := call.NewID()
+	cases := []struct {
+		name, endpoint, code string
+		desk                 func(*desk)
+		press                telephonytest.Script
+		says                 string
+		vars                 ivr.Vars
+		state                call.CallerState
+	}{
+		{name: "ready", endpoint: "anna", code: "*1", says: "feature.ready", state: call.CallerReady},
+		{name: "once more", endpoint: "anna", code: "*2", says: "feature.ready_once", state: call.CallerReadyOnce},
+		{name: "break", endpoint: "anna", code: "*3", says: "feature.break", state: call.CallerBreak},
+		{name: "off", endpoint: "PJSIP/anna", code: "*4", says: "feature.off", state: call.CallerOff},
+		{
+			name: "in a call", endpoint: "anna", code: "*3", says: "feature.not_now", state: call.CallerBreak,
+			desk: func(d *desk) { d.stateErr = ErrRefusedNow },
+		},
+		{
+			name: "no dispatcher", endpoint: "anna", code: "*1", says: "feature.unavailable", state: call.CallerReady,
+			desk: func(d *desk) { d.stateErr = errAway },
+		},
+		{
+			name: "nobody next", endpoint: "anna", code: "*5", says: "feature.nothing_next",
+			desk: func(d *desk) { d.nextErr = ErrNothing },
+		},
+		{
+			name: "somebody now", endpoint: "anna", code: "*5", says: "feature.next_now_name", vars: ivr.Vars{"name": "Marie"},
+			desk: func(d *desk) { d.next = NextCall{Name: "Marie"} },
+		},
+		{
+			name: "somebody later", endpoint: "anna", code: "*5", says: "feature.next_at",
+			vars: ivr.Vars{"at": time.Date(2000, 1, 5, 10, 30, 0, 0, time.UTC)},
+			desk: func(d *desk) { d.next = NextCall{At: time.Date(2000, 1, 5, 10, 30, 0, 0, time.UTC)} },
+		},
+		{name: "nothing to close", endpoint: "anna", code: "*6", says: "feature.nothing_to_close"},
+		{
+			name: "close the last call", endpoint: "anna", code: "*6", says: "close.difficult",
+			press: keys(3*time.Second, "2"), desk: func(d *desk) { d.last = attempt },
+		},
+		{name: "unknown code", endpoint: "anna", code: "*8", says: "feature.unknown_code"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				if c.desk != nil {
+					c.desk(r.desk)
+				}
+				ch := r.pbx.Feature(c.endpoint, c.code, c.press)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				require.Contains(t, r.heard(ch), "nl: "+r.book.Text(roster.Dutch, c.says, c.vars))
+				if c.state != "" {
+					require.Equal(t, []call.CallerState{c.state}, r.desk.states)
+				}
+				if c.name == "close the last call" {
+					require.Equal(t, []Closing{{
+						Scheme: 1, Attempt: attempt, Caller: 7, Disposition: call.DispositionDifficult,
+					}}, r.desk.closings)
+				}
+				require.Empty(t, r.pbx.String())
+				r.sound(t)
+			})
+		})
+	}
+	t.Run("a phone of nobody", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) {
+			r := newRig(t, nil)
+			defer r.close()
+			ch := r.pbx.Feature("stranger", "*1", telephonytest.Script{})
+			time.Sleep(time.Minute)
+			require.Contains(t, r.heard(ch), r.says(roster.French, "feature.unknown_caller"))
+			require.Empty(t, r.desk.states)
+			r.sound(t)
+		})
+	})
+}
+
+// TestForgottenChannels: what an earlier process left in the application is not left in silence.
+func TestForgottenChannels(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}}
+		r.pbx.SetPhone("rosa", telephonytest.Script{})
+		talking := r.dial(cli, keys(time.Second, "0"), 10*time.Second)
+		menu := r.dial(cli, telephonytest.Script{}, 2*time.Second)
+		r.leave()
+		reborn, err := New(r.c.o)
+		require.NoError(t, err)
+		r.c = reborn
+		r.run()
+		time.Sleep(time.Minute)
+		require.Contains(t, r.pbx.Commands(), "Send "+menu+" inbound-fallback,s")
+		r.pbx.HangUp(talking, telephony.CauseNormal)
+		synctest.Wait()
+		require.Empty(t, r.pbx.Find(talking+"-c1"), "the registrar is let go")
+		r.pbx.HangUp(menu, telephony.CauseNormal)
+		synctest.Wait()
+		r.sound(t)
+	})
+}
