@@ -186,9 +186,6 @@ func apology(o *Occurrence, now time.Time, r schedule.Rules) *Occurrence {
 	a := Following(o, schedule.Slot{Opens: opens, Closes: closes})
 	a.Kind = call.KindApology
 	a.Continuity = roster.Preferred
-	a.LocalDate = o.LocalDate
-	if r.Zone != nil {
-		a.LocalDate = schedule.DateIn(opens, r.Zone)
-	}
+	a.LocalDate = schedule.DateIn(opens, r.Zone)
 	return &a
 }

@@ -130,6 +130,9 @@ func (f *front) Start(_ context.Context, o call.Order) error {
 	case a.Order.Offer != o.Offer || a.Order.Caller != o.Caller:
 		w.fail("%s started for another offer than the committed one", leg)
 	}
+	if late := time.Since(a.ClaimedAt); o.Offer == 1 && late > 6*time.Second {
+		w.fail("%s started %v after its claim", leg, late)
+	}
 	if w.chance(2) {
 		return errors.New("no PBX")
 	}
@@ -145,10 +148,26 @@ func (f *front) Start(_ context.Context, o call.Order) error {
 	if out > w.lines {
 		w.fail("%d lines in use, %d allowed", out, w.lines)
 	}
-	if w.chance(2) { // The command was lost on its way.
+	if w.chance(2) { // The command was lost on its way, or its answer: her phone may ring until the instant to dial by.
 		c.over = true
 		w.running.Go(func() {
-			time.Sleep(time.Until(o.DialBy))
+			time.Sleep(time.Second)
+			w.mu.Lock()
+			rings := w.chance(50) && !w.ringing[o.Number]
+			w.mu.Unlock()
+			if rings {
+				w.running.Go(func() {
+					time.Sleep(time.Until(o.DialBy))
+					w.mu.Lock()
+					w.rang[o.Attempt]++
+					w.ringing[o.Number] = true
+					w.mu.Unlock()
+					time.Sleep(o.BeneficiaryRing)
+					w.mu.Lock()
+					w.ringing[o.Number] = false
+					w.mu.Unlock()
+				})
+			}
 			w.report(call.Outcome{
 				Offer: o.Offer, Attempt: o.Attempt, OfferState: call.OfferFailed, Result: call.ResultUnknown, Fault: call.FaultOurs,
 			})

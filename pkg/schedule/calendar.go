@@ -93,8 +93,11 @@ func dayOf(date time.Time) int {
 
 func dateOf(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
 
-// DateIn is the local date of an instant, written as midnight UTC.
+// DateIn is the local date of an instant, written as midnight UTC. No zone is UTC.
 func DateIn(t time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
 	y, m, d := t.In(zone).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }

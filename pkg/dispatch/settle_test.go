@@ -1,0 +1,140 @@
+package dispatch
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+func TestSettlement(t *testing.T) {
+	opens := time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC) // A Tuesday.
+	closes := opens.Add(4 * time.Hour)
+	ended := opens.Add(time.Hour)
+	terms := Terms{UnknownUntil: ended.Add(95 * time.Second)}
+	occurrence := func(change ...func(*Occurrence)) *Occurrence {
+		o := &Occurrence{
+			ID: 1, Agreement: 2, Kind: call.KindScheduled, State: call.OccurrenceClaimed, Opens: opens, Closes: closes,
+			NotBefore: opens, Length: 20 * time.Minute, Numbers: []string{"1", "2"}, Reference: 5,
+			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}},
+		}
+		for _, c := range change {
+			c(o)
+		}
+		return o
+	}
+	tried := func(n int) func(*Occurrence) { return func(o *Occurrence) { o.Attempts, o.Rang = n, n > 0 } }
+	apologising := func(o *Occurrence) { o.Kind = call.KindApology }
+	nearEnd := func(o *Occurrence) { o.Closes = ended.Add(4 * time.Minute) }
+	for _, c := range []struct {
+		name     string
+		o        *Occurrence
+		out      call.Outcome
+		state    call.OccurrenceState
+		wait     time.Duration // With open.
+		attempts int
+		rang     bool
+		next     call.Kind
+	}{
+		{"answered", occurrence(), call.Outcome{Result: call.ResultAnswered}, call.OccurrenceReached, 0, 1, true, call.KindScheduled},
+		{
+			"broken by us", occurrence(), call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs},
+			call.OccurrenceReached, 0, 1, true, call.KindApology,
+		},
+		{
+			"an apology broken by us", occurrence(apologising),
+			call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs}, call.OccurrenceOpen, 0, 1, true, "",
+		},
+		{
+			"an apology broken too often", occurrence(apologising, tried(2)),
+			call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs}, call.OccurrenceReached, 0, 3, true,
+			call.KindScheduled,
+		},
+		{"an apology answered", occurrence(apologising), call.Outcome{Result: call.ResultAnswered}, call.OccurrenceReached, 0, 1, true, call.KindScheduled},
+		{
+			"she heard a prompt only", occurrence(), call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonAnsweredUnheld},
+			call.OccurrenceOpen, 0, 0, true, "",
+		},
+		{"busy", occurrence(), call.Outcome{Result: call.ResultBusy}, call.OccurrenceOpen, 5 * time.Minute, 1, true, ""},
+		{"no answer", occurrence(), call.Outcome{Result: call.ResultNoAnswer, Rang: true}, call.OccurrenceOpen, 30 * time.Minute, 1, true, ""},
+		{"no answer for the third time", occurrence(tried(2)), call.Outcome{Result: call.ResultNoAnswer, Rang: true}, call.OccurrenceUnreached, 0, 3, true, call.KindScheduled},
+		{"busy near the end", occurrence(nearEnd), call.Outcome{Result: call.ResultBusy}, call.OccurrenceUnreached, 0, 1, true, call.KindScheduled},
+		{"congestion is not hers", occurrence(tried(2)), call.Outcome{Result: call.ResultCongestion, Fault: call.FaultNetwork}, call.OccurrenceOpen, time.Minute, 2, true, ""},
+		{"nor is our failure", occurrence(), call.Outcome{Result: call.ResultFailed, Fault: call.FaultOurs}, call.OccurrenceOpen, time.Minute, 0, false, ""},
+		{
+			"a number that does not exist is", occurrence(),
+			call.Outcome{Result: call.ResultFailed, Fault: call.FaultTheirs, Reason: call.ReasonInvalidNumber},
+			call.OccurrenceOpen, time.Minute, 1, false, "",
+		},
+		{
+			"never rung", occurrence(func(o *Occurrence) { o.Attempts = 2 }),
+			call.Outcome{Result: call.ResultFailed, Fault: call.FaultTheirs}, call.OccurrenceMissed, 0, 3, false, call.KindScheduled,
+		},
+		{"cancelled", occurrence(), call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonNoCaller}, call.OccurrenceOpen, 0, 0, false, ""},
+		{
+			"the caller left while it rang", occurrence(), call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonCallerGone, Rang: true},
+			call.OccurrenceOpen, time.Minute, 0, true, "",
+		},
+		{"unknown waits for the last ring", occurrence(), call.Outcome{Result: call.ResultUnknown}, call.OccurrenceOpen, 95 * time.Second, 0, false, ""},
+		{
+			"unknown at the end", occurrence(func(o *Occurrence) { o.Closes = ended.Add(time.Minute) }),
+			call.Outcome{Result: call.ResultUnknown}, call.OccurrenceMissed, 0, 0, false, call.KindScheduled,
+		},
+		{
+			"not permitted", occurrence(), call.Outcome{Result: call.ResultFailed, Reason: call.ReasonNotPermitted, Fault: call.FaultOurs},
+			call.OccurrenceOpen, 10 * time.Minute, 0, false, "",
+		},
+		{
+			"a callback has no next", occurrence(func(o *Occurrence) { o.Terms = roster.Agreement{} }),
+			call.Outcome{Result: call.ResultAnswered}, call.OccurrenceReached, 0, 1, true, "",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.out.At = ended
+			s := SettlementOf(c.o, c.out, terms)
+			require.Equal(t, c.state, s.State)
+			require.Equal(t, c.attempts, s.Attempts)
+			require.Equal(t, c.rang, s.Rang)
+			if c.state == call.OccurrenceOpen {
+				require.Equal(t, c.wait, s.NotBefore.Sub(ended))
+			}
+			if c.next == "" {
+				require.Nil(t, s.Next)
+				return
+			}
+			require.NotNil(t, s.Next)
+			require.Equal(t, c.next, s.Next.Kind)
+			require.Equal(t, int64(5), s.Next.Reference)
+			require.Zero(t, s.Next.Attempts)
+			if c.next == call.KindScheduled {
+				require.Equal(t, opens.AddDate(0, 0, 7), s.Next.Opens)
+			} else {
+				require.Equal(t, ended, s.Next.Opens)
+				require.Equal(t, closes, s.Next.Closes)
+			}
+		})
+	}
+}
+
+func TestApologyWaitsForTheScheme(t *testing.T) {
+	rules := schedule.Rules{}
+	friday := time.Date(2026, 11, 27, 16, 59, 30, 0, time.UTC)
+	a := apology(&Occurrence{Agreement: 2, Closes: friday.Add(-time.Hour)}, friday, rules)
+	require.Equal(t, time.Date(2026, 11, 30, 9, 30, 0, 0, time.UTC), a.Opens.UTC())
+	require.Equal(t, time.Date(2026, 11, 30, 17, 0, 0, 0, time.UTC), a.Closes.UTC())
+	require.Equal(t, time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC), a.LocalDate)
+	// In the last half hour of her window it may take half an hour more.
+	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	a = apology(&Occurrence{Closes: noon.Add(time.Minute)}, noon, rules)
+	require.Equal(t, noon.Add(30*time.Minute), a.Closes)
+}
+
+func TestLapsed(t *testing.T) {
+	now := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC)
+	require.Equal(t, call.OccurrenceMissed, LapsedSettlement(&Occurrence{}, now, Terms{}).State)
+	require.Equal(t, call.OccurrenceUnreached, LapsedSettlement(&Occurrence{Rang: true}, now, Terms{}).State)
+}
