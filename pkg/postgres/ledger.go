@@ -300,8 +300,11 @@ func (l *ledger) progress(s call.Step) error {
 		a.ringing, a.rang = s.At, true
 	case call.StateBridged:
 		a.bridged, a.rang = s.At, true
-		if occ := l.occurrences[a.occurrence]; occ != nil && occ.state == call.OccurrenceClaimed {
-			occ.state, occ.changed = call.OccurrenceLive, true
+	}
+	if occ := l.occurrences[a.occurrence]; occ != nil && !occ.state.Ended() && a.rang {
+		occ.rang, occ.changed = true, true
+		if s.State == call.StateBridged {
+			occ.state = call.OccurrenceLive
 		}
 	}
 	if s.Channel != "" {

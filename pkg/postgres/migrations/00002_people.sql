@@ -80,10 +80,13 @@ CREATE TABLE beneficiary (
     source         text NOT NULL DEFAULT 'service',
     -- The purpose under which the town's list knows the person; registers are apart.
     purpose        text NOT NULL DEFAULT 'calling_scheme',
-    -- Who talked to the person last.
-    last_caller_id bigint,
+    -- The caller who knows the person, and who stands in for her.
+    reference_id   bigint,
+    deputy_id      bigint,
     created_at     timestamptz NOT NULL,
     PRIMARY KEY (scheme_id, beneficiary_id),
+    FOREIGN KEY (scheme_id, reference_id) REFERENCES caller,
+    FOREIGN KEY (scheme_id, deputy_id) REFERENCES caller,
     UNIQUE (scheme_id, uid),
     UNIQUE (scheme_id, ref),
     FOREIGN KEY (scheme_id, ref, staff) REFERENCES person_ref (scheme_id, ref, staff),
@@ -92,7 +95,7 @@ CREATE TABLE beneficiary (
     CONSTRAINT beneficiary_purpose_check CHECK (purpose IN ('calling_scheme', 'heat_register', 'outreach')),
     CONSTRAINT beneficiary_source_check CHECK (source IN
         ('self', 'family', 'neighbour', 'pharmacist', 'nurse', 'shop', 'service'))
-) WITH (fillfactor = 85);
+);
 CREATE INDEX beneficiary_name ON beneficiary (scheme_id, name_key);
 
 -- The numbers of a person in the order in which they are tried. Several people may share one.
@@ -167,15 +170,11 @@ CREATE TABLE agreement (
     continuity     text NOT NULL,
     caller_ring_ms bigint NOT NULL CHECK (caller_ring_ms > 0),
     ring_ms        bigint NOT NULL CHECK (ring_ms > 0),
-    reference_id   bigint,
-    deputy_id      bigint,
     created_at     timestamptz NOT NULL,
     ended_at       timestamptz,
     PRIMARY KEY (scheme_id, agreement_id),
     UNIQUE (scheme_id, uid),
     FOREIGN KEY (scheme_id, beneficiary_id) REFERENCES beneficiary,
-    FOREIGN KEY (scheme_id, reference_id) REFERENCES caller,
-    FOREIGN KEY (scheme_id, deputy_id) REFERENCES caller,
     CONSTRAINT agreement_kind_check CHECK (kind IN
         ('scheduled', 'callback', 'call_today', 'presence', 'reminder', 'survey', 'outreach', 'welcome_back', 'apology',
          'circle', 'test')),

@@ -136,6 +136,14 @@ CREATE TABLE reservation (
     since      timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
+-- Who talked to a person last. It is apart from the person, whose row is locked by those who edit her.
+CREATE TABLE last_caller (
+    scheme_id      bigint NOT NULL,
+    beneficiary_id bigint NOT NULL,
+    caller_id      bigint NOT NULL,
+    PRIMARY KEY (scheme_id, beneficiary_id)
+) WITH (fillfactor = 70);
+
 -- What a caller does now. The counters are those of the local day in day.
 CREATE TABLE caller_status (
     scheme_id     bigint NOT NULL,
@@ -184,4 +192,4 @@ CREATE TABLE voice_message (
 CREATE INDEX voice_message_left ON voice_message (scheme_id, left_at);
 
 -- +goose Down
-DROP TABLE voice_message, caller_log, caller_status, reservation, live_number, offer, attempt, occurrence;
+DROP TABLE voice_message, caller_log, caller_status, last_caller, reservation, live_number, offer, attempt, occurrence;

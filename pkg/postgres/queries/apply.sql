@@ -164,9 +164,6 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[]), unne
     unnest(sqlc.arg(states)::text[]), unnest(sqlc.arg(reasons)::text[]);
 
 -- name: SetLastCallers :exec
-UPDATE beneficiary b
-SET last_caller_id = u.caller_id
-FROM (
-    SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id, unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id
-) u
-WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = u.beneficiary_id;
+INSERT INTO last_caller (scheme_id, beneficiary_id, caller_id)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(beneficiary_ids)::bigint[]), unnest(sqlc.arg(caller_ids)::bigint[])
+ON CONFLICT (scheme_id, beneficiary_id) DO UPDATE SET caller_id = excluded.caller_id;

@@ -73,10 +73,11 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurren
 -- name: StreamAgreements :many
 -- The current agreements, and those that ended with calls still open.
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(a.reference_id, 0) AS reference_id,
-    coalesce(a.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(b.last_caller_id, 0) AS last_caller_id
+    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
+    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = sqlc.arg(scheme_id)
     AND (a.ended_at IS NULL OR a.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]));
 

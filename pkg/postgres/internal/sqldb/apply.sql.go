@@ -706,12 +706,9 @@ func (q *Queries) ReadReservations(ctx context.Context, callerIds []int64) ([]Re
 }
 
 const setLastCallers = `-- name: SetLastCallers :exec
-UPDATE beneficiary b
-SET last_caller_id = u.caller_id
-FROM (
-    SELECT unnest($2::bigint[]) AS beneficiary_id, unnest($3::bigint[]) AS caller_id
-) u
-WHERE b.scheme_id = $1 AND b.beneficiary_id = u.beneficiary_id
+INSERT INTO last_caller (scheme_id, beneficiary_id, caller_id)
+SELECT $1::bigint, unnest($2::bigint[]), unnest($3::bigint[])
+ON CONFLICT (scheme_id, beneficiary_id) DO UPDATE SET caller_id = excluded.caller_id
 `
 
 type SetLastCallersParams struct {
