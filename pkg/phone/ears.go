@@ -11,9 +11,6 @@ const (
 	// about -50 dBFS. G.711's own silence and comfort noise lie below it.
 	hearingFloor = 100 * 100
 	chunkFrames  = 50 // 1 s
-	// maxSkew is how far a stream's own clock may disagree with arrival times
-	// before its position on the time line is taken from arrival.
-	maxSkew = sampleRate / 2
 )
 
 // frame is up to 20 ms of received audio.
@@ -37,7 +34,7 @@ type Key struct {
 type Heard struct {
 	Packets int64 // audio packets, since the start
 	Skipped int64 // packets that were no audio of this call
-	Lost    int64 // gaps in sequence numbers
+	Lost    int64 // missing sequence numbers
 	// First is when the first sound arrived; zero: none yet.
 	First time.Time
 	// Last is when sound was last heard; zero: never.
@@ -110,6 +107,7 @@ func (e *ears) broadcast() { // with mu held
 func (e *ears) key(at time.Time, p packet, k keyPress) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.line.pass(p)
 	// All packets of one press carry the timestamp of its start (RFC 4733, 2.2.1).
 	if e.keyed && p.timestamp == e.keySeen {
 		return
@@ -126,7 +124,7 @@ func (e *ears) hear(at time.Time, p packet) {
 		return
 	}
 	e.heard.Packets++
-	pos, lost, ok := e.line.place(p, int64(at.Sub(e.start)*sampleRate/time.Second))
+	pos, lost, ok := e.line.place(p)
 	if !ok {
 		return
 	}
@@ -252,44 +250,44 @@ func (e *ears) change() (<-chan struct{}, error) {
 	return e.changed, nil
 }
 
-// timeline puts packets of one or several streams on one line of samples.
+// timeline puts the packets of one or several streams on one line of samples, by
+// their sequence numbers alone. Timestamps would be wrong here: a PBX that
+// was late by more than 80 ms moves them within a prompt, there and back, and arrival
+// is later still. A pause without packets takes no room; the arrival times tell it.
 type timeline struct {
 	started bool
 	ssrc    uint32
 	seq     uint16
-	ts      uint32
 	pos     int64 // of seq's packet
-	end     int64 // after seq's packet
+	end     int64 // after the last packet
 }
 
-// place returns the packet's first sample on the line, where arrival is the
-// sample that wall-clock time is at, and how many packets are missing before it.
-// A repeated packet is not placed. A stream that is replaced by another (a new bridge)
-// or jumps goes on where arrival says, never before what was placed already.
-func (l *timeline) place(p packet, arrival int64) (pos int64, lost int, ok bool) {
+// maxMissing is the longest row of lost packets (2 s) that is left open on the line.
+const maxMissing = 100
+
+// place returns the packet's first sample on the line and how many packets are
+// missing before it. A repeated packet is not placed.
+func (l *timeline) place(p packet) (pos int64, lost int, ok bool) {
 	n := int64(len(p.payload))
-	if !l.started || p.ssrc != l.ssrc {
-		pos = max(arrival, l.end)
-		*l = timeline{started: true, ssrc: p.ssrc, seq: p.sequence, ts: p.timestamp, pos: pos, end: pos + n}
-		return pos, 0, true
-	}
-	steps, samples := int64(int16(p.sequence-l.seq)), int64(int32(p.timestamp-l.ts))
-	if steps == 0 {
-		return 0, 0, false
-	}
-	pos = l.pos + samples
-	if steps < 0 { // late: fill its own place, if it belongs to this stretch
-		return pos, 0, samples < 0 && pos >= 0
-	}
-	skew := arrival - pos
+	steps := int64(int16(p.sequence - l.seq))
 	switch {
-	case samples == steps*n && skew < 2*sampleRate && skew > -2*sampleRate:
-		// The usual case: next in line, however late it comes.
-	case samples > 0 && skew < maxSkew && skew > -maxSkew:
-		// A pause that the sender's clock counted.
+	case !l.started || p.ssrc != l.ssrc || steps > maxMissing || steps < -maxMissing:
+		steps, pos = 1, l.end
+	case steps == 0:
+		return 0, 0, false
+	case steps < 0: // late: fill its own place
+		pos = l.pos + steps*n
+		return pos, -1, pos >= 0
 	default:
-		pos = max(arrival, l.end)
+		pos = l.end + (steps-1)*n
 	}
-	l.seq, l.ts, l.pos, l.end = p.sequence, p.timestamp, pos, max(l.end, pos+n)
+	*l = timeline{started: true, ssrc: p.ssrc, seq: p.sequence, pos: pos, end: pos + n}
 	return pos, int(steps) - 1, true
+}
+
+// pass takes note of a packet of the stream that is no audio.
+func (l *timeline) pass(p packet) {
+	if l.started && p.ssrc == l.ssrc && int16(p.sequence-l.seq) > 0 {
+		l.seq, l.pos = p.sequence, l.end
+	}
 }

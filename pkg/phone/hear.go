@@ -28,8 +28,8 @@ var ErrShortReference = errors.New("reference too short or silent")
 type Match struct {
 	// Score is the normalised cross-correlation at the best place, from 0 to 1.
 	Score float64
-	// Offset is where the prompt's first sample lies on the received audio's
-	// time line, counted from the opening of the audio.
+	// Offset is where the prompt's first sample lies in the audio received, as
+	// [Media.Received] counts it: pauses without packets take no time.
 	Offset time.Duration
 	// At is when the packet that holds the prompt's first sample arrived.
 	At time.Time
@@ -154,7 +154,6 @@ func (e *ears) match(s *search) Match {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := Match{Score: s.best, Offset: time.Duration(s.place) * time.Second / sampleRate}
-	m.At = e.start.Add(m.Offset)
 	for i := e.first; i < e.next; i++ {
 		if f := e.frameAt(i); f.pos <= s.place && s.place < f.pos+int64(f.size) {
 			m.At = e.start.Add(f.at)
@@ -179,7 +178,7 @@ func (e *ears) samples(from int64) (pcm []float64, start int64, frames int) {
 	if start >= end {
 		return nil, from, e.next
 	}
-	// The time line is bounded by the audio kept plus the pauses between it.
+	// Lost packets leave room on the line; a hostile sender could leave a lot.
 	if limit := int64(10*e.limit) * sampleRate; end-start > limit {
 		start = end - limit
 	}
@@ -195,18 +194,15 @@ func (e *ears) samples(from int64) (pcm []float64, start int64, frames int) {
 	return pcm, start, e.next
 }
 
-// Received returns the audio kept as samples, with pauses as silence, and when
-// the first of them was spoken.
-func (m *Media) Received() ([]int16, time.Time) {
-	pcm, start, _ := m.ears.samples(math.MinInt64)
+// Received returns the audio kept as samples: lost packets are silence, pauses
+// without packets are left out.
+func (m *Media) Received() []int16 {
+	pcm, _, _ := m.ears.samples(math.MinInt64)
 	out := make([]int16, len(pcm))
 	for i, v := range pcm {
 		out[i] = int16(v)
 	}
-	if len(out) == 0 {
-		start = 0
-	}
-	return out, m.ears.start.Add(time.Duration(start) * time.Second / sampleRate)
+	return out
 }
 
 // correlator slides one reference along audio by overlap-save in the frequency domain.

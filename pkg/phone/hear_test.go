@@ -161,37 +161,65 @@ func TestSearchGrows(t *testing.T) {
 	require.ErrorIs(t, err, ErrAudioEnded)
 }
 
-// TestTimeline: the prompt is one piece whatever streams do around it.
+// TestTimeline: a prompt stays one piece whatever happens in the middle of it.
 func TestTimeline(t *testing.T) {
-	voice := synthetic(5, 16000)
+	before, voice, after := synthetic(7, 8000), synthetic(5, 16000), synthetic(8, 8000)
 	for name, disturb := range map[string]func(*stream){
-		"nothing":         func(*stream) {},
-		"counted pause":   func(s *stream) { s.pause(300*time.Millisecond, true) },
-		"uncounted pause": func(s *stream) { s.pause(5*time.Second, false) },
-		"new stream":      func(s *stream) { s.p.ssrc, s.p.timestamp, s.p.sequence = 9, 77, 3 },
-		"clock jumps":     func(s *stream) { s.p.timestamp += 1 << 30 },
-		"clock jumps back": func(s *stream) {
-			s.p.timestamp -= 1 << 30
-			s.p.sequence += 9
+		"nothing":        func(*stream) {},
+		"sender is late": func(s *stream) { s.pause(300*time.Millisecond, true) },
+		"late and catches up": func(s *stream) { // as Asterisk does: its clock goes there and back
+			s.p.timestamp += 800
+			s.play(voice[8000:8800], 0, 0)
+			s.p.timestamp -= 800
+			s.now = s.now.Add(-100 * time.Millisecond)
 		},
-		"machine stalls": func(s *stream) { // packets of 600 ms come at once, later
+		"pause without clock": func(s *stream) { s.pause(5*time.Second, false) },
+		"new stream":          func(s *stream) { s.p.ssrc, s.p.timestamp, s.p.sequence = 9, 77, 3 },
+		"clock jumps":         func(s *stream) { s.p.timestamp += 1 << 30 },
+		"sequence jumps":      func(s *stream) { s.p.sequence += 20000 },
+		"network stalls": func(s *stream) { // 600 ms of packets come at once
 			s.now = s.now.Add(600 * time.Millisecond)
-			s.play(synthetic(6, 4800), 0, 0)
-			s.now = s.now.Add(-600 * time.Millisecond)
+		},
+		"order": func(s *stream) {
+			first, second := s.p, s.p
+			first.payload = PCMA.encodeAll(voice[8000:8160])
+			second.payload = PCMA.encodeAll(voice[8160:8320])
+			second.sequence++
+			s.ears.hear(s.now, second)
+			s.ears.hear(s.now, first)
+			s.ears.hear(s.now, second)
+			s.p.sequence += 2
+		},
+		"keys": func(s *stream) {
+			for range 8 {
+				s.ears.key(s.now, s.p, keyPress{digit: '1'})
+				s.p.sequence++
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStream(PCMA)
-			s.play(synthetic(7, 8000), 0, 0)
-			disturb(s)
+			s.play(before, 0, 0)
 			at := s.now
-			s.play(voice, 30*time.Millisecond, 0)
+			s.play(voice[:8000], 30*time.Millisecond, 0)
+			disturb(s)
+			switch name { // these have said a part of it
+			case "late and catches up":
+				s.play(voice[8800:], 30*time.Millisecond, 0)
+			case "order":
+				s.play(voice[8320:], 30*time.Millisecond, 0)
+			default:
+				s.play(voice[8000:], 30*time.Millisecond, 0)
+			}
+			s.play(after, 0, 0)
 			search, err := newSearch(voice)
 			require.NoError(t, err)
 			search.advance(s.ears)
 			m := s.ears.match(search)
-			require.Greater(t, m.Score, 0.95)
-			require.WithinDuration(t, at, m.At, 700*time.Millisecond)
+			require.Greater(t, m.Score, 0.97)
+			require.WithinDuration(t, at, m.At, 50*time.Millisecond)
+			require.Equal(t, time.Second, m.Offset)
+			require.Zero(t, s.ears.summary(s.now).Lost)
 		})
 	}
 }
