@@ -72,6 +72,7 @@ func TestTwoPeopleHearEachOther(t *testing.T) {
 	records := l.trunk.Ledger().Records()
 	require.Len(t, records, 1)
 	require.Equal(t, string(id), records[0].Attempt)
+	require.Equal(t, o.CLI, l.presented(number), "her phone shows our number")
 	require.Less(t, records[0].Tones[callerTone].Sub(records[0].Answered), time.Second)
 }
 

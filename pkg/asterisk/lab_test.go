@@ -48,13 +48,14 @@ type lab struct {
 	mu       sync.Mutex
 	accounts []asterisk.Account
 	scripts  map[string]telephonytest.Script
+	shown    map[string]string // The number presented to each number rung.
 }
 
 func newLab(t *testing.T, change ...func(*asterisk.Options)) *lab {
 	t.Helper()
 	pbx := setuptest.Asterisk(t)
 	writeTone(t, filepath.Join(pbx.SoundsDir(), "hello.wav"), 440, 600*time.Millisecond)
-	l := &lab{t: t, pbx: pbx, scripts: map[string]telephonytest.Script{}, address: "127.0.0.2:0"}
+	l := &lab{t: t, pbx: pbx, scripts: map[string]telephonytest.Script{}, shown: map[string]string{}, address: "127.0.0.2:0"}
 	var err error
 	l.trunk, err = phone.NewTrunk(phone.TrunkOptions{
 		Listen: l.address, PBX: pbx.SIPAddr().String(), Answer: l.answer, OnCall: l.talk,
@@ -148,7 +149,16 @@ func (l *lab) script(number string) telephonytest.Script {
 	return l.scripts[number]
 }
 
+func (l *lab) presented(number string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shown[number]
+}
+
 func (l *lab) answer(r phone.Ring) phone.Behaviour {
+	l.mu.Lock()
+	l.shown[r.Number] = r.From
+	l.mu.Unlock()
 	s := l.script(r.Number)
 	b := phone.Behaviour{After: s.Answer, Never: s.Never, Talk: s.HangUp}
 	b.Say, b.Tone = phone.Tone(beneficiaryTone), beneficiaryTone
