@@ -48,7 +48,7 @@ func (b *Book) Check() []Problem {
 
 // standardPrompts are said by the walker itself.
 func standardPrompts() []string {
-	return []string{"error.silence", "error.wrong_key", "error.ours"}
+	return []string{"error.silence", "error.wrong_key"}
 }
 
 func (b *Book) checkStandard() []Problem {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -222,9 +223,12 @@ func spellDigits(lang roster.Language, s string) string {
 	}
 	var b strings.Builder
 	n, inNumber := 0, false
-	flush := func() {
+	flush := func(next rune) {
 		if inNumber {
-			b.WriteString(" " + Number(lang, n) + " ")
+			b.WriteString(" " + Number(lang, n))
+			if unicode.IsLetter(next) || unicode.IsDigit(next) {
+				b.WriteString(" ")
+			}
 		}
 		n, inNumber = 0, false
 	}
@@ -233,13 +237,13 @@ func spellDigits(lang roster.Language, s string) string {
 			n, inNumber = n*10+int(r-'0'), true
 			continue
 		}
-		flush()
+		flush(r)
 		if r >= '0' && r <= '9' {
 			n, inNumber = int(r-'0'), true
 			continue
 		}
 		b.WriteRune(r)
 	}
-	flush()
+	flush(0)
 	return strings.Join(strings.Fields(b.String()), " ")
 }

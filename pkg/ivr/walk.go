@@ -427,28 +427,17 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 	var to string
 	switch asked {
 	case AskLookup:
-		to = s.Lookup.To[name]
+		if to = s.Lookup.To[name]; to == "" {
+			to = s.Lookup.To[AnswerFailed]
+		}
 	case AskRecord:
-		to = map[string]string{AnswerKept: s.Record.Kept, AnswerEmpty: s.Record.Empty, AnswerFailed: s.Record.Empty}[name]
+		if to = s.Record.Empty; name == AnswerKept {
+			to = s.Record.Kept
+		}
 	case AskQueue:
-		to = map[string]string{AnswerTalked: s.Queue.Talked, AnswerNobody: s.Queue.Nobody, AnswerFailed: s.Queue.Nobody}[name]
-	}
-	if to == "" {
-		return w.sorry()
+		if to = s.Queue.Nobody; name == AnswerTalked {
+			to = s.Queue.Talked
+		}
 	}
 	return w.enter(to)
-}
-
-// sorry says that something went wrong on our side and offers a person, or ends a dialogue that has none.
-func (w *Walker) sorry() Output {
-	to := w.failed()
-	if to == "" || to == w.name {
-		return w.hangup()
-	}
-	w.vars["sorry"] = "yes"
-	out := w.enter(to)
-	if len(out.Say) > 0 {
-		out.Say = append([]Utterance{{Key: "error.ours", Language: w.lang, Vars: w.vars}}, out.Say...)
-	}
-	return out
 }

@@ -1,0 +1,284 @@
+package ivr
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/dialplans"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/sounds"
+)
+
+func shipped(t require.TestingT) *Book {
+	b, err := ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
+	require.NoError(t, err)
+	return b
+}
+
+// transcript walks a dialogue by a script of what the party and the host do, and writes down what is said. Script words:
+// a key; "." everything is said; "…" no key in time; "name" or "name:vars" the host's answer.
+type transcript struct {
+	w    *Walker
+	book *Book
+	vars map[string]Vars
+	b    strings.Builder
+}
+
+func (tr *transcript) note(o Output) {
+	if o.Stop {
+		tr.b.WriteString("    (cut short)\n")
+	}
+	for _, u := range o.Say {
+		pause := ""
+		if u.Silence > 0 {
+			pause = fmt.Sprintf("(%v) ", u.Silence)
+		}
+		fmt.Fprintf(&tr.b, "    %s[%s] %s\n", pause, u.Language, tr.book.Text(u.Language, u.Key, u.Vars))
+	}
+	if o.Wait > 0 {
+		fmt.Fprintf(&tr.b, "    (waits %v for a key)\n", o.Wait)
+	}
+	if o.Ask != AskNothing {
+		fmt.Fprintf(&tr.b, "    ⟶ %s %s\n", o.Ask, o.What)
+	}
+}
+
+func (tr *transcript) run(script string) string {
+	tr.b.WriteString("    (answered)\n")
+	tr.note(tr.w.Begin())
+	for _, word := range strings.Fields(script) {
+		fmt.Fprintf(&tr.b, "%s\n", word)
+		switch {
+		case word == ".":
+			tr.note(tr.w.Played())
+		case word == "…":
+			tr.note(tr.w.Timeout())
+		case strings.ContainsAny(word, "0123456789*#") && len(word) == 1:
+			tr.note(tr.w.Digit(word))
+		default:
+			tr.note(tr.w.Answered(word, tr.vars[word]))
+		}
+	}
+	return tr.b.String()
+}
+
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	opens := time.Date(2026, 11, 24, 10, 30, 0, 0, time.UTC)
+	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around"}
+	louis := Vars{"name": "Louis", "opens": opens, "closes": opens.Add(4 * time.Hour), "now": now, "window": "between"}
+	nobody := Vars{"window": "none"}
+	answers := map[string]Vars{"one": marie, "several": {"people": []Vars{marie, louis}}}
+	cases := []struct {
+		file, flow string
+		lang       roster.Language
+		vars       Vars
+		answers    map[string]Vars
+		script     string
+	}{
+		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 . 0 . nobody . . kept . ."},
+		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . …"},
+		{"nothing-planned", "registration", roster.French, nil, map[string]Vars{"one": nobody}, ". . 1 one . . talked ."},
+		{"other-language", "registration", roster.French, nil, answers, "3 2 . 1 one . … … nobody"},
+		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 8 . nobody . . empty ."},
+		{"silence", "registration", roster.German, nil, answers, ". . … . … . nobody . . failed ."},
+		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 2 0"},
+		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . failed"},
+		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, nil, ". 2 . 3 . 0 . … ."},
+		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
+		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
+	}
+	book := shipped(t)
+	for _, c := range cases {
+		t.Run(c.file, func(t *testing.T) {
+			t.Parallel()
+			tr := &transcript{w: NewWalker(book, c.flow, c.lang, c.vars), book: book, vars: c.answers}
+			golden(t, "transcripts/"+c.file+".txt", tr.run(c.script))
+		})
+	}
+}
+
+// TestAnyKeysAtAnyMoment: whatever is pressed, a dialogue always says, waits, asks or ends; it never hangs; it is ended only
+// from a step that says good-bye, or where nobody can be offered.
+func TestAnyKeysAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	one := Vars{"window": "around", "opens": now, "closes": now}
+	rapid.Check(t, func(t *rapid.T) {
+		w := NewWalker(book, "registration", roster.French, nil)
+		out := w.Begin()
+		for range 60 {
+			switch {
+			case out.Ask == AskHangup:
+				require.Equal(t, "bye", w.Step(), "ended without a good-bye")
+				return
+			case out.Ask != AskNothing:
+				out = w.Answered(rapid.SampledFrom([]string{
+					"one", "several", "unknown", AnswerFailed, AnswerKept, AnswerEmpty, AnswerTalked, AnswerNobody,
+				}).Draw(t, "answer"), Vars{"people": []Vars{one, one}, "window": "around", "opens": now, "closes": now})
+			case len(out.Say) > 0:
+				for _, u := range out.Say {
+					require.NotEmpty(t, book.Text(u.Language, u.Key, u.Vars), u.Key)
+				}
+				if rapid.Bool().Draw(t, "interrupts") {
+					out = w.Digit(rapid.SampledFrom(strings.Split("0123456789*#", "")).Draw(t, "key"))
+				} else {
+					out = w.Played()
+				}
+			case out.Wait > 0:
+				if rapid.Bool().Draw(t, "waits") {
+					out = w.Timeout()
+				} else {
+					out = w.Digit(rapid.SampledFrom(strings.Split("0123456789*#", "")).Draw(t, "key"))
+				}
+			default:
+				require.Fail(t, "nothing happens any more", "at %s", w.Step())
+			}
+		}
+	})
+}
+
+func TestCollectTakesANumber(t *testing.T) {
+	t.Parallel()
+	f, err := ReadFlow("n.yaml", []byte(`
+flow: n
+start: ask
+person: p
+steps:
+  ask: {say: [goodbye], collect: {into: number, min: 2, max: 4, next: done}}
+  done: {say: [message.kept], next: p}
+  p: {hangup: true}
+`))
+	require.NoError(t, err)
+	book := shipped(t)
+	walk := func(keys string) *Walker {
+		b := &Book{flows: map[string]*Flow{"n": f}, prompts: book.prompts}
+		w := NewWalker(b, "n", roster.French, nil)
+		w.Begin()
+		for _, k := range keys {
+			w.Digit(string(k))
+		}
+		return w
+	}
+	require.Equal(t, "1234", walk("1234").Text("number"))
+	require.Equal(t, "109", walk("109#").Text("number"))
+	require.Equal(t, "p", walk("0").Step(), "a first 0 asks for a person")
+	w := walk("12")
+	require.Equal(t, "message.kept", w.Timeout().Say[0].Key)
+	require.Equal(t, "12", w.Text("number"))
+	require.Equal(t, "error.silence", walk("1").Timeout().Say[0].Key)
+}
+
+func TestCheckNamesEveryMistake(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	texts := maps.Clone(book.prompts.prompts)
+	texts["only.french"] = prompt{texts: map[roster.Language]string{roster.French: "Bonjour"}}
+	texts["long"] = prompt{texts: map[roster.Language]string{
+		"fr": strings.Repeat("a ", 200), "nl": "a", "de": "a", "en": "a",
+	}}
+	f, err := ReadFlow("bad.yaml", []byte(`flow: bad
+start: hello
+person: nobody
+steps:
+  hello: {say: [only.french, missing], next: menu}
+  menu:
+    say: [long]
+    menu: {"0": hello, "1": nowhere, "2": hello, "3": hello, "4": hello, "12": hello}
+  island: {say: [goodbye]}
+  again: {run: no-such-flow}
+`))
+	require.NoError(t, err)
+	b := &Book{flows: map[string]*Flow{"bad": f}, prompts: &Catalogue{prompts: texts}}
+	var got []string
+	for _, p := range b.Check() {
+		got = append(got, p.Error())
+	}
+	golden(t, "check.txt", strings.Join(got, "\n")+"\n")
+}
+
+func TestFlowsAreReadStrictly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown field": {"flow: a\nstart: b\nsteps:\n  b: {sey: [goodbye]}\n", "sey"},
+		"twice":         {"flow: a\nstart: b\nstart: c\n", "start"},
+		"two kinds":     {"flow: a\nstart: b\nsteps:\n  b: {hangup: true, run: c}\n", "bad.yaml:4: step b is of several kinds: run, hangup"},
+		"no step":       {"flow: a\nstart: b\nsteps:\n  b:\n", "bad.yaml:4: step b is empty"},
+		"no duration":   {"flow: a\nsteps:\n  b: {record: {max: long}}\n", "duration"},
+		"not YAML":      {"flow: [", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ReadFlow("bad.yaml", []byte(c.text))
+			require.ErrorContains(t, err, "bad.yaml")
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestPromptsAreReadStrictly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"a digit":          {"x:\n  fr: bonjour\nhello:\n  fr: tapez 1\n", "p.yaml:3: hello in fr: a digit"},
+		"unknown language": {"hello:\n  it: ciao\n", "unknown language"},
+		"empty":            {"hello:\n  fr: ''\n", "empty text"},
+		"open brace":       {"hello:\n  fr: '{name'\n", "brace"},
+		"unknown form":     {"hello:\n  fr: '{name:loud}'\n", "{name:loud}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ReadCatalogue("p.yaml", []byte(c.text))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestTextsFallBackAndHoldNoDigit(t *testing.T) {
+	t.Parallel()
+	c, err := ReadCatalogue("p.yaml", []byte("a:\n  fr: Pour {name}, tapez {n}.\nb:\n  fr: Bonjour.\n  nl: Dag.\n"))
+	require.NoError(t, err)
+	require.Equal(t, "Pour Résidence douze, tapez trois.",
+		c.Text(roster.Dutch, "a", Vars{"name": "Résidence 12", "n": 3}))
+	require.Equal(t, "Dag.", c.Text(roster.Dutch, "b", nil))
+	require.Empty(t, c.Text(roster.French, "unknown", nil))
+	require.Equal(t, []string{"n", "name"}, c.Variables(roster.French, "a"))
+	require.Equal(t, []Fixed{{"b", "fr", "Bonjour."}, {"b", "nl", "Dag."}}, c.Fixed())
+}
+
+func FuzzReadFlow(f *testing.F) {
+	for _, name := range []string{"registration.yaml", "after-call.yaml", "close.yaml"} {
+		data, err := dialplans.Flows().ReadFile(name)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		flow, err := ReadFlow("fuzz.yaml", data)
+		if err != nil {
+			return
+		}
+		b := &Book{flows: map[string]*Flow{flow.Name: flow}, prompts: &Catalogue{}}
+		b.Check()
+		w := NewWalker(b, flow.Name, roster.French, nil)
+		out := w.Begin()
+		for range 20 {
+			switch {
+			case out.Ask == AskHangup || out.Ask == AskTransfer:
+				return
+			case out.Ask != AskNothing:
+				out = w.Answered(AnswerFailed, nil)
+			case len(out.Say) > 0:
+				out = w.Played()
+			default:
+				out = w.Digit("1")
+			}
+		}
+	})
+}
