@@ -1,6 +1,7 @@
 package natsbus_test
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -16,14 +17,29 @@ func goldenEvents() []call.Event {
 			Kind: kind, Data: data,
 		}
 	}
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	const caller = "0198a2f0-3333-7000-8000-000000000003"
 	return []call.Event{
-		event("attempt", "claimed", nil),
-		event("attempt", "offered", nil),
-		event("attempt", "accepted", nil),
-		event("attempt", "ringing", nil),
-		event("attempt", "bridged", nil),
-		event("attempt", "ended", nil),
-		event("caller", "state", nil),
-		event("occurrence", "settled", nil),
+		event("attempt", "claimed", raw(`{"occurrence":"0198a2f0-4444-7000-8000-000000000004","caller":"`+caller+`","offer":1,"call_kind":"scheduled"}`)),
+		event("attempt", "offer", raw(`{"caller":"`+caller+`","offer":2}`)),
+		event("attempt", "offer_ended", raw(`{"caller":"`+caller+`","offer":1,"state":"timed_out"}`)),
+		event("attempt", "offered", raw(`{"offer":1}`)),
+		event("attempt", "accepted", raw(`{"offer":1}`)),
+		event("attempt", "ringing", raw(`{"offer":1}`)),
+		event("attempt", "bridged", raw(`{"offer":1}`)),
+		event("attempt", "ended", raw(`{"result":"answered","fault":"none","cause":16,"talk_ms":249000,"rang":true,"caller":"`+caller+`"}`)),
+		event("attempt", "closed", raw(`{"disposition":"courtesy","follow_up":false,"day_later":false}`)),
+		event("caller", "state", raw(`{"state":"break","reason":"lunch"}`)),
+		event("occurrence", "booked", raw(`{"call_kind":"scheduled","opens":"2026-03-09T08:30:00Z","closes":"2026-03-09T11:00:00Z"}`)),
+		event("occurrence", "reached", raw(`{"attempts":1,"deferred":0,"rang":true}`)),
+		event("occurrence", "unreached", raw(`{"attempts":3,"deferred":1,"rang":true}`)),
+		event("occurrence", "missed", raw(`{"attempts":0,"deferred":2,"rang":false}`)),
+		event("occurrence", "cancelled", raw(`{"attempts":0,"deferred":0,"rang":false}`)),
+		event("message", "left", raw(`{"language":"fr","length_ms":12000}`)),
+		event("message", "handled", raw(`{}`)),
+		event("scheme", "lead", raw(`{"epoch":4}`)),
+		event("scheme", "planned", raw(`{"booked":46}`)),
+		event("scheme", "changed", raw(`{}`)),
+		event("scheme", "roster", raw(`{"staff":12,"beneficiaries":241,"cancelled":0}`)),
 	}
 }
