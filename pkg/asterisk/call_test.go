@@ -1,6 +1,7 @@
 package asterisk_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -201,6 +202,17 @@ func TestServiceAway(t *testing.T) {
 	require.Contains(t, messages(t, l)[0], "_+3281555010_")
 	require.NoError(t, in.SendDTMF(t.Context(), "#"))
 	require.NoError(t, in.Hangup(t.Context()))
+
+	var file bytes.Buffer
+	name := asterisk.MessagesFolder + strings.TrimSuffix(messages(t, l)[0], ".wav")
+	list, err := l.sw.Recordings(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, list, name)
+	require.NoError(t, l.sw.CopyRecording(t.Context(), name, &file))
+	require.True(t, strings.HasPrefix(file.String(), "RIFF"))
+	require.NoError(t, l.sw.DeleteRecording(t.Context(), name))
+	require.ErrorIs(t, l.sw.CopyRecording(t.Context(), name, &file), telephony.ErrNoChannel)
+	require.NoError(t, l.sw.DeleteRecording(t.Context(), name))
 }
 
 func messages(t *testing.T, l *lab) []string {

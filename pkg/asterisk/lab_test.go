@@ -53,6 +53,7 @@ type lab struct {
 
 func newLab(t *testing.T, change ...func(*asterisk.Options)) *lab {
 	t.Helper()
+	t.Parallel() // They mostly wait.
 	pbx := setuptest.Asterisk(t)
 	writeTone(t, filepath.Join(pbx.SoundsDir(), "hello.wav"), 440, 600*time.Millisecond)
 	l := &lab{t: t, pbx: pbx, scripts: map[string]telephonytest.Script{}, shown: map[string]string{}, address: "127.0.0.2:0"}
@@ -248,8 +249,6 @@ func pickUp(ctx context.Context, in *phone.Incoming, s telephonytest.Script) {
 	}
 	c.Say(phone.Tone(callerTone))
 	if s.HangUp > 0 {
-		stop := context.AfterFunc(ctx, func() {})
-		defer stop()
 		go func() {
 			select {
 			case <-ctx.Done():

@@ -104,7 +104,7 @@ func (t Trunk) render(b *bytes.Buffer) {
 	if t.Simulated {
 		mark = "RAPPEL_SIMULATED=1"
 	}
-	section(b, t.Name, "trunk", "aors", t.Name, "outbound_auth", auth, "from_domain", t.Domain, "from_user", "",
+	section(b, t.Name, "trunk", "aors", t.Name, "outbound_auth", auth, "from_domain", t.Domain,
 		"language", t.Language, "allow", allow(t.Codecs), "dtmf_mode", string(t.DTMF), "set_var", mark)
 	if t.User != "" {
 		section(b, t.Name, "", "type", "auth", "auth_type", "digest", "username", t.User, "password", t.Secret)

@@ -81,6 +81,7 @@ type request struct {
 	query   url.Values
 	body    any           // JSON, or nil.
 	out     any           // Filled from the answer's JSON, or nil.
+	copyTo  io.Writer     // Gets the answer's body instead, or nil.
 	timeout time.Duration // 0: the default.
 }
 
@@ -126,11 +127,18 @@ func (r *rest) send(ctx context.Context, q request) error {
 	if err != nil {
 		return sendError(err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	ok := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	var body []byte
+	if ok && q.copyTo != nil {
+		_, err = io.Copy(q.copyTo, resp.Body)
+	} else {
+		// Read to its end, so that the connection can be used again.
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	}
 	if closeErr := resp.Body.Close(); err == nil {
 		err = closeErr
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	if !ok {
 		return &statusError{Status: resp.StatusCode, Text: reason(body)}
 	}
 	if err != nil {
@@ -170,7 +178,8 @@ func (r *rest) build(ctx context.Context, q request) (*http.Request, error) {
 func escape(path []string) []string {
 	out := make([]string, len(path))
 	for i, p := range path {
-		out[i] = url.PathEscape(p)
+		// Asterisk reads a plus in a path as a blank, as in a query.
+		out[i] = strings.ReplaceAll(url.PathEscape(p), "+", "%2B")
 	}
 	return out
 }
