@@ -1,0 +1,262 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
+	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+func TestWall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := context.Background()
+	w := newWorld(f, 0)
+	here := w.towns[0]
+	_, err := f.Scheme(ctx, uuid.NewString())
+	require.ErrorIs(t, err, report.ErrNoScheme)
+	_, err = f.Scheme(ctx, "x")
+	require.ErrorIs(t, err, report.ErrNoScheme)
+	_, err = f.Wall(ctx, -1, today)
+	require.ErrorIs(t, err, report.ErrNoScheme)
+
+	claim := func(n int, at time.Time) call.ID {
+		id := call.NewID()
+		refused, err := f.Apply(ctx, here.scheme, here.epoch, at, []dispatch.Op{dispatch.Claim{
+			Occurrence: here.calls[n], At: at, Order: call.Order{
+				Attempt: id, Offer: 1, Kind: call.KindScheduled, Caller: here.callers[n], Number: w.numbers[n], DialBy: at,
+			},
+		}})
+		require.NoError(t, err)
+		require.NoError(t, refused[0])
+		return id
+	}
+	first := claim(0, today)
+	second := claim(1, today.Add(time.Second))
+	_, err = f.Apply(ctx, here.scheme, here.epoch, today, []dispatch.Op{
+		dispatch.Finish{
+			Outcome: call.Outcome{
+				Attempt: first, Offer: 1, Result: call.ResultAnswered, Fault: call.FaultNone, Talk: time.Minute, Rang: true,
+				At: today.Add(time.Minute),
+			},
+			Settlement: dispatch.Settlement{Occurrence: here.calls[0], State: call.OccurrenceReached, Attempts: 1, At: today},
+		},
+		dispatch.CallerChange{Caller: here.callers[2], State: call.CallerOff, At: today},
+		dispatch.Settle{Settlement: dispatch.Settlement{Occurrence: here.calls[2], State: call.OccurrenceMissed, At: today}},
+	})
+	require.NoError(t, err)
+
+	late := today.Truncate(24 * time.Hour).Add(19*time.Hour + 45*time.Minute)
+	wall, err := f.Wall(ctx, here.scheme, late)
+	require.NoError(t, err)
+	require.Equal(t, report.Today{
+		Planned: 4, Due: 4, Open: 1, Claimed: 1, Reached: 1, Missed: 1, Late: 1, Attempts: 2,
+	}, wall.Today)
+	require.Equal(t, 1, wall.Today.Kept())
+	require.Len(t, wall.Callers, 2)
+	require.Equal(t, 1, wall.CallersOff)
+	require.Equal(t, 1, wall.Callers[0].CallsToday)
+	require.Len(t, wall.Live, 1)
+	require.Equal(t, second, wall.Live[0].Attempt)
+	require.Equal(t, "B5", wall.Live[0].Beneficiary) // Three callers came first.
+	require.Len(t, wall.Last, 1)
+	require.Equal(t, first, wall.Last[0].Attempt)
+	require.Equal(t, time.Minute, wall.Last[0].Talk)
+
+	found, err := f.Scheme(ctx, wall.Scheme.ID)
+	require.NoError(t, err)
+	require.Equal(t, wall.Scheme, found)
+	tomorrow, err := f.Wall(ctx, here.scheme, late.AddDate(0, 0, 1))
+	require.NoError(t, err)
+	require.Zero(t, tomorrow.Today)
+	require.Zero(t, tomorrow.Callers[0].CallsToday)
+}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	store := postgrestest.Store(t)
+	ctx := context.Background()
+	_, err := store.EnsureAccount(ctx, "", "Anne", roster.RoleCoordinator, today)
+	require.ErrorIs(t, err, auth.ErrNoAccount)
+	scheme := newScheme(t, store, "Namur")
+	anne, err := store.EnsureAccount(ctx, "", "Anne", roster.RoleCoordinator, today)
+	require.NoError(t, err)
+	require.Equal(t, scheme.ID, anne.SchemeID)
+	again, err := store.EnsureAccount(ctx, scheme.ID, "Anne", roster.RoleCaller, today)
+	require.NoError(t, err)
+	require.Equal(t, anne, again)
+	newScheme(t, store, "Liege")
+	_, err = store.EnsureAccount(ctx, "", "Anne", roster.RoleCoordinator, today)
+	require.ErrorIs(t, err, auth.ErrNoAccount, "with two schemes one must be named")
+
+	door := auth.NewDoor(store)
+	link, err := door.Link(ctx, anne, today)
+	require.NoError(t, err)
+	_, _, err = door.SignIn(ctx, link, today.Add(auth.LinkLife))
+	require.ErrorIs(t, err, auth.ErrNoLink)
+	var wg sync.WaitGroup
+	tokens := make(chan string, 4) // One per taker.
+	for range cap(tokens) {
+		wg.Go(func() {
+			token, _, err := door.SignIn(ctx, link, today)
+			if err == nil {
+				tokens <- token
+			} else if !errors.Is(err, auth.ErrNoLink) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, tokens, 1, "a link is used once")
+	token := <-tokens
+	session, err := door.Check(ctx, token, today)
+	require.NoError(t, err)
+	require.Equal(t, anne, session.Account)
+	require.True(t, session.Expires.Equal(today.Add(auth.SessionLife)))
+	_, err = door.Check(ctx, token, today.Add(auth.SessionLife))
+	require.ErrorIs(t, err, auth.ErrNoSession)
+	require.NoError(t, store.DisableAccount(ctx, scheme.Key, "Anne", true))
+	_, err = door.Check(ctx, token, today)
+	require.ErrorIs(t, err, auth.ErrNoSession)
+	link, err = door.Link(ctx, anne, today)
+	require.NoError(t, err)
+	_, _, err = door.SignIn(ctx, link, today)
+	require.ErrorIs(t, err, auth.ErrNoLink)
+	require.NoError(t, store.DisableAccount(ctx, scheme.Key, "Anne", false))
+	require.NoError(t, door.SignOut(ctx, token, today))
+	_, err = door.Check(ctx, token, today)
+	require.ErrorIs(t, err, auth.ErrNoSession)
+	require.ErrorIs(t, store.DisableAccount(ctx, scheme.Key, "Nobody", true), auth.ErrNoAccount)
+}
+
+func TestRecordsOfTheTelephone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := context.Background()
+	w := newWorld(f, 0)
+	here, there := w.towns[0], w.towns[1]
+	require.NoError(t, f.SaveDID(ctx, here.scheme, postgres.DID{Number: "+3281990000", Delivered: "081990000"}))
+	require.ErrorIs(t, f.SaveDID(ctx, there.scheme, postgres.DID{Number: "+3281990000"}), postgres.ErrTaken)
+	for _, dialled := range []string{"+3281990000", "081990000"} {
+		line, err := f.Line(ctx, dialled)
+		require.NoError(t, err)
+		require.Equal(t, here.scheme, line.Scheme)
+		require.Equal(t, []roster.Language{roster.French}, line.Languages)
+	}
+	_, err := f.Line(ctx, "112")
+	require.ErrorIs(t, err, callflow.ErrUnknownLine)
+
+	accounts, _, version, err := f.Accounts(ctx)
+	require.NoError(t, err)
+	require.Len(t, accounts, 6)
+	anna, err := f.Store.Caller(ctx, accounts[0].Endpoint)
+	require.NoError(t, err)
+	require.Equal(t, here.callers[0], anna.ID)
+	require.Equal(t, call.CallerReady, anna.State)
+	putPeople(t, f.Book(here.scheme, clock), roster.People{Staff: []roster.Staff{{
+		Ref: "C1", Roles: []roster.Role{roster.RoleCaller}, Disabled: true,
+	}}})
+	_, err = f.Store.Caller(ctx, accounts[0].Endpoint)
+	require.ErrorIs(t, err, callflow.ErrUnknownCaller)
+	changed, _, later, err := f.Accounts(ctx)
+	require.NoError(t, err)
+	require.Greater(t, later, version, "a change of callers is seen")
+	require.False(t, changed[0].Enabled)
+	require.Equal(t, accounts[0].Secret, changed[0].Secret)
+
+	// Two of the four people share the first number; one of them has no call to come.
+	_, err = f.Apply(ctx, here.scheme, here.epoch, today, []dispatch.Op{
+		dispatch.Settle{Settlement: dispatch.Settlement{Occurrence: here.calls[0], State: call.OccurrenceCancelled, At: today}},
+	})
+	require.NoError(t, err)
+	list, err := f.Appointments(ctx, here.scheme, w.numbers[0], today)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, f.Occurrence(here.calls[3]).Beneficiary, list[0].Beneficiary)
+	require.True(t, list[0].Opens.Equal(today.Truncate(24*time.Hour)))
+	require.Zero(t, list[1].Opens)
+	_, err = f.Appointments(ctx, here.scheme, "+32819999999", today)
+	require.ErrorIs(t, err, callflow.ErrNothing)
+
+	message := callflow.Message{
+		ID: uuid.Must(uuid.NewV7()).String(), Scheme: here.scheme, CLI: w.numbers[0], Language: roster.French, Recording: "message-1",
+		Length: 7 * time.Second, At: today,
+	}
+	require.NoError(t, f.SaveMessage(ctx, message))
+	require.NoError(t, f.SaveMessage(ctx, message))
+	messages, err := f.Messages(ctx, here.scheme, false)
+	require.NoError(t, err)
+	require.Equal(t, []callflow.Message{message}, messages)
+	require.ErrorIs(t, f.HandleMessage(ctx, there.scheme, message.ID, 0, today), callflow.ErrNothing)
+	require.NoError(t, f.HandleMessage(ctx, here.scheme, message.ID, here.callers[0], today))
+	messages, err = f.Messages(ctx, here.scheme, false)
+	require.NoError(t, err)
+	require.Empty(t, messages)
+
+	_, err = f.LastAttempt(ctx, here.scheme, here.callers[1], today.Add(-time.Hour))
+	require.ErrorIs(t, err, callflow.ErrNothing)
+	id := call.NewID()
+	_, err = f.Apply(ctx, here.scheme, here.epoch, today, []dispatch.Op{
+		dispatch.Claim{Occurrence: here.calls[1], At: today, Order: call.Order{
+			Attempt: id, Offer: 1, Kind: call.KindScheduled, Caller: here.callers[1], Number: w.numbers[1], DialBy: today,
+		}},
+		dispatch.Finish{
+			Outcome:    call.Outcome{Attempt: id, Offer: 1, Result: call.ResultAnswered, At: today},
+			Settlement: dispatch.Settlement{Occurrence: here.calls[1], State: call.OccurrenceReached, At: today},
+		},
+	})
+	require.NoError(t, err)
+	last, err := f.LastAttempt(ctx, here.scheme, here.callers[1], today.Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, id, last)
+}
+
+func TestTrunks(t *testing.T) {
+	t.Parallel()
+	store := postgrestest.Store(t)
+	ctx := context.Background()
+	namur, liege := newScheme(t, store, "Namur"), newScheme(t, store, "Liege")
+	trunk := postgres.Trunk{
+		Endpoint: "operator", Kind: postgres.TrunkRegistration, Host: "sip.example.org", Username: "u", Secret: "s", Lines: 12,
+		PermittedCLI: []string{"+3281990000", "+3281990001"}, CLI: map[call.Kind]string{"": "+3281990000", call.KindSurvey: "+3281990001"},
+	}
+	require.NoError(t, store.SaveTrunk(ctx, namur.Key, trunk))
+	require.NoError(t, store.SaveTrunk(ctx, namur.Key, trunk))
+	require.ErrorIs(t, store.SaveTrunk(ctx, liege.Key, trunk), postgres.ErrTaken)
+	_, trunks, _, err := store.Accounts(ctx)
+	require.NoError(t, err)
+	require.Len(t, trunks, 1)
+	require.Equal(t, 3, trunks[0].InboundReserve, "a fifth, rounded up")
+	require.Equal(t, trunk.CLI, trunks[0].CLI)
+	require.Equal(t, trunk.PermittedCLI, trunks[0].PermittedCLI)
+	trunk.CLI[call.KindTest] = "+3281990009"
+	require.ErrorContains(t, store.SaveTrunk(ctx, namur.Key, trunk), "permitted")
+
+	require.NoError(t, store.SetDestinations(ctx, namur.Key, []string{"+33", "+32", "+32"}))
+	prefixes, err := store.Destinations(ctx, namur.Key)
+	require.NoError(t, err)
+	require.Equal(t, []string{"+32", "+33"}, prefixes)
+
+	namur.Name, namur.Paused, namur.Retry = "Namur 2", true, map[call.Result]time.Duration{call.ResultBusy: time.Minute}
+	require.NoError(t, store.UpdateScheme(ctx, namur, today))
+	schemes, err := store.Schemes(ctx)
+	require.NoError(t, err)
+	require.Equal(t, namur, schemes[0])
+	_, err = store.CreateScheme(ctx, postgres.Scheme{Name: "Liege", Zone: "Europe/Brussels", Country: "BE"}, today)
+	require.ErrorIs(t, err, postgres.ErrTaken)
+	_, err = store.CreateScheme(ctx, postgres.Scheme{Name: "X", Zone: "Mars/Olympus", Country: "BE"}, today)
+	require.ErrorContains(t, err, "time zone")
+}
