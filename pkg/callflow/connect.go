@@ -67,9 +67,7 @@ func (c *Connector) follow(l *live, conn *connection) {
 				conn.recall(time.Now())
 			}
 			if recon != nil {
-				s := conn.look(recon.Channels)
-				s.fresh = recon.Fresh
-				conn.compared(s, time.Now())
+				conn.reconciled(*recon, time.Now())
 			}
 		case <-timer.C:
 			conn.expired(time.Now())

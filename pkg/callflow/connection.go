@@ -110,6 +110,7 @@ type connection struct {
 	order   call.Order
 	confirm bool
 	began   time.Time // Of dialling the caller; of adoption.
+	latest  time.Time // When a leg was last posted or first seen: an older listing need not hold it.
 
 	caller, hers leg
 	state        call.State // The last step reported.
@@ -137,7 +138,7 @@ type connection struct {
 
 // newConnection starts from a claim that is committed and not posted yet.
 func newConnection(o call.Order, now time.Time) *connection {
-	c := &connection{order: o, confirm: o.CallerEndpoint == "", began: now, state: call.StateIntent}
+	c := &connection{order: o, confirm: o.CallerEndpoint == "", began: now, latest: now, state: call.StateIntent}
 	c.caller.channel = o.Attempt.CallerLeg(o.Offer)
 	c.set(timerRing, now.Add(o.CallerRing+offerSlack))
 	return c
@@ -247,6 +248,9 @@ func (c *connection) onHers(e telephony.Event, now time.Time) {
 		return
 	}
 	c.unsure = false
+	if c.hers.channel == "" {
+		c.latest = now
+	}
 	c.hers.channel = e.Channel
 	if !c.caller.gone {
 		c.accept(now)

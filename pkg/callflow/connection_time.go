@@ -31,8 +31,21 @@ func (c *connection) look(channels []telephony.Channel) sighting {
 	return s
 }
 
+// reconciled takes the listing that follows a cut of the event stream. A listing begun before a leg came to be says nothing
+// of that leg, so that the PBX is asked again.
+func (c *connection) reconciled(r telephony.Reconciliation, now time.Time) {
+	if !r.At.After(c.latest) {
+		c.do(doCompare{})
+		return
+	}
+	s := c.look(r.Channels)
+	s.fresh = r.Fresh
+	c.compared(s, now)
+}
+
 // posted takes the result of telling the PBX to connect.
 func (c *connection) posted(err error, now time.Time) {
+	c.latest = now
 	switch {
 	case err == nil:
 	case errors.Is(err, telephony.ErrRefused):

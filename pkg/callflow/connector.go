@@ -43,6 +43,8 @@ type Options struct {
 	// SpoolDir holds messages that could not be written to the records yet, one file each. Empty means that they are only
 	// retried while the process lives.
 	SpoolDir string
+	// Recordings may be nil: then messages that the dialplan takes by itself stay where it puts them.
+	Recordings Recordings
 	// NoWrapUp ends the caller's line when the beneficiary leaves, instead of offering to close the call by keypad.
 	NoWrapUp bool
 	// RegistrarRing is how long a registrar's phone rings; 0 means 20 s.
@@ -74,6 +76,7 @@ type Connector struct {
 	metrics *metrics
 	lines   *lineMemory
 	spool   *spool
+	stored  *stored
 	queue   *waitingRoom
 
 	ctx    context.Context // Of every live call; ends with Close.
@@ -134,21 +137,18 @@ func New(o Options) (*Connector, error) {
 		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
 	}
 	c.spool = newSpool(o.SpoolDir, o.Records, o.Logger)
+	c.stored = &stored{recordings: o.Recordings, lines: c.lines, spool: c.spool, logger: o.Logger, seen: map[string]bool{}}
 	return c, nil
 }
 
 // Run answers arrivals and passes reconciliations on, until ctx ends or the Switch is closed. It does not end live calls.
 func (c *Connector) Run(ctx context.Context) error {
-	spooled := make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		defer close(spooled)
-		c.spool.run(ctx)
-	}()
-	defer func() {
-		cancel()
-		<-spooled
-	}()
+	var keepers sync.WaitGroup
+	keepers.Go(func() { c.spool.run(ctx) })
+	keepers.Go(func() { c.stored.run(ctx) })
+	defer keepers.Wait()
+	defer cancel()
 	sweep := time.NewTimer(sweepAfter)
 	defer sweep.Stop()
 	for {

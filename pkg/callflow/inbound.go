@@ -34,6 +34,7 @@ type reception struct {
 	c    *Connector
 	l    *live
 	line Line
+	did  string // As dialled.
 	cli  string // E.164; empty when withheld or unreadable.
 	end  string // How it ended, for the figures.
 }
@@ -49,7 +50,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 		c.logCommand("answer", l.key, answerErr)
 		return
 	}
-	r := &reception{c: c, l: l, line: line, cli: e164(e.CLI, line.Region), end: "left"}
+	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
 	flow := line.Flow
 	if !c.o.Book.Has(flow) {
 		flow = flowRegistration
@@ -222,7 +223,7 @@ func (r *reception) save(s *session, id, name string, length time.Duration) {
 	r.end = "message"
 	r.c.spool.keep(context.WithoutCancel(r.c.ctx), Message{
 		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(), Recording: name, Length: length,
-		At: r.c.o.Now(),
+		At: r.c.o.Now(), Dialled: r.did,
 	})
 }
 

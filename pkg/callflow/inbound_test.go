@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -369,5 +370,29 @@ func TestForgottenChannels(t *testing.T) {
 		r.pbx.HangUp(menu, telephony.CauseNormal)
 		synctest.Wait()
 		r.sound(t)
+	})
+}
+
+// recorded is a PBX that has recorded something by itself.
+type recorded []string
+
+func (r recorded) Recordings(context.Context) ([]string, error) { return r, nil }
+
+func TestMessagesOfTheDialplanAreListedOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(o *Options) {
+			o.Recordings = recorded{
+				"messages/1795211111_" + did + "_" + cli + "_1795211111.5", "messages/1795211112__1795211112.7", "messages/x", "hello",
+			}
+		})
+		defer r.close()
+		time.Sleep(time.Second)
+		require.Len(t, r.desk.messages, 1, "the other one's line is not known yet")
+		m := r.desk.messages[0]
+		require.Equal(t, []any{int64(1), cli, roster.French, int64(1795211111)}, []any{m.Scheme, m.CLI, m.Language, m.At.Unix()})
+		r.dial(cli, telephonytest.Script{HangUp: time.Second}, 10*time.Minute)
+		require.Len(t, r.desk.messages, 2)
+		require.Empty(t, r.desk.messages[1].CLI)
 	})
 }

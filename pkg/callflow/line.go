@@ -69,6 +69,26 @@ func (m *lineMemory) find(ctx context.Context, did string) (Line, error) {
 	return line, nil
 }
 
+// only returns the line when there is no doubt which: the fallback of a single scheme, or the only scheme ever seen.
+func (m *lineMemory) only() (Line, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found, ok := m.fallback, m.fallback.Scheme != 0
+	for _, l := range m.known {
+		if ok && l.Scheme != found.Scheme {
+			return Line{}, false
+		}
+		found, ok = l, true
+	}
+	return found, ok
+}
+
+// region is how national numbers are read where no line is known.
+func (m *lineMemory) region() string {
+	line, _ := m.only()
+	return cmp.Or(line.Region, m.fallback.Region)
+}
+
 // waitingRoom knows who waits for a registrar and who talks to one.
 type waitingRoom struct {
 	mu      sync.Mutex

@@ -143,4 +143,7 @@ type Message struct {
 	Recording string        // File name below the PBX's recordings folder, without extension.
 	Length    time.Duration // 0 when it is not known.
 	At        time.Time
+	// Dialled is the number dialled. It serves to find the scheme of a message that was left while the records were away;
+	// SaveMessage never sees a message without a scheme.
+	Dialled string
 }

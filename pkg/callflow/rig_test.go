@@ -172,18 +172,19 @@ const (
 	number = "+3281000101"
 )
 
-func testBook(t require.TestingT) *ivr.Book {
-	b, err := ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
-	require.NoError(t, err)
-	return b
-}
+// shippedBook is read once: a book is never changed.
+var shippedBook = sync.OnceValues(func() (*ivr.Book, error) { //nolint:gochecknoglobals // Test data.
+	return ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
+})
 
 // newRig must be called inside a synctest bubble; end it with close.
 func newRig(t tb, change func(*Options)) *rig {
 	t.Helper()
 	brussels, err := time.LoadLocation("Europe/Brussels")
 	require.NoError(t, err)
-	r := &rig{pbx: telephonytest.New(telephonytest.Options{}), book: testBook(t)}
+	book, err := shippedBook()
+	require.NoError(t, err)
+	r := &rig{pbx: telephonytest.New(telephonytest.Options{}), book: book}
 	r.desk = &desk{
 		held: map[string]string{},
 		line: Line{

@@ -37,7 +37,7 @@ func newSpool(dir string, r Records, logger *zap.Logger) *spool {
 func (s *spool) keep(ctx context.Context, m Message) {
 	ctx, cancel := context.WithTimeout(ctx, afterwards)
 	defer cancel()
-	err := s.records.SaveMessage(ctx, m)
+	err := s.save(ctx, m)
 	if err == nil {
 		return
 	}
@@ -51,6 +51,21 @@ func (s *spool) keep(ctx context.Context, m Message) {
 	if err := s.write(m); err != nil {
 		s.logger.Error("spool message failed; it is kept in memory only", zap.String("message", m.ID), zap.Error(err))
 	}
+}
+
+// save writes a message to the records, under the scheme of the number dialled when that was not known before.
+func (s *spool) save(ctx context.Context, m Message) error {
+	if m.Scheme == 0 {
+		line, err := s.records.Line(ctx, m.Dialled)
+		if err != nil {
+			return fmt.Errorf("find the message's scheme: %w", err)
+		}
+		m.Scheme = line.Scheme
+		if m.Language == "" {
+			m.Language = line.language()
+		}
+	}
+	return s.records.SaveMessage(ctx, m)
 }
 
 func (s *spool) path(id string) string { return filepath.Join(s.dir, id+".json") }
@@ -143,10 +158,10 @@ func (s *spool) flush(ctx context.Context) {
 	s.mu.Unlock()
 	for _, m := range todo {
 		save, cancel := context.WithTimeout(ctx, afterwards)
-		err := s.records.SaveMessage(save, m)
+		err := s.save(save, m)
 		cancel()
 		if err != nil {
-			return // Away still; the next round tries again.
+			continue // The next round tries again.
 		}
 		s.mu.Lock()
 		delete(s.pending, m.ID)
