@@ -23,7 +23,11 @@ type page struct {
 	Lang      roster.Language
 	SignedIn  bool
 	Languages []languageLink
+	version   string // Of the static files.
 }
+
+// Asset is the address of a static file. It changes with the files, so that browsers may keep them for ever.
+func (p page) Asset(name string) string { return "/static/" + name + "?v=" + p.version }
 
 // languageLink offers the page in another language.
 type languageLink struct {
@@ -36,7 +40,7 @@ type languageLink struct {
 func (s *Site) page(r *http.Request, session auth.Session) page {
 	query := r.URL.Query()
 	l := s.words.choose(query.Get("lang"), session.Account.Language, r.Header.Get("Accept-Language"))
-	p := page{words: s.words.words(l), Lang: l, SignedIn: session.Account.ID != ""}
+	p := page{words: s.words.words(l), Lang: l, SignedIn: session.Account.ID != "", version: s.version}
 	for _, other := range roster.Languages() {
 		query.Set("lang", string(other))
 		p.Languages = append(p.Languages, languageLink{

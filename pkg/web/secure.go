@@ -35,10 +35,13 @@ func (s *Site) secured(next http.Handler) http.Handler {
 	})
 }
 
-// cached lets browsers keep the static files for an hour.
-func cached(next http.Handler) http.Handler {
+// cached lets browsers keep the static files of this version for ever, and any other for no time at all.
+func (s *Site) cached(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Header().Set("Cache-Control", "no-cache")
+		if r.URL.Query().Get("v") == s.version {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -4,7 +4,9 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -68,6 +70,7 @@ type Site struct {
 	pages   *template.Template
 	tries   *tries
 	met     *metrics
+	version string // Of the static files: the beginning of their SHA-256.
 	handler http.Handler
 
 	ctx    context.Context // Ends with Close; feeds and streams end with it.
@@ -107,9 +110,32 @@ func New(opts Options) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open static files: %w", err)
 	}
+	if s.version, err = versionOf(static); err != nil {
+		return nil, err
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.handler = s.routes(http.FileServerFS(static))
 	return s, nil
+}
+
+// versionOf hashes every file.
+func versionOf(files fs.FS) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		_, err = sum.Write(content)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("hash static files: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
 // Handler serves the pages.
@@ -125,7 +151,7 @@ func (s *Site) Close() {
 
 func (s *Site) routes(static http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/", http.StripPrefix("/static/", cached(static)))
+	mux.Handle("GET /static/", http.StripPrefix("/static/", s.cached(static)))
 	mux.HandleFunc("GET /sign-in", s.signInPage)
 	mux.HandleFunc("POST /sign-in", s.signIn)
 	mux.HandleFunc("POST /sign-out", s.signOut)

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
+	"github.com/rappel-tel/rappel/pkg/roster/sheet"
+)
+
+func (p *program) user() *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "Let people sign in"}
+	var scheme, name, role string
+	link := &cobra.Command{
+		Use:   "link",
+		Short: "Print a link that signs one person in once, within 30 minutes",
+		Args:  exactly(0),
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			store, cfg, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			chosen, err := chosen(c.Context(), store, scheme)
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			account, err := store.EnsureAccount(c.Context(), chosen.ID, name, roster.Role(role), now)
+			if err != nil {
+				return err
+			}
+			token, err := auth.NewDoor(store).Link(c.Context(), account, now)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.out, "%s/sign-in?link=%s\n", cfg.PublicURL(), token)
+			return nil
+		},
+	}
+	link.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	link.Flags().StringVar(&name, "name", "Coordinator", "who signs in; made when new")
+	link.Flags().StringVar(&role, "role", string(roster.RoleCoordinator), "role of a new account: caller, registrar or coordinator")
+	c.AddCommand(link)
+	return c
+}
+
+func (p *program) importPeople() *cobra.Command {
+	var scheme, language string
+	var dry, asJSON bool
+	c := &cobra.Command{
+		Use:   "import FILE.csv",
+		Short: "Bring people in from a spreadsheet's file; good rows are kept, bad ones named by line and reason",
+		Args:  exactly(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			s, err := chosen(c.Context(), store, scheme)
+			if err != nil {
+				return err
+			}
+			return p.bring(c.Context(), store, s, bringing{file: args[0], language: language, dry: dry, asJSON: asJSON})
+		},
+	}
+	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	c.Flags().StringVar(&language, "language", "", "language of the report: fr, nl, de or en (default: the scheme's)")
+	c.Flags().BoolVar(&dry, "dry-run", false, "report the same and keep nothing")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per problem, and the summary last")
+	return c
+}
+
+// bringing is what import was asked for.
+type bringing struct {
+	file, language string
+	dry, asJSON    bool
+}
+
+func (p *program) bring(ctx context.Context, store *postgres.Store, s postgres.Scheme, b bringing) error {
+	file := os.Stdin
+	if b.file != "-" {
+		f, err := os.Open(b.file)
+		if err != nil {
+			return usageError{fmt.Errorf("open file: %w", err)}
+		}
+		defer func() { _ = f.Close() }() // It was only read.
+		file = f
+	}
+	language := s.Language
+	if b.language != "" {
+		language = roster.Language(b.language)
+	}
+	prefixes, err := store.Destinations(ctx, s.Key)
+	if err != nil {
+		return err
+	}
+	destinations, err := numbering.NewDestinations(numbering.DestinationOptions{Region: s.Country, Prefixes: prefixes})
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(p.out)
+	summary, err := sheet.Import(ctx, file, sheet.ImportOptions{
+		Book: store.Book(s.Key, time.Now), Region: s.Country, Destinations: destinations, Language: language, DryRun: b.dry,
+		Hours: roster.Window{Begin: s.Opens, End: s.Closes},
+		Report: func(problem sheet.Problem) {
+			if b.asJSON {
+				_ = enc.Encode(problem) // The summary shows a broken pipe.
+				return
+			}
+			kind := "refused"
+			if problem.Hint {
+				kind = "hint"
+			}
+			where := fmt.Sprintf("line %d", problem.Line)
+			if problem.Column != "" {
+				where += ", " + problem.Column
+			}
+			fmt.Fprintf(p.err, "%s: %s: %s\n", where, kind, problem.In(language))
+		},
+	})
+	if b.asJSON {
+		err = errors.Join(err, enc.Encode(summary))
+	} else {
+		fmt.Fprintf(p.out, "%d rows: %d new, %d changed, %d unchanged, %d refused, %d hints\n",
+			summary.Rows, summary.Created, summary.Updated, summary.Unchanged, summary.Refused, summary.Hints)
+		if b.dry {
+			fmt.Fprintln(p.out, "Nothing was kept. Type the same without --dry-run to keep it.")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%w; everything up to line %d was dealt with: the same file may be imported again", err, summary.LastLine)
+	}
+	if summary.Refused > 0 {
+		return silentError{}
+	}
+	return nil
+}
+
+func (p *program) exportPeople() *cobra.Command {
+	var scheme, language string
+	c := &cobra.Command{
+		Use:   "export [FILE.csv]",
+		Short: "Write everybody as a spreadsheet's file that import reads back",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			s, err := chosen(c.Context(), store, scheme)
+			if err != nil {
+				return err
+			}
+			var out io.Writer = p.out
+			if len(args) == 1 {
+				f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+				if err != nil {
+					return usageError{fmt.Errorf("make file: %w", err)}
+				}
+				defer func() { err = errors.Join(err, f.Close()) }()
+				out = f
+			}
+			if language == "" {
+				language = string(s.Language)
+			}
+			n, err := sheet.Export(c.Context(), out, sheet.ExportOptions{Book: store.Book(s.Key, time.Now), Language: roster.Language(language)})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.err, "%d people\n", n)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	c.Flags().StringVar(&language, "language", "", "language of headings and words: fr, nl, de or en (default: the scheme's)")
+	return c
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+)
+
+// defaultConfig is where a package puts the configuration.
+const defaultConfig = "/etc/rappel/rappel.yaml"
+
+// program is what every command shares.
+type program struct {
+	out, err io.Writer
+	abort    context.Context // Ends with the second signal.
+	config   string
+}
+
+// usageError is a command that was typed wrongly.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// silentError is a failure that the command has explained itself.
+type silentError struct{}
+
+func (silentError) Error() string { return "failed" }
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rappel",
+		Short: "A telephone-reassurance scheme: who is called when, by whom, and what came of it",
+		Long: `Rappel phones people who live alone, on behalf of a town: it plans the calls that were promised, connects
+callers working from home with them through Asterisk, answers the registration line, and records what came of each call.
+
+Try it:          rappel demo
+Run it:          rappel config example > rappel.yaml, rappel doctor, rappel migrate, rappel serve
+Sign in:         rappel user link`,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVarP(&p.config, "config", "c", configFile(), "configuration file")
+	root.AddCommand(
+		p.serve(), p.configure(), p.doctor(), p.migrate(), p.scheme(), p.user(), p.importPeople(), p.exportPeople(), p.version(),
+	)
+	return root
+}
+
+// configFile is the file named by the environment, or the one beside us, or the system's.
+func configFile() string {
+	if f := os.Getenv("RAPPEL_CONFIG"); f != "" {
+		return f
+	}
+	if _, err := os.Stat("rappel.yaml"); err == nil {
+		return "rappel.yaml"
+	}
+	return defaultConfig
+}
+
+// explain prints an error with what to type next, and returns the exit status.
+func (p *program) explain(command *cobra.Command, err error) int {
+	var silent silentError
+	if errors.As(err, &silent) {
+		return 1
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(p.err, "rappel: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	var usage usageError
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+		fmt.Fprintf(p.err, "Type %s --help to see how it is used.\n", command.CommandPath())
+		return 2
+	}
+	var problem *app.Problem
+	switch {
+	case errors.As(err, &problem):
+		fmt.Fprintf(p.err, "Correct it, then type: rappel config check %s\n", problem.File)
+	case errors.Is(err, postgres.ErrOldSchema):
+		fmt.Fprintf(p.err, "Type: rappel migrate --config %s\n", p.config)
+	default:
+		fmt.Fprintf(p.err, "Type rappel doctor --config %s to see what is wrong and how to mend it.\n", p.config)
+	}
+	return 1
+}
+
+// exactly refuses another number of arguments, as a mistake in typing.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(c, args); err != nil {
+			return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+		}
+		return nil
+	}
+}
+
+// open opens the records that the configuration names, for a command that works beside the service. Close them.
+func (p *program) open(ctx context.Context) (*postgres.Store, app.Config, error) {
+	cfg, err := app.Read(p.config)
+	if err != nil {
+		return nil, cfg, err
+	}
+	store, err := postgres.New(ctx, postgres.Options{
+		URL: cfg.Postgres.URL.Value(), Role: cfg.Postgres.Role, Connections: 2, Patience: cfg.Postgres.Patience, Logger: zap.NewNop(),
+	})
+	if err != nil {
+		return nil, cfg, err
+	}
+	if _, _, err := store.SchemaVersion(ctx); err != nil {
+		return nil, cfg, errors.Join(err, store.Close())
+	}
+	return store, cfg, nil
+}
+
+// chosen returns the scheme of the name or id, or the only one.
+func chosen(ctx context.Context, store *postgres.Store, wanted string) (postgres.Scheme, error) {
+	schemes, err := store.Schemes(ctx)
+	if err != nil {
+		return postgres.Scheme{}, err
+	}
+	var names []string
+	for _, s := range schemes {
+		if wanted != "" && (s.ID == wanted || strings.EqualFold(s.Name, wanted)) {
+			return s, nil
+		}
+		names = append(names, fmt.Sprintf("%q", s.Name))
+	}
+	switch {
+	case len(schemes) == 0:
+		return postgres.Scheme{}, usageError{errors.New(`there is no scheme yet; make one: rappel scheme create --name "…" --country BE`)}
+	case wanted != "":
+		return postgres.Scheme{}, usageError{fmt.Errorf("there is no scheme %q; there are %s", wanted, strings.Join(names, ", "))}
+	case len(schemes) > 1:
+		return postgres.Scheme{}, usageError{fmt.Errorf("there are several schemes; choose one with --scheme: %s", strings.Join(names, ", "))}
+	}
+	return schemes[0], nil
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+func (p *program) scheme() *cobra.Command {
+	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.addTrunk(), p.addLine())
+	return c
+}
+
+func (p *program) createScheme() *cobra.Command {
+	s := postgres.Scheme{Opens: 9*60 + 30, Closes: 17 * 60, Hold: 10 * time.Minute, WrapUp: 2 * time.Minute, MaxAttempts: 3}
+	var language string
+	c := &cobra.Command{
+		Use:   "create --name NAME",
+		Short: "Make a scheme",
+		Args:  exactly(0),
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			s.Language = roster.Language(language)
+			made, err := store.CreateScheme(c.Context(), s, time.Now())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.out, "%s\n", made.ID)
+			fmt.Fprintf(p.err, "Made. Next: rappel scheme trunk, rappel scheme line, rappel import FILE.csv\n")
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&s.Name, "name", "", "name of the scheme, as spoken in the greeting")
+	f.StringVar(&s.Country, "country", "BE", "country of its numbers and holidays: BE or FR")
+	f.StringVar(&s.Zone, "zone", "Europe/Brussels", "time zone")
+	f.StringVar(&language, "language", "fr", "main language: fr, nl, de or en")
+	f.DurationVar(&s.Hold, "hold", s.Hold, "how long a call waits for its reference caller")
+	f.DurationVar(&s.WrapUp, "wrap-up", s.WrapUp, "time for notes before a caller is ready again by herself")
+	_ = c.MarkFlagRequired("name") // It fails for a flag that does not exist only.
+	return c
+}
+
+func (p *program) listSchemes() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the schemes",
+		Args:  exactly(0),
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			schemes, err := store.Schemes(c.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+			for _, s := range schemes {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Country, s.Zone, s.Name)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func (p *program) addTrunk() *cobra.Command {
+	t := postgres.Trunk{Kind: postgres.TrunkAddress, Lines: 4, CallsPerSecond: 1, CLI: map[call.Kind]string{}}
+	var scheme, cli string
+	c := &cobra.Command{
+		Use:   "trunk NAME --host HOST --cli +3281…",
+		Short: "Make or change a trunk; the PBX knows it within seconds",
+		Long: `Make or change a trunk. With --username the service registers with the operator; without, the operator knows it by
+its address. The password is read from the environment variable RAPPEL_TRUNK_SECRET, never from the command line.`,
+		Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			s, err := chosen(c.Context(), store, scheme)
+			if err != nil {
+				return err
+			}
+			t.Endpoint, t.Secret = args[0], trunkSecret()
+			if t.Username != "" && t.Kind == postgres.TrunkAddress {
+				t.Kind = postgres.TrunkRegistration
+			}
+			if cli != "" {
+				t.PermittedCLI = append(t.PermittedCLI, cli)
+				t.CLI[""] = cli
+			}
+			return store.SaveTrunk(c.Context(), s.Key, t)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	f.StringVar(&t.Host, "host", "", "address of the operator")
+	f.IntVar(&t.Port, "port", 5060, "its port")
+	f.StringVar(&t.Transport, "transport", "udp", "udp, tcp or tls")
+	f.StringVar(&t.Username, "username", "", "user name, to register with")
+	f.IntVar(&t.Lines, "lines", t.Lines, "calls at once in all")
+	f.IntVar(&t.InboundReserve, "inbound-reserve", 0, "lines never used outbound (default: a fifth, at least 1)")
+	f.Float64Var(&t.CallsPerSecond, "calls-per-second", t.CallsPerSecond, "new calls per second")
+	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")
+	return c
+}
+
+// trunkSecret is the password of a trunk, which no process list shows.
+func trunkSecret() string { return os.Getenv("RAPPEL_TRUNK_SECRET") }
+
+func (p *program) addLine() *cobra.Command {
+	var scheme, flow, delivered string
+	var languages []string
+	c := &cobra.Command{
+		Use:   "line NUMBER",
+		Short: "Say which number people dial to reach the scheme",
+		Args:  exactly(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			store, _, err := p.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			s, err := chosen(c.Context(), store, scheme)
+			if err != nil {
+				return err
+			}
+			d := postgres.DID{Number: strings.ReplaceAll(args[0], " ", ""), Flow: flow, Delivered: delivered}
+			for _, l := range languages {
+				d.Languages = append(d.Languages, roster.Language(l))
+			}
+			return store.SaveDID(c.Context(), s.Key, d)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	f.StringVar(&flow, "flow", "registration", "name of a flow of dialplans/")
+	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
+	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
+	return c
+}

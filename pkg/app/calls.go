@@ -1,0 +1,257 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/dialplans"
+	"github.com/rappel-tel/rappel/pkg/asterisk"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/sounds"
+)
+
+const (
+	leadEvery     = 2 * time.Second // How often schemes without a leader are looked for; real time.
+	accountsEvery = time.Second     // How often changed SIP accounts are looked for; real time.
+)
+
+// buildCalls makes the PBX, the call flows and the dispatcher.
+func (a *App) buildCalls() error {
+	pbx, err := asterisk.New(asterisk.Options{
+		URL: a.cfg.Asterisk.ARI, User: a.cfg.Asterisk.User, Password: a.cfg.Asterisk.Password.Value(),
+		App: a.cfg.Asterisk.Application, AccountsFile: a.cfg.Asterisk.Accounts, TrunksFile: a.cfg.Asterisk.Trunks,
+		Logger: a.log.Named("asterisk"), Registerer: a.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the PBX: %w", err)
+	}
+	a.pbx = pbx
+	board := &switchboard{}
+	a.dispatcher, err = dispatch.New(dispatch.Options{
+		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: holder(),
+		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
+	})
+	if err != nil {
+		return fmt.Errorf("set up dispatch: %w", err)
+	}
+	book, err := a.book()
+	if err != nil {
+		return err
+	}
+	voice, err := a.buildVoice(book)
+	if err != nil {
+		return err
+	}
+	a.connector, err = callflow.New(callflow.Options{
+		Switch: pbx, Desk: a.dispatcher, Callers: callers{a.dispatcher}, Records: a.store, Voice: voice, Book: book,
+		Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
+		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
+	})
+	if err != nil {
+		return err
+	}
+	board.connector = a.connector
+
+	// Stopped in reverse: the dispatcher commits what it decided while the connector can still tell it of ends, then the
+	// connector lets go of its calls, then the way to the PBX is cut. The calls themselves go on.
+	stream := a.background("PBX", pbx.Run)
+	a.onStop("PBX", closeLimit, stream)
+	a.onStop("calls", closeLimit, func(context.Context) error { a.connector.Close(); return nil })
+	arrivals := a.background("inbound calls", a.connector.Run)
+	a.onStop("inbound calls", closeLimit, arrivals)
+	a.onStop("dispatch", closeLimit, func(context.Context) error { a.dispatcher.Close(); return nil })
+	a.onStop("lead", closeLimit, a.background("lead", a.lead))
+	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
+	if a.cfg.Asterisk.Accounts != "" && a.cfg.Asterisk.Trunks != "" {
+		a.onStop("SIP accounts", closeLimit, a.background("SIP accounts", a.syncAccounts))
+	}
+	a.healths = append(a.healths,
+		health{RoleSwitch, func(context.Context) error {
+			if !pbx.Connected() {
+				return errors.New("the PBX is out of reach")
+			}
+			return nil
+		}},
+		health{RoleDispatch, func(context.Context) error {
+			if len(a.dispatcher.Schemes()) == 0 {
+				return errors.New("no scheme is led")
+			}
+			return a.dispatcher.Healthy()
+		}},
+	)
+	return nil
+}
+
+// holder names this process to other nodes.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "rappel"
+	}
+	return host + ":" + strconv.Itoa(os.Getpid())
+}
+
+// book reads the flows: those of the configured folder, or the ones built in.
+func (a *App) book() (*ivr.Book, error) {
+	var flows fs.FS = dialplans.Flows()
+	if dir := a.cfg.Calls.Dialplans; dir != "" {
+		flows = os.DirFS(dir)
+	}
+	book, err := ivr.ReadBook(flows, sounds.Name, sounds.Prompts())
+	if err != nil {
+		return nil, fmt.Errorf("read dialplans: %w", err)
+	}
+	return book, nil
+}
+
+// lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
+func (a *App) lead(ctx context.Context) error {
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	quiet := false
+	for {
+		err := a.leadAll(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !quiet {
+			a.log.Warn("lead schemes; trying again", zap.Error(err))
+		}
+		quiet = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *App) leadAll(ctx context.Context) error {
+	if err := a.ensureSchema(ctx); err != nil {
+		return err
+	}
+	schemes, err := a.store.Schemes(ctx)
+	if err != nil {
+		return fmt.Errorf("list schemes: %w", err)
+	}
+	led := a.dispatcher.Schemes()
+	var errs []error
+	for _, s := range schemes {
+		if slices.Contains(led, s.Key) {
+			continue
+		}
+		if err := a.dispatcher.Lead(ctx, s.Key); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.log.Info("leading a scheme", zap.String("scheme", s.ID))
+		a.catchUp(ctx, s)
+	}
+	return errors.Join(errs...)
+}
+
+// catchUp publishes what an earlier process committed and did not publish.
+func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
+	f, err := a.dispatcher.Figures(ctx, s.Key)
+	if err == nil {
+		a.relay.follow(s.Key, f.EventNumber)
+		err = a.bus.CatchUp(ctx, s.ID, s.Key, f.EventNumber)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("compare events with the bus", zap.Error(err))
+	}
+}
+
+// syncAccounts makes the PBX know the SIP accounts and trunks of the records, within seconds of a change.
+func (a *App) syncAccounts(ctx context.Context) error {
+	tick := time.NewTicker(accountsEvery)
+	defer tick.Stop()
+	known, quiet := int64(-1), false
+	for {
+		version, err := a.store.AccountVersion(ctx)
+		if err == nil && version != known {
+			if version, err = a.writeAccounts(ctx); err == nil {
+				if known >= 0 {
+					for _, scheme := range a.dispatcher.Schemes() {
+						a.dispatcher.Changed(scheme)
+					}
+				}
+				known = version
+			}
+		}
+		if err != nil && !quiet && ctx.Err() == nil {
+			a.log.Warn("sync SIP accounts; trying again", zap.Error(err))
+		}
+		quiet = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *App) writeAccounts(ctx context.Context) (int64, error) {
+	accounts, trunks, version, err := a.store.Accounts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// Until the desk in the browser comes, a caller's softphone is any SIP phone.
+	callersOf := make([]asterisk.Account, len(accounts))
+	for i, c := range accounts {
+		callersOf[i] = asterisk.Account{Endpoint: c.Endpoint, Secret: c.Secret, Phone: asterisk.PhoneSIP, Enabled: c.Enabled}
+	}
+	lines := make([]asterisk.Trunk, 0, len(trunks))
+	for _, t := range trunks {
+		if t.Disabled || t.Host == "" {
+			continue
+		}
+		lines = append(lines, trunkOf(t))
+	}
+	if err := a.pbx.SyncAccounts(ctx, callersOf, lines); err != nil {
+		return 0, err
+	}
+	a.log.Info("SIP accounts written", zap.Int("callers", len(callersOf)), zap.Int("trunks", len(lines)))
+	return version, nil
+}
+
+func trunkOf(t postgres.Trunk) asterisk.Trunk {
+	line := asterisk.Trunk{
+		Name: t.Endpoint, Address: net.JoinHostPort(t.Host, strconv.Itoa(t.Port)), Registrar: t.Kind == postgres.TrunkRegistration,
+		User: t.Username, Secret: t.Secret, Domain: t.FromDomain, Codecs: t.Codecs, DTMF: asterisk.DTMF(t.DTMF),
+		Simulated: t.Kind == postgres.TrunkSimulated,
+	}
+	if ip, err := netip.ParseAddr(t.Host); err == nil {
+		line.Match = []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}
+	}
+	return line
+}
+
+// drain stops claiming and waits for the calls under way.
+func (a *App) drain(ctx context.Context) error {
+	if a.dispatcher == nil {
+		return nil
+	}
+	if err := a.dispatcher.Drain(ctx); err != nil {
+		// The dispatcher has logged who still talks, by id; they go on at the PBX and are adopted after the next start.
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	}
+	return nil
+}

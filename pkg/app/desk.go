@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
+type callers struct{ *dispatch.Dispatcher }
+
+var (
+	_ callflow.Callers     = callers{}
+	_ callflow.Desk        = (*dispatch.Dispatcher)(nil)
+	_ dispatch.Switchboard = (*callflow.Connector)(nil)
+)
+
+// asFlow turns the dispatcher's errors into those that change what is heard.
+func asFlow(err error) error {
+	for theirs, ours := range map[error]error{
+		dispatch.ErrCallerBusy: callflow.ErrRefusedNow, dispatch.ErrNobodyFree: callflow.ErrNobodyFree,
+		dispatch.ErrNothing: callflow.ErrNothing, dispatch.ErrUnknownCaller: callflow.ErrUnknownCaller,
+	} {
+		if errors.Is(err, theirs) {
+			return errors.Join(ours, err)
+		}
+	}
+	return err
+}
+
+// SetState implements callflow.Callers.
+func (c callers) SetState(ctx context.Context, scheme, caller int64, state call.CallerState) error {
+	return asFlow(c.Dispatcher.SetState(ctx, scheme, caller, state, ""))
+}
+
+// Next implements callflow.Callers. It names nobody: the records know the first name, and the dispatcher does not.
+func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextCall, error) {
+	up, err := c.Dispatcher.Next(ctx, scheme, caller)
+	if err != nil {
+		return callflow.NextCall{}, asFlow(err)
+	}
+	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference}, nil
+}
+
+// CloseCall implements callflow.Callers.
+func (c callers) CloseCall(ctx context.Context, closing callflow.Closing) error {
+	return asFlow(c.Dispatcher.CloseCall(ctx, closing.Scheme, dispatch.CloseCall{
+		Attempt: closing.Attempt, Caller: closing.Caller, Disposition: closing.Disposition, FollowUp: closing.FollowUp,
+		DayLater: closing.DayLater, At: closing.At,
+	}))
+}
+
+// CallerLeft implements callflow.Callers.
+func (c callers) CallerLeft(scheme, caller int64, attempt call.ID, _ time.Time) {
+	c.Dispatcher.CallerLeft(scheme, caller, attempt)
+}
+
+// ReserveRegistrar implements callflow.Callers.
+func (c callers) ReserveRegistrar(
+	ctx context.Context, scheme int64, language roster.Language, key string,
+) (callflow.Registrar, error) {
+	r, err := c.Dispatcher.ReserveRegistrar(ctx, scheme, language, key)
+	return callflow.Registrar(r), asFlow(err)
+}
+
+// ReleaseRegistrar implements callflow.Callers.
+func (c callers) ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error {
+	return asFlow(c.Dispatcher.ReleaseRegistrar(ctx, scheme, registrar, key, state))
+}
+
+// HoldNumber implements callflow.Callers.
+func (c callers) HoldNumber(_ context.Context, number, key string) error {
+	c.Dispatcher.HoldNumber(number, key)
+	return nil
+}
+
+// ReleaseNumber implements callflow.Callers.
+func (c callers) ReleaseNumber(_ context.Context, _, key string) error {
+	c.Dispatcher.ReleaseNumber(key)
+	return nil
+}
+
+// switchboard stands for the connector until it is made: the dispatcher and the connector need each other.
+type switchboard struct{ connector *callflow.Connector }
+
+// Start implements dispatch.Switchboard.
+func (s *switchboard) Start(ctx context.Context, order call.Order) error {
+	return s.connector.Start(ctx, order)
+}
+
+// Recall implements dispatch.Switchboard.
+func (s *switchboard) Recall(attempt call.ID) { s.connector.Recall(attempt) }
+
+// Adopt implements dispatch.Switchboard.
+func (s *switchboard) Adopt(ctx context.Context, live []call.Live) { s.connector.Adopt(ctx, live) }

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// readyLimit bounds one look at everything.
+const readyLimit = 2 * time.Second
+
+// health says whether one role can do its work now; nil means it can.
+type health struct {
+	role  string
+	check func(context.Context) error
+}
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready bool                  `json:"ready"`
+	Roles map[string]roleStatus `json:"roles"`
+}
+
+type roleStatus struct {
+	Ready bool   `json:"ready"`
+	Why   string `json:"why,omitempty"`
+}
+
+// ready asks every role of this process.
+func (a *App) ready(ctx context.Context) readiness {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	r := readiness{Ready: true, Roles: map[string]roleStatus{}}
+	for _, h := range a.healths {
+		if err := h.check(ctx); err != nil {
+			r.Ready = false
+			r.Roles[h.role] = roleStatus{Why: err.Error()}
+			continue
+		}
+		if _, seen := r.Roles[h.role]; !seen {
+			r.Roles[h.role] = roleStatus{Ready: true}
+		}
+	}
+	if a.draining.Load() {
+		r.Ready = false
+		r.Roles["process"] = roleStatus{Why: "draining"}
+	}
+	return r
+}
+
+// opsHandler serves /livez, /readyz and /metrics. /livez is the process alone: a supervisor must not restart a service that
+// has lost its PBX or its database, because that would help neither.
+func (a *App) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		a.reply(w, http.StatusOK, map[string]any{"live": true})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		answer, status := a.ready(r.Context()), http.StatusOK
+		if !answer.Ready {
+			status = http.StatusServiceUnavailable
+		}
+		a.reply(w, status, answer)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{Registry: a.registry}))
+	return mux
+}
+
+func (a *App) reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		a.log.Debug("answer probe", zap.Error(err))
+	}
+}

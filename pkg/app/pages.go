@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/web"
+)
+
+// buildPages makes the pages and binds their port.
+func (a *App) buildPages() error {
+	proxies := make([]netip.Prefix, 0, len(a.cfg.Web.TrustedProxies))
+	for _, p := range a.cfg.Web.TrustedProxies {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			return fmt.Errorf("read web.trusted_proxies: %w", err)
+		}
+		proxies = append(proxies, prefix)
+	}
+	site, err := web.New(web.Options{
+		Figures: a.figures(), Door: auth.NewDoor(a.store), Waker: a.bus, Problems: a.problems, Now: a.now,
+		Secure: a.cfg.Secure(), TrustedProxies: proxies, Logger: a.log.Named("web"), Registerer: a.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the pages: %w", err)
+	}
+	if a.webAddr, err = a.serve(RoleWeb, a.cfg.Web.Listen, site.Handler()); err != nil {
+		site.Close()
+		return err
+	}
+	// Streams end before the server waits for its connections.
+	a.onStop("pages", closeLimit, func(context.Context) error { site.Close(); return nil })
+	a.healths = append(a.healths, health{RoleWeb, a.store.Ping})
+	return nil
+}
+
+// figures adds to the records' figures what only the living calls know.
+func (a *App) figures() report.Figures {
+	if a.connector == nil {
+		return a.store
+	}
+	return liveFigures{Figures: a.store, waiting: a.connector.Waiting}
+}
+
+// liveFigures are the records' figures with the registration line as it is now.
+type liveFigures struct {
+	report.Figures
+	waiting func(scheme int64) (waiting int, since time.Time, talking int)
+}
+
+// Wall implements report.Figures.
+func (f liveFigures) Wall(ctx context.Context, scheme int64, now time.Time) (report.Wall, error) {
+	w, err := f.Figures.Wall(ctx, scheme, now)
+	if err != nil {
+		return w, err
+	}
+	w.Line.Waiting, w.Line.Since, w.Line.Talking = f.waiting(scheme)
+	return w, nil
+}
+
+// problems names what is wrong now, for the pages.
+func (a *App) problems() []web.Problem {
+	var found []web.Problem
+	if a.pbx != nil && !a.pbx.Connected() {
+		found = append(found, web.ProblemPBXLost)
+	}
+	if a.dispatcher != nil && errors.Is(a.dispatcher.Healthy(), dispatch.ErrStoreDown) {
+		found = append(found, web.ProblemStoreLost)
+	}
+	if a.draining.Load() {
+		found = append(found, web.ProblemDraining)
+	}
+	return found
+}

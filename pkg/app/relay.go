@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+const (
+	relayEvery = 2 * time.Second // Real time: how soon a change made by another process is known here.
+	relayBatch = 500
+)
+
+// relay publishes committed events, those of this process as they come and those that other processes committed (an import
+// from the command line) as they are found: the numbers of a scheme have no gaps, so what is missing is known.
+type relay struct {
+	mu   sync.Mutex
+	last map[int64]int64 // By scheme: everything up to this number was published.
+}
+
+// publish hands committed events to the bus and returns at once.
+func (a *App) publish(events []call.Event) {
+	a.relay.mu.Lock()
+	for _, e := range events {
+		if last, known := a.relay.last[e.SchemeKey]; known && e.Number == last+1 {
+			a.relay.last[e.SchemeKey] = e.Number
+		}
+	}
+	a.relay.mu.Unlock()
+	a.bus.Publish(events)
+}
+
+// follow begins to relay the scheme's events after the number.
+func (r *relay) follow(scheme, after int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last[scheme] = after
+}
+
+func (r *relay) schemes() map[int64]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[int64]int64, len(r.last))
+	for scheme, last := range r.last {
+		all[scheme] = last
+	}
+	return all
+}
+
+// relayOthers looks for what other processes committed.
+func (a *App) relayOthers(ctx context.Context) error {
+	tick := time.NewTicker(relayEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		for scheme, last := range a.relay.schemes() {
+			if err := a.relayScheme(ctx, scheme, last); err != nil && ctx.Err() == nil {
+				a.log.Debug("look for others' events", zap.Error(err))
+			}
+		}
+	}
+}
+
+func (a *App) relayScheme(ctx context.Context, scheme, last int64) error {
+	events, err := a.store.Events(ctx, scheme, last+1, last+relayBatch)
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	a.relay.mu.Lock()
+	now := a.relay.last[scheme]
+	newest := events[len(events)-1].Number
+	a.relay.last[scheme] = max(now, newest)
+	a.relay.mu.Unlock()
+	changed := false
+	var others []call.Event
+	for _, e := range events {
+		if e.Number <= now {
+			continue // Our own, published meanwhile.
+		}
+		others = append(others, e)
+		// Who is called, by whom and when was changed; attempts and callers' states are this process's own.
+		changed = changed || (e.Entity == "scheme" && (e.Kind == "roster" || e.Kind == "changed"))
+	}
+	a.bus.Publish(others)
+	if changed {
+		a.log.Info("the records were changed by another process")
+		a.dispatcher.Changed(scheme)
+	}
+	return nil
+}
