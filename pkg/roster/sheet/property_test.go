@@ -313,7 +313,7 @@ func TestNamurSize(t *testing.T) {
 		require.NoError(t, err)
 		summary.Hints = 0
 		require.Equal(t, want, summary)
-		require.Less(t, took, 10*time.Second)
+		require.Less(t, took, 30*time.Second)
 		t.Log("17,015 rows in", took.Round(time.Millisecond))
 	}
 }
