@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -24,11 +25,10 @@ type Account struct {
 // FieldOptions say which telephones are played.
 type FieldOptions struct {
 	Seed     uint64
-	PBX      string    // "address:port" of the PBX's SIP; required.
-	Trunk    string    // The simulated network's own "address:port"; the PBX knows it by that. Required.
-	Accounts []Account // At most Callers + Registrars; each phone has a tone of its own.
-	Line     string    // The registration number.
-	Visitors []string  // Numbers that dial the line now and then; empty: nobody does.
+	PBX      string   // "address:port" of the PBX's SIP; required.
+	Trunk    string   // The simulated network's own "address:port"; the PBX knows it by that. Required.
+	Line     string   // The registration number.
+	Visitors []string // Numbers that dial the line now and then; empty: nobody does.
 	Logger   *zap.Logger
 }
 
@@ -46,20 +46,20 @@ type Field struct {
 	rings map[string]int // How often each number has rung.
 }
 
-// OpenField makes the telephones and registers the staff's. It returns when all of them are registered.
-func OpenField(ctx context.Context, options FieldOptions) (*Field, error) {
-	if options.Logger == nil || len(options.Accounts) > Callers+Registrars {
-		return nil, errors.New("field options: a logger is required, and no more accounts than there are tones")
+// OpenField opens the simulated network. The staff's telephones follow with Staff.
+func OpenField(options FieldOptions) (*Field, error) {
+	if options.Logger == nil {
+		return nil, errors.New("field options: a logger is required")
 	}
 	f := &Field{options: options, pacer: phone.NewPacer(), ledger: phone.NewLedger(), rings: map[string]int{}}
-	if err := f.open(ctx); err != nil {
+	if err := f.open(); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open telephones: %w", err)
+		return nil, fmt.Errorf("open the simulated network: %w", err)
 	}
 	return f, nil
 }
 
-func (f *Field) open(ctx context.Context) error {
+func (f *Field) open() error {
 	greeting := beep()
 	trunk, err := phone.NewTrunk(phone.TrunkOptions{
 		Listen: f.options.Trunk, PBX: f.options.PBX, Tones: staffTones(), Ledger: f.ledger, Pacer: f.pacer,
@@ -79,7 +79,19 @@ func (f *Field) open(ctx context.Context) error {
 		return err
 	}
 	f.trunk = trunk
-	for i, account := range f.options.Accounts {
+	return nil
+}
+
+// TrunkAddr is where the simulated network listens.
+func (f *Field) TrunkAddr() netip.AddrPort { return f.trunk.Addr() }
+
+// Staff makes the staff's telephones, at most one per tone, and registers them. It returns when all of them are registered; a
+// PBX that does not know them yet is asked again until ctx ends.
+func (f *Field) Staff(ctx context.Context, accounts []Account) error {
+	if len(accounts) > Callers+Registrars {
+		return errors.New("open telephones: more accounts than tones")
+	}
+	for i, account := range accounts {
 		d, err := f.newDesk(i, account)
 		if err != nil {
 			return err
@@ -87,8 +99,14 @@ func (f *Field) open(ctx context.Context) error {
 		f.desks = append(f.desks, d)
 	}
 	for _, d := range f.desks {
-		if err := d.phone.Register(ctx); err != nil {
-			return fmt.Errorf("desk %d: %w", d.index, err)
+		for {
+			err := d.phone.Register(ctx)
+			if err == nil {
+				break
+			}
+			if !pause(ctx, 200*time.Millisecond) {
+				return fmt.Errorf("register desk %d: %w", d.index, err)
+			}
 		}
 	}
 	return nil
