@@ -3,6 +3,7 @@ package setup_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,10 +48,34 @@ func TestKilledParent(t *testing.T) {
 	setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.Files = dialplan(t) })
 }
 
-func startChild(t *testing.T, dir string) (*exec.Cmd, started) {
+// TestOrphans lets both parts outlive a killed parent; the next start in the
+// same directories ends them first.
+func TestOrphans(t *testing.T) {
+	inst := setuptest.Installation(t)
+	dir := filepath.Join(t.TempDir(), "runs")
+	child, parts := startChild(t, dir, outliveEnv+"=1")
+	require.NoError(t, child.Process.Kill())
+	_ = child.Wait() // It was killed; that is its result.
+	for _, pid := range []int{parts.Postgres, parts.Asterisk} {
+		require.DirExists(t, fmt.Sprintf("/proc/%d", pid))
+		requireUnprivileged(t, pid)
+	}
+	requireNoMount(t, dir)
+
+	pg := setuptest.Postgres(t, func(o *setup.PostgresOptions) { o.RunDir = filepath.Join(dir, "postgres") })
+	requireGone(t, parts.Postgres)
+	require.NotEqual(t, parts.Postgres, pg.PID())
+	a := setuptest.Asterisk(t, func(o *setup.AsteriskOptions) {
+		o.Installation, o.RunDir, o.Files = inst, filepath.Join(dir, "asterisk"), dialplan(t)
+	})
+	requireGone(t, parts.Asterisk)
+	require.NotEqual(t, parts.Asterisk, a.PID())
+}
+
+func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, started) {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childEnv+"="+dir)
+	child.Env = append(append(os.Environ(), childEnv+"="+dir), env...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)

@@ -21,6 +21,9 @@ import (
 // directory it names and waits to be killed.
 const childEnv = "RAPPEL_SETUP_TEST_CHILD"
 
+// outliveEnv makes what the child starts outlive it.
+const outliveEnv = "RAPPEL_SETUP_TEST_OUTLIVE"
+
 func TestMain(m *testing.M) {
 	for env, run := range map[string]func(string) error{childEnv: runChild, ordinaryEnv: runOrdinary} {
 		dir := os.Getenv(env)
@@ -46,7 +49,8 @@ func runChild(dir string) error {
 	if err != nil {
 		return err
 	}
-	pg, err := setup.StartPostgres(ctx, setup.PostgresOptions{Installation: inst, RunDir: dir + "/postgres"})
+	outlive := os.Getenv(outliveEnv) != ""
+	pg, err := setup.StartPostgres(ctx, setup.PostgresOptions{Installation: inst, RunDir: dir + "/postgres", OutliveParent: outlive})
 	if err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func runChild(dir string) error {
 		return err
 	}
 	a, err := setup.StartAsterisk(ctx, setup.AsteriskOptions{
-		Installation: inst, RunDir: dir + "/asterisk", Files: map[string]string{"extensions.conf": string(text)},
+		Installation: inst, RunDir: dir + "/asterisk", Files: map[string]string{"extensions.conf": string(text)}, OutliveParent: outlive,
 	})
 	if err != nil {
 		return err
