@@ -129,7 +129,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := decode(data)
 		if err != nil {
-			require.True(t, errors.Is(err, errUnknownEvent) != errors.Is(err, errBadEvent))
+			require.NotEqual(t, errors.Is(err, errUnknownEvent), errors.Is(err, errBadEvent))
 			return
 		}
 		require.NotEmpty(t, d.typ)

@@ -308,8 +308,7 @@ func writeTone(t *testing.T, path string, hz float64, length time.Duration) {
 
 // asStatus returns the SIP status of a refusal, or 0.
 func asStatus(err error) int {
-	var s *phone.StatusError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*phone.StatusError](err); ok {
 		return s.Code
 	}
 	return 0

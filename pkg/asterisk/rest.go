@@ -66,8 +66,7 @@ func (e *statusError) Is(target error) bool {
 
 // status returns the HTTP status of a refusal, or 0.
 func status(err error) int {
-	var refused *statusError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*statusError](err); ok {
 		return refused.Status
 	}
 	return 0
@@ -186,8 +185,7 @@ func escape(path []string) []string {
 
 // sendError tells a command that was not sent from one whose answer is missing.
 func sendError(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Errorf("%w: %w", telephony.ErrDown, err)
 	}
 	return fmt.Errorf("%w: %w", telephony.ErrUnanswered, err)

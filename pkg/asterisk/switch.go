@@ -47,10 +47,10 @@ func (o *Options) validate() (*url.URL, error) {
 		errs = append(errs, errors.New("URL holds credentials or a query; name User and Password instead"))
 	}
 	if o.User == "" || o.Password == "" {
-		errs = append(errs, errors.New("User or Password is empty"))
+		errs = append(errs, errors.New("user or password is empty"))
 	}
 	if !word(o.App) {
-		errs = append(errs, fmt.Errorf("App %q is not a word of letters, digits, - and _", o.App))
+		errs = append(errs, fmt.Errorf("application %q is not a word of letters, digits, - and _", o.App))
 	}
 	defaults := []struct {
 		value *time.Duration
