@@ -15,11 +15,14 @@ import (
 func ownPBX(installation *setup.Installation, asterisk *setup.Asterisk) pbx {
 	return pbx{
 		sip: asterisk.SIPAddr(), network: "127.0.0.2:0",
-		configure: func(c *app.AsteriskConfig) {
+		configure: func(config *app.Config) {
+			config.Speech.Installation = installation.Dir
+			c := &config.Asterisk
 			c.ARI, c.User, c.Password = asterisk.ARIURL(), asterisk.ARIUser(), app.Secret(asterisk.ARIPassword())
 			c.Sounds, c.PBXSounds = asterisk.SoundsDir(), asterisk.SoundsPath()
-			c.Recordings, c.Accounts = asterisk.RecordingsDir(), asterisk.AccountsPath()
-			c.Root = installation.AsteriskRoot()
+			c.Recordings, c.SIP = asterisk.RecordingsDir(), asterisk.SIPAddr().String()
+			c.Accounts, c.Trunks = asterisk.AccountsPath(), asterisk.TrunksPath()
+
 		},
 	}
 }
@@ -28,14 +31,14 @@ func ownPBX(installation *setup.Installation, asterisk *setup.Asterisk) pbx {
 func otherPBX(address string) (pbx, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User == nil {
-		return pbx{}, errors.New("--ari: write http://user:password@host:8088/ari?sip=host:5060&accounts=FILE&sounds=DIR&pbx_sounds=DIR")
+		return pbx{}, errors.New("--ari: write http://user:password@host:8088/ari?sip=host:5060&accounts=FILE&trunks=FILE&sounds=DIR&pbx_sounds=DIR")
 	}
 	query := u.Query()
 	sip, err := netip.ParseAddrPort(query.Get("sip"))
 	if err != nil {
 		return pbx{}, fmt.Errorf("--ari: sip=%q is no address:port of the PBX's SIP", query.Get("sip"))
 	}
-	for _, needed := range []string{"accounts", "sounds"} {
+	for _, needed := range []string{"accounts", "trunks", "sounds"} {
 		if query.Get(needed) == "" {
 			return pbx{}, fmt.Errorf("--ari: the parameter %s= is missing", needed)
 		}
@@ -52,9 +55,11 @@ func otherPBX(address string) (pbx, error) {
 	}
 	return pbx{
 		sip: sip, network: network,
-		configure: func(c *app.AsteriskConfig) {
+		configure: func(config *app.Config) {
+			c := &config.Asterisk
 			c.ARI, c.User, c.Password = u.String(), user, app.Secret(password)
-			c.Accounts, c.Sounds, c.PBXSounds = query.Get("accounts"), query.Get("sounds"), query.Get("sounds")
+			c.Accounts, c.Trunks, c.SIP = query.Get("accounts"), query.Get("trunks"), sip.String()
+			c.Sounds, c.PBXSounds = query.Get("sounds"), query.Get("sounds")
 			if there := query.Get("pbx_sounds"); there != "" {
 				c.PBXSounds = there
 			}

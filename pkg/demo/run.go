@@ -34,7 +34,7 @@ type Options struct {
 
 	// Addresses of parts that run elsewhere; each empty one is started here. Postgres is a server on which a database may be
 	// made; it is dropped in the end. ARI is http://user:password@host:8088/ari, with the parameters sip=host:port,
-	// accounts=FILE (which that PBX includes), sounds=DIR (as seen here) and pbx_sounds=DIR (as seen there).
+	// accounts=FILE and trunks=FILE (which that PBX includes), sounds=DIR (as seen here) and pbx_sounds=DIR (as seen there).
 	Postgres, NATS, ARI string
 
 	Stdout   io.Writer        // For the JSON object only; nil means that nobody reads it.
@@ -287,7 +287,7 @@ func (p *play) startService(ctx context.Context) (<-chan error, error) {
 	config.Clock = app.ClockConfig{Start: p.cast.Start, Speed: p.Speed}
 	config.Postgres.URL = app.Secret(p.database.URL)
 	config.NATS.URL = p.NATS
-	p.pbx.configure(&config.Asterisk)
+	p.pbx.configure(&config)
 	config.Web.Listen = p.Listen
 	config.Ops.Listen = "127.0.0.1:0"
 	service, err := app.New(ctx, config, p.Logger)
@@ -410,5 +410,5 @@ func (p *play) judge(ctx context.Context, took time.Duration) (Result, error) {
 type pbx struct {
 	sip       netip.AddrPort
 	network   string // Where the simulated network listens.
-	configure func(*app.AsteriskConfig)
+	configure func(*app.Config)
 }
