@@ -74,7 +74,9 @@ func (p *program) explain(command *cobra.Command, err error) int {
 		return 1
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(p.err, "rappel: %s\n", strings.TrimSuffix(line, "\n"))
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintf(p.err, "rappel: %s\n", line)
+		}
 	}
 	var usage usageError
 	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {

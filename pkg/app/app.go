@@ -117,7 +117,7 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 		return nil, err
 	}
 	if cfg.Has(RoleSwitch) || cfg.Has(RoleDispatch) {
-		if err := a.buildCalls(); err != nil {
+		if err := a.buildCalls(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -216,6 +217,8 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	require.Len(t, records, 1, "rung once")
 	require.NotEmpty(t, records[0].Attempt)
 
+	w.eventsKeepTheirForm(t)
+
 	// The wall, as a coordinator sees it.
 	body := w.signIn(t, "http://"+pages.String())
 	require.Contains(t, body, "NAM-0001")
@@ -229,11 +232,9 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	}
 
 	d := app.Doctor(t.Context(), w.running(a))
-	for _, f := range d.Checks {
-		if f.Verdict == app.VerdictFail {
-			t.Logf("%s: %s: %s → %s", f.Check, f.Detail, f.Cause, f.Fix)
-		}
-	}
+	var text strings.Builder
+	require.NoError(t, d.WriteText(&text))
+	t.Log("\n" + text.String())
 	require.Less(t, d.Millis, int64(10_000))
 	require.GreaterOrEqual(t, len(d.Checks), 20)
 	require.NoError(t, stop())
@@ -266,6 +267,36 @@ func (w *town) signIn(t *testing.T, base string) string {
 	require.NoError(t, err)
 	require.Equal(t, 200, res.StatusCode, string(body))
 	return string(body)
+}
+
+// eventsKeepTheirForm compares what the call wrote with the golden events of the bus.
+func (w *town) eventsKeepTheirForm(t *testing.T) {
+	t.Helper()
+	events, err := w.store.Events(t.Context(), w.scheme.Key, 1, 1000)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for i, e := range events {
+		require.EqualValues(t, i+1, e.Number, "numbers have no gap")
+		name := e.Entity + "." + e.Kind
+		seen[name] = true
+		golden, err := os.ReadFile(filepath.Join("..", "natsbus", "testdata", name+".json"))
+		require.NoError(t, err, "an event without a golden form")
+		var want, got struct{ Data map[string]any }
+		require.NoError(t, json.Unmarshal(golden, &want))
+		encoded, err := json.Marshal(e)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(encoded, &got))
+		for key := range got.Data {
+			if key != "reason" && key != "cause" && key != "estimated" && key != "disposition" {
+				require.Contains(t, want.Data, key, name)
+			}
+		}
+		require.NotContains(t, string(encoded), herNumber)
+		require.NotContains(t, string(encoded), "Rose")
+	}
+	for _, name := range []string{"attempt.claimed", "attempt.offered", "attempt.ringing", "attempt.bridged", "attempt.ended", "caller.state", "occurrence.reached", "scheme.planned"} {
+		require.True(t, seen[name], name)
+	}
 }
 
 func status(t *testing.T, address string) int {

@@ -30,7 +30,7 @@ const (
 )
 
 // buildCalls makes the PBX, the call flows and the dispatcher.
-func (a *App) buildCalls() error {
+func (a *App) buildCalls(ctx context.Context) error {
 	pbx, err := asterisk.New(asterisk.Options{
 		URL: a.cfg.Asterisk.ARI, User: a.cfg.Asterisk.User, Password: a.cfg.Asterisk.Password.Value(),
 		App: a.cfg.Asterisk.Application, AccountsFile: a.cfg.Asterisk.Accounts, TrunksFile: a.cfg.Asterisk.Trunks,
@@ -52,7 +52,7 @@ func (a *App) buildCalls() error {
 	if err != nil {
 		return err
 	}
-	voice, err := a.buildVoice(book)
+	voice, err := a.buildVoice(ctx, book)
 	if err != nil {
 		return err
 	}
@@ -164,12 +164,13 @@ func (a *App) leadAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// catchUp publishes what an earlier process committed and did not publish.
+// catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
 func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
-	f, err := a.dispatcher.Figures(ctx, s.Key)
+	now := a.now()
+	snapshot, err := a.store.Load(ctx, s.Key, now, now)
 	if err == nil {
-		a.relay.follow(s.Key, f.EventNumber)
-		err = a.bus.CatchUp(ctx, s.ID, s.Key, f.EventNumber)
+		a.relay.follow(s.Key, snapshot.EventNumber)
+		err = a.bus.CatchUp(ctx, s.ID, s.Key, snapshot.EventNumber)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("compare events with the bus", zap.Error(err))

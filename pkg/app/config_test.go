@@ -87,7 +87,7 @@ func TestEachFaultIsOneLineWithItsRemedy(t *testing.T) {
 
 func TestAMissingFile(t *testing.T) {
 	_, err := Read(filepath.Join(t.TempDir(), "none.yaml"))
-	require.ErrorContains(t, err, "does not exist; name another file with --config")
+	require.ErrorContains(t, err, "does not exist; make it: rappel config example > rappel.yaml, or name another file with --config")
 }
 
 func FuzzParse(f *testing.F) {

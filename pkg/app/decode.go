@@ -54,7 +54,7 @@ func (p *Problem) Error() string {
 func Read(file string) (Config, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, &Problem{File: file, What: "does not exist", Remedy: "name another file with --config"}
+		return Config{}, &Problem{File: file, What: "does not exist", Remedy: "make it: rappel config example > rappel.yaml, or name another file with --config"}
 	}
 	if err != nil {
 		return Config{}, &Problem{File: file, What: "cannot be read: " + err.Error()}

@@ -52,7 +52,7 @@ func Doctor(ctx context.Context, cfg Config) Diagnosis {
 	defer cancel()
 	e := &examination{cfg: cfg}
 	var parts sync.WaitGroup
-	for _, part := range []func(context.Context){e.machine, e.postgres, e.nats, e.pbx, e.pages} {
+	for _, part := range []func(context.Context){e.machine, e.postgres, e.nats, e.pbx, e.pages, e.prompts} {
 		parts.Go(func() { part(ctx) })
 	}
 	parts.Wait()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -23,8 +25,8 @@ type mute struct{}
 func (mute) Speak(context.Context, string, string, string) error { return errMute }
 
 // buildVoice makes the voice and has the fixed prompts spoken in the background.
-func (a *App) buildVoice(book *ivr.Book) (*speech.Voice, error) {
-	speaker, err := a.speaker()
+func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, error) {
+	speaker, err := a.speaker(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,17 +52,22 @@ func (a *App) buildVoice(book *ivr.Book) (*speech.Voice, error) {
 	return voice, nil
 }
 
-func (a *App) speaker() (speech.Speaker, error) {
-	if a.cfg.Speech.Installation == "" {
+// speaker opens the voices of an installation that is there already; it never makes one.
+func (a *App) speaker(ctx context.Context) (speech.Speaker, error) {
+	dir := a.cfg.Speech.Installation
+	if dir == "" {
 		return mute{}, nil
 	}
-	inst, err := setup.Prepare(context.Background(), setup.Options{Dir: a.cfg.Speech.Installation, WithoutPostgres: true})
+	if _, err := os.Stat(filepath.Join(dir, "secrets.json")); err != nil {
+		return nil, fmt.Errorf("open the voices of %s: it is no installation that rappel demo made: %w", dir, err)
+	}
+	inst, err := setup.Prepare(ctx, setup.Options{Dir: dir, WithoutPostgres: true})
 	if err != nil {
-		return nil, fmt.Errorf("open the voices of %s: %w", a.cfg.Speech.Installation, err)
+		return nil, fmt.Errorf("open the voices of %s: %w", dir, err)
 	}
 	voice, err := setup.NewVoice(inst)
 	if err != nil {
-		return nil, fmt.Errorf("open the voices of %s: %w", a.cfg.Speech.Installation, err)
+		return nil, fmt.Errorf("open the voices of %s: %w", dir, err)
 	}
 	return voice, nil
 }

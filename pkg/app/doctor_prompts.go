@@ -1,0 +1,93 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/sounds"
+)
+
+// promptFile is the smallest WAV file that holds a word.
+const promptFile = 2_000
+
+// prompts looks at what callers hear: the flows, the voices, and the files that the dialplan plays by itself.
+func (e *examination) prompts(ctx context.Context) {
+	if !e.cfg.Has(RoleSwitch) {
+		e.leave("this process does not speak", "prompts.flows", "prompts.voices", "prompts.dialplan")
+		return
+	}
+	a := &App{cfg: e.cfg}
+	e.look("prompts.flows", "dialogues are sound", func() outcome {
+		book, err := a.book()
+		if err != nil {
+			return wrong(e.cfg.Calls.Dialplans, short(err), "correct the file it names")
+		}
+		return fine("%s", strings.Join(book.Flows(), ", "))
+	})
+	e.look("prompts.voices", "voices of four languages", func() outcome { return a.tryVoices(ctx) })
+	e.look("prompts.dialplan", "prompts for when the service is away", func() outcome { return fallbackFiles(e.cfg.Asterisk.Sounds) })
+}
+
+// tryVoices has one word spoken in every language.
+func (a *App) tryVoices(ctx context.Context) outcome {
+	speaker, err := a.speaker(ctx)
+	if err != nil {
+		return wrong(a.cfg.Speech.Installation, short(err), "rappel demo makes an installation with voices; name its folder in speech.installation")
+	}
+	if _, silent := speaker.(mute); silent {
+		return doubtful("none", errMute.Error()+": people hear a tone where a text should be", "set speech.installation to a folder that rappel demo made (.rappel)")
+	}
+	dir, err := os.MkdirTemp("", "rappel-doctor-voice-")
+	if err != nil {
+		return wrong("no temporary directory", short(err), "df -h /tmp")
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // Below /tmp, swept anyway.
+	var silent []string
+	var cause error
+	for _, l := range roster.Languages() {
+		file := filepath.Join(dir, string(l)+".wav")
+		err := speaker.Speak(ctx, string(l), "Rappel", file)
+		if info, statErr := os.Stat(file); err == nil && (statErr != nil || info.Size() < promptFile) {
+			err = errors.New("the file holds no speech")
+		}
+		if err != nil {
+			silent, cause = append(silent, string(l)), err
+		}
+	}
+	if len(silent) > 0 {
+		return wrong("silent: "+strings.Join(silent, ", "), short(cause), "remove "+filepath.Join(a.cfg.Speech.Installation, "asterisk-root")+" and run rappel demo again")
+	}
+	return fine("fr, nl, de and en speak")
+}
+
+// fallbackFiles looks for the prompts that the dialplan plays by itself. The service writes them when it starts.
+func fallbackFiles(dir string) outcome {
+	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
+	if err != nil {
+		return wrong("unknown", short(err), "install the release again")
+	}
+	var missing []string
+	n := 0
+	for _, p := range catalogue.Fixed() {
+		name, ok := strings.CutPrefix(p.Key, "dialplan.")
+		if !ok {
+			continue
+		}
+		n++
+		file := filepath.Join(string(p.Language), name+".wav")
+		if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Size() < promptFile {
+			missing = append(missing, file)
+		}
+	}
+	if len(missing) > 0 {
+		return doubtful(fmt.Sprintf("%d of %d missing, such as %s", len(missing), n, missing[0]),
+			"the service writes them within a minute of its first start", "start the service once: rappel serve")
+	}
+	return fine("%d files", n)
+}
