@@ -87,7 +87,7 @@ func (p *program) explain(command *cobra.Command, err error) int {
 	switch {
 	case errors.As(err, &problem):
 		fmt.Fprintf(p.err, "Correct it, then type: rappel config check %s\n", problem.File)
-	case errors.Is(err, postgres.ErrOldSchema):
+	case app.Outdated(err):
 		fmt.Fprintf(p.err, "Type: rappel migrate --config %s\n", p.config)
 	default:
 		fmt.Fprintf(p.err, "Type rappel doctor --config %s to see what is wrong and how to mend it.\n", p.config)

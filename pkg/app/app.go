@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -163,17 +164,25 @@ func (a *App) ensureSchema(ctx context.Context) error {
 	if a.migrated.Load() {
 		return nil
 	}
-	_, _, err := a.store.SchemaVersion(ctx)
-	if errors.Is(err, postgres.ErrOldSchema) && a.cfg.Postgres.OwnerURL != "" {
-		if err = postgres.Migrate(ctx, a.cfg.Postgres.OwnerURL.Value(), a.log.Named("postgres")); err == nil {
-			_, _, err = a.store.SchemaVersion(ctx)
+	if a.cfg.Postgres.OwnerURL != "" {
+		if err := postgres.Migrate(ctx, a.cfg.Postgres.OwnerURL.Value(), a.log.Named("postgres")); err != nil {
+			return err
 		}
 	}
+	_, _, err := a.store.SchemaVersion(ctx)
 	if err != nil {
 		return err
 	}
 	a.migrated.Store(true)
 	return nil
+}
+
+// Outdated reports whether an error means that the database was never migrated, or by an older release. The migrations make
+// the role that the service takes, so before the first one the connection itself is refused.
+func Outdated(err error) bool {
+	const noSuchRole = "22023" // invalid_parameter_value, here of the role.
+	var refused *pgconn.PgError
+	return errors.Is(err, postgres.ErrOldSchema) || (errors.As(err, &refused) && refused.Code == noSuchRole)
 }
 
 // buildRecords opens the database and the event bus.
@@ -263,7 +272,7 @@ func (a *App) Run(ctx, abort context.Context) error {
 	err := a.ensureSchema(look)
 	cancel()
 	switch {
-	case errors.Is(err, postgres.ErrOldSchema):
+	case Outdated(err):
 		return errors.Join(err, a.Close())
 	case err != nil:
 		a.log.Warn("the database is away; nothing new is dialled until it answers", zap.Error(err))

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/setup"
+	"github.com/rappel-tel/rappel/pkg/setup/setuptest"
+)
+
+// asProgram makes this test binary the program itself, so that tests see real processes.
+const asProgram = "RAPPEL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// rappel makes a process of the program.
+func rappel(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := exec.Command(self, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), asProgram+"=1")
+	return c
+}
+
+// said runs the program to its end and returns what it said and its exit status.
+func said(t *testing.T, dir string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	c := rappel(t, dir, args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	if c.ProcessState == nil {
+		require.NoError(t, err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+func done(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, errs, status := said(t, dir, args...)
+	require.Zero(t, status, "rappel %s: %s%s", strings.Join(args, " "), out, errs)
+	return out
+}
+
+func TestMistakesAreAnsweredWithWhatToType(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rappel.yaml"), []byte("web:\n  lissten: 127.0.0.1:1\n"), 0o600))
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"serv"}, 2, "Type rappel --help"},
+		{[]string{"serve", "--fast"}, 2, "Type rappel serve --help"},
+		{[]string{"serve", "now"}, 2, "Type rappel serve --help"},
+		{[]string{"serve"}, 1, "rappel: rappel.yaml:2:3: web.lissten: is not a key; did you mean listen?\nCorrect it, then type: rappel config check rappel.yaml\n"},
+		{[]string{"serve", "--config", "none.yaml"}, 1, "rappel config example > rappel.yaml"},
+		{[]string{"doctor"}, 1, "web.lissten"},
+		{[]string{"import"}, 2, "Type rappel import --help"},
+	} {
+		_, errs, status := said(t, dir, c.args...)
+		require.Equal(t, c.status, status, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want, "%v", c.args)
+	}
+	require.Contains(t, done(t, dir, "version"), "rappel ")
+	require.Contains(t, done(t, dir, "config", "example"), "postgres:")
+}
+
+// place is a configuration file with real parts behind it.
+func place(t *testing.T, more string) (dir string, pg *setup.Postgres) {
+	t.Helper()
+	pg = setuptest.Postgres(t)
+	dir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ari.secret"), []byte("4af1c09e\n"), 0o600))
+	text := fmt.Sprintf("data: data\npostgres: {url: %q, owner_url: %q}\n%s", pg.URL(), pg.URL(), more)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rappel.yaml"), []byte(text), 0o600))
+	return dir, pg
+}
+
+func TestPeopleInAndOut(t *testing.T) {
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	_, errs, status := said(t, dir, "scheme", "list")
+	require.Equal(t, 1, status)
+	require.Contains(t, errs, "Type: rappel migrate")
+	require.Contains(t, done(t, dir, "migrate"), "version")
+	require.Equal(t, done(t, dir, "migrate"), done(t, dir, "migrate"), "again changes nothing")
+
+	_, errs, status = said(t, dir, "user", "link")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "rappel scheme create")
+	id := strings.TrimSpace(done(t, dir, "scheme", "create", "--name", "Gardons le contact", "--country", "FR", "--zone", "Europe/Paris"))
+	require.Len(t, id, 36)
+	done(t, dir, "scheme", "trunk", "town", "--host", "192.0.2.10", "--cli", "+33199001000")
+	done(t, dir, "scheme", "line", "+33 1 99 00 10 00")
+	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
+
+	file := filepath.Join("..", "..", "deploy", "example", "personnes.csv")
+	file, err := filepath.Abs(file)
+	require.NoError(t, err)
+	out, errs, status := said(t, dir, "import", file, "--dry-run")
+	require.Zero(t, status, errs)
+	require.Contains(t, out, "Nothing was kept")
+	first := done(t, dir, "import", file)
+	require.NotContains(t, first, " 0 new")
+	again := done(t, dir, "import", file)
+	require.Contains(t, again, " 0 new, 0 changed", "the same file twice changes nothing")
+
+	done(t, dir, "export", "people.csv")
+	info, err := os.Stat(filepath.Join(dir, "people.csv"))
+	require.NoError(t, err)
+	require.EqualValues(t, 0o600, info.Mode().Perm(), "people's data is for its owner")
+	require.Contains(t, done(t, dir, "import", "people.csv"), " 0 new, 0 changed", "an export comes back unchanged")
+	_, errs, status = said(t, dir, "export", "people.csv")
+	require.Equal(t, 2, status, "an export overwrites nothing: %s", errs)
+
+	link := done(t, dir, "user", "link")
+	require.Regexp(t, regexp.MustCompile(`^http://127\.0\.0\.1:8080/sign-in\?link=[A-Za-z0-9_-]{43}\n$`), link)
+
+	require.Contains(t, done(t, dir, "config", "check"), "is good")
+	require.NoDirExists(t, filepath.Join(dir, "data"), "checking changes nothing")
+	text, _, status := said(t, dir, "doctor", "--json")
+	require.Equal(t, 1, status, "there is no PBX")
+	var d app.Diagnosis
+	require.NoError(t, json.Unmarshal([]byte(text), &d))
+	require.Greater(t, len(d.Checks), 25)
+	for _, f := range d.Checks {
+		if strings.HasPrefix(f.Check, "postgres.") && f.Check != "postgres.durability" {
+			require.Equal(t, app.VerdictOK, f.Verdict, "%s: %s %s", f.Check, f.Detail, f.Cause)
+		}
+		if f.Check == "pbx.reachable" {
+			require.Equal(t, app.VerdictFail, f.Verdict)
+			require.NotEmpty(t, f.Fix)
+		}
+	}
+}
+
+func TestServeStopsWhenTold(t *testing.T) {
+	pbx := setuptest.Asterisk(t)
+	dir, _ := place(t, fmt.Sprintf(`
+asterisk:
+  ari: %q
+  user: %q
+  password: ${ARI_PASSWORD}
+  accounts: %q
+  trunks: %q
+  sounds: %q
+  pbx_sounds: %q
+web: {listen: "127.0.0.1:0"}
+ops: {listen: "127.0.0.1:0"}
+`, pbx.ARIURL(), pbx.ARIUser(), pbx.AccountsPath(), pbx.TrunksPath(), pbx.SoundsDir(), pbx.SoundsPath()))
+	t.Setenv("ARI_PASSWORD", pbx.ARIPassword())
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		c := rappel(t, dir, "serve")
+		log := &logFollower{found: make(chan string, 1)}
+		c.Stderr = log
+		require.NoError(t, c.Start())
+		var ops string
+		select {
+		case ops = <-log.found:
+		case <-time.After(30 * time.Second):
+			_ = c.Process.Kill()
+			require.Fail(t, "not serving", log.String())
+		}
+		// The database was empty: serve has migrated it, because it knows the owner.
+		require.Eventually(t, func() bool { return probe("http://"+ops+"/livez") == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
+		require.Empty(t, done(t, dir, "scheme", "list"), "the schema is there")
+		require.NoError(t, c.Process.Signal(signal))
+		require.NoError(t, c.Wait(), log.String())
+		require.Contains(t, log.String(), `"msg":"stopped"`)
+		require.NotContains(t, log.String(), pbx.ARIPassword())
+	}
+}
+
+func probe(address string) int {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+	res, err := client.Get(address)
+	if err != nil {
+		return 0
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+// logFollower keeps a log and says when it names the address of the probes.
+type logFollower struct {
+	text  bytes.Buffer
+	found chan string // Room for the one address.
+	told  bool
+}
+
+var opsAddress = regexp.MustCompile(`"ops":"([0-9.:]+)"`)
+
+// Write implements io.Writer; the process's output is copied by one goroutine, which Wait waits for.
+func (l *logFollower) Write(b []byte) (int, error) {
+	l.text.Write(b)
+	if m := opsAddress.FindSubmatch(l.text.Bytes()); m != nil && !l.told {
+		l.told = true
+		l.found <- string(m[1])
+	}
+	return len(b), nil
+}
+
+// String is the log; call it after Wait.
+func (l *logFollower) String() string { return l.text.String() }
