@@ -24,6 +24,10 @@ type attempt struct {
 	placed     time.Time // Real time of the order.
 	running    bool      // The order was handed over, or is about to be: the commit is known.
 	recalled   bool
+	// unknown is its outcome when nobody knows what became of the order. The attempt is kept alive until nothing of it can
+	// ring any more (until), in the records too: so nobody rings the number meanwhile, in no scheme and after no crash.
+	unknown *call.Outcome
+	until   time.Time
 }
 
 // claim starts what the board decided: the claim is committed first, the phones ring when that is known.
@@ -200,11 +204,53 @@ func (e *Engine) ended(out call.Outcome, now time.Time) {
 		e.meter.strays.Inc()
 		return
 	}
-	if out.AttemptEnded() {
+	switch until := e.ringsUntil(a, now); {
+	case out.Result == call.ResultUnknown && now.Before(until):
+		e.linger(a, out, until, now)
+	case out.AttemptEnded():
 		e.finish(a, out, now)
-		return
+	default:
+		e.offerEnded(a, out, now)
 	}
-	e.offerEnded(a, out, now)
+}
+
+// ringsUntil is the last instant, by the service's clock, at which an attempt's order can have the phone ring.
+func (e *Engine) ringsUntil(a *attempt, now time.Time) time.Time {
+	o := &a.live.Order
+	return now.Add(e.opts.service(o.DialBy.Add(o.BeneficiaryRing).Sub(e.opts.RealNow())))
+}
+
+// linger releases the caller of an attempt whose fate is unknown and keeps everything else until nothing can ring.
+func (e *Engine) linger(a *attempt, out call.Outcome, until, now time.Time) {
+	a.running, a.unknown, a.until = false, &out, until
+	id := a.live.Order.Attempt
+	e.lingering = append(e.lingering, id)
+	state := out.OfferState
+	if state == "" {
+		state = call.OfferFailed
+	}
+	e.record(OfferEnd{Attempt: id, Offer: out.Offer, State: state, At: now})
+	if w := e.staff[a.live.Order.Caller]; w != nil && w.attempt == id {
+		e.afterAttempt(w, out, now)
+	}
+}
+
+// settleLingering ends the attempts of which nothing can ring any more, and returns when the next one is due.
+func (e *Engine) settleLingering(now time.Time) (next time.Time) {
+	kept := e.lingering[:0]
+	for _, id := range e.lingering {
+		a := e.attempts[id]
+		if now.Before(a.until) {
+			kept = append(kept, id)
+			next = sooner(next, a.until)
+			continue
+		}
+		out := *a.unknown
+		out.At = now
+		e.finish(a, out, now)
+	}
+	e.lingering = kept
+	return next
 }
 
 // offerEnded goes on with another caller, or ends the attempt when there is none.
@@ -285,7 +331,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	p.Deferred = max(p.Deferred, e.board.Deferred(a.occurrence))
 	out.Rang = out.Rang || out.Result == call.ResultAnswered || a.live.State == call.StateRinging || a.live.State == call.StateBridged
 	terms := e.terms()
-	terms.UnknownUntil = now.Add(e.opts.service(a.live.Order.DialBy.Add(a.live.Order.BeneficiaryRing).Sub(e.opts.RealNow())))
+	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
 	e.record(Finish{Outcome: out, Settlement: s})

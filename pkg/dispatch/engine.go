@@ -47,7 +47,8 @@ type Engine struct {
 	heldNumbers map[string]string // By key.
 	inboundKeys map[string]*inboundCall
 	alarms      []wakeUp
-	down        bool // The store is out of reach.
+	lingering   []call.ID // Attempts of unknown fate that may still ring.
+	down        bool      // The store is out of reach.
 	fencedOff   bool
 	draining    bool
 	refreshing  bool
@@ -263,7 +264,7 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	if !now.Before(e.refreshAt) {
 		e.refresh(now)
 	}
-	wake := e.refreshAt
+	wake := sooner(e.refreshAt, e.settleLingering(now))
 	if len(e.alarms) > 0 {
 		wake = sooner(wake, e.alarms[0].at)
 	}
@@ -284,7 +285,7 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	e.meter.held.Set(float64(len(e.occurrences)))
 	e.meter.live.Set(float64(len(e.attempts)))
 	e.meter.free.Set(float64(max(e.board.lines(), 0)))
-	if e.draining && len(e.attempts) == 0 {
+	if e.draining && len(e.attempts) == len(e.lingering) {
 		for _, done := range e.drained {
 			close(done)
 		}

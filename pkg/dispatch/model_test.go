@@ -31,10 +31,10 @@ type modelCaller struct{ Caller }
 
 type modelItem struct {
 	Occurrence
-	due, ready, held, taken, reported bool
-	deferred                          int
-	cost                              int
-	by                                int64
+	due                bool // Its time has come, as of the last look: only Plan, Put and Release look at the time.
+	ready, held, taken bool
+	deferred, cost     int
+	by                 int64
 }
 
 func (m *model) caller(id int64) *modelCaller {
@@ -99,9 +99,13 @@ func (m *model) holdEnds(o *modelItem) time.Time {
 	return end
 }
 
+func (m *model) look(o *modelItem, now time.Time) {
+	o.due = !now.Before(o.Opens) && !now.Before(o.NotBefore)
+}
+
 // file decides anew whether an occurrence is ready and held.
 func (m *model) file(o *modelItem, now time.Time) {
-	o.ready = !o.taken && !now.Before(o.Opens) && !now.Before(o.NotBefore) && !m.inCall(o) && now.Before(o.Closes.Add(-m.limits.Lead))
+	o.ready = o.due && !o.taken && !m.inCall(o) && now.Before(o.Closes.Add(-m.limits.Lead))
 	c := m.caller(o.Reference)
 	o.held = o.ready && o.Continuity != roster.Rotate && now.Before(m.holdEnds(o)) && c != nil && c.Enabled &&
 		worthWaiting(c.State) && m.speaks(c.ID, o.Language)
@@ -193,6 +197,9 @@ func modelBefore(x, y *modelItem) bool {
 }
 
 func (m *model) plan(now time.Time) (starts []Start) {
+	for _, o := range m.items {
+		m.look(o, now)
+	}
 	m.settleAll(now)
 	open, _ := m.rules.Open(now)
 	if !open || m.paused {
@@ -299,6 +306,7 @@ func boardAgainstModel(t *rapid.T) {
 			}
 			item := &modelItem{Occurrence: o, deferred: o.Deferred}
 			m.items = append(m.items, item)
+			m.look(item, now)
 			m.file(item, now)
 			b.Put(&o, now)
 			quiet = false
@@ -307,6 +315,7 @@ func boardAgainstModel(t *rapid.T) {
 			o := find(t, func(o *modelItem) bool { return !o.taken })
 			o.Class, o.Reference = rapid.IntRange(0, 3).Draw(t, "class"), rapid.Int64Range(0, 5).Draw(t, "reference")
 			o.Numbers = rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 2).Draw(t, "numbers")
+			m.look(o, now)
 			m.file(o, now)
 			b.Put(&o.Occurrence, now)
 			quiet = false
@@ -354,6 +363,7 @@ func boardAgainstModel(t *rapid.T) {
 			moment++
 			c.State, c.Since = call.CallerReady, now.Add(time.Duration(moment))
 			o.ready = false
+			m.look(o, now)
 			m.settleAll(now)
 			b.Release(&o.Occurrence, now)
 			b.SetCaller(&c.Caller, now)

@@ -30,18 +30,18 @@ type world struct {
 	scheme int64
 	lines  int
 
-	mu       sync.Mutex
-	front    *front
-	calls    map[call.ID]*simCall
-	posted   map[string]bool // Legs ever posted.
-	rang     map[call.ID]int // How often her phone rang, by attempt.
-	ringing  map[string]bool // Numbers ringing or talking now.
-	busy     map[int64]bool  // Callers' phones in use now.
-	faults   int             // Percent of commits that fail.
-	broken   []string        // What went wrong.
-	bridged  int
-	running  sync.WaitGroup
-	closesAt time.Time
+	mu      sync.Mutex
+	front   *front
+	calls   map[call.ID]*simCall
+	posted  map[string]bool // Legs ever posted.
+	rang    map[call.ID]int // How often her phone rang, by attempt.
+	ringing map[string]bool // Numbers ringing or talking now.
+	busy    map[int64]bool  // Callers' phones in use now.
+	faults  int             // Percent of commits that fail.
+	broken  []string        // What went wrong.
+	bridged int
+	running sync.WaitGroup
+	refused time.Time // When an order was last refused: nothing is started for a while after that.
 }
 
 // simCall is an attempt as the PBX sees it.
@@ -134,6 +134,7 @@ func (f *front) Start(_ context.Context, o call.Order) error {
 		w.fail("%s started %v after its claim", leg, late)
 	}
 	if w.chance(2) {
+		w.refused = time.Now()
 		return errors.New("no PBX")
 	}
 	w.posted[leg] = true
@@ -402,7 +403,10 @@ func (w *world) helped(callers []int64) {
 func (w *world) idle(callers []int64) string {
 	snap, err := w.store.Load(w.t.Context(), w.scheme, time.Now(), time.Now())
 	require.NoError(w.t, err)
-	if len(snap.Live) >= w.lines || time.Now().Hour() >= 17 {
+	w.mu.Lock()
+	refused := w.refused
+	w.mu.Unlock()
+	if len(snap.Live) >= w.lines || time.Since(refused) < 4*time.Second || time.Now().Hour() >= 17 {
 		return ""
 	}
 	people, numbers := map[int64]bool{}, map[string]bool{}
