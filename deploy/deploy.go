@@ -4,7 +4,7 @@ package deploy
 import _ "embed"
 
 //go:embed rappel.yaml
-var example string //nolint:gochecknoglobals // go:embed needs a package variable; it is read-only.
+var example string // go:embed needs a package variable; it is read-only.
 
 // Example is the example configuration: every key with its default.
 func Example() string { return example }

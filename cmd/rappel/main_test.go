@@ -36,7 +36,7 @@ func rappel(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	c := exec.Command(self, args...)
+	c := exec.CommandContext(t.Context(), self, args...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), asProgram+"=1")
 	return c
@@ -103,7 +103,8 @@ func TestPeopleInAndOut(t *testing.T) {
 	require.Equal(t, 1, status)
 	require.Contains(t, errs, "Type: rappel migrate")
 	require.Contains(t, done(t, dir, "migrate"), "version")
-	require.Equal(t, done(t, dir, "migrate"), done(t, dir, "migrate"), "again changes nothing")
+	once := done(t, dir, "migrate")
+	require.Equal(t, once, done(t, dir, "migrate"), "again changes nothing")
 
 	_, errs, status = said(t, dir, "user", "link")
 	require.Equal(t, 2, status)
@@ -134,7 +135,7 @@ func TestPeopleInAndOut(t *testing.T) {
 	require.Equal(t, 2, status, "an export overwrites nothing: %s", errs)
 
 	link := done(t, dir, "user", "link")
-	require.Regexp(t, regexp.MustCompile(`^http://127\.0\.0\.1:8080/sign-in\?link=[A-Za-z0-9_-]{43}\n$`), link)
+	require.Regexp(t, `^http://127\.0\.0\.1:8080/sign-in\?link=[A-Za-z0-9_-]{43}\n$`, link)
 
 	require.Contains(t, done(t, dir, "config", "check"), "is good")
 	require.NoDirExists(t, filepath.Join(dir, "data"), "checking changes nothing")

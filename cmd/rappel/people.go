@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -164,7 +163,7 @@ func (p *program) exportPeople() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out io.Writer = p.out
+			out := p.out
 			if len(args) == 1 {
 				f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 				if err != nil {

@@ -69,8 +69,7 @@ func configFile() string {
 
 // explain prints an error with what to type next, and returns the exit status.
 func (p *program) explain(command *cobra.Command, err error) int {
-	var silent silentError
-	if errors.As(err, &silent) {
+	if _, silent := errors.AsType[silentError](err); silent {
 		return 1
 	}
 	for line := range strings.Lines(err.Error()) {
@@ -78,8 +77,7 @@ func (p *program) explain(command *cobra.Command, err error) int {
 			fmt.Fprintf(p.err, "rappel: %s\n", line)
 		}
 	}
-	var usage usageError
-	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+	if _, usage := errors.AsType[usageError](err); usage || strings.HasPrefix(err.Error(), "unknown command") {
 		fmt.Fprintf(p.err, "Type %s --help to see how it is used.\n", command.CommandPath())
 		return 2
 	}

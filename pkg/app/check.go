@@ -254,8 +254,7 @@ func fields() []string {
 	var all []string
 	var walk func(reflect.Type, string)
 	walk = func(t reflect.Type, prefix string) {
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			key := strings.TrimPrefix(prefix+"."+f.Tag.Get("yaml"), ".")
 			if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]() {
 				walk(f.Type, key)

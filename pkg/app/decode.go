@@ -98,8 +98,7 @@ type decoder struct {
 
 func (d *decoder) syntax(err error) error {
 	p := &Problem{File: d.file, What: "is not YAML: " + err.Error()}
-	var y yaml.Error
-	if errors.As(err, &y) {
+	if y, ok := errors.AsType[yaml.Error](err); ok {
 		p.What = "is not YAML: " + y.GetMessage()
 		if t := y.GetToken(); t != nil && t.Position != nil {
 			p.Line, p.Column = t.Position.Line, t.Position.Column
@@ -338,8 +337,8 @@ func fieldNamed(s reflect.Value, name string) (reflect.Value, bool) {
 
 func names(t reflect.Type) []string {
 	all := make([]string, 0, t.NumField())
-	for i := range t.NumField() {
-		all = append(all, t.Field(i).Tag.Get("yaml"))
+	for f := range t.Fields() {
+		all = append(all, f.Tag.Get("yaml"))
 	}
 	return all
 }

@@ -65,6 +65,7 @@ func Doctor(ctx context.Context, cfg Config) Diagnosis {
 			d.Problems++
 		case VerdictWarn:
 			d.Warnings++
+		case VerdictOK, VerdictSkip:
 		}
 	}
 	d.OK = d.Problems == 0

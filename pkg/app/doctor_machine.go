@@ -235,7 +235,8 @@ func (e *examination) pages(ctx context.Context) {
 
 // listens reports whether the address is free or held by Rappel itself.
 func (e *examination) listens(ctx context.Context, name, address string) outcome {
-	l, err := net.Listen("tcp", address)
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
 	if err == nil {
 		if err := l.Close(); err != nil {
 			return wrong(address, short(err), "ss -ltnp")

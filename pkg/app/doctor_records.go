@@ -124,8 +124,7 @@ func (e *examination) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // unreachable says what to do about a failed connection. The address is not printed: it may hold a password.
 func unreachable(err error) outcome {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code {
 		case "28P01", "28000":
 			return wrong("sign-in refused", "user or password of postgres.url are wrong", `psql -c "\password rappel" and put the new one where postgres.url takes it from`)

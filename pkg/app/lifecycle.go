@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,8 +26,7 @@ func (a *App) onStop(name string, limit time.Duration, stop func(context.Context
 // name. A step that does not heed its context is left behind, said in the log.
 func (a *App) stop(abort context.Context) error {
 	var errs []error
-	for i := len(a.steps) - 1; i >= 0; i-- {
-		step := a.steps[i]
+	for _, step := range slices.Backward(a.steps) {
 		ctx, cancel := context.WithTimeout(abort, step.limit)
 		begun := time.Now()
 		done := make(chan error, 1) // Room for the one answer, so that a step left behind can end.

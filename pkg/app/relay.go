@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,11 +45,7 @@ func (r *relay) follow(scheme, after int64) {
 func (r *relay) schemes() map[int64]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make(map[int64]int64, len(r.last))
-	for scheme, last := range r.last {
-		all[scheme] = last
-	}
-	return all
+	return maps.Clone(r.last)
 }
 
 // relayOthers looks for what other processes committed.

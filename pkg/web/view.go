@@ -73,12 +73,12 @@ func (v wallView) nobody() bool {
 	if v.Today.Open == 0 || v.Scheme.Paused {
 		return false
 	}
+	working := []call.CallerState{
+		call.CallerReady, call.CallerReadyOnce, call.CallerReserved, call.CallerInCall, call.CallerWrapUp,
+	}
 	for _, c := range v.Callers {
-		switch c.State {
-		case call.CallerReady, call.CallerReadyOnce, call.CallerReserved, call.CallerInCall, call.CallerWrapUp:
-			if !c.Registrar {
-				return false
-			}
+		if !c.Registrar && slices.Contains(working, c.State) {
+			return false
 		}
 	}
 	return true

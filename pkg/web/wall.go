@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -132,13 +133,8 @@ func (st *stream) update(r reading) error {
 // problems adds what the feed itself has noticed.
 func (st *stream) problems(r reading) []Problem {
 	problems := st.site.opts.Problems()
-	if r.good {
+	if r.good || slices.Contains(problems, ProblemStoreLost) {
 		return problems
-	}
-	for _, p := range problems {
-		if p == ProblemStoreLost {
-			return problems
-		}
 	}
 	return append(problems, ProblemStoreLost)
 }

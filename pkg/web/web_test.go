@@ -277,10 +277,7 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 }
 
 // stream reads server-sent events.
-type stream struct {
-	lines *bufio.Scanner
-	close func()
-}
+type stream struct{ lines *bufio.Scanner }
 
 func (h *house) follow(t *testing.T) *stream {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -289,9 +286,9 @@ func (h *house) follow(t *testing.T) *stream {
 	res, err := h.client.Do(req)
 	require.NoError(t, err)
 	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
-	s := &stream{lines: bufio.NewScanner(res.Body), close: func() { cancel(); res.Body.Close() }}
+	s := &stream{lines: bufio.NewScanner(res.Body)}
 	s.lines.Buffer(nil, 1<<20)
-	t.Cleanup(s.close)
+	t.Cleanup(func() { cancel(); require.NoError(t, res.Body.Close()) })
 	return s
 }
 

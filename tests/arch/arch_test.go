@@ -165,7 +165,7 @@ func TestVocabularyDoesNoIO(t *testing.T) {
 
 func TestNoPackageIsADrawerForEverything(t *testing.T) {
 	for _, p := range packages(t) {
-		for _, element := range strings.Split(strings.TrimPrefix(p.ImportPath, module), "/") {
+		for element := range strings.SplitSeq(strings.TrimPrefix(p.ImportPath, module), "/") {
 			require.NotContains(t, []string{"util", "utils", "common", "helper", "helpers", "models", "types", "misc", "shared", "lib"}, element, p.ImportPath)
 		}
 	}
