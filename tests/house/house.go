@@ -32,7 +32,7 @@ type Plan struct {
 	MaxAttempts int
 	WrapUp      time.Duration // 0 means an hour: a caller stays in wrap-up for as long as a test looks.
 	Retry       map[call.Result]time.Duration
-	// NotReady leaves the callers off; Ready makes one ready.
+	// NotReady leaves the callers off, until Ready makes them ready.
 	NotReady bool
 }
 
@@ -95,10 +95,8 @@ func (s *Street) Move(t *testing.T, plan Plan) *House {
 	h.plugIn()
 	if !plan.NotReady {
 		for _, c := range h.Callers {
-			if c.Endpoint != "" {
+			if c.Endpoint != "" { // The others are ready from the start.
 				h.Ready(c)
-			} else {
-				h.set(c, call.CallerReady)
 			}
 		}
 	}
@@ -168,7 +166,7 @@ func (h *House) write(plan Plan) {
 		plan.WrapUp = time.Hour
 	}
 	var err error
-	h.Line = h.number()
+	h.Line = h.Street.Number()
 	h.Scheme, err = h.Store.CreateScheme(ctx, postgres.Scheme{
 		Name: t.Name(), Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
 		MaxAttempts: plan.MaxAttempts, Retry: plan.Retry,
@@ -201,7 +199,7 @@ func (h *House) newCaller(ref string, plan CallerPlan, role roster.Role) roster.
 		Ref: ref, Given: "Claire", Family: ref, Roles: []roster.Role{role}, Languages: []roster.Language{roster.French},
 	}
 	if plan.Ordinary {
-		c.Number = h.number()
+		c.Number = h.Street.Number()
 		staff.Number = roster.Number{E164: c.Number}
 	}
 	if role == roster.RoleRegistrar {
@@ -215,7 +213,7 @@ func (h *House) newCaller(ref string, plan CallerPlan, role roster.Role) roster.
 func (h *House) newPerson(ref string, plan PersonPlan) roster.Beneficiary {
 	p := &Person{Ref: ref, Number: plan.Number}
 	if p.Number == "" {
-		p.Number = h.number()
+		p.Number = h.Street.Number()
 	}
 	h.People = append(h.People, p)
 	choose := plan.Choose
@@ -248,6 +246,18 @@ func orElse(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d
+}
+
+// Join brings in somebody while the service runs.
+func (h *House) Join(t *testing.T, plan PersonPlan) *Person {
+	t.Helper()
+	b := h.newPerson(fmt.Sprintf("B%02d", len(h.People)+1), plan)
+	people := roster.People{Beneficiaries: []roster.Beneficiary{b}}
+	require.NoError(t, h.Store.Book(h.Scheme.Key, h.Now).Edit(t.Context(), func(page roster.Page) error {
+		return page.Put(t.Context(), people)
+	}))
+	h.readKeys()
+	return h.People[len(h.People)-1]
 }
 
 // AwaitCall waits until she has answered a call, and returns her side of it.

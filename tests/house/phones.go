@@ -49,10 +49,9 @@ func (h *House) plugIn() {
 	t := h.t
 	for _, c := range append(append([]*Caller(nil), h.Callers...), h.Registrars...) {
 		if c.Number != "" {
-			sub := h.subscribe(c.Number, func(phone.Ring, int) phone.Behaviour {
+			h.subscribe(c.Number, func(phone.Ring, int) phone.Behaviour {
 				return phone.Answers(100*time.Millisecond, CallerTone)
 			}, nil)
-			_ = sub
 			continue
 		}
 		p, err := phone.New(phone.Options{

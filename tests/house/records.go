@@ -29,7 +29,7 @@ type Attempt struct {
 	Bridged     *time.Time
 }
 
-// Offer is an offer's row.
+// OfferRow is an offer's row.
 type OfferRow struct {
 	Number int
 	Caller int64
@@ -61,13 +61,6 @@ func (h *House) readKeys() {
 		require.NoError(t, h.pool.QueryRow(ctx, `SELECT beneficiary_id FROM beneficiary WHERE scheme_id = $1 AND ref = $2`,
 			h.Scheme.Key, p.Ref).Scan(&p.Key))
 	}
-}
-
-// set puts a caller into a state before the service leads the scheme: the only way for one whose phone has no feature codes.
-func (h *House) set(c *Caller, state call.CallerState) {
-	_, err := h.pool.Exec(h.t.Context(), `INSERT INTO caller_status (scheme_id, caller_id, state, since) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (scheme_id, caller_id) DO UPDATE SET state = excluded.state`, h.Scheme.Key, c.Key, string(state), h.Now())
-	require.NoError(h.t, err)
 }
 
 // CallerState is what the records say of a caller; empty when she was never seen.
