@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -106,18 +107,19 @@ func (e *Engine) claimed(op Claim, err error, now time.Time) {
 func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	delete(e.attempts, op.Order.Attempt)
 	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
-	e.meter.refused(causeOf(err))
-	if err == ErrCallerReserved {
+	cause := causeOf(err)
+	e.meter.refused(cause)
+	if cause == causeCallerReserved {
 		e.pause(w, e.opts.DeclinePause, reasonElsewhere, now)
 	} else {
 		e.restore(w, now)
 	}
 	p.State = call.OccurrenceOpen
-	switch {
-	case err == ErrNumberBusy:
+	switch cause {
+	case causeNumberBusy:
 		p.NotBefore = now.Add(pauseAfterRefusal)
-	case err == ErrCallerReserved:
-	case err == ErrStale:
+	case causeCallerReserved:
+	case causeStale:
 		// Somebody changed it behind our back: the records know.
 		p.State = call.OccurrenceCancelled
 		e.board.Release(&p.Occurrence, now)
@@ -130,16 +132,24 @@ func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	e.board.Release(&p.Occurrence, now)
 }
 
+// Why the store refused a claim or an offer, as counted.
+const (
+	causeNumberBusy     = "number_busy"
+	causeCallerReserved = "caller_reserved"
+	causeStale          = "stale"
+	causeError          = "error"
+)
+
 func causeOf(err error) string {
-	switch err {
-	case ErrNumberBusy:
-		return "number_busy"
-	case ErrCallerReserved:
-		return "caller_reserved"
-	case ErrStale:
-		return "stale"
+	switch {
+	case errors.Is(err, ErrNumberBusy):
+		return causeNumberBusy
+	case errors.Is(err, ErrCallerReserved):
+		return causeCallerReserved
+	case errors.Is(err, ErrStale):
+		return causeStale
 	default:
-		return "error"
+		return causeError
 	}
 }
 
@@ -189,6 +199,7 @@ func (e *Engine) step(s call.Step, now time.Time) {
 		p.Rang = true
 		p.State = call.OccurrenceLive
 		a.live.BridgedAt = s.At
+	default:
 	}
 	e.record(Progress{Step: s})
 	if s.State != call.StateOffered && w != nil && w.State == call.CallerReserved {

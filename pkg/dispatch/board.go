@@ -377,6 +377,7 @@ func (b *Board) unfile(i int32) {
 		l := &b.lanes[it.lane]
 		b.removeLane(l, it.class, i)
 		it.deferred += l.passed[it.class]
+	default: // It is in no list.
 	}
 	b.enter(i, phaseNone)
 }

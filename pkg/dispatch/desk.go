@@ -81,6 +81,7 @@ func (b *Board) Preview(caller int64, _ time.Time) int64 {
 			if first < 0 || b.comesBefore(i, first, k) {
 				first = i
 			}
+		default: // In a call, or too late.
 		}
 	}
 	switch {
@@ -121,7 +122,7 @@ func (e *Engine) reserveRegistrar(language roster.Language, key string, now time
 	in.since = now
 	var best *worker
 	for _, w := range e.staff {
-		if !w.Enabled || !w.State.Available() || !hasRole(w.Roles, roster.RoleRegistrar) || slices.Contains(in.tried, w.ID) {
+		if !w.Enabled || !w.State.Available() || !slices.Contains(w.Roles, roster.RoleRegistrar) || slices.Contains(in.tried, w.ID) {
 			continue
 		}
 		if best == nil || registrarBefore(w, best, language) {
@@ -272,6 +273,7 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 		return CauseTaken
 	case phaseLapsed:
 		return CauseLapsed
+	default: // It is ready.
 	}
 	free := b.callerFree(it)
 	switch {

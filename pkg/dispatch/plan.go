@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -259,16 +260,7 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 			b.file(i, now.UnixNano())
 		}
 	}
-	b.setFree(k, c.Enabled && c.State.Available() && hasRole(c.Roles, roster.RoleCaller))
-}
-
-func hasRole(roles []roster.Role, role roster.Role) bool {
-	for _, r := range roles {
-		if r == role {
-			return true
-		}
-	}
-	return false
+	b.setFree(k, c.Enabled && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller))
 }
 
 // worthWaiting reports whether an occurrence is held for a caller in this state: she is at work and comes back.
@@ -296,15 +288,7 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	}
 	room := b.lines() + int(it.cost)
 	k := b.callerFor(it, func(k int32) bool {
-		if int(b.clerks[k].cost) > room {
-			return false
-		}
-		for _, t := range tried {
-			if t == b.clerks[k].id {
-				return false
-			}
-		}
-		return true
+		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.clerks[k].id)
 	})
 	if k < 0 {
 		return 0

@@ -99,6 +99,7 @@ func (e *Engine) afterAttempt(w *worker, out call.Outcome, now time.Time) {
 	case call.OfferTimedOut, call.OfferFailed, call.OfferDeclined, call.OfferRecalled:
 		e.afterOffer(w, out.OfferState, now)
 		return
+	default: // She took it.
 	}
 	w.attempt = ""
 	if out.Result == call.ResultAnswered {

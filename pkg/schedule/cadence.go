@@ -64,6 +64,7 @@ func (r Rules) week(a *roster.Agreement, monday int, days []int) []int {
 		if weekNumber(monday)&1 != parity {
 			return days
 		}
+	default: // A number of days in every week.
 	}
 	var wanted [7]int
 	for _, day := range r.wanted(a, monday, wanted[:0]) {

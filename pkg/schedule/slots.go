@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -50,12 +51,7 @@ func (r Rules) weekday(d time.Weekday) bool {
 	if len(r.Weekdays) == 0 {
 		return d != time.Saturday && d != time.Sunday
 	}
-	for _, w := range r.Weekdays {
-		if w == d {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Weekdays, d)
 }
 
 // working reports whether the scheme calls on this day, whoever the person is.
@@ -73,7 +69,7 @@ func (r Rules) WorkingDay(date time.Time) bool { return r.working(dayOf(date)) }
 // without a working day it gives up and returns the end of that year.
 func (r Rules) Open(now time.Time) (open bool, change time.Time) {
 	hours, day := r.Hours(), dayOf(DateIn(now, r.zone()))
-	for i := 0; i < 366; i++ {
+	for i := range 366 {
 		if !r.working(day + i) {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Apply implements dispatch.Store.
-func (m *Memory) Apply(_ context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+func (m *Memory) Apply(_ context.Context, scheme, epoch int64, _ time.Time, ops []dispatch.Op) ([]error, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var after error
@@ -25,7 +25,7 @@ func (m *Memory) Apply(_ context.Context, scheme, epoch int64, now time.Time, op
 	}
 	errs := make([]error, len(ops))
 	for i, op := range ops {
-		errs[i] = m.apply(scheme, now, op)
+		errs[i] = m.apply(scheme, op)
 	}
 	if after != nil {
 		return nil, after
@@ -33,7 +33,7 @@ func (m *Memory) Apply(_ context.Context, scheme, epoch int64, now time.Time, op
 	return errs, nil
 }
 
-func (m *Memory) apply(scheme int64, now time.Time, op dispatch.Op) error {
+func (m *Memory) apply(scheme int64, op dispatch.Op) error {
 	switch op := op.(type) {
 	case dispatch.Claim:
 		return m.claim(scheme, op)
@@ -151,6 +151,7 @@ func (m *Memory) progress(step call.Step) {
 	case call.StateBridged:
 		a.BridgedAt = step.At
 		o.State = call.OccurrenceLive
+	default:
 	}
 }
 

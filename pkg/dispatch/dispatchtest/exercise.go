@@ -31,8 +31,8 @@ type Fixture interface {
 	Attempt(id call.ID) (Attempt, bool)
 }
 
-// The suite's day: a Tuesday.
-var suiteNow = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+// The suite's now: a Tuesday.
+func suiteNow() time.Time { return time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC) }
 
 type suite struct {
 	t *testing.T
@@ -80,7 +80,7 @@ func suiteScheme(name string) dispatch.Scheme {
 
 func (s *suite) lead(scheme int64) int64 {
 	s.t.Helper()
-	epoch, err := s.Lead(context.Background(), scheme, "suite", suiteNow)
+	epoch, err := s.Lead(context.Background(), scheme, "suite", suiteNow())
 	require.NoError(s.t, err)
 	return epoch
 }
@@ -88,12 +88,12 @@ func (s *suite) lead(scheme int64) int64 {
 func (s *suite) caller() int64 {
 	return s.AddCaller(s.scheme, dispatch.Caller{
 		Roles: []roster.Role{roster.RoleCaller}, Languages: []roster.Language{roster.French}, State: call.CallerReady,
-		Since: suiteNow, Enabled: true, Endpoint: "softphone",
+		Since: suiteNow(), Enabled: true, Endpoint: "softphone",
 	})
 }
 
 func (s *suite) occurrence(number string, change ...func(*dispatch.Occurrence)) int64 {
-	day := suiteNow.Truncate(24 * time.Hour)
+	day := suiteNow().Truncate(24 * time.Hour)
 	o := dispatch.Occurrence{
 		Kind: call.KindScheduled, Class: 2, Opens: day.Add(570 * time.Minute), Closes: day.Add(17 * time.Hour),
 		Length: 20 * time.Minute, Language: roster.French, Continuity: roster.Preferred, Numbers: []string{number},
@@ -113,7 +113,7 @@ func (s *suite) order(caller int64, number string) call.Order {
 	return call.Order{
 		Scheme: s.scheme, Attempt: call.NewID(), Offer: 1, Kind: call.KindScheduled, Caller: caller,
 		CallerEndpoint: "softphone", CallerLanguage: "fr", Number: number, Trunk: "trunk", CLI: "+3281990000",
-		Language: "fr", CallerRing: 20 * time.Second, BeneficiaryRing: time.Minute, DialBy: suiteNow.Add(35 * time.Second),
+		Language: "fr", CallerRing: 20 * time.Second, BeneficiaryRing: time.Minute, DialBy: suiteNow().Add(35 * time.Second),
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *suite) apply(ops ...dispatch.Op) {
 
 func (s *suite) applied(ops ...dispatch.Op) []error {
 	s.t.Helper()
-	errs, err := s.Apply(context.Background(), s.scheme, s.epoch, suiteNow, ops)
+	errs, err := s.Apply(context.Background(), s.scheme, s.epoch, suiteNow(), ops)
 	require.NoError(s.t, err)
 	require.Len(s.t, errs, len(ops))
 	return errs
@@ -135,14 +135,14 @@ func (s *suite) applied(ops ...dispatch.Op) []error {
 
 func (s *suite) snapshot() *dispatch.Snapshot {
 	s.t.Helper()
-	snap, err := s.Load(context.Background(), s.scheme, suiteNow, suiteNow.Add(36*time.Hour))
+	snap, err := s.Load(context.Background(), s.scheme, suiteNow(), suiteNow().Add(36*time.Hour))
 	require.NoError(s.t, err)
 	return snap
 }
 
 func step(o call.Order, state call.State) dispatch.Progress {
 	p := dispatch.Progress{Step: call.Step{
-		Scheme: o.Scheme, Attempt: o.Attempt, Offer: o.Offer, State: state, At: suiteNow.Add(time.Second),
+		Scheme: o.Scheme, Attempt: o.Attempt, Offer: o.Offer, State: state, At: suiteNow().Add(time.Second),
 	}}
 	if state == call.StateRinging {
 		p.Step.Channel = "PJSIP/trunk-1"
@@ -154,7 +154,7 @@ func answer(o call.Order) call.Outcome {
 	return call.Outcome{
 		Scheme: o.Scheme, Attempt: o.Attempt, Offer: o.Offer, OfferState: call.OfferAccepted,
 		Result: call.ResultAnswered, Fault: call.FaultNone, Cause: 16, Talk: 90 * time.Second, Rang: true,
-		At: suiteNow.Add(2 * time.Minute),
+		At: suiteNow().Add(2 * time.Minute),
 	}
 }
 
@@ -162,7 +162,7 @@ func answer(o call.Order) call.Outcome {
 func (s *suite) finish(occurrence int64, out call.Outcome) (dispatch.Finish, *dispatch.Occurrence) {
 	o := s.Occurrence(occurrence)
 	settlement := dispatch.SettlementOf(&o, out, dispatch.Terms{
-		Rules: dispatch.RulesOf(&dispatch.Scheme{Zone: time.UTC}, nil), UnknownUntil: suiteNow.Add(2 * time.Minute),
+		Rules: dispatch.RulesOf(&dispatch.Scheme{Zone: time.UTC}, nil), UnknownUntil: suiteNow().Add(2 * time.Minute),
 	})
 	return dispatch.Finish{Outcome: out, Settlement: settlement}, settlement.Next
 }
@@ -186,8 +186,8 @@ func (s *suite) load() {
 	require.Equal(s.t, 2, o.Class)
 	require.Equal(s.t, anna, o.Reference)
 	require.Equal(s.t, []string{"+3281000001"}, o.Numbers)
-	require.True(s.t, o.Opens.Equal(suiteNow.Add(-30*time.Minute)))
-	require.True(s.t, o.LocalDate.Equal(suiteNow.Truncate(24*time.Hour)), "%v", o.LocalDate)
+	require.True(s.t, o.Opens.Equal(suiteNow().Add(-30*time.Minute)))
+	require.True(s.t, o.LocalDate.Equal(suiteNow().Truncate(24*time.Hour)), "%v", o.LocalDate)
 	require.Equal(s.t, roster.Weekly, o.Terms.Cadence)
 	require.Equal(s.t, []time.Weekday{time.Tuesday}, o.Terms.Days)
 	require.Len(s.t, snap.Callers, 1)
@@ -200,18 +200,18 @@ func (s *suite) load() {
 func (s *suite) fence() {
 	old := s.epoch
 	require.Greater(s.t, s.lead(s.scheme), old)
-	_, err := s.Apply(context.Background(), s.scheme, old, suiteNow, []dispatch.Op{
-		dispatch.Claim{Occurrence: s.occurrence("+3281000001"), Order: s.order(s.caller(), "+3281000001"), At: suiteNow},
+	_, err := s.Apply(context.Background(), s.scheme, old, suiteNow(), []dispatch.Op{
+		dispatch.Claim{Occurrence: s.occurrence("+3281000001"), Order: s.order(s.caller(), "+3281000001"), At: suiteNow()},
 	})
 	require.ErrorIs(s.t, err, dispatch.ErrFenced)
-	_, err = s.Plan(context.Background(), s.scheme, old, suiteNow, suiteNow.Add(time.Hour))
+	_, err = s.Plan(context.Background(), s.scheme, old, suiteNow(), suiteNow().Add(time.Hour))
 	require.ErrorIs(s.t, err, dispatch.ErrFenced)
 }
 
 func (s *suite) call() {
 	anna, id := s.caller(), s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
-	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow})
+	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()})
 	require.Equal(s.t, call.OccurrenceClaimed, s.Occurrence(id).State)
 	s.apply(step(o, call.StateOffered), step(o, call.StateAccepted), step(o, call.StateRinging))
 	require.True(s.t, s.Occurrence(id).Rang, "her phone rang")
@@ -232,17 +232,17 @@ func (s *suite) call() {
 	booked := s.Occurrence(next.ID)
 	require.Equal(s.t, call.OccurrenceOpen, booked.State)
 	require.Equal(s.t, s.Occurrence(id).Agreement, booked.Agreement)
-	require.True(s.t, booked.LocalDate.Equal(suiteNow.Truncate(24*time.Hour).AddDate(0, 0, 7)), "%v", booked.LocalDate)
+	require.True(s.t, booked.LocalDate.Equal(suiteNow().Truncate(24*time.Hour).AddDate(0, 0, 7)), "%v", booked.LocalDate)
 }
 
 func (s *suite) unique() {
 	anna, bea := s.caller(), s.caller()
 	person := s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
-	s.apply(dispatch.Claim{Occurrence: person, Order: o, At: suiteNow})
+	s.apply(dispatch.Claim{Occurrence: person, Order: o, At: suiteNow()})
 
 	shared := s.occurrence("+3281000001")
-	claim := dispatch.Claim{Occurrence: shared, Order: s.order(bea, "+3281000001"), At: suiteNow}
+	claim := dispatch.Claim{Occurrence: shared, Order: s.order(bea, "+3281000001"), At: suiteNow()}
 	require.ErrorIs(s.t, s.applied(claim)[0], dispatch.ErrNumberBusy)
 	require.Equal(s.t, call.OccurrenceOpen, s.Occurrence(shared).State)
 
@@ -250,7 +250,7 @@ func (s *suite) unique() {
 		first := s.Occurrence(person)
 		x.Agreement, x.Beneficiary, x.Kind = first.Agreement, first.Beneficiary, call.KindCallback
 	})
-	other := dispatch.Claim{Occurrence: again, Order: s.order(bea, "+3281000009"), At: suiteNow}
+	other := dispatch.Claim{Occurrence: again, Order: s.order(bea, "+3281000009"), At: suiteNow()}
 	require.ErrorIs(s.t, s.applied(other)[0], dispatch.ErrNumberBusy)
 
 	// In another scheme, too.
@@ -259,7 +259,7 @@ func (s *suite) unique() {
 	firstEpoch := s.epoch
 	s.epoch = s.lead(s.scheme)
 	abroad := dispatch.Claim{
-		Occurrence: s.occurrence("+3281000001"), Order: s.order(s.caller(), "+3281000001"), At: suiteNow,
+		Occurrence: s.occurrence("+3281000001"), Order: s.order(s.caller(), "+3281000001"), At: suiteNow(),
 	}
 	require.ErrorIs(s.t, s.applied(abroad)[0], dispatch.ErrNumberBusy)
 	s.scheme, s.epoch = first, firstEpoch
@@ -271,8 +271,8 @@ func (s *suite) unique() {
 
 func (s *suite) reservations() {
 	anna := s.caller()
-	s.apply(dispatch.Claim{Occurrence: s.occurrence("+3281000001"), Order: s.order(anna, "+3281000001"), At: suiteNow})
-	second := dispatch.Claim{Occurrence: s.occurrence("+3281000002"), Order: s.order(anna, "+3281000002"), At: suiteNow}
+	s.apply(dispatch.Claim{Occurrence: s.occurrence("+3281000001"), Order: s.order(anna, "+3281000001"), At: suiteNow()})
+	second := dispatch.Claim{Occurrence: s.occurrence("+3281000002"), Order: s.order(anna, "+3281000002"), At: suiteNow()}
 	require.ErrorIs(s.t, s.applied(second)[0], dispatch.ErrCallerReserved)
 }
 
@@ -280,9 +280,9 @@ func (s *suite) partial() {
 	anna, bea := s.caller(), s.caller()
 	first, second := s.occurrence("+3281000001"), s.occurrence("+3281000002")
 	errs := s.applied(
-		dispatch.Claim{Occurrence: first, Order: s.order(anna, "+3281000001"), At: suiteNow},
-		dispatch.Claim{Occurrence: first, Order: s.order(bea, "+3281000001"), At: suiteNow},
-		dispatch.Claim{Occurrence: second, Order: s.order(bea, "+3281000002"), At: suiteNow},
+		dispatch.Claim{Occurrence: first, Order: s.order(anna, "+3281000001"), At: suiteNow()},
+		dispatch.Claim{Occurrence: first, Order: s.order(bea, "+3281000001"), At: suiteNow()},
+		dispatch.Claim{Occurrence: second, Order: s.order(bea, "+3281000002"), At: suiteNow()},
 	)
 	require.NoError(s.t, errs[0])
 	require.Error(s.t, errs[1])
@@ -293,39 +293,39 @@ func (s *suite) partial() {
 	a, _ := s.Attempt(s.snapshot().Live[0].Order.Attempt)
 	finish, _ := s.finish(a.Occurrence, answer(a.Order))
 	third := s.occurrence(a.Order.Number)
-	s.apply(finish, dispatch.Claim{Occurrence: third, Order: s.order(a.Order.Caller, a.Order.Number), At: suiteNow})
+	s.apply(finish, dispatch.Claim{Occurrence: third, Order: s.order(a.Order.Caller, a.Order.Number), At: suiteNow()})
 }
 
 func (s *suite) offers() {
 	anna, bea, id := s.caller(), s.caller(), s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
-	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow}, step(o, call.StateOffered))
+	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}, step(o, call.StateOffered))
 	o2 := o
 	o2.Offer, o2.Caller = 2, bea
 	s.apply(
-		dispatch.OfferEnd{Attempt: o.Attempt, Offer: 1, State: call.OfferTimedOut, At: suiteNow},
-		dispatch.CallerChange{Caller: anna, State: call.CallerSetAside, Reason: "missed_offer", At: suiteNow},
-		dispatch.Offer{Occurrence: id, Order: o2, At: suiteNow},
+		dispatch.OfferEnd{Attempt: o.Attempt, Offer: 1, State: call.OfferTimedOut, At: suiteNow()},
+		dispatch.CallerChange{Caller: anna, State: call.CallerSetAside, Reason: "missed_offer", At: suiteNow()},
+		dispatch.Offer{Occurrence: id, Order: o2, At: suiteNow()},
 	)
 	a, _ := s.Attempt(o.Attempt)
 	require.Equal(s.t, 2, a.Order.Offer)
 	require.Equal(s.t, bea, a.Order.Caller)
 	require.Equal(s.t, call.OfferTimedOut, a.Offers[0])
 	// The first caller's reservation was given back, the second's is held.
-	s.apply(dispatch.Claim{Occurrence: s.occurrence("+3281000002"), Order: s.order(anna, "+3281000002"), At: suiteNow})
-	claim := dispatch.Claim{Occurrence: s.occurrence("+3281000003"), Order: s.order(bea, "+3281000003"), At: suiteNow}
+	s.apply(dispatch.Claim{Occurrence: s.occurrence("+3281000002"), Order: s.order(anna, "+3281000002"), At: suiteNow()})
+	claim := dispatch.Claim{Occurrence: s.occurrence("+3281000003"), Order: s.order(bea, "+3281000003"), At: suiteNow()}
 	require.ErrorIs(s.t, s.applied(claim)[0], dispatch.ErrCallerReserved)
 
 	s.apply(step(o2, call.StateOffered), step(o2, call.StateAccepted))
 	out := call.Outcome{
 		Scheme: s.scheme, Attempt: o.Attempt, Offer: 2, OfferState: call.OfferAccepted, Result: call.ResultBusy,
-		Fault: call.FaultTheirs, Cause: 17, Rang: false, At: suiteNow.Add(time.Minute),
+		Fault: call.FaultTheirs, Cause: 17, Rang: false, At: suiteNow().Add(time.Minute),
 	}
 	finish, _ := s.finish(id, out)
 	s.apply(finish)
 	got := s.Occurrence(id)
 	require.Equal(s.t, call.OccurrenceOpen, got.State)
-	require.True(s.t, got.NotBefore.Equal(suiteNow.Add(6*time.Minute)), "%v", got.NotBefore)
+	require.True(s.t, got.NotBefore.Equal(suiteNow().Add(6*time.Minute)), "%v", got.NotBefore)
 	require.Equal(s.t, 1, got.Attempts)
 	require.True(s.t, got.Rang)
 }
@@ -333,7 +333,7 @@ func (s *suite) offers() {
 func (s *suite) twice() {
 	anna, id := s.caller(), s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
-	claim := dispatch.Claim{Occurrence: id, Order: o, At: suiteNow}
+	claim := dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}
 	s.apply(claim)
 	s.apply(claim)
 	s.apply(step(o, call.StateRinging))
@@ -355,7 +355,7 @@ func (s *suite) twice() {
 	other := s.occurrence("+3281000002", func(x *dispatch.Occurrence) {
 		x.Agreement, x.Beneficiary, x.Kind = next.Agreement, next.Beneficiary, call.KindCallback
 	})
-	settlement := dispatch.Settlement{Occurrence: other, State: call.OccurrenceMissed, At: suiteNow}
+	settlement := dispatch.Settlement{Occurrence: other, State: call.OccurrenceMissed, At: suiteNow()}
 	copied := *next
 	copied.ID = 0
 	settlement.Next = &copied
@@ -366,27 +366,27 @@ func (s *suite) twice() {
 func (s *suite) settleOpen() {
 	id := s.occurrence("+3281000001")
 	settle := dispatch.Settle{Settlement: dispatch.Settlement{
-		Occurrence: id, State: call.OccurrenceMissed, Deferred: 3, At: suiteNow,
+		Occurrence: id, State: call.OccurrenceMissed, Deferred: 3, At: suiteNow(),
 	}}
 	s.apply(settle)
 	require.Equal(s.t, call.OccurrenceMissed, s.Occurrence(id).State)
 	require.Equal(s.t, 3, s.Occurrence(id).Deferred)
 	require.ErrorIs(s.t, s.applied(settle)[0], dispatch.ErrStale)
-	claim := dispatch.Claim{Occurrence: id, Order: s.order(s.caller(), "+3281000001"), At: suiteNow}
+	claim := dispatch.Claim{Occurrence: id, Order: s.order(s.caller(), "+3281000001"), At: suiteNow()}
 	require.ErrorIs(s.t, s.applied(claim)[0], dispatch.ErrStale)
 	require.Empty(s.t, s.snapshot().Occurrences)
 }
 
 func (s *suite) plan() {
 	id := s.occurrence("+3281000001")
-	until := suiteNow.AddDate(0, 0, 15)
-	n, err := s.Plan(context.Background(), s.scheme, s.epoch, suiteNow, until)
+	until := suiteNow().AddDate(0, 0, 15)
+	n, err := s.Plan(context.Background(), s.scheme, s.epoch, suiteNow(), until)
 	require.NoError(s.t, err)
 	require.Equal(s.t, 2, n, "this Tuesday is booked, the next two are not")
-	n, err = s.Plan(context.Background(), s.scheme, s.epoch, suiteNow, until)
+	n, err = s.Plan(context.Background(), s.scheme, s.epoch, suiteNow(), until)
 	require.NoError(s.t, err)
 	require.Zero(s.t, n)
-	snap, err := s.Load(context.Background(), s.scheme, suiteNow, until)
+	snap, err := s.Load(context.Background(), s.scheme, suiteNow(), until)
 	require.NoError(s.t, err)
 	require.Len(s.t, snap.Occurrences, 3)
 	for _, o := range snap.Occurrences {
@@ -399,11 +399,11 @@ func (s *suite) plan() {
 func (s *suite) live() {
 	anna, id := s.caller(), s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
-	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow})
+	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()})
 	s.apply(step(o, call.StateOffered), step(o, call.StateAccepted), step(o, call.StateRinging), step(o, call.StateBridged))
 	s.lead(s.scheme)
 	// However near until is, the occurrence of a live attempt is among the loaded ones.
-	snap, err := s.Load(context.Background(), s.scheme, suiteNow, suiteNow.Add(-24*time.Hour))
+	snap, err := s.Load(context.Background(), s.scheme, suiteNow(), suiteNow().Add(-24*time.Hour))
 	require.NoError(s.t, err)
 	require.Len(s.t, snap.Occurrences, 1)
 	require.Len(s.t, snap.Live, 1)
@@ -417,15 +417,15 @@ func (s *suite) live() {
 	require.True(s.t, l.Order.DialBy.Equal(o.DialBy))
 	require.Equal(s.t, call.StateBridged, l.State)
 	require.Equal(s.t, "PJSIP/trunk-1", l.Channel)
-	require.True(s.t, l.BridgedAt.Equal(suiteNow.Add(time.Second)))
+	require.True(s.t, l.BridgedAt.Equal(suiteNow().Add(time.Second)))
 }
 
 func (s *suite) callers() {
 	anna := s.caller()
-	s.apply(dispatch.CallerChange{Caller: anna, State: call.CallerBreak, Reason: "lunch", At: suiteNow})
-	s.apply(dispatch.CallerChange{Caller: anna, State: call.CallerBreak, Reason: "lunch", At: suiteNow})
+	s.apply(dispatch.CallerChange{Caller: anna, State: call.CallerBreak, Reason: "lunch", At: suiteNow()})
+	s.apply(dispatch.CallerChange{Caller: anna, State: call.CallerBreak, Reason: "lunch", At: suiteNow()})
 	require.Equal(s.t, call.CallerBreak, s.Caller(anna).State)
-	require.True(s.t, s.Caller(anna).Since.Equal(suiteNow))
+	require.True(s.t, s.Caller(anna).Since.Equal(suiteNow()))
 	require.Equal(s.t, call.CallerBreak, s.snapshot().Callers[0].State)
 }
 
@@ -433,9 +433,9 @@ func (s *suite) closing() {
 	anna, id := s.caller(), s.occurrence("+3281000001")
 	o := s.order(anna, "+3281000001")
 	finish, _ := s.finish(id, answer(o))
-	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow}, finish)
+	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}, finish)
 	hard := dispatch.CloseCall{
-		Attempt: o.Attempt, Caller: anna, Disposition: call.DispositionDifficult, FollowUp: true, At: suiteNow.Add(time.Hour),
+		Attempt: o.Attempt, Caller: anna, Disposition: call.DispositionDifficult, FollowUp: true, At: suiteNow().Add(time.Hour),
 	}
 	s.apply(hard)
 	s.apply(hard)
