@@ -120,7 +120,7 @@ func (s *Store) AddLink(ctx context.Context, account int64, link auth.Hash, expi
 // TakeLink implements auth.Store.
 func (s *Store) TakeLink(ctx context.Context, link, session auth.Hash, expires, now time.Time) (auth.Account, error) {
 	var account auth.Account
-	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		r, err := q.TakeLink(ctx, sqldb.TakeLinkParams{LinkHash: link[:], Now: instant(now)})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return auth.ErrNoLink

@@ -100,7 +100,7 @@ func (s *Store) SaveTrunk(ctx context.Context, scheme int64, t Trunk) error {
 			return fmt.Errorf("save trunk %s: the number presented for kind %q is not among the permitted ones", t.Endpoint, kind)
 		}
 	}
-	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		id, err := q.UpsertTrunk(ctx, sqldb.UpsertTrunkParams{
 			SchemeID: scheme, Endpoint: t.Endpoint, Kind: t.Kind, Enabled: !t.Disabled, Position: int16(t.Position),
 			Host: t.Host, Port: int32(t.Port), Transport: t.Transport, Username: t.Username, Secret: t.Secret,

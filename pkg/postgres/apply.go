@@ -91,7 +91,7 @@ func (s *Store) turn(scheme int64) chan struct{} {
 }
 
 func (s *Store) tryCommit(ctx context.Context, b *batch) error {
-	tx, err := s.pool.Begin(ctx)
+	tx, err := s.writers.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

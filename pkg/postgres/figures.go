@@ -203,7 +203,9 @@ func (w *wallReader) live(ctx context.Context) error {
 }
 
 func (w *wallReader) last(ctx context.Context) error {
-	rows, err := w.query.WallLast(ctx, sqldb.WallLastParams{SchemeID: w.scheme, Among: lastAmong, Most: report.LastEnded})
+	rows, err := w.query.WallLast(ctx, sqldb.WallLastParams{
+		SchemeID: w.scheme, Since: instant(w.now.Add(-longestAttempt)), Among: lastAmong, Most: report.LastEnded,
+	})
 	if err != nil {
 		return fmt.Errorf("read last outcomes: %w", err)
 	}

@@ -51,7 +51,7 @@ func (s *Store) transact(ctx context.Context, scheme int64, work func(*sqldb.Que
 	}
 	defer func() { <-turn }()
 	var j journal
-	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
 		lead, err := q.LockLead(ctx, scheme)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)

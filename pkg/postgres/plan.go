@@ -96,7 +96,7 @@ func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time
 	turn := s.turn(scheme)
 	turn <- struct{}{}
 	defer func() { <-turn }()
-	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
 		lead, err := q.LockLead(ctx, scheme)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errNoScheme

@@ -70,6 +70,17 @@ func (s *Store) MakePartitions(ctx context.Context, now time.Time) (int, error) 
 	return int(made), nil
 }
 
+// RefreshStatistics tells the database's planner how much there is. It is called when much has come at once, after an
+// import for example; in the course of a day the database sees to it by itself.
+func (s *Store) RefreshStatistics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
+	if err := s.query.RefreshStatistics(ctx); err != nil {
+		return fmt.Errorf("refresh statistics: %w", storeError(err))
+	}
+	return nil
+}
+
 // Spooled counts the facts that wait for the database.
 func (s *Store) Spooled() int {
 	if s.spool == nil {

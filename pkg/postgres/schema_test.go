@@ -130,6 +130,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 	across := map[string]string{
 		"TransactionState":    "asks about a transaction, reads no table",
 		"MakeEventPartitions": "the event table's partitions are those of all schemes",
+		"RefreshStatistics":   "the planner's statistics are those of all schemes",
 		"ReadReservations":    "a caller's phone is rung once at a time across all schemes",
 		"FindLine":            "the scheme is what is asked for; a number belongs to one",
 		"FindCaller":          "the scheme is what is asked for; an endpoint belongs to one",

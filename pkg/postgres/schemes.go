@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -73,7 +72,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 		return Scheme{}, fmt.Errorf("make scheme id: %w", err)
 	}
 	scheme.ID = id.String()
-	err = s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err = s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		scheme.Key, err = q.InsertScheme(ctx, sqldb.InsertSchemeParams{
 			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Zone: scheme.Zone, Country: scheme.Country,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
@@ -218,7 +217,7 @@ func (s *Store) SetDestinations(ctx context.Context, scheme int64, prefixes []st
 	prefixes = slices.Clone(prefixes)
 	slices.Sort(prefixes)
 	prefixes = slices.Compact(prefixes)
-	err := s.inTx(ctx, func(q *sqldb.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		if err := q.DeleteDestinations(ctx, scheme); err != nil {
 			return err
 		}

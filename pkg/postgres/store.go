@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -66,9 +67,11 @@ func (o *Options) validate() error {
 type Store struct {
 	opts  Options
 	log   *zap.Logger
-	pool  *pgxpool.Pool
+	pool  *pgxpool.Pool // Reads, and writes of people and schemes.
 	query *sqldb.Queries
-	spool *Spool // Nil when there is none.
+	// writers carry everything that is written under a scheme's lock.
+	writers *pgxpool.Pool
+	spool   *Spool // Nil when there is none.
 
 	mu    sync.Mutex // Guards turns.
 	turns map[int64]chan struct{}
@@ -84,18 +87,19 @@ func New(ctx context.Context, opts Options) (*Store, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	config, err := poolConfig(opts)
+	pool, err := openPool(ctx, opts, opts.Connections-opts.Connections/2, readerSettings())
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	writers, err := openPool(ctx, opts, opts.Connections/2, writerSettings())
 	if err != nil {
-		return nil, fmt.Errorf("open connection pool: %w", err)
+		pool.Close()
+		return nil, err
 	}
-	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), turns: map[int64]chan struct{}{}, replaying: make(chan struct{}, 1)}
+	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, turns: map[int64]chan struct{}{}, replaying: make(chan struct{}, 1)}
 	if opts.Spool != "" {
 		if s.spool, err = OpenSpool(opts.Spool); err != nil {
-			pool.Close()
+			s.closePools()
 			return nil, err
 		}
 	}
@@ -104,11 +108,16 @@ func New(ctx context.Context, opts Options) (*Store, error) {
 
 // Close gives back every connection once it is idle, and closes the spool.
 func (s *Store) Close() error {
-	s.pool.Close()
+	s.closePools()
 	if s.spool == nil {
 		return nil
 	}
 	return s.spool.Close()
+}
+
+func (s *Store) closePools() {
+	s.pool.Close()
+	s.writers.Close()
 }
 
 // Ping reports whether the database answers.
@@ -121,13 +130,24 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-func poolConfig(opts Options) (*pgxpool.Config, error) {
+// readerSettings make every plan anew: pages and reports are asked for seldom, over tables that grow.
+func readerSettings() map[string]string {
+	return map[string]string{"plan_cache_mode": "force_custom_plan"}
+}
+
+// writerSettings keep plans: batches ask for the same rows by their keys all day. A plan made while the tables were small is
+// made anew when they are analysed.
+func writerSettings() map[string]string {
+	return map[string]string{"plan_cache_mode": "auto", "jit": "off"}
+}
+
+func openPool(ctx context.Context, opts Options, connections int, settings map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(opts.URL)
 	if err != nil {
 		// The error would repeat the address, password included.
 		return nil, errors.New("postgres: Options.URL is not the address of a database (postgres://user:password@host:port/name)")
 	}
-	config.MaxConns = int32(opts.Connections)
+	config.MaxConns = int32(connections)
 	config.ConnConfig.ConnectTimeout = opts.Patience
 	params := config.ConnConfig.RuntimeParams
 	if opts.Role != "none" {
@@ -140,12 +160,17 @@ func poolConfig(opts Options) (*pgxpool.Config, error) {
 	params["synchronous_commit"] = "on"
 	params["idle_in_transaction_session_timeout"] = "10s"
 	params["search_path"] = "public"
-	return config, nil
+	maps.Copy(params, settings)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open connection pool: %w", err)
+	}
+	return pool, nil
 }
 
-// inTx runs work in one read-committed transaction.
-func (s *Store) inTx(ctx context.Context, work func(*sqldb.Queries, pgx.Tx) error) error {
+// inTx runs work in one read-committed transaction of a pool.
+func (s *Store) inTx(ctx context.Context, pool *pgxpool.Pool, work func(*sqldb.Queries) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return work(s.query.WithTx(tx), tx) })
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return work(s.query.WithTx(tx)) })
 }

@@ -41,8 +41,8 @@ CREATE TABLE caller (
     extension   text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (scheme_id, caller_id),
-    UNIQUE (scheme_id, uid),
-    UNIQUE (scheme_id, ref),
+    UNIQUE (uid, scheme_id),
+    UNIQUE (ref, scheme_id),
     FOREIGN KEY (scheme_id, ref, staff) REFERENCES person_ref (scheme_id, ref, staff),
     CONSTRAINT caller_phone_check CHECK (phone IN ('softphone', 'sip', 'ordinary')),
     CONSTRAINT caller_roles_check CHECK (cardinality(roles) > 0 AND roles <@ ARRAY['caller', 'registrar', 'coordinator']),
@@ -50,8 +50,8 @@ CREATE TABLE caller (
     CONSTRAINT caller_number_check CHECK (number ~ '^\+[1-9][0-9]{5,14}$'),
     CONSTRAINT caller_ordinary_check CHECK (phone <> 'ordinary' OR number IS NOT NULL)
 );
-CREATE INDEX caller_name ON caller (scheme_id, name_key);
-CREATE INDEX caller_by_number ON caller (scheme_id, number);
+CREATE INDEX caller_name ON caller (name_key, scheme_id);
+CREATE INDEX caller_by_number ON caller (number, scheme_id);
 
 -- Two callers who work together.
 CREATE TABLE pair (
@@ -87,8 +87,8 @@ CREATE TABLE beneficiary (
     PRIMARY KEY (scheme_id, beneficiary_id),
     FOREIGN KEY (scheme_id, reference_id) REFERENCES caller,
     FOREIGN KEY (scheme_id, deputy_id) REFERENCES caller,
-    UNIQUE (scheme_id, uid),
-    UNIQUE (scheme_id, ref),
+    UNIQUE (uid, scheme_id),
+    UNIQUE (ref, scheme_id),
     FOREIGN KEY (scheme_id, ref, staff) REFERENCES person_ref (scheme_id, ref, staff),
     CONSTRAINT beneficiary_language_check CHECK (language IN ('fr', 'nl', 'de', 'en')),
     CONSTRAINT beneficiary_class_check CHECK (class BETWEEN 0 AND 3),
@@ -96,7 +96,7 @@ CREATE TABLE beneficiary (
     CONSTRAINT beneficiary_source_check CHECK (source IN
         ('self', 'family', 'neighbour', 'pharmacist', 'nurse', 'shop', 'service'))
 );
-CREATE INDEX beneficiary_name ON beneficiary (scheme_id, name_key);
+CREATE INDEX beneficiary_name ON beneficiary (name_key, scheme_id);
 
 -- The numbers of a person in the order in which they are tried. Several people may share one.
 CREATE TABLE contact_number (
@@ -109,7 +109,7 @@ CREATE TABLE contact_number (
     FOREIGN KEY (scheme_id, beneficiary_id) REFERENCES beneficiary ON DELETE CASCADE,
     CONSTRAINT contact_number_e164_check CHECK (e164 ~ '^\+[1-9][0-9]{5,14}$')
 );
-CREATE INDEX contact_number_e164 ON contact_number (scheme_id, e164);
+CREATE INDEX contact_number_e164 ON contact_number (e164, scheme_id);
 
 -- A register is a list of people with one purpose. Using it for another needs fresh consent.
 CREATE TABLE register (
@@ -148,7 +148,7 @@ CREATE TABLE consent (
     CONSTRAINT consent_purpose_check CHECK (purpose IN ('calling_scheme', 'heat_register', 'outreach')),
     CONSTRAINT consent_state_check CHECK (state IN ('proposed', 'given', 'refused', 'withdrawn'))
 );
-CREATE INDEX consent_person ON consent (scheme_id, beneficiary_id, purpose, consent_id DESC);
+CREATE INDEX consent_person ON consent (beneficiary_id, purpose, consent_id DESC, scheme_id);
 
 -- What was agreed about the calls. A change ends the row and makes another, so that an occurrence always shows the terms
 -- it was booked under.
@@ -183,7 +183,7 @@ CREATE TABLE agreement (
     CONSTRAINT agreement_windows_check CHECK (cardinality(begins) = cardinality(ends)),
     CONSTRAINT agreement_validity_check CHECK (valid_until >= valid_from)
 );
-CREATE UNIQUE INDEX agreement_current ON agreement (scheme_id, beneficiary_id, kind) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX agreement_current ON agreement (beneficiary_id, kind, scheme_id) WHERE ended_at IS NULL;
 
 -- Days on which nobody is called: of one person, or of the whole scheme when beneficiary_id is null.
 CREATE TABLE no_call_period (

@@ -5,6 +5,9 @@
 -- rows go when the call ends (live_number, reservation), what is open through scheme_lead.load_from.
 --
 -- Tables written by every batch have no foreign keys: the batch reads and locks the rows they point to.
+--
+-- Of the indexes of a table only the primary key begins with scheme_id: while the planner does not know yet how much of a
+-- table one scheme is, any index that begins so looks good, and would read a whole scheme to find one row.
 
 -- +goose Up
 CREATE TABLE occurrence (
@@ -29,7 +32,7 @@ CREATE TABLE occurrence (
     ended_at       timestamptz,
     events         integer NOT NULL DEFAULT 0,
     PRIMARY KEY (scheme_id, occurrence_id),
-    CONSTRAINT occurrence_booked UNIQUE (scheme_id, agreement_id, kind, local_date, sequence),
+    CONSTRAINT occurrence_booked UNIQUE (agreement_id, local_date, kind, sequence, scheme_id),
     CONSTRAINT occurrence_kind_check CHECK (kind IN
         ('scheduled', 'callback', 'call_today', 'presence', 'reminder', 'survey', 'outreach', 'welcome_back', 'apology',
          'circle', 'test')),
@@ -38,10 +41,10 @@ CREATE TABLE occurrence (
     CONSTRAINT occurrence_ended_check CHECK ((ended_at IS NULL) = (state IN ('open', 'claimed', 'live'))),
     CONSTRAINT occurrence_window_check CHECK (opens_at < closes_at)
 ) WITH (fillfactor = 60);
-CREATE UNIQUE INDEX occurrence_uid ON occurrence (scheme_id, uid);
-CREATE INDEX occurrence_opens ON occurrence (scheme_id, opens_at);
-CREATE INDEX occurrence_day ON occurrence (scheme_id, local_date);
-CREATE INDEX occurrence_person ON occurrence (scheme_id, beneficiary_id, local_date);
+CREATE UNIQUE INDEX occurrence_uid ON occurrence (uid, scheme_id);
+CREATE INDEX occurrence_opens ON occurrence (opens_at, scheme_id);
+CREATE INDEX occurrence_day ON occurrence (local_date, scheme_id);
+CREATE INDEX occurrence_person ON occurrence (beneficiary_id, local_date, scheme_id);
 
 CREATE TABLE attempt (
     scheme_id      bigint NOT NULL,
@@ -95,8 +98,8 @@ CREATE TABLE attempt (
         ((state = 'ended') = (ended_at IS NOT NULL) AND (state = 'ended') = (result IS NOT NULL)
          AND (state = 'ended') = (fault IS NOT NULL))
 ) WITH (fillfactor = 50);
-CREATE INDEX attempt_claimed ON attempt (scheme_id, claimed_at);
-CREATE INDEX attempt_occurrence ON attempt (scheme_id, occurrence_id);
+CREATE INDEX attempt_claimed ON attempt (claimed_at, scheme_id);
+CREATE INDEX attempt_occurrence ON attempt (occurrence_id, scheme_id);
 
 CREATE TABLE offer (
     scheme_id      bigint NOT NULL,
@@ -123,8 +126,8 @@ CREATE TABLE live_number (
     scheme_id      bigint NOT NULL,
     attempt_id     uuid NOT NULL,
     beneficiary_id bigint NOT NULL,
-    CONSTRAINT live_number_person UNIQUE (scheme_id, beneficiary_id),
-    CONSTRAINT live_number_attempt UNIQUE (scheme_id, attempt_id)
+    CONSTRAINT live_number_person UNIQUE (beneficiary_id, scheme_id),
+    CONSTRAINT live_number_attempt UNIQUE (attempt_id, scheme_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- One reservation per caller, in whatever scheme.
@@ -173,7 +176,7 @@ CREATE TABLE caller_log (
     CONSTRAINT caller_log_state_check CHECK (state IN
         ('off', 'ready', 'ready_once', 'reserved', 'in_call', 'wrap_up', 'break', 'debrief', 'set_aside'))
 );
-CREATE INDEX caller_log_at ON caller_log (scheme_id, caller_id, at);
+CREATE INDEX caller_log_at ON caller_log (caller_id, at, scheme_id);
 
 -- What an inbound party left for the registrars.
 CREATE TABLE voice_message (

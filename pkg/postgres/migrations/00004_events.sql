@@ -55,6 +55,20 @@ $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION make_event_partitions FROM PUBLIC;
 
+-- Tells the planner how much there is, when much has come at once and autovacuum has not looked yet. It runs as its owner:
+-- only the owner of a table may analyse it.
+-- +goose StatementBegin
+CREATE FUNCTION refresh_statistics() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    ANALYZE public.caller, public.caller_status, public.beneficiary, public.contact_number, public.consent, public.agreement,
+        public.occurrence, public.attempt, public.offer;
+END
+$$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION refresh_statistics FROM PUBLIC;
+
 -- +goose Down
+DROP FUNCTION refresh_statistics;
 DROP FUNCTION make_event_partitions;
 DROP TABLE event;

@@ -20,9 +20,9 @@ REVOKE ALL ON goose_db_version FROM rappel_app;
 GRANT SELECT ON goose_db_version TO rappel_app;
 REVOKE UPDATE, DELETE ON event, event_default, consent, caller_log FROM rappel_app;
 REVOKE DELETE ON attempt, offer, occurrence, voice_message FROM rappel_app;
-GRANT EXECUTE ON FUNCTION make_event_partitions TO rappel_app;
+GRANT EXECUTE ON FUNCTION make_event_partitions, refresh_statistics TO rappel_app;
 
 -- +goose Down
-REVOKE ALL ON FUNCTION make_event_partitions FROM rappel_app;
+REVOKE ALL ON FUNCTION make_event_partitions, refresh_statistics FROM rappel_app;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM rappel_app;
 REVOKE USAGE ON SCHEMA public FROM rappel_app;

@@ -1,53 +1,65 @@
--- The reads and writes of one batch. All of them run under LockLead.
+-- The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys: one lookup
+-- each in a large table, one pass over a small one.
 
 -- name: ReadAttempts :many
-SELECT attempt_id, occurrence_id, beneficiary_id, number, state, offer, caller_id, dial_by, rung_before, accepted_at,
-    ringing_at, bridged_at, ended_at, channel, result, reason, fault, cause, talk_ms, rang, end_estimated, disposition,
-    follow_up, day_later, closed_at, events
-FROM attempt
-WHERE scheme_id = sqlc.arg(scheme_id) AND attempt_id = ANY (sqlc.arg(attempt_ids)::uuid[]);
+SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
+    a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
+    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
+FROM (SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id) u
+JOIN attempt a ON a.attempt_id = u.attempt_id
+WHERE a.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadOffers :many
-SELECT attempt_id, offer, caller_id, state, ended_at
-FROM offer
-WHERE scheme_id = sqlc.arg(scheme_id) AND attempt_id = ANY (sqlc.arg(attempt_ids)::uuid[]);
+SELECT o.attempt_id, o.offer, o.caller_id, o.state, o.ended_at
+FROM (SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id) u
+JOIN offer o ON o.attempt_id = u.attempt_id
+WHERE o.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadOccurrences :many
-SELECT occurrence_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, state, not_before, deferred, attempts,
-    rang, ended_at, events
-FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurrence_ids)::bigint[]);
+SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
+    o.deferred, o.attempts, o.rang, o.ended_at, o.events
+FROM (SELECT unnest(sqlc.arg(occurrence_ids)::bigint[]) AS occurrence_id) u
+JOIN occurrence o ON o.occurrence_id = u.occurrence_id
+WHERE o.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadLiveNumbers :many
 -- A number is held across all schemes, a person within hers.
-SELECT e164, scheme_id, attempt_id, beneficiary_id
-FROM live_number
-WHERE e164 = ANY (sqlc.arg(numbers)::text[])
-    OR (scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]));
+SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
+FROM (SELECT unnest(sqlc.arg(numbers)::text[]) AS e164) u
+JOIN live_number n ON n.e164 = u.e164
+UNION ALL
+SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
+FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
+JOIN live_number n ON n.beneficiary_id = u.beneficiary_id
+WHERE n.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadReservations :many
 -- A caller is held across all schemes.
-SELECT caller_id, scheme_id, attempt_id, offer
-FROM reservation
-WHERE caller_id = ANY (sqlc.arg(caller_ids)::bigint[]);
+SELECT r.caller_id, r.scheme_id, r.attempt_id, r.offer
+FROM (SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id) u
+JOIN reservation r ON r.caller_id = u.caller_id;
 
 -- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
     s.events
-FROM caller_status s
+FROM (SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id) u
+JOIN caller_status s ON s.caller_id = u.caller_id
 JOIN caller c ON c.scheme_id = s.scheme_id AND c.caller_id = s.caller_id
-WHERE s.scheme_id = sqlc.arg(scheme_id) AND s.caller_id = ANY (sqlc.arg(caller_ids)::bigint[]);
+WHERE s.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadCallerLog :many
 -- Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
-SELECT caller_id, at, state, reason
-FROM caller_log
-WHERE scheme_id = sqlc.arg(scheme_id) AND caller_id = ANY (sqlc.arg(caller_ids)::bigint[])
-    AND at = ANY (sqlc.arg(ats)::timestamptz[]);
+SELECT l.caller_id, l.at, l.state, l.reason
+FROM (
+    SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id, unnest(sqlc.arg(ats)::timestamptz[]) AS at
+) u
+JOIN caller_log l ON l.caller_id = u.caller_id AND l.at = u.at
+WHERE l.scheme_id = sqlc.arg(scheme_id);
 
 -- name: DeleteLiveNumbers :exec
-DELETE FROM live_number
-WHERE scheme_id = sqlc.arg(scheme_id) AND e164 = ANY (sqlc.arg(numbers)::text[]);
+DELETE FROM live_number n
+USING (SELECT unnest(sqlc.arg(numbers)::text[]) AS e164) u
+WHERE n.scheme_id = sqlc.arg(scheme_id) AND n.e164 = u.e164;
 
 -- name: InsertLiveNumbers :exec
 -- A number that another scheme took meanwhile breaks the primary key; the batch is then decided anew.
@@ -56,8 +68,9 @@ SELECT unnest(sqlc.arg(numbers)::text[]), sqlc.arg(scheme_id)::bigint, unnest(sq
     unnest(sqlc.arg(beneficiary_ids)::bigint[]);
 
 -- name: DeleteReservations :exec
-DELETE FROM reservation
-WHERE scheme_id = sqlc.arg(scheme_id) AND caller_id = ANY (sqlc.arg(caller_ids)::bigint[]);
+DELETE FROM reservation r
+USING (SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id) u
+WHERE r.scheme_id = sqlc.arg(scheme_id) AND r.caller_id = u.caller_id;
 
 -- name: InsertReservations :exec
 INSERT INTO reservation (caller_id, scheme_id, attempt_id, offer, since)
@@ -140,10 +153,12 @@ ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid;
 
 -- name: FindBooked :many
-SELECT occurrence_id, agreement_id, kind, sequence, local_date
-FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[])
-    AND local_date = ANY (sqlc.arg(local_dates)::date[]);
+SELECT o.occurrence_id, o.agreement_id, o.kind, o.sequence, o.local_date
+FROM (
+    SELECT unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(local_dates)::date[]) AS local_date
+) u
+JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
+WHERE o.scheme_id = sqlc.arg(scheme_id);
 
 -- name: UpdateCallerStatus :exec
 UPDATE caller_status s

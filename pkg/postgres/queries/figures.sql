@@ -51,7 +51,7 @@ SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.rea
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
 FROM (
     SELECT x.* FROM attempt x
-    WHERE x.scheme_id = sqlc.arg(scheme_id)
+    WHERE x.scheme_id = sqlc.arg(scheme_id) AND x.claimed_at > sqlc.arg(since)
     ORDER BY x.claimed_at DESC
     LIMIT sqlc.arg(among)
 ) a

@@ -48,5 +48,8 @@ JOIN scheme s ON s.scheme_id = e.scheme_id
 WHERE e.scheme_id = sqlc.arg(scheme_id) AND e.number BETWEEN sqlc.arg(first) AND sqlc.arg(last)
 ORDER BY e.number;
 
+-- name: RefreshStatistics :exec
+SELECT refresh_statistics();
+
 -- name: MakeEventPartitions :one
 SELECT make_event_partitions(sqlc.arg(first_day)::date, sqlc.arg(days)::integer)::integer AS made;

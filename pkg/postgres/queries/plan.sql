@@ -17,7 +17,8 @@ LIMIT sqlc.arg(page);
 
 -- name: ReadBookedDays :many
 -- The days on which these people have a call already, under whatever agreement, that counts.
-SELECT beneficiary_id, kind, local_date
-FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[])
-    AND local_date BETWEEN sqlc.arg(first_day) AND sqlc.arg(last_day) AND state NOT IN ('moved', 'cancelled');
+SELECT o.beneficiary_id, o.kind, o.local_date
+FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
+JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date BETWEEN sqlc.arg(first_day) AND sqlc.arg(last_day)
+    AND o.state NOT IN ('moved', 'cancelled');

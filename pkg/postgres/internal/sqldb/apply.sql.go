@@ -12,46 +12,50 @@ import (
 )
 
 const deleteLiveNumbers = `-- name: DeleteLiveNumbers :exec
-DELETE FROM live_number
-WHERE scheme_id = $1 AND e164 = ANY ($2::text[])
+DELETE FROM live_number n
+USING (SELECT unnest($1::text[]) AS e164) u
+WHERE n.scheme_id = $2 AND n.e164 = u.e164
 `
 
 type DeleteLiveNumbersParams struct {
-	SchemeID int64
 	Numbers  []string
+	SchemeID int64
 }
 
 func (q *Queries) DeleteLiveNumbers(ctx context.Context, arg DeleteLiveNumbersParams) error {
-	_, err := q.db.Exec(ctx, deleteLiveNumbers, arg.SchemeID, arg.Numbers)
+	_, err := q.db.Exec(ctx, deleteLiveNumbers, arg.Numbers, arg.SchemeID)
 	return err
 }
 
 const deleteReservations = `-- name: DeleteReservations :exec
-DELETE FROM reservation
-WHERE scheme_id = $1 AND caller_id = ANY ($2::bigint[])
+DELETE FROM reservation r
+USING (SELECT unnest($1::bigint[]) AS caller_id) u
+WHERE r.scheme_id = $2 AND r.caller_id = u.caller_id
 `
 
 type DeleteReservationsParams struct {
-	SchemeID  int64
 	CallerIds []int64
+	SchemeID  int64
 }
 
 func (q *Queries) DeleteReservations(ctx context.Context, arg DeleteReservationsParams) error {
-	_, err := q.db.Exec(ctx, deleteReservations, arg.SchemeID, arg.CallerIds)
+	_, err := q.db.Exec(ctx, deleteReservations, arg.CallerIds, arg.SchemeID)
 	return err
 }
 
 const findBooked = `-- name: FindBooked :many
-SELECT occurrence_id, agreement_id, kind, sequence, local_date
-FROM occurrence
-WHERE scheme_id = $1 AND agreement_id = ANY ($2::bigint[])
-    AND local_date = ANY ($3::date[])
+SELECT o.occurrence_id, o.agreement_id, o.kind, o.sequence, o.local_date
+FROM (
+    SELECT unnest($1::bigint[]) AS agreement_id, unnest($2::date[]) AS local_date
+) u
+JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
+WHERE o.scheme_id = $3
 `
 
 type FindBookedParams struct {
-	SchemeID     int64
 	AgreementIds []int64
 	LocalDates   []pgtype.Date
+	SchemeID     int64
 }
 
 type FindBookedRow struct {
@@ -63,7 +67,7 @@ type FindBookedRow struct {
 }
 
 func (q *Queries) FindBooked(ctx context.Context, arg FindBookedParams) ([]FindBookedRow, error) {
-	rows, err := q.db.Query(ctx, findBooked, arg.SchemeID, arg.AgreementIds, arg.LocalDates)
+	rows, err := q.db.Query(ctx, findBooked, arg.AgreementIds, arg.LocalDates, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -324,16 +328,17 @@ func (q *Queries) InsertReservations(ctx context.Context, arg InsertReservations
 
 const readAttempts = `-- name: ReadAttempts :many
 
-SELECT attempt_id, occurrence_id, beneficiary_id, number, state, offer, caller_id, dial_by, rung_before, accepted_at,
-    ringing_at, bridged_at, ended_at, channel, result, reason, fault, cause, talk_ms, rang, end_estimated, disposition,
-    follow_up, day_later, closed_at, events
-FROM attempt
-WHERE scheme_id = $1 AND attempt_id = ANY ($2::uuid[])
+SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
+    a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
+    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
+FROM (SELECT unnest($1::uuid[]) AS attempt_id) u
+JOIN attempt a ON a.attempt_id = u.attempt_id
+WHERE a.scheme_id = $2
 `
 
 type ReadAttemptsParams struct {
-	SchemeID   int64
 	AttemptIds []pgtype.UUID
+	SchemeID   int64
 }
 
 type ReadAttemptsRow struct {
@@ -365,9 +370,10 @@ type ReadAttemptsRow struct {
 	Events        int32
 }
 
-// The reads and writes of one batch. All of them run under LockLead.
+// The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys: one lookup
+// each in a large table, one pass over a small one.
 func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]ReadAttemptsRow, error) {
-	rows, err := q.db.Query(ctx, readAttempts, arg.SchemeID, arg.AttemptIds)
+	rows, err := q.db.Query(ctx, readAttempts, arg.AttemptIds, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -414,16 +420,18 @@ func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]R
 }
 
 const readCallerLog = `-- name: ReadCallerLog :many
-SELECT caller_id, at, state, reason
-FROM caller_log
-WHERE scheme_id = $1 AND caller_id = ANY ($2::bigint[])
-    AND at = ANY ($3::timestamptz[])
+SELECT l.caller_id, l.at, l.state, l.reason
+FROM (
+    SELECT unnest($1::bigint[]) AS caller_id, unnest($2::timestamptz[]) AS at
+) u
+JOIN caller_log l ON l.caller_id = u.caller_id AND l.at = u.at
+WHERE l.scheme_id = $3
 `
 
 type ReadCallerLogParams struct {
-	SchemeID  int64
 	CallerIds []int64
 	Ats       []pgtype.Timestamptz
+	SchemeID  int64
 }
 
 type ReadCallerLogRow struct {
@@ -435,7 +443,7 @@ type ReadCallerLogRow struct {
 
 // Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
 func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([]ReadCallerLogRow, error) {
-	rows, err := q.db.Query(ctx, readCallerLog, arg.SchemeID, arg.CallerIds, arg.Ats)
+	rows, err := q.db.Query(ctx, readCallerLog, arg.CallerIds, arg.Ats, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -462,14 +470,15 @@ func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([
 const readCallerStatus = `-- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
     s.events
-FROM caller_status s
+FROM (SELECT unnest($1::bigint[]) AS caller_id) u
+JOIN caller_status s ON s.caller_id = u.caller_id
 JOIN caller c ON c.scheme_id = s.scheme_id AND c.caller_id = s.caller_id
-WHERE s.scheme_id = $1 AND s.caller_id = ANY ($2::bigint[])
+WHERE s.scheme_id = $2
 `
 
 type ReadCallerStatusParams struct {
-	SchemeID  int64
 	CallerIds []int64
+	SchemeID  int64
 }
 
 type ReadCallerStatusRow struct {
@@ -487,7 +496,7 @@ type ReadCallerStatusRow struct {
 }
 
 func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusParams) ([]ReadCallerStatusRow, error) {
-	rows, err := q.db.Query(ctx, readCallerStatus, arg.SchemeID, arg.CallerIds)
+	rows, err := q.db.Query(ctx, readCallerStatus, arg.CallerIds, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -519,21 +528,25 @@ func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusPara
 }
 
 const readLiveNumbers = `-- name: ReadLiveNumbers :many
-SELECT e164, scheme_id, attempt_id, beneficiary_id
-FROM live_number
-WHERE e164 = ANY ($1::text[])
-    OR (scheme_id = $2 AND beneficiary_id = ANY ($3::bigint[]))
+SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
+FROM (SELECT unnest($1::text[]) AS e164) u
+JOIN live_number n ON n.e164 = u.e164
+UNION ALL
+SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
+FROM (SELECT unnest($2::bigint[]) AS beneficiary_id) u
+JOIN live_number n ON n.beneficiary_id = u.beneficiary_id
+WHERE n.scheme_id = $3
 `
 
 type ReadLiveNumbersParams struct {
 	Numbers        []string
-	SchemeID       int64
 	BeneficiaryIds []int64
+	SchemeID       int64
 }
 
 // A number is held across all schemes, a person within hers.
 func (q *Queries) ReadLiveNumbers(ctx context.Context, arg ReadLiveNumbersParams) ([]LiveNumber, error) {
-	rows, err := q.db.Query(ctx, readLiveNumbers, arg.Numbers, arg.SchemeID, arg.BeneficiaryIds)
+	rows, err := q.db.Query(ctx, readLiveNumbers, arg.Numbers, arg.BeneficiaryIds, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -558,15 +571,16 @@ func (q *Queries) ReadLiveNumbers(ctx context.Context, arg ReadLiveNumbersParams
 }
 
 const readOccurrences = `-- name: ReadOccurrences :many
-SELECT occurrence_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, state, not_before, deferred, attempts,
-    rang, ended_at, events
-FROM occurrence
-WHERE scheme_id = $1 AND occurrence_id = ANY ($2::bigint[])
+SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
+    o.deferred, o.attempts, o.rang, o.ended_at, o.events
+FROM (SELECT unnest($1::bigint[]) AS occurrence_id) u
+JOIN occurrence o ON o.occurrence_id = u.occurrence_id
+WHERE o.scheme_id = $2
 `
 
 type ReadOccurrencesParams struct {
-	SchemeID      int64
 	OccurrenceIds []int64
+	SchemeID      int64
 }
 
 type ReadOccurrencesRow struct {
@@ -587,7 +601,7 @@ type ReadOccurrencesRow struct {
 }
 
 func (q *Queries) ReadOccurrences(ctx context.Context, arg ReadOccurrencesParams) ([]ReadOccurrencesRow, error) {
-	rows, err := q.db.Query(ctx, readOccurrences, arg.SchemeID, arg.OccurrenceIds)
+	rows, err := q.db.Query(ctx, readOccurrences, arg.OccurrenceIds, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -622,14 +636,15 @@ func (q *Queries) ReadOccurrences(ctx context.Context, arg ReadOccurrencesParams
 }
 
 const readOffers = `-- name: ReadOffers :many
-SELECT attempt_id, offer, caller_id, state, ended_at
-FROM offer
-WHERE scheme_id = $1 AND attempt_id = ANY ($2::uuid[])
+SELECT o.attempt_id, o.offer, o.caller_id, o.state, o.ended_at
+FROM (SELECT unnest($1::uuid[]) AS attempt_id) u
+JOIN offer o ON o.attempt_id = u.attempt_id
+WHERE o.scheme_id = $2
 `
 
 type ReadOffersParams struct {
-	SchemeID   int64
 	AttemptIds []pgtype.UUID
+	SchemeID   int64
 }
 
 type ReadOffersRow struct {
@@ -641,7 +656,7 @@ type ReadOffersRow struct {
 }
 
 func (q *Queries) ReadOffers(ctx context.Context, arg ReadOffersParams) ([]ReadOffersRow, error) {
-	rows, err := q.db.Query(ctx, readOffers, arg.SchemeID, arg.AttemptIds)
+	rows, err := q.db.Query(ctx, readOffers, arg.AttemptIds, arg.SchemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -667,9 +682,9 @@ func (q *Queries) ReadOffers(ctx context.Context, arg ReadOffersParams) ([]ReadO
 }
 
 const readReservations = `-- name: ReadReservations :many
-SELECT caller_id, scheme_id, attempt_id, offer
-FROM reservation
-WHERE caller_id = ANY ($1::bigint[])
+SELECT r.caller_id, r.scheme_id, r.attempt_id, r.offer
+FROM (SELECT unnest($1::bigint[]) AS caller_id) u
+JOIN reservation r ON r.caller_id = u.caller_id
 `
 
 type ReadReservationsRow struct {

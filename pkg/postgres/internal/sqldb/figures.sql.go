@@ -127,19 +127,20 @@ SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.rea
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
 FROM (
     SELECT x.scheme_id, x.attempt_id, x.occurrence_id, x.beneficiary_id, x.kind, x.number, x.trunk, x.cli, x.language, x.ring_ms, x.claimed_at, x.epoch, x.state, x.offer, x.caller_id, x.dial_by, x.rung_before, x.accepted_at, x.ringing_at, x.bridged_at, x.ended_at, x.channel, x.result, x.reason, x.fault, x.cause, x.talk_ms, x.rang, x.end_estimated, x.disposition, x.follow_up, x.day_later, x.closed_at, x.events FROM attempt x
-    WHERE x.scheme_id = $1
+    WHERE x.scheme_id = $1 AND x.claimed_at > $2
     ORDER BY x.claimed_at DESC
-    LIMIT $2
+    LIMIT $3
 ) a
 LEFT JOIN caller c ON c.scheme_id = a.scheme_id AND c.caller_id = a.caller_id
 LEFT JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.state = 'ended'
 ORDER BY a.ended_at DESC, a.attempt_id
-LIMIT $3
+LIMIT $4
 `
 
 type WallLastParams struct {
 	SchemeID int64
+	Since    pgtype.Timestamptz
 	Among    int32
 	Most     int32
 }
@@ -159,7 +160,12 @@ type WallLastRow struct {
 
 // The end of an attempt stands in no index: the ones claimed last are searched.
 func (q *Queries) WallLast(ctx context.Context, arg WallLastParams) ([]WallLastRow, error) {
-	rows, err := q.db.Query(ctx, wallLast, arg.SchemeID, arg.Among, arg.Most)
+	rows, err := q.db.Query(ctx, wallLast,
+		arg.SchemeID,
+		arg.Since,
+		arg.Among,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}

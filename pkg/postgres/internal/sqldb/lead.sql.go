@@ -194,6 +194,15 @@ func (q *Queries) ReadEvents(ctx context.Context, arg ReadEventsParams) ([]ReadE
 	return items, nil
 }
 
+const refreshStatistics = `-- name: RefreshStatistics :exec
+SELECT refresh_statistics()
+`
+
+func (q *Queries) RefreshStatistics(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, refreshStatistics)
+	return err
+}
+
 const setEventNumber = `-- name: SetEventNumber :exec
 UPDATE scheme_lead
 SET event_number = $1, own_events = $2

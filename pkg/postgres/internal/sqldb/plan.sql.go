@@ -82,15 +82,16 @@ func (q *Queries) ReadAgreements(ctx context.Context, arg ReadAgreementsParams) 
 }
 
 const readBookedDays = `-- name: ReadBookedDays :many
-SELECT beneficiary_id, kind, local_date
-FROM occurrence
-WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[])
-    AND local_date BETWEEN $3 AND $4 AND state NOT IN ('moved', 'cancelled')
+SELECT o.beneficiary_id, o.kind, o.local_date
+FROM (SELECT unnest($1::bigint[]) AS beneficiary_id) u
+JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
+WHERE o.scheme_id = $2 AND o.local_date BETWEEN $3 AND $4
+    AND o.state NOT IN ('moved', 'cancelled')
 `
 
 type ReadBookedDaysParams struct {
-	SchemeID       int64
 	BeneficiaryIds []int64
+	SchemeID       int64
 	FirstDay       pgtype.Date
 	LastDay        pgtype.Date
 }
@@ -104,8 +105,8 @@ type ReadBookedDaysRow struct {
 // The days on which these people have a call already, under whatever agreement, that counts.
 func (q *Queries) ReadBookedDays(ctx context.Context, arg ReadBookedDaysParams) ([]ReadBookedDaysRow, error) {
 	rows, err := q.db.Query(ctx, readBookedDays,
-		arg.SchemeID,
 		arg.BeneficiaryIds,
+		arg.SchemeID,
 		arg.FirstDay,
 		arg.LastDay,
 	)
