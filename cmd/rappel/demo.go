@@ -35,7 +35,7 @@ what was started and nothing else.`,
 	flags.StringVar(&options.Dir, "dir", ".rappel", "where everything is installed and run")
 	flags.IntVar(&options.Calls, "calls", 0, "end after so many attempts")
 	flags.BoolVar(&options.JSON, "json", false, "print the result as one JSON object on standard output")
-	flags.Float64Var(&options.Speed, "speed", 0, "seconds of the demonstration's clock per real one (default 30, 60 with --calls)")
+	flags.Float64Var(&options.Speed, "speed", 0, "seconds of the demonstration's clock per real one (default 30; with --calls what suits their number)")
 	flags.Uint64Var(&options.Seed, "seed", 1, "of people and how they behave")
 	flags.StringVar(&options.Listen, "listen", "127.0.0.1:8080", "where the wall is served")
 	flags.StringVar(&options.Postgres, "postgres", "", "a PostgreSQL server that runs elsewhere (URL); a database is made there and dropped")

@@ -22,11 +22,13 @@ type desk struct {
 	// is enough.
 	missed chan struct{}
 	line   chan struct{} // Holds one token: a phone on one call refuses another.
+	waits  chan struct{} // A call waits while she listens to a feature code's answer, which she then cuts short.
 	offers int           // Only touched with the token.
 }
 
 func (f *Field) newDesk(index int, account Account) (*desk, error) {
-	d := &desk{field: f, index: index, account: account, missed: make(chan struct{}, 1), line: make(chan struct{}, 1)}
+	d := &desk{field: f, index: index, account: account, missed: make(chan struct{}, 1),
+		line: make(chan struct{}, 1), waits: make(chan struct{})}
 	p, err := phone.New(phone.Options{
 		User: account.Endpoint, Secret: account.Secret, Registrar: f.options.PBX, Tones: personTones(), Keep: 5 * time.Second,
 		Pacer: f.pacer, Logger: f.options.Logger, OnCall: d.offered,
@@ -89,14 +91,42 @@ func (d *desk) ready(ctx context.Context) bool {
 		}
 		return false
 	}
-	d.field.stay(ctx, c, 15*time.Second)
+	timer := time.NewTimer(15 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-c.Done():
+	case <-timer.C:
+	case <-d.waits:
+	case <-ctx.Done():
+	}
 	d.field.hangUp(ctx, c)
 	return true
 }
 
+// free takes the phone for a call that rings, and cuts short what she listens to for it. It reports false when she is talking.
+func (d *desk) free(ctx context.Context) bool {
+	if d.take() {
+		return true
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for listening := d.waits; ; {
+		select {
+		case d.line <- struct{}{}:
+			return true
+		case listening <- struct{}{}:
+			listening = nil
+		case <-timer.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // offered is what she does when her phone rings.
 func (d *desk) offered(ctx context.Context, in *phone.Incoming) {
-	if !d.take() {
+	if !d.free(ctx) {
 		_ = in.Reject(486, "") // The other side may have given up meanwhile.
 		return
 	}

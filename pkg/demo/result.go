@@ -35,7 +35,9 @@ type Result struct {
 // ended is one attempt as the records have it.
 type ended struct {
 	id     call.ID
-	result call.Result
+	result call.Result // Empty while it goes on.
+	reason call.Reason
+	cause  int
 }
 
 // sum makes the result of some attempts and of what the far ends saw.

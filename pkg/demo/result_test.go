@@ -12,7 +12,7 @@ import (
 
 func TestResult(t *testing.T) {
 	one, two, three := call.NewID(), call.NewID(), call.NewID()
-	attempts := []ended{{one, call.ResultAnswered}, {two, call.ResultBusy}, {three, call.ResultFailed}}
+	attempts := []ended{{id: one, result: call.ResultAnswered}, {id: two, result: call.ResultBusy}, {id: three, result: call.ResultFailed}}
 	answered, tones := time.Unix(1, 0), map[float64]time.Time{1100: time.Unix(2, 0)}
 	records := []phone.Record{
 		{Attempt: string(one), Answered: answered, Tones: tones},
@@ -33,7 +33,7 @@ func TestResult(t *testing.T) {
 		"audio_failed is 3, not 0; 2 bridged, but 1 recorded")
 	r.Attempts++
 	require.ErrorContains(t, r.Check(), "results sum to 3, not to 4 attempts")
-	_, err = sum([]ended{{one, ""}}, nil, phone.Summary{})
+	_, err = sum([]ended{{id: one}}, nil, phone.Summary{})
 	require.Error(t, err)
 }
 

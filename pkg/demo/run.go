@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ type Options struct {
 	Dir   string  // Installation directory, usually ".rappel"; required.
 	Run   string  // Where this run's Postgres, Asterisk and service write; empty means Dir.
 	Seed  uint64  // Of people and their behaviour; 0 means 1.
-	Speed float64 // Seconds of the demonstration's clock per real one; 0 means 30, or 60 with Calls.
+	Speed float64 // Seconds of the demonstration's clock per real one; 0 means 30, or what suits Calls.
 	Calls int     // End after so many attempts; 0 plays until the context ends.
 	JSON  bool    // Print the result as one JSON object on Stdout.
 	// Listen is where the wall is served; empty means 127.0.0.1:8080.
@@ -59,7 +60,8 @@ func (o *Options) fill() error {
 	if o.Speed == 0 {
 		o.Speed = 30
 		if o.Calls > 0 {
-			o.Speed = 60
+			// Twelve callers talk through some fourteen calls a minute; the day's 450 minutes should hold them all.
+			o.Speed = min(max(450/(float64(o.Calls)/14+1), 20), 90)
 		}
 	}
 	if o.Listen == "" {
@@ -96,9 +98,9 @@ func (o *Options) tell(format string, args ...any) {
 
 // How long the parts have, in real time.
 const (
-	registerPatience = 30 * time.Second
-	stopPatience     = 20 * time.Second
-	lookEvery        = 250 * time.Millisecond
+	readyPatience = 30 * time.Second
+	stopPatience  = 20 * time.Second
+	lookEvery     = 250 * time.Millisecond
 )
 
 // Run plays the demonstration until ctx ends, or until Options.Calls attempts have ended. It stops what it started and nothing
@@ -107,7 +109,8 @@ func Run(ctx context.Context, options Options) (Result, error) {
 	if err := options.fill(); err != nil {
 		return Result{}, err
 	}
-	p := &play{Options: options, cast: Scheme(options.Seed)}
+	// Attempts are a few more than calls due, since the busy and the absent are tried again.
+	p := &play{Options: options, cast: scheme(options.Seed, max(DueOnDay, options.Calls))}
 	result, err := p.run(ctx)
 	if stopErr := p.stop(); stopErr != nil {
 		err = errors.Join(err, stopErr)
@@ -190,9 +193,12 @@ func (p *play) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	registering, cancel := context.WithTimeout(ctx, registerPatience)
+	gettingReady, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	if err := p.field.Staff(registering, accounts); err != nil {
+	if err := p.awaitService(gettingReady, failed); err != nil {
+		return Result{}, err
+	}
+	if err := p.field.Staff(gettingReady, accounts); err != nil {
 		return Result{}, err
 	}
 	p.tell("Ready in %s.", time.Since(begin).Round(100*time.Millisecond))
@@ -319,6 +325,36 @@ func (p *play) startService(ctx context.Context) (<-chan error, error) {
 	return failed, nil
 }
 
+// awaitService waits until the service has the PBX and leads the scheme: a caller who goes ready before that would be told
+// that it is away.
+func (p *play) awaitService(ctx context.Context, failed <-chan error) error {
+	_, ops := p.service.Addr()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostOf(ops)+"/readyz", nil)
+		if err != nil {
+			return fmt.Errorf("await the service: %w", err)
+		}
+		if response, err := client.Do(request); err == nil {
+			why, _ := io.ReadAll(response.Body) // Only to tell why it is not ready.
+			_ = response.Body.Close()           // It was read.
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("await the service: %s", why)
+			}
+		}
+		select {
+		case err := <-failed:
+			return fmt.Errorf("the service ended by itself: %w", err)
+		case <-ctx.Done():
+			return fmt.Errorf("await the service: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // invite makes a one-time link to the wall and shows it.
 func (p *play) invite(ctx context.Context) error {
 	account, err := p.stage.store.EnsureAccount(ctx, p.stage.scheme.ID, "demo", roster.RoleCoordinator, time.Now())
@@ -393,6 +429,8 @@ func (p *play) judge(ctx context.Context, took time.Duration) (Result, error) {
 	for _, a := range list {
 		if a.result != "" {
 			over = append(over, a)
+			p.Logger.Info("attempt ended", zap.String("attempt", string(a.id)), zap.String("result", string(a.result)),
+				zap.String("reason", string(a.reason)), zap.Int("cause", a.cause))
 		}
 	}
 	result, err := sum(over, records, summary)

@@ -46,7 +46,10 @@ const (
 
 // Scheme returns the demonstration's cast. It is a pure function of the seed: the same seed gives the same people, windows
 // and due calls, on whatever day it is asked.
-func Scheme(seed uint64) Cast {
+func Scheme(seed uint64) Cast { return scheme(seed, DueOnDay) }
+
+// scheme is Scheme with another number of people due on the day, as far as their rhythms allow it.
+func scheme(seed uint64, due int) Cast {
 	zone, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
 		zone = time.FixedZone("CEST", 2*60*60) // Without the zone database; the demonstration's day lies in summer.
@@ -59,7 +62,7 @@ func Scheme(seed uint64) Cast {
 		Line:  "+33199009000",
 	}
 	cast.Staff = d.staff()
-	cast.Beneficiaries = d.beneficiaries(cast.Start)
+	cast.Beneficiaries = d.beneficiaries(cast.Start, due)
 	return cast
 }
 
@@ -129,9 +132,15 @@ func rhythms() []rhythm {
 	}
 }
 
-func (d *drawer) beneficiaries(start time.Time) []roster.Beneficiary {
+func (d *drawer) beneficiaries(start time.Time, due int) []roster.Beneficiary {
 	people := make([]roster.Beneficiary, 0, Beneficiaries)
+	more := due - DueOnDay
 	for _, r := range rhythms() {
+		if r.cadence == roster.Weekly && more > 0 {
+			added := min(more, r.people-r.due)
+			r.due += added
+			more -= added
+		}
 		for i := range r.people {
 			b := d.person(len(people))
 			b.Agreement.Cadence, b.Agreement.PerWeek = r.cadence, r.perWeek

@@ -97,7 +97,7 @@ func (d *database) attempts(ctx context.Context, scheme int64, n int) (list []en
 			return nil, false, fmt.Errorf("read attempts: %w", err)
 		}
 	}
-	rows, err := d.conn.Query(ctx, `SELECT replace(attempt_id::text, '-', ''), coalesce(result, '') FROM attempt
+	rows, err := d.conn.Query(ctx, `SELECT replace(attempt_id::text, '-', ''), coalesce(result, ''), reason, cause FROM attempt
 		WHERE scheme_id = $1 ORDER BY claimed_at, attempt_id LIMIT nullif($2, 0)`, scheme, n)
 	if err != nil {
 		return nil, false, fmt.Errorf("read attempts: %w", err)
@@ -105,7 +105,7 @@ func (d *database) attempts(ctx context.Context, scheme int64, n int) (list []en
 	done = true
 	list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (ended, error) {
 		var e ended
-		err := row.Scan(&e.id, &e.result)
+		err := row.Scan(&e.id, &e.result, &e.reason, &e.cause)
 		done = done && e.result != ""
 		return e, err
 	})
