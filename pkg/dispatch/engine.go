@@ -29,6 +29,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	inbox  []message
+	deaf   bool  // Nobody reads the inbox any more.
 	health error // Why the engine starts nothing now; nil while it does.
 
 	// Owner.
@@ -99,9 +100,14 @@ func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 	}
 }
 
-// put appends to the inbox. It never blocks.
+// put appends to the inbox. It never blocks. What comes after the owner has ended is for whoever leads next to find out.
 func (e *Engine) put(m message) {
 	e.mu.Lock()
+	if e.deaf {
+		e.mu.Unlock()
+		e.meter.strays.Inc()
+		return
+	}
 	e.inbox = append(e.inbox, m)
 	e.mu.Unlock()
 	select {
@@ -130,6 +136,16 @@ func (e *Engine) setHealth(err error) {
 	e.mu.Lock()
 	e.health = err
 	e.mu.Unlock()
+}
+
+// silence ends the inbox.
+func (e *Engine) silence() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.deaf, e.inbox = true, nil
+	if e.health == nil {
+		e.health = errors.New("stopped")
+	}
 }
 
 // lead takes the lead and fills the board. Nothing starts yet.
@@ -215,7 +231,7 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	e.opts.Switchboard.Adopt(ctx, adopted)
 	e.setHealth(nil)
-	defer e.setHealth(errors.New("stopped"))
+	defer e.silence()
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
