@@ -127,7 +127,7 @@ func (st *stream) update(r reading) error {
 			return err
 		}
 	}
-	return st.beat(r)
+	return nil
 }
 
 // problems adds what the feed itself has noticed.
@@ -149,14 +149,16 @@ func (st *stream) beat(r reading) error {
 }
 
 func (st *stream) send(event string, data any) error {
-	encoded, err := json.Marshal(data)
-	if err != nil {
+	var encoded bytes.Buffer
+	enc := json.NewEncoder(&encoded) // It ends the text with the newline that the event needs.
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(data); err != nil {
 		return fmt.Errorf("encode %s: %w", event, err)
 	}
 	if err := st.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
 	}
-	if _, err := fmt.Fprintf(st.w, "event: %s\ndata: %s\n\n", event, encoded); err != nil {
+	if _, err := fmt.Fprintf(st.w, "event: %s\ndata: %s\n", event, encoded.Bytes()); err != nil {
 		return fmt.Errorf("write %s: %w", event, err)
 	}
 	if err := st.control.Flush(); err != nil {
