@@ -1,6 +1,49 @@
-// Package dispatch decides which promised call starts now, and with whom.
+// Package dispatch decides which promised call starts now, and with whom, and sees to it that what it decided is recorded
+// before anybody's phone rings.
 //
-// Plan is pure: given what is open, who is ready and now, it returns what starts and when to look again. One owner loop per
-// scheme (Engine) holds the state, one recorder commits what is decided before any phone rings. How a call is run is
-// package callflow's; how promises come about is package schedule's.
+//	Board      what is promised, who is there, which phones and lines are in use; Plan and Another decide from it,
+//	           SettlementOf says what becomes of an occurrence afterwards. Pure: no I/O, no goroutine, now is passed in.
+//	Engine     one per scheme. One goroutine owns the board and all that is under way; it hears steps, outcomes, wishes
+//	           of callers and confirmations through an inbox, and takes one turn per wake-up.
+//	recorder   one goroutine per engine: commits operations in order, in groups, through a Store; keeps them while the
+//	           store is out of reach.
+//	Dispatcher leads schemes, an Engine each, and is what other packages talk to.
+//
+// How a call is run is package callflow's (Switchboard); how promises come about is package schedule's; what is kept is
+// package postgres's (Store; dispatchtest holds every store to one suite).
+//
+//	sequenceDiagram
+//	  participant O as owner
+//	  participant R as recorder, Store
+//	  participant S as Switchboard
+//	  O->>O: Plan(now): occurrence, caller
+//	  O->>R: Claim
+//	  R-->>O: committed
+//	  O->>S: Start(order)
+//	  S-->>O: Step offered, accepted, ringing, bridged
+//	  O->>R: Progress
+//	  S-->>O: Ended(outcome)
+//	  O->>O: SettlementOf
+//	  O->>R: Finish with the next occurrence
+//
+// # Order and its bound
+//
+// What may start is ordered by times deferred, class, slack, age. An occurrence is deferred once by every start in which it
+// was open and allowed, the caller could have taken it, and a higher class was started instead. Because the times
+// deferred come first, an occurrence that was deferred is never passed over again for one of a higher class that was
+// not: no due call waits twice running for a never-deferred one above it. The model test asserts it at every start, for any
+// order of arrivals.
+//
+// # At most once
+//
+// An order is handed over once its claim is known to be committed, never twice for one attempt and offer, and not at all
+// when that took longer than a few seconds. An attempt whose fate is unknown is kept alive, in the records too, until
+// nothing of it can ring any more; until then nobody rings that number or that person. What a lost commit answer leaves
+// open is settled by committing again, which every Store lets pass. After a crash the attempts found live are adopted by the
+// switchboard first; their lines, numbers, persons and callers are in use from the start.
+//
+// # When the store is away
+//
+// Nothing new is claimed; calls go on, and what is learned about them waits in order. When another node leads (ErrFenced)
+// the engine stops acting at once.
 package dispatch
