@@ -8,7 +8,7 @@ import _ "embed"
 const Name = "sounds/prompts.yaml"
 
 //go:embed prompts.yaml
-var prompts []byte //nolint:gochecknoglobals // go:embed needs a package variable; it is read-only.
+var prompts []byte
 
 // Prompts is the content of prompts.yaml. The caller must not change it.
 func Prompts() []byte { return prompts }

@@ -31,7 +31,7 @@ type finding struct {
 // 7.2.4.1, with Asterisk's own additions): 404 and 604 → 1, 410 → 22, 486 and 600 → 17, 480 → 19, 408 → 18, 484 → 28,
 // 403 and 603 → 21, 500 → 38 or 41, 502 → 27, 503 → 34 or 42, 504 → 102. What is not listed counts against us.
 func causes(c telephony.Cause) (finding, bool) {
-	switch c {
+	switch c { //nolint:exhaustive // What is not listed counts against us.
 	case telephony.CauseUnallocated, 22, telephony.CauseInvalidNumber:
 		return finding{call.ResultFailed, call.ReasonInvalidNumber, call.FaultTheirs}, true
 	case telephony.CauseBusy:
@@ -98,7 +98,7 @@ func classifyOffer(v verdict, answered, recalled bool) call.OfferState {
 	case answered:
 		return call.OfferDeclined
 	}
-	switch v.cause {
+	switch v.cause { //nolint:exhaustive // Any other cause is a phone that could not be reached.
 	case telephony.CauseBusy, telephony.CauseRejected:
 		return call.OfferDeclined
 	case telephony.CauseNoAnswer:

@@ -533,7 +533,7 @@ func TestAClaimWithoutALegIsUnknownOnlyWhenNothingCanRing(t *testing.T) {
 		defer r.close()
 		o := order()
 		r.c.Adopt(t.Context(), []call.Live{{Order: o, State: call.StateIntent, ClaimedAt: time.Now()}})
-		time.Sleep(o.DialBy.Add(o.BeneficiaryRing).Sub(time.Now()) - time.Second)
+		time.Sleep(time.Until(o.DialBy.Add(o.BeneficiaryRing)) - time.Second)
 		synctest.Wait()
 		require.Empty(t, r.desk.outcomes)
 		time.Sleep(2 * time.Second)

@@ -150,7 +150,7 @@ func adoptConnection(l call.Live, talked time.Duration, now time.Time) *connecti
 	c := newConnection(l.Order, now)
 	c.adopted, c.unsure, c.state = true, true, l.State
 	c.hers.channel = l.Channel
-	switch l.State {
+	switch l.State { //nolint:exhaustive // The earlier states say nothing of the legs.
 	case call.StateBridged:
 		c.bridgedAt = now.Add(-talked)
 		c.hers.up = true

@@ -211,7 +211,7 @@ func (c *connection) see(s sighting, now time.Time) {
 	if s.caller != nil {
 		c.accept(now)
 	}
-	switch s.hers.State {
+	switch s.hers.State { //nolint:exhaustive // A channel that is down yet tells nothing.
 	case telephony.ChannelRinging:
 		c.ringing()
 	case telephony.ChannelUp:

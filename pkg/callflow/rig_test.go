@@ -173,7 +173,7 @@ const (
 )
 
 // shippedBook is read once: a book is never changed.
-var shippedBook = sync.OnceValues(func() (*ivr.Book, error) { //nolint:gochecknoglobals // Test data.
+var shippedBook = sync.OnceValues(func() (*ivr.Book, error) {
 	return ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
 })
 
@@ -193,8 +193,8 @@ func newRig(t tb, change func(*Options)) *rig {
 		},
 	}
 	logger := zap.NewNop()
-	if real, ok := t.(*testing.T); ok {
-		logger = zaptest.NewLogger(real, zaptest.Level(zap.ErrorLevel))
+	if single, ok := t.(*testing.T); ok {
+		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))
 	}
 	o := Options{
 		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Voice: spoken{}, Book: r.book, Now: time.Now,

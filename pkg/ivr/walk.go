@@ -425,7 +425,7 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 	maps.Copy(w.vars, vars)
 	s := w.step()
 	var to string
-	switch asked {
+	switch asked { //nolint:exhaustive // The others are not answered.
 	case AskLookup:
 		if to = s.Lookup.To[name]; to == "" {
 			to = s.Lookup.To[AnswerFailed]

@@ -52,7 +52,7 @@ func (tr *transcript) note(o Output) {
 func (tr *transcript) run(script string) string {
 	tr.b.WriteString("    (answered)\n")
 	tr.note(tr.w.Begin())
-	for _, word := range strings.Fields(script) {
+	for word := range strings.FieldsSeq(script) {
 		fmt.Fprintf(&tr.b, "%s\n", word)
 		switch {
 		case word == ".":

@@ -42,12 +42,12 @@ func pick(lang roster.Language, fr, nl, de, en string) string {
 	}
 }
 
-var frenchUnits = [...]string{ //nolint:gochecknoglobals // A table.
+var frenchUnits = [...]string{
 	"zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze", "treize",
 	"quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
 }
 
-var frenchTens = [...]string{ //nolint:gochecknoglobals // A table.
+var frenchTens = [...]string{
 	"", "", "vingt", "trente", "quarante", "cinquante", "soixante", "soixante", "quatre-vingt", "quatre-vingt",
 }
 
@@ -95,12 +95,12 @@ func join(head string, rest int, words func(int) string) string {
 	return head + " " + words(rest)
 }
 
-var dutchUnits = [...]string{ //nolint:gochecknoglobals // A table.
+var dutchUnits = [...]string{
 	"nul", "één", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen", "tien", "elf", "twaalf", "dertien",
 	"veertien", "vijftien", "zestien", "zeventien", "achttien", "negentien",
 }
 
-var dutchTens = [...]string{ //nolint:gochecknoglobals // A table.
+var dutchTens = [...]string{
 	"", "", "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig",
 }
 
@@ -135,12 +135,12 @@ func dutch(n int) string {
 	}
 }
 
-var germanUnits = [...]string{ //nolint:gochecknoglobals // A table.
+var germanUnits = [...]string{
 	"null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf", "dreizehn",
 	"vierzehn", "fünfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn",
 }
 
-var germanTens = [...]string{ //nolint:gochecknoglobals // A table.
+var germanTens = [...]string{
 	"", "", "zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig",
 }
 
@@ -178,12 +178,12 @@ func german(n int) string {
 	}
 }
 
-var englishUnits = [...]string{ //nolint:gochecknoglobals // A table.
+var englishUnits = [...]string{
 	"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
 	"fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 }
 
-var englishTens = [...]string{ //nolint:gochecknoglobals // A table.
+var englishTens = [...]string{
 	"", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 }
 
@@ -218,14 +218,14 @@ func Digits(lang roster.Language, s string) string {
 	return strings.Join(words, ", ")
 }
 
-var weekdays = map[roster.Language][7]string{ //nolint:gochecknoglobals // A table.
+var weekdays = map[roster.Language][7]string{
 	roster.French:  {"dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"},
 	roster.Dutch:   {"zondag", "maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag"},
 	roster.German:  {"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 	roster.English: {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 }
 
-var months = map[roster.Language][12]string{ //nolint:gochecknoglobals // A table.
+var months = map[roster.Language][12]string{
 	roster.French: {
 		"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
 		"décembre",

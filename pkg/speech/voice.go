@@ -52,19 +52,19 @@ type Options struct {
 func (o *Options) validate() error {
 	var errs []error
 	if o.Speaker == nil {
-		errs = append(errs, errors.New("Speaker is missing"))
+		errs = append(errs, errors.New("the Speaker is missing"))
 	}
 	if !filepath.IsAbs(o.Dir) {
-		errs = append(errs, fmt.Errorf("Dir %q is not absolute", o.Dir))
+		errs = append(errs, fmt.Errorf("the folder Dir %q is not absolute", o.Dir))
 	}
 	if o.PBXDir != "" && !path.IsAbs(o.PBXDir) {
-		errs = append(errs, fmt.Errorf("PBXDir %q is not absolute", o.PBXDir))
+		errs = append(errs, fmt.Errorf("the folder PBXDir %q is not absolute", o.PBXDir))
 	}
 	if o.Logger == nil {
-		errs = append(errs, errors.New("Logger is missing"))
+		errs = append(errs, errors.New("the Logger is missing"))
 	}
 	if o.Workers < 0 || o.Patience < 0 || o.KeepVariable < 0 {
-		errs = append(errs, errors.New("Workers, Patience and KeepVariable must not be negative"))
+		errs = append(errs, errors.New("none of Workers, Patience and KeepVariable may be negative"))
 	}
 	return errors.Join(errs...)
 }
