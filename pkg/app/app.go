@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -108,8 +109,8 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 		}
 	}()
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
-		return nil, fmt.Errorf("make data directory: %w; set data: to a directory the service may write to", err)
+	if err := a.takeData(); err != nil {
+		return nil, err
 	}
 	if a.opsAddr, err = a.serve("ops", cfg.Ops.Listen, a.opsHandler()); err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 	if err := a.buildRecords(ctx); err != nil {
 		return nil, err
 	}
-	if cfg.Has(RoleSwitch) || cfg.Has(RoleDispatch) {
+	if a.callsHere() {
 		if err := a.buildCalls(ctx); err != nil {
 			return nil, err
 		}
@@ -130,6 +131,32 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 	// Registered last, so that it is stopped first: everything else still works while calls finish.
 	a.onStop("drain", cfg.Drain, a.drain)
 	return a, nil
+}
+
+// callsHere reports whether this process makes the calls.
+func (a *App) callsHere() bool { return a.cfg.Has(RoleSwitch) || a.cfg.Has(RoleDispatch) }
+
+// takeData makes the data directory and keeps other processes that make calls out of it: two of them would ruin the spool
+// and the event bus.
+func (a *App) takeData() error {
+	if err := os.MkdirAll(a.cfg.Data, 0o750); err != nil {
+		return fmt.Errorf("make data directory: %w; set data: to a directory the service may write to", err)
+	}
+	if !a.callsHere() {
+		return nil
+	}
+	path := filepath.Join(a.cfg.Data, "lock")
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock data directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		err = fmt.Errorf("lock %s: another rappel works with it: %w; stop that one, or give this one a data: of its own", path, err)
+		return errors.Join(err, lock.Close())
+	}
+	// The lock ends with the file, and so with the process.
+	a.onStop("data directory", closeLimit, func(context.Context) error { return lock.Close() })
+	return nil
 }
 
 // background registers a part that runs in a goroutine of its own from Run until its stop function is called.
@@ -188,7 +215,7 @@ func Outdated(err error) bool {
 // buildRecords opens the database and the event bus.
 func (a *App) buildRecords(ctx context.Context) error {
 	spool := ""
-	if a.cfg.Has(RoleSwitch) || a.cfg.Has(RoleDispatch) {
+	if a.callsHere() {
 		spool = filepath.Join(a.cfg.Data, "outcomes.spool")
 	}
 	store, err := postgres.New(ctx, postgres.Options{
@@ -202,6 +229,10 @@ func (a *App) buildRecords(ctx context.Context) error {
 	}
 	a.store = store
 	a.onStop("records", closeLimit, func(context.Context) error { return store.Close() })
+	if a.cfg.NATS.URL == "" && !a.callsHere() {
+		// The embedded server and its files belong to the process that makes the calls. Pages read every two seconds.
+		return nil
+	}
 	bus, err := natsbus.New(ctx, natsbus.Options{
 		URL: a.cfg.NATS.URL, Credentials: a.cfg.NATS.Credentials, StoreDir: filepath.Join(a.cfg.Data, "nats"),
 		MaxMemory: int64(a.cfg.NATS.MaxMemory) << 20, MaxStore: int64(a.cfg.NATS.MaxDisk) << 20,

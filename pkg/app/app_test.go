@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -160,7 +161,56 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	eventually(t, "the service is ready", 20*time.Second, func() bool { return status(t, "http://"+ops.String()+"/readyz") == 200 })
 	require.Equal(t, 200, status(t, "http://"+ops.String()+"/livez"))
 
-	// The caller's phone, from the records alone.
+	heard := w.callerGoesReady(t)
+	select {
+	case err := <-heard:
+		require.NoError(t, err, "the caller hears her")
+	case <-time.After(40 * time.Second):
+		require.Fail(t, "the caller's phone was not rung")
+	}
+	eventually(t, "the promise counts as kept", 20*time.Second, func() bool {
+		wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+		return err == nil && wall.Today.Reached == 1 && len(wall.Last) == 1
+	})
+	wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, call.ResultAnswered, wall.Last[0].Result)
+	require.Equal(t, "NAM-0001", wall.Last[0].Beneficiary)
+	require.Positive(t, wall.Last[0].Talk)
+	records := w.trunk.Ledger().Records()
+	require.Len(t, records, 1, "rung once")
+	require.NotEmpty(t, records[0].Attempt)
+
+	w.eventsKeepTheirForm(t)
+
+	// The wall, as a coordinator sees it.
+	body := w.signIn(t, "http://"+pages.String())
+	require.Contains(t, body, "NAM-0001")
+	require.Contains(t, body, "Gardons le contact")
+
+	// Metrics and probes name nobody.
+	metrics := get(t, "http://"+ops.String()+"/metrics")
+	require.Contains(t, metrics, "rappel_")
+	problems, err := promlint.New(strings.NewReader(metrics)).Lint()
+	require.NoError(t, err)
+	require.Empty(t, problems, "names and units of metrics")
+	for _, secret := range []string{"Rose", "Amélie", herNumber, w.account(t).Secret, "NAM-0001"} {
+		require.NotContains(t, metrics, secret)
+	}
+
+	d := app.Doctor(t.Context(), w.running(a))
+	var text strings.Builder
+	require.NoError(t, d.WriteText(&text))
+	t.Log("\n" + text.String())
+	require.Less(t, d.Millis, int64(10_000))
+	require.GreaterOrEqual(t, len(d.Checks), 20)
+	require.NoError(t, stop())
+}
+
+// callerGoesReady registers the caller's phone, from the records alone, and dials the feature code. The channel tells once
+// whether she heard the person.
+func (w *town) callerGoesReady(t *testing.T) <-chan error {
+	t.Helper()
 	account := w.account(t)
 	heard := make(chan error, 1)
 	p, err := phone.New(phone.Options{
@@ -197,47 +247,40 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	case <-ctx.Done():
 		require.Fail(t, "the service did not end the feature call")
 	}
+	return heard
+}
 
-	select {
-	case err := <-heard:
-		require.NoError(t, err, "the caller hears her")
-	case <-time.After(40 * time.Second):
-		require.Fail(t, "the caller's phone was not rung")
+// TestStopping shows that a stop lets a conversation end when the drain limit allows, and that the next start takes over one
+// that goes on.
+func TestStopping(t *testing.T) {
+	for name, drain := range map[string]time.Duration{"drained": 30 * time.Second, "taken over": 100 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t)
+			w.cfg.Drain = drain
+			a, stop := w.start(t)
+			_, ops := a.Addr()
+			eventually(t, "the service is ready", 20*time.Second, func() bool { return status(t, "http://"+ops.String()+"/readyz") == 200 })
+			heard := w.callerGoesReady(t)
+			select {
+			case err := <-heard:
+				require.NoError(t, err)
+			case <-time.After(40 * time.Second):
+				require.Fail(t, "the caller's phone was not rung")
+			}
+			require.NoError(t, stop())
+			if name == "taken over" {
+				records := w.trunk.Ledger().Records()
+				require.Len(t, records, 1)
+				_, stop := w.start(t)
+				defer func() { require.NoError(t, stop()) }()
+			}
+			eventually(t, "the outcome is recorded", 20*time.Second, func() bool {
+				wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+				return err == nil && wall.Today.Reached == 1 && len(wall.Last) == 1 && wall.Last[0].Result == call.ResultAnswered
+			})
+			require.Len(t, w.trunk.Ledger().Records(), 1, "nobody is rung twice")
+		})
 	}
-	eventually(t, "the promise counts as kept", 20*time.Second, func() bool {
-		wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
-		return err == nil && wall.Today.Reached == 1 && len(wall.Last) == 1
-	})
-	wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, call.ResultAnswered, wall.Last[0].Result)
-	require.Equal(t, "NAM-0001", wall.Last[0].Beneficiary)
-	require.Positive(t, wall.Last[0].Talk)
-	records := w.trunk.Ledger().Records()
-	require.Len(t, records, 1, "rung once")
-	require.NotEmpty(t, records[0].Attempt)
-
-	w.eventsKeepTheirForm(t)
-
-	// The wall, as a coordinator sees it.
-	body := w.signIn(t, "http://"+pages.String())
-	require.Contains(t, body, "NAM-0001")
-	require.Contains(t, body, "Gardons le contact")
-
-	// Metrics and probes name nobody.
-	metrics := get(t, "http://"+ops.String()+"/metrics")
-	require.Contains(t, metrics, "rappel_")
-	for _, secret := range []string{"Rose", "Amélie", herNumber, account.Secret, "NAM-0001"} {
-		require.NotContains(t, metrics, secret)
-	}
-
-	d := app.Doctor(t.Context(), w.running(a))
-	var text strings.Builder
-	require.NoError(t, d.WriteText(&text))
-	t.Log("\n" + text.String())
-	require.Less(t, d.Millis, int64(10_000))
-	require.GreaterOrEqual(t, len(d.Checks), 20)
-	require.NoError(t, stop())
 }
 
 // running is the configuration with the addresses the service really has.

@@ -44,8 +44,8 @@ func (d *decoder) check(c *Config) {
 			d.fault(fmt.Sprintf("roles[%d]", i), "is not a role", "roles are "+strings.Join(Roles(), ", "))
 		}
 	}
-	if len(c.Roles) == 0 {
-		d.fault("roles", "names no role", "remove the key to run all of them")
+	if what, remedy := rolesTogether(c.Roles); what != "" {
+		d.fault("roles", what, remedy)
 	}
 	if _, err := zapcore.ParseLevel(c.Log.Level); err != nil {
 		d.fault("log.level", "is not a level", "write debug, info, warn or error")
@@ -217,6 +217,17 @@ func (d *decoder) url(key, v string, schemes ...string) {
 	}
 }
 
+// rolesTogether says what is wrong with a set of roles, or nothing.
+func rolesTogether(roles []string) (what, remedy string) {
+	switch {
+	case len(roles) == 0:
+		return "names no role", "remove the key to run all of them"
+	case slices.Contains(roles, RoleSwitch) != slices.Contains(roles, RoleDispatch):
+		return "parts switch from dispatch, which run in one process in this release", "name both of them, or neither"
+	}
+	return "", ""
+}
+
 // SetRoles replaces the roles, as the command line does.
 func (c *Config) SetRoles(roles []string) error {
 	for _, r := range roles {
@@ -224,9 +235,13 @@ func (c *Config) SetRoles(roles []string) error {
 			return fmt.Errorf("--roles %s: %q is not a role; roles are %s", strings.Join(roles, ","), r, strings.Join(Roles(), ", "))
 		}
 	}
-	if len(roles) > 0 {
-		c.Roles = roles
+	if len(roles) == 0 {
+		return nil
 	}
+	if what, remedy := rolesTogether(roles); what != "" {
+		return fmt.Errorf("--roles %s %s; %s", strings.Join(roles, ","), what, remedy)
+	}
+	c.Roles = roles
 	return nil
 }
 

@@ -37,12 +37,12 @@ func parse(t *testing.T, text string) (Config, error) {
 }
 
 func TestAGoodFile(t *testing.T) {
-	c, err := parse(t, good+"web:\n  listen: 127.0.0.1:${PORT}\nroles: [web, switch]\ndrain: 90s\n")
+	c, err := parse(t, good+"web:\n  listen: 127.0.0.1:${PORT}\nroles: [web, switch, dispatch]\ndrain: 90s\n")
 	require.NoError(t, err)
 	require.Equal(t, "9f2c", c.Asterisk.Password.Value())
 	require.Equal(t, "127.0.0.1:8181", c.Web.Listen)
 	require.True(t, filepath.IsAbs(c.Data))
-	require.Equal(t, []string{"web", "switch"}, c.Roles)
+	require.Equal(t, []string{"web", "switch", "dispatch"}, c.Roles)
 	require.InDelta(t, 90, c.Drain.Seconds(), 0)
 	require.NotContains(t, strings.Join([]string{c.Postgres.URL.String(), c.Asterisk.Password.GoString()}, " "), "9f2c")
 }
@@ -63,6 +63,7 @@ func TestEachFaultIsOneLineWithItsRemedy(t *testing.T) {
 		"bad bool":           {good + "calls: {no_wrap_up: perhaps}\n", `calls.no_wrap_up: "perhaps" is neither true nor false; write true or false`},
 		"bad instant":        {good + "clock: {start: tomorrow}\n", `clock.start: "tomorrow" is not an instant`},
 		"bad role":           {good + "roles: [web, boss]\n", `:7:14: roles[1]: "boss" is not a role; roles are switch, dispatch, web`},
+		"parted roles":       {good + "roles: [dispatch, web]\n", `roles: parts switch from dispatch, which run in one process in this release; name both of them, or neither`},
 		"not a list":         {good + "roles: web\n", `:7:8: roles: "web" is not a list; write it as [one, two]`},
 		"not a group":        {good + "web: 8080\n", `:7:6: web: "8080" is not a group of keys; write one of its keys per line`},
 		"twice":              {good + "data: x\n", `mapping key "data" already defined at [2:1]; keep one of the two`},

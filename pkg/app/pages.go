@@ -23,8 +23,12 @@ func (a *App) buildPages() error {
 		}
 		proxies = append(proxies, prefix)
 	}
+	var waker web.Waker
+	if a.bus != nil {
+		waker = a.bus
+	}
 	site, err := web.New(web.Options{
-		Figures: a.figures(), Door: auth.NewDoor(a.store), Waker: a.bus, Problems: a.problems, Now: a.now,
+		Figures: a.figures(), Door: auth.NewDoor(a.store), Waker: waker, Problems: a.problems, Now: a.now,
 		Secure: a.cfg.Secure(), TrustedProxies: proxies, Logger: a.log.Named("web"), Registerer: a.registry,
 	})
 	if err != nil {

@@ -32,7 +32,9 @@ func (a *App) publish(events []call.Event) {
 		}
 	}
 	a.relay.mu.Unlock()
-	a.bus.Publish(events)
+	if a.bus != nil {
+		a.bus.Publish(events)
+	}
 }
 
 // follow begins to relay the scheme's events after the number.
