@@ -151,7 +151,7 @@ func NewBoard(limits Limits, rules schedule.Rules) *Board {
 	b := &Board{
 		byID: map[int64]int32{}, clerkOf: map[int64]int32{}, people: map[int64]int32{}, numbers: map[string]int32{},
 	}
-	b.own.b, b.alarm.at = b, nil
+	b.own.b = b
 	b.Configure(limits, rules)
 	return b
 }

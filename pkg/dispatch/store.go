@@ -79,10 +79,10 @@ type Scheme struct {
 	Name           string
 	Zone           *time.Location
 	Paused         bool
-	Trunk          string // Endpoint of the trunk that carries outbound calls.
-	Lines          int    // Trunk lines in all.
-	InboundReserve int    // Lines never used outbound; at least 1.
-	CallsPerSecond float64
+	Trunk          string               // Endpoint of the trunk that carries outbound calls.
+	Lines          int                  // Trunk lines in all.
+	InboundReserve int                  // Lines never used outbound; 0 means a fifth of all, at least 1.
+	CallsPerSecond float64              // Starts per real second on average; 0 means no pacing.
 	CLI            map[call.Kind]string // Number presented, per kind; the empty kind is the default.
 	Hold           time.Duration        // How long an occurrence waits for its reference caller.
 	WrapUp         time.Duration        // After-call work before a caller is ready again by herself; 0 means none.
