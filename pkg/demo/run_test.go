@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
@@ -90,5 +93,49 @@ func TestDemoRefusesNonsense(t *testing.T) {
 		change(&options)
 		_, err := demo.Run(t.Context(), options)
 		require.ErrorContains(t, err, name)
+	}
+}
+
+// Parts that run elsewhere are used and left as they were.
+func TestDemoWithPartsElsewhere(t *testing.T) {
+	options := stageOptions(t)
+	server := setuptest.Postgres(t)
+	asterisk := setuptest.Asterisk(t)
+	events, err := natsserver.NewServer(&natsserver.Options{
+		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
+	})
+	require.NoError(t, err)
+	events.Start()
+	t.Cleanup(func() { events.Shutdown(); events.WaitForShutdown() })
+	require.True(t, events.ReadyForConnections(10*time.Second))
+
+	ari, err := url.Parse(asterisk.ARIURL())
+	require.NoError(t, err)
+	ari.User = url.UserPassword(asterisk.ARIUser(), asterisk.ARIPassword())
+	ari.RawQuery = url.Values{
+		"sip": {asterisk.SIPAddr().String()}, "accounts": {asterisk.AccountsPath()}, "trunks": {asterisk.TrunksPath()},
+		"sounds": {asterisk.SoundsDir()}, "pbx_sounds": {asterisk.SoundsPath()}, "recordings": {asterisk.RecordingsDir()},
+	}.Encode()
+	options.Postgres, options.NATS, options.ARI = server.URL(), events.ClientURL(), ari.String()
+	options.Calls, options.Seed, options.Logger = 3, 5, zap.NewNop() // Without voices it has much to say.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	result, err := demo.Run(ctx, options)
+	require.NoError(t, err)
+	require.Equal(t, 3, result.Attempts)
+
+	require.NotZero(t, asterisk.PID())
+	conn, err := pgx.Connect(t.Context(), server.URL())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	var left int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_database WHERE starts_with(datname, 'rappel_demo_')").Scan(&left))
+	require.Zero(t, left)
+
+	for _, bad := range []string{"127.0.0.1:8088", "http://a:b@127.0.0.1:8088/ari", "http://127.0.0.1:8088/ari?sip=127.0.0.1:5060"} {
+		options.ARI = bad
+		_, err := demo.Run(ctx, options)
+		require.ErrorContains(t, err, "--ari")
+		require.NotContains(t, err.Error(), "a:b")
 	}
 }
