@@ -119,6 +119,14 @@ func (h *House) AwaitEnd(p *Person) Attempt {
 	return h.AwaitAttempt(p, 1, call.StateEnded)
 }
 
+// Tried counts the people with an attempt that has ended.
+func (h *House) Tried() int {
+	var n int
+	require.NoError(h.t, h.pool.QueryRow(h.t.Context(), `SELECT count(DISTINCT beneficiary_id) FROM attempt
+		WHERE scheme_id = $1 AND state = 'ended'`, h.Scheme.Key).Scan(&n))
+	return n
+}
+
 // Offers are the offers of an attempt.
 func (h *House) Offers(attempt call.ID) []OfferRow {
 	rows, err := h.pool.Query(h.t.Context(), `SELECT offer, caller_id, state FROM offer WHERE scheme_id = $1 AND attempt_id = $2::uuid ORDER BY offer`,
