@@ -66,6 +66,10 @@ func (s *Site) wallLive(w http.ResponseWriter, r *http.Request, session auth.Ses
 	s.met.viewers.Inc()
 	defer s.met.viewers.Dec()
 	st := &stream{site: s, w: w, control: http.NewResponseController(w), page: s.page(r, session), sent: map[string]string{}}
+	// The server's limit for reading a request is not meant for a connection that stays open all day.
+	if err := st.control.SetReadDeadline(time.Time{}); err != nil {
+		s.log.Debug("lift read limit", zap.Error(err))
+	}
 	feed, news, leave := s.watch(scheme)
 	defer leave()
 	beats := time.NewTicker(beatEvery)

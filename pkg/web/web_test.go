@@ -103,7 +103,9 @@ func newHouse(t *testing.T, change ...func(*web.Options)) *house {
 	}
 	site, err := web.New(o)
 	require.NoError(t, err)
-	h.server = httptest.NewServer(site.Handler())
+	h.server = httptest.NewUnstartedServer(site.Handler())
+	h.server.Config.ReadTimeout = 500 * time.Millisecond // A stream outlives it.
+	h.server.Start()
 	t.Cleanup(func() { site.Close(); h.server.Close() })
 	h.client = h.browser(t)
 	return h
