@@ -46,7 +46,8 @@ what was started and nothing else.`,
 
 // demoLog writes the service's log into a file, so that the terminal stays readable.
 func demoLog(dir string) (*zap.Logger, func() error, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Asterisk and PostgreSQL run in it as other users.
+	// Asterisk and PostgreSQL run in it as other users.
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make %s: %w", dir, err)
 	}
 	path, err := filepath.Abs(filepath.Join(dir, "demo.log"))

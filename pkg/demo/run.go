@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -61,7 +63,7 @@ func (o *Options) fill() error {
 		o.Speed = 30
 		if o.Calls > 0 {
 			// Twelve callers talk through some fourteen calls a minute; the day's 450 minutes should hold them all.
-			o.Speed = min(max(450/(float64(o.Calls)/14+1), 20), 90)
+			o.Speed = math.Round(min(max(450/(float64(o.Calls)/14+1), 20), 90))
 		}
 	}
 	if o.Listen == "" {
@@ -159,10 +161,10 @@ func (p *play) onStop(name string, undo func(context.Context) error) {
 
 func (p *play) stop() error {
 	var errs []error
-	for i := len(p.steps) - 1; i >= 0; i-- {
+	for _, step := range slices.Backward(p.steps) {
 		ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
-		if err := p.steps[i].undo(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", p.steps[i].name, err))
+		if err := step.undo(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", step.name, err))
 		}
 		cancel()
 	}

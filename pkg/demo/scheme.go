@@ -54,7 +54,7 @@ func scheme(seed uint64, due int) Cast {
 	if err != nil {
 		zone = time.FixedZone("CEST", 2*60*60) // Without the zone database; the demonstration's day lies in summer.
 	}
-	d := &drawer{rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), prefixes: numbering.FictionalPrefixes("FR")} //nolint:gosec // People on a stage, not secrets.
+	d := &drawer{rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), prefixes: numbering.FictionalPrefixes("FR")}
 	cast := Cast{
 		Name: "Gardons le contact (démonstration)", Zone: "Europe/Paris", Country: "FR",
 		// A Tuesday without a holiday near it.
@@ -171,10 +171,10 @@ func (d *drawer) days(a *roster.Agreement, start time.Time, due bool) {
 	if due {
 		a.Days = append([]time.Weekday{today}, others[:count-1]...)
 	}
-	switch a.Cadence {
-	case roster.Daily:
+	if a.Cadence == roster.Daily {
 		a.Days = nil
-	case roster.Fortnightly:
+	}
+	if a.Cadence == roster.Fortnightly {
 		// Fortnights are counted from the week of the agreement's first day: this week or the last one.
 		a.ValidFrom = midnight(start).AddDate(0, 0, -14*(1+d.rand.IntN(3)))
 		if !due {

@@ -57,7 +57,7 @@ func TestSchemeIsShapedLikeNamur(t *testing.T) {
 		require.Equal(t, 133, shares["weekly"])
 		require.Equal(t, 70, shares["several"])
 		require.Equal(t, demo.DueOnDay, due, "seed %d", seed)
-		require.Equal(t, demo.Beneficiaries-9, len(numbers), "nine households share a number")
+		require.Len(t, numbers, demo.Beneficiaries-9, "nine households share a number")
 		require.Greater(t, languages[roster.French], 200)
 		require.Positive(t, languages[roster.Dutch])
 		require.Positive(t, languages[roster.German])

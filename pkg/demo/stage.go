@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
@@ -196,7 +196,7 @@ func (st *stage) accounts(ctx context.Context, now time.Time) ([]Account, error)
 	}
 	var callers, registrars []Account
 	for _, c := range snapshot.Callers {
-		account := Account{Endpoint: c.Endpoint, Secret: secrets[c.Endpoint], Registrar: !isCaller(c)}
+		account := Account{Endpoint: c.Endpoint, Secret: secrets[c.Endpoint], Registrar: !slices.Contains(c.Roles, roster.RoleCaller)}
 		if account.Registrar {
 			registrars = append(registrars, account)
 		} else {
@@ -204,15 +204,6 @@ func (st *stage) accounts(ctx context.Context, now time.Time) ([]Account, error)
 		}
 	}
 	return append(callers, registrars...), nil
-}
-
-func isCaller(c dispatch.Caller) bool {
-	for _, role := range c.Roles {
-		if role == roster.RoleCaller {
-			return true
-		}
-	}
-	return false
 }
 
 // redact keeps a password that stands in an address out of messages.

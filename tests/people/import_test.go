@@ -49,7 +49,8 @@ func TestNamurSizeIntoPostgres(t *testing.T) {
 	}
 	rehearsed := run(file, true)
 	require.Equal(t, 17015, rehearsed.Created)
-	for range book.Beneficiaries(t.Context()) {
+	for _, err := range book.Beneficiaries(t.Context()) {
+		require.NoError(t, err)
 		require.Fail(t, "a dry run keeps nobody")
 	}
 	var before, after runtime.MemStats

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -246,12 +247,9 @@ func (r *record) checkCaller(k known, field, ref string) {
 		r.problem(CodeUnknownCaller, heading, ref, "")
 		return
 	}
-	for _, role := range staff.Roles {
-		if role == roster.RoleCaller {
-			return
-		}
+	if !slices.Contains(staff.Roles, roster.RoleCaller) {
+		r.problem(CodeNotACaller, heading, ref, "")
 	}
-	r.problem(CodeNotACaller, heading, ref, "")
 }
 
 func sameNumbers(a, b roster.Beneficiary) bool {

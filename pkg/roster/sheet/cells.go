@@ -74,7 +74,7 @@ func (c *cells) cadence(text string) (roster.Cadence, int, Code) {
 		return roster.Cadence(value), 0, ""
 	}
 	count, week, day := 0, false, false
-	for _, word := range strings.Fields(roster.Fold(text)) {
+	for word := range strings.FieldsSeq(roster.Fold(text)) {
 		switch word {
 		case "semaine", "semaines", "sem", "hebdo", "week", "weken", "woche", "wochen", "wk":
 			week = true
@@ -206,7 +206,7 @@ func (c *cells) windowParts(text string) []string {
 	var parts []string
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",;+&/|\n", r) }) {
 		pieces := []string{""}
-		for _, word := range strings.Fields(part) {
+		for word := range strings.FieldsSeq(part) {
 			last := len(pieces) - 1
 			joins := word == "et" || word == "en" || word == "und" || word == "and" || word == "ou" || word == "of" || word == "oder"
 			if _, code := c.window(pieces[last]); joins && code == "" {

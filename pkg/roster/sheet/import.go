@@ -151,7 +151,7 @@ func (im *importer) record(row row) *record {
 		if earlier, ok := im.lines[key]; ok {
 			r.problem(CodeRefTwice, r.filled[columnRef], r.ref, strconv.Itoa(int(earlier)))
 		} else if len(r.problems) == 0 {
-			im.lines[key] = int32(min(row.line, 1<<31-1)) //nolint:gosec // Bounded.
+			im.lines[key] = int32(min(row.line, 1<<31-1))
 		}
 	}
 	return r

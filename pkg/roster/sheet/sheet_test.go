@@ -294,8 +294,8 @@ func TestFormulaCells(t *testing.T) {
 	var out bytes.Buffer
 	_, err := sheet.Export(t.Context(), &out, sheet.ExportOptions{Book: book})
 	require.NoError(t, err)
-	for _, line := range strings.Split(out.String(), "\r\n") {
-		for _, cell := range strings.Split(line, ";") {
+	for line := range strings.SplitSeq(out.String(), "\r\n") {
+		for cell := range strings.SplitSeq(line, ";") {
 			require.False(t, cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r"), "%q", cell)
 		}
 	}

@@ -21,7 +21,7 @@ func TestWords(t *testing.T) {
 			seen := map[string]string{}
 			for _, term := range terms {
 				require.NotEmpty(t, term.words[lang], name)
-				for _, word := range strings.Split(term.words[lang], "|") {
+				for word := range strings.SplitSeq(term.words[lang], "|") {
 					key := roster.Fold(word)
 					require.NotEmpty(t, key)
 					if seen[key] != "" {
