@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -21,92 +23,128 @@ type loadRange struct{ from, until time.Time }
 
 // person is what an occurrence takes from its agreement and its beneficiary.
 type person struct {
-	terms      roster.Agreement
-	class      int
-	language   roster.Language
-	reference  int64
-	deputy     int64
-	lastCaller int64
+	beneficiary int64
+	numbers     []string
+	terms       roster.Agreement
+	class       int
+	language    roster.Language
+	reference   int64
+	deputy      int64
+	lastCaller  int64
+}
+
+// bare is an occurrence as its row has it, a sixth of the size of what the dispatcher holds.
+type bare struct {
+	id, agreement, beneficiary         int64
+	opens, closes, notBefore, lengthMS int64 // Microseconds as Postgres counts them; milliseconds.
+	kind                               call.Kind
+	state                              call.OccurrenceState
+	deferred, attempts                 int16
+	day                                int32
+	rang                               bool
+}
+
+// bareList grows without moving what it holds.
+type bareList struct {
+	chunks [][]bare
+	n      int
+}
+
+func (l *bareList) add(row [][]byte) {
+	const chunk = 4096
+	if l.n%chunk == 0 {
+		l.chunks = append(l.chunks, make([]bare, 0, chunk))
+	}
+	last := &l.chunks[len(l.chunks)-1]
+	*last = append(*last, decodeBare(row))
+	l.n++
+}
+
+func (l *bareList) all() iter.Seq[*bare] {
+	return func(yield func(*bare) bool) {
+		for _, chunk := range l.chunks {
+			for i := range chunk {
+				if !yield(&chunk[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // loadOccurrences adds the open occurrences to the snapshot and returns when the earliest of them opens.
 func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snapshot, r loadRange, pauses map[int64][]schedule.Span) (earliest time.Time, err error) {
 	scheme := snap.Scheme.ID
-	add := func(row [][]byte) { snap.Occurrences = append(snap.Occurrences, decodeOccurrence(row)) }
+	var found bareList
 	err = q.EachOccurrence(ctx, sqldb.StreamOccurrencesParams{
 		SchemeID: scheme, LoadFrom: infinityInstant(r.from), Until: instant(r.until),
-	}, add)
+	}, found.add)
 	if err != nil {
 		return earliest, fmt.Errorf("read occurrences: %w", err)
 	}
-	agreements := map[int64]struct{}{}
-	have := map[int64]struct{}{}
-	for i := range snap.Occurrences {
-		o := &snap.Occurrences[i]
-		if earliest.IsZero() || o.Opens.Before(earliest) {
-			earliest = o.Opens
+	first := int64(math.MaxInt64)
+	under := map[int64]struct{}{}
+	for o := range found.all() {
+		first = min(first, o.opens)
+		if o.state != call.OccurrenceOpen {
+			under[o.id] = struct{}{}
 		}
-		agreements[o.Agreement] = struct{}{}
-		if o.State != call.OccurrenceOpen {
-			have[o.ID] = struct{}{}
-		}
+	}
+	if found.n > 0 {
+		earliest = timestamp(first)
 	}
 	var missing []int64
 	for _, a := range snap.Live {
-		if _, ok := have[a.Occurrence]; !ok {
+		if _, ok := under[a.Occurrence]; !ok {
 			missing = append(missing, a.Occurrence)
 		}
 	}
 	if len(missing) > 0 {
-		first := len(snap.Occurrences)
-		if err := q.EachOccurrenceByID(ctx, scheme, missing, add); err != nil {
+		if err := q.EachOccurrenceByID(ctx, scheme, missing, found.add); err != nil {
 			return earliest, fmt.Errorf("read occurrences of live attempts: %w", err)
 		}
-		for _, o := range snap.Occurrences[first:] {
-			agreements[o.Agreement] = struct{}{}
-		}
 	}
-	people, numbers, err := loadPeople(ctx, q, scheme, agreements)
+	people, err := loadPeople(ctx, q, scheme, &found)
 	if err != nil {
 		return earliest, err
 	}
-	kept := snap.Occurrences[:0]
-	for _, o := range snap.Occurrences {
-		p := people[o.Agreement]
-		o.Numbers = numbers[o.Beneficiary]
-		// Without a number nobody can be rung; the promise shows as missed when the dispatcher does not hold it.
-		if p == nil {
-			continue
+	snap.Occurrences = make([]dispatch.Occurrence, 0, found.n)
+	for o := range found.all() {
+		if p := people[o.agreement]; p != nil {
+			snap.Occurrences = append(snap.Occurrences, dispatch.Occurrence{
+				ID: o.id, Agreement: o.agreement, Beneficiary: o.beneficiary, Kind: o.kind, State: o.state, Class: p.class,
+				Opens: timestamp(o.opens), Closes: timestamp(o.closes), NotBefore: timestamp(o.notBefore),
+				Length: milliseconds(o.lengthMS), Deferred: int(o.deferred), Attempts: int(o.attempts), Rang: o.rang,
+				Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
+				Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
+				LocalDate: day(int64(o.day)), Terms: p.terms, Pauses: pauses[o.beneficiary],
+			})
 		}
-		o.Class, o.Language, o.Reference, o.Deputy, o.LastCaller = p.class, p.language, p.reference, p.deputy, p.lastCaller
-		o.Continuity, o.CallerRing, o.Ring, o.Terms = p.terms.Continuity, p.terms.CallerRing, p.terms.Ring, p.terms
-		o.Pauses = pauses[o.Beneficiary]
-		kept = append(kept, o)
 	}
-	snap.Occurrences = kept
 	return earliest, nil
 }
 
-// loadPeople reads the terms of every agreement that is current or among the given ones, and everybody's numbers.
-func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, also map[int64]struct{}) (map[int64]*person, map[int64][]string, error) {
-	ids := make([]int64, 0, len(also))
-	people := make(map[int64]*person, len(also))
+// loadPeople reads, by agreement, the terms and the person: of every agreement that is current, or has calls among those
+// found.
+func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bareList) (map[int64]*person, error) {
+	people := map[int64]*person{}
 	add := func(row [][]byte) {
 		p := decodePerson(row)
 		people[integer(row[0])] = &p
 	}
 	// Most agreements are current: the ended ones are asked for only when some are missing.
 	if err := q.EachAgreement(ctx, scheme, nil, add); err != nil {
-		return nil, nil, fmt.Errorf("read agreements: %w", err)
+		return nil, fmt.Errorf("read agreements: %w", err)
 	}
-	for id := range also {
-		if people[id] == nil {
-			ids = append(ids, id)
+	var ended set[int64]
+	for o := range found.all() {
+		if people[o.agreement] == nil {
+			ended.add(o.agreement)
 		}
 	}
-	if len(ids) > 0 {
-		if err := q.EachAgreement(ctx, scheme, ids, add); err != nil {
-			return nil, nil, fmt.Errorf("read ended agreements: %w", err)
+	if len(ended.list) > 0 {
+		if err := q.EachAgreement(ctx, scheme, ended.list, add); err != nil {
+			return nil, fmt.Errorf("read ended agreements: %w", err)
 		}
 	}
 	numbers := make(map[int64][]string, len(people))
@@ -115,22 +153,25 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, also map[in
 		numbers[id] = append(numbers[id], string(row[1]))
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read numbers: %w", err)
+		return nil, fmt.Errorf("read numbers: %w", err)
 	}
-	return people, numbers, nil
+	for _, p := range people {
+		p.numbers = numbers[p.beneficiary]
+	}
+	return people, nil
 }
 
-func decodeOccurrence(row [][]byte) dispatch.Occurrence {
-	return dispatch.Occurrence{
-		ID: integer(row[0]), Agreement: integer(row[1]), Beneficiary: integer(row[2]), Kind: kindOf(row[3]),
-		State: stateOf(row[4]), Opens: timestamp(row[5]), Closes: timestamp(row[6]), NotBefore: timestamp(row[7]),
-		Length: milliseconds(integer(row[8])), Deferred: int(integer(row[9])), Attempts: int(integer(row[10])),
-		Rang: row[11][0] != 0, LocalDate: date(row[12]),
+func decodeBare(row [][]byte) bare {
+	return bare{
+		id: integer(row[0]), agreement: integer(row[1]), beneficiary: integer(row[2]), kind: kindOf(row[3]), state: stateOf(row[4]),
+		opens: integer(row[5]), closes: integer(row[6]), notBefore: integer(row[7]), lengthMS: integer(row[8]),
+		deferred: int16(integer(row[9])), attempts: int16(integer(row[10])), rang: row[11][0] != 0, day: int32(integer(row[12])),
 	}
 }
 
 func decodePerson(row [][]byte) person {
 	return person{
+		beneficiary: integer(row[1]),
 		terms: roster.Agreement{
 			Cadence: roster.Cadence(row[2]), PerWeek: int(integer(row[3])), Days: weekdays(smallints(row[4])),
 			Windows: windows(smallints(row[5]), smallints(row[6])), Length: milliseconds(integer(row[7])),
@@ -172,8 +213,7 @@ func integer(b []byte) int64 {
 // postgresEpoch is 1 January 2000 in seconds since 1970: Postgres counts microseconds and days from there.
 const postgresEpoch = 946684800
 
-func timestamp(b []byte) time.Time {
-	micros := integer(b)
+func timestamp(micros int64) time.Time {
 	return time.Unix(postgresEpoch+micros/1e6, micros%1e6*1e3).UTC()
 }
 
@@ -182,8 +222,10 @@ func date(b []byte) time.Time {
 	if b == nil {
 		return time.Time{}
 	}
-	return time.Unix(postgresEpoch+86400*integer(b), 0).UTC()
+	return day(integer(b))
 }
+
+func day(n int64) time.Time { return time.Unix(postgresEpoch+86400*n, 0).UTC() }
 
 // smallints decodes a smallint[] of one dimension without nulls: three words of header, two of dimension, then each
 // element with its length.

@@ -151,6 +151,7 @@ type cutter struct {
 	mu       sync.Mutex
 	armed    bool // The answer to the next commit is lost.
 	deaf     bool // Nobody gets through afterwards.
+	clients  []net.Conn
 }
 
 func newCutter(t *testing.T, server string) *cutter {
@@ -180,6 +181,7 @@ func (c *cutter) accept() {
 		}
 		c.mu.Lock()
 		refuse := c.deaf && !c.armed
+		c.clients = append(c.clients, client)
 		c.mu.Unlock()
 		server, err := net.Dial("tcp", c.server)
 		if err != nil || refuse {
@@ -206,6 +208,11 @@ func (c *cutter) pass(to, from net.Conn, lost chan struct{}, watch bool) {
 			if c.armed {
 				c.armed = false
 				close(lost)
+				for _, client := range c.clients {
+					if c.deaf && client != from {
+						_ = client.Close()
+					}
+				}
 			}
 			c.mu.Unlock()
 		}
