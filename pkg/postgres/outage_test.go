@@ -183,8 +183,12 @@ func (c *cutter) accept() {
 		refuse := c.deaf && !c.armed
 		c.clients = append(c.clients, client)
 		c.mu.Unlock()
+		if refuse {
+			_ = client.Close()
+			continue
+		}
 		server, err := net.Dial("tcp", c.server)
-		if err != nil || refuse {
+		if err != nil {
 			_ = client.Close()
 			continue
 		}
