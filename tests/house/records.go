@@ -146,3 +146,11 @@ func (h *House) Occurrences(p *Person) []Occurrence {
 	require.NoError(h.t, err)
 	return list
 }
+
+// Ends counts the events that tell of the end of an attempt.
+func (h *House) Ends(attempt call.ID) int {
+	var n int
+	require.NoError(h.t, h.pool.QueryRow(h.t.Context(), `SELECT count(*) FROM event
+		WHERE scheme_id = $1 AND entity = 'attempt' AND entity_id = $2::uuid AND kind = 'ended'`, h.Scheme.Key, string(attempt)).Scan(&n))
+	return n
+}

@@ -1,0 +1,120 @@
+package house
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Process is rappel serve in a process of its own.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // Closed when it has ended.
+	log  string
+}
+
+// configuration is the file that rappel serve reads. Its secrets are values, as only a test may write them.
+const configuration = `
+data: {{.Data}}
+drain: {{.Drain}}
+clock:
+  start: {{.Clock.Start.Format "2006-01-02T15:04:05.999999999Z07:00"}}
+postgres:
+  url: {{.Postgres.URL.Value}}
+  patience: {{.Postgres.Patience}}
+asterisk:
+  ari: {{.Asterisk.ARI}}
+  user: {{.Asterisk.User}}
+  password: {{.Asterisk.Password.Value}}
+  sip: {{.Asterisk.SIP}}
+  sounds: {{.Asterisk.Sounds}}
+  pbx_sounds: {{.Asterisk.PBXSounds}}
+  recordings: {{.Asterisk.Recordings}}
+  accounts: {{.Asterisk.Accounts}}
+  trunks: {{.Asterisk.Trunks}}
+web:
+  listen: {{.Web.Listen}}
+ops:
+  listen: {{.Ops.Listen}}
+calls:
+  registrar_ring: {{.Calls.RegistrarRing}}
+speech:
+  installation: {{.Speech.Installation}}
+`
+
+// Program builds the program and returns where it is.
+func Program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rappel")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/rappel-tel/rappel/cmd/rappel").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// Serve starts the service in a process of its own, on the data directory and the clock of the one before. It ends with the
+// test at the latest, and with this process if that is killed.
+func (s *Street) Serve(t *testing.T, program string) *Process {
+	t.Helper()
+	config := s.Config
+	config.Clock.Start = s.Now()
+	var text bytes.Buffer
+	require.NoError(t, template.Must(template.New("config").Parse(configuration)).Execute(&text, config))
+	dir := t.TempDir()
+	file := filepath.Join(dir, "rappel.yaml")
+	require.NoError(t, os.WriteFile(file, text.Bytes(), 0o600))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	p := &Process{cmd: exec.Command(program, "serve", "--config", file), done: make(chan struct{}), log: log.Name()} //nolint:noctx // Kill ends it.
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // Killed, most often.
+		_ = log.Close()
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			said, _ := os.ReadFile(p.log)
+			t.Logf("end of the service's log:\n%s", said[max(0, len(said)-6000):])
+		}
+	})
+	return p
+}
+
+// Kill ends the service with SIGKILL and returns when it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // It may be gone already.
+	<-p.done
+}
+
+// Running reports whether the service lives.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop ends the service with SIGTERM and returns when it has drained; it fails the test when that takes too long.
+func (p *Process) Stop(t *testing.T, limit time.Duration) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-p.done:
+		require.Equal(t, 0, p.cmd.ProcessState.ExitCode(), "exit status")
+	case <-time.After(limit):
+		require.Fail(t, "the service does not stop", fmt.Sprint(limit))
+	}
+}
