@@ -160,7 +160,7 @@ func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
 	b.ledger = newLedger(b.scheme, b.epoch, b.now, zone)
 	b.ledger.fenced = lead.Epoch != b.epoch
 	b.ledger.journal = newJournal(b.scheme, b.epoch, lead)
-	if b.ledger.fenced && !hasFact(b.ops) {
+	if b.ledger.fenced && !slices.ContainsFunc(b.ops, isFact) {
 		return dispatch.ErrFenced
 	}
 	if err := b.ledger.read(ctx, q, b.ops); err != nil {
@@ -171,15 +171,6 @@ func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
 		b.refused[i] = b.ledger.apply(op)
 	}
 	return b.ledger.write(ctx, q, b.now)
-}
-
-func hasFact(ops []dispatch.Op) bool {
-	for _, op := range ops {
-		if isFact(op) {
-			return true
-		}
-	}
-	return false
 }
 
 // keys are what a batch touches, as far as the operations themselves say.

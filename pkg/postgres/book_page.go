@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,10 +154,8 @@ type putting struct {
 }
 
 func (w *putting) refs(ctx context.Context, refs []string, staff bool) error {
-	for _, ref := range refs {
-		if ref == "" {
-			return fmt.Errorf("%w: it has no ref", roster.ErrRefused)
-		}
+	if slices.Contains(refs, "") {
+		return fmt.Errorf("%w: it has no ref", roster.ErrRefused)
 	}
 	if err := w.query.InsertRefs(ctx, sqldb.InsertRefsParams{SchemeID: w.scheme, Refs: refs, Staff: staff}); err != nil {
 		return fmt.Errorf("write refs: %w", err)

@@ -54,12 +54,10 @@ func isRace(err error) bool {
 
 // isAway reports whether the database could not be reached, or not within the time allowed.
 func isAway(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:min(2, len(pg.Code))] {
 		case classConnection, classResources, classIntervention, classSystem:
 			return true

@@ -193,6 +193,7 @@ func (w *wallReader) live(ctx context.Context) error {
 			live.Since = when(r.RingingAt)
 		case call.StateBridged:
 			live.Since = when(r.BridgedAt)
+		case call.StateIntent, call.StateEnded:
 		}
 		if r.EndedAt.Valid {
 			live.Caller = "" // The last offer is over and the next one not made.

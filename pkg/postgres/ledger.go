@@ -250,7 +250,7 @@ func (l *ledger) offerEnd(e dispatch.OfferEnd) error {
 	if !o.ended.IsZero() || o.state == e.State || a.state == call.StateEnded || e.State == call.OfferRinging {
 		return nil
 	}
-	l.endOffer(key, o, e.State, e.At)
+	l.endOffer(o, e.State, e.At)
 	if e.State != call.OfferAccepted && l.reserved[o.caller] == key {
 		delete(l.reserved, o.caller)
 	}
@@ -261,7 +261,7 @@ func (l *ledger) offerEnd(e dispatch.OfferEnd) error {
 }
 
 // endOffer writes what became of an offer and counts what its caller missed in a row.
-func (l *ledger) endOffer(key offerKey, o *offerRow, state call.OfferState, at time.Time) {
+func (l *ledger) endOffer(o *offerRow, state call.OfferState, at time.Time) {
 	o.state, o.changed = state, true
 	if state != call.OfferAccepted {
 		o.ended = at
@@ -275,6 +275,8 @@ func (l *ledger) endOffer(key offerKey, o *offerRow, state call.OfferState, at t
 		c.missedInRow, c.changed = c.missedInRow+1, true
 	case call.OfferAccepted:
 		c.missedInRow, c.changed = 0, true
+	case call.OfferRinging, call.OfferDeclined, call.OfferFailed, call.OfferRecalled:
+		// Not taking an offer is what counts, not being unable to.
 	}
 }
 
@@ -288,9 +290,8 @@ func (l *ledger) progress(s call.Step) error {
 	}
 	a.state, a.changed = s.State, true
 	if s.State != call.StateOffered {
-		key := offerKey{s.Attempt, s.Offer}
-		if o := l.offers[key]; o != nil && o.state == call.OfferRinging {
-			l.endOffer(key, o, call.OfferAccepted, s.At)
+		if o := l.offers[offerKey{s.Attempt, s.Offer}]; o != nil && o.state == call.OfferRinging {
+			l.endOffer(o, call.OfferAccepted, s.At)
 		}
 	}
 	switch s.State {
@@ -300,6 +301,7 @@ func (l *ledger) progress(s call.Step) error {
 		a.ringing, a.rang = s.At, true
 	case call.StateBridged:
 		a.bridged, a.rang = s.At, true
+	case call.StateIntent, call.StateOffered, call.StateEnded:
 	}
 	if occ := l.occurrences[a.occurrence]; occ != nil && !occ.state.Ended() && a.rang {
 		occ.rang, occ.changed = true, true
@@ -371,8 +373,7 @@ func (l *ledger) lookUp(next *dispatch.Occurrence) {
 // closeOffers ends the offers of an attempt that ended.
 func (l *ledger) closeOffers(a *attemptRow, o call.Outcome) {
 	for n := a.offer; n >= 1; n-- {
-		key := offerKey{a.id, n}
-		row := l.offers[key]
+		row := l.offers[offerKey{a.id, n}]
 		if row == nil || !row.ended.IsZero() {
 			continue
 		}
@@ -383,7 +384,7 @@ func (l *ledger) closeOffers(a *attemptRow, o call.Outcome) {
 			state = call.OfferRecalled
 		}
 		if state != row.state {
-			l.endOffer(key, row, state, o.At)
+			l.endOffer(row, state, o.At)
 		}
 		row.ended, row.changed = o.At, true
 	}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -86,7 +85,7 @@ func withProvider(url string, work func(*goose.Provider) error) (err error) {
 	config.RuntimeParams["application_name"] = "rappel migrate"
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["search_path"] = "public"
-	var db *sql.DB = stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {

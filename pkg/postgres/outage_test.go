@@ -187,7 +187,7 @@ func (c *cutter) accept() {
 			_ = client.Close()
 			continue
 		}
-		server, err := net.Dial("tcp", c.server)
+		server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", c.server)
 		if err != nil {
 			_ = client.Close()
 			continue

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -200,7 +201,7 @@ func (s *Spool) keep(facts []fact) error {
 func (s *Spool) take() []fact {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pending[:len(s.pending):len(s.pending)]
+	return slices.Clip(s.pending)
 }
 
 // drop forgets the first n facts, which the database has. The file is emptied once nothing waits; until then a crash makes

@@ -1,3 +1,4 @@
+// Package sqldb is generated from migrations/ and queries/, this file apart.
 package sqldb
 
 import (
