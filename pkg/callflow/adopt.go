@@ -26,31 +26,80 @@ const sweepAfter = 10 * time.Second
 //	other       gone          gone       unknown, restart, fault ours, after dial-by plus ring time
 //	any         PBX restarted            bridged: answered, broken_by_us; else failed, pbx_lost; fault ours
 func (c *Connector) Adopt(_ context.Context, attempts []call.Live) {
-	for _, a := range attempts {
-		c.mu.Lock()
-		closed := c.closed
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.wg.Add(1)
+	}
+	c.mu.Unlock()
+	if closed || len(attempts) == 0 {
 		if !closed {
-			c.wg.Add(1)
+			c.wg.Done()
 		}
-		c.mu.Unlock()
-		if closed {
-			return
+		return
+	}
+	c.o.Logger.Info("adopt live attempts", zap.Int("attempts", len(attempts)))
+	go func() {
+		defer c.wg.Done()
+		c.adopt(attempts)
+	}()
+}
+
+// adopt opens every mailbox before it asks the PBX, once for all, which channels live: nothing is missed in between.
+func (c *Connector) adopt(attempts []call.Live) {
+	boxes := make([]*live, len(attempts))
+	conns := make([]*connection, len(attempts))
+	for i, a := range attempts {
+		key := string(a.Order.Attempt)
+		l, err := c.open(key)
+		switch {
+		case errors.Is(err, telephony.ErrExists) && c.isStray(key):
+			c.wg.Go(func() { c.adoptLater(a) })
+			continue
+		case err != nil:
+			// It is followed already, by this very process, and its end will be told; or the Connector is closed.
+			c.o.Logger.Info("attempt is not adopted", zap.String("attempt", key), zap.Error(err))
+			continue
+		}
+		boxes[i], conns[i] = l, adoptConnection(a, c.talked(a), time.Now())
+	}
+	list := telephony.Reconciliation{At: time.Now()}
+	var err error
+	if list.Channels, err = c.o.Switch.Channels(c.ctx); err != nil {
+		c.logCommand("list channels", "adoption", err)
+	}
+	for i, l := range boxes {
+		if l == nil {
+			continue
 		}
 		go func() {
 			defer c.wg.Done()
-			c.adopt(a)
+			defer c.forget(l)
+			for _, e := range l.box.Take() {
+				conns[i].on(e, time.Now())
+			}
+			if err != nil {
+				conns[i].compared(sighting{err: err}, time.Now())
+			} else {
+				conns[i].reconciled(list, time.Now())
+			}
+			c.follow(l, conns[i])
 		}()
 	}
-	c.o.Logger.Info("adopt live attempts", zap.Int("attempts", len(attempts)))
 }
 
-func (c *Connector) adopt(a call.Live) {
+func (c *Connector) isStray(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.calls[key]
+	return l == nil || l.leg
+}
+
+// adoptLater adopts an attempt one of whose legs is just being told good-bye.
+func (c *Connector) adoptLater(a call.Live) {
 	l, err := c.openFree(string(a.Order.Attempt))
 	if err != nil {
-		if c.ctx.Err() == nil {
-			c.o.Logger.Error("adopt attempt failed", zap.String("attempt", string(a.Order.Attempt)), zap.Error(err))
-		}
-		return
+		return // The Connector is closed.
 	}
 	defer c.wg.Done()
 	defer c.forget(l)
@@ -144,7 +193,7 @@ func (c *Connector) shepherd(l *live, group []telephony.Channel) {
 
 // firstGone waits until one of the channels ends, and names it.
 func (c *Connector) firstGone(l *live, group []telephony.Channel) string {
-	s := &session{c: c, l: l, channel: group[0].ID, timer: time.NewTimer(time.Hour)}
+	s := &session{c: c, l: l, channel: group[0].ID, other: group[1].ID, timer: time.NewTimer(time.Hour)}
 	defer s.timer.Stop()
 	for {
 		e, woke := s.wait(time.Now().Add(sessionLimit))

@@ -36,7 +36,7 @@ func (c *Connector) arrive(e telephony.Event) {
 		kind, run = "stray", c.stray
 	}
 	c.metrics.arrivals.WithLabelValues(kind).Inc()
-	l, err := c.open(e.Key)
+	l, err := c.openAs(e.Key, kind == "stray")
 	if err != nil {
 		c.o.Logger.Info("arrival refused", zap.String("call", e.Key), zap.Error(err))
 		return // The PBX's own dialplan speaks once the application is gone.

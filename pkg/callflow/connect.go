@@ -107,7 +107,7 @@ func (c *Connector) perform(l *live, conn *connection) (talk *call.Outcome) {
 			case doTalk:
 				talk = &a.outcome
 			case doCompare:
-				conn.compared(c.compare(conn), time.Now())
+				c.compare(l, conn)
 			}
 		}
 	}
@@ -131,14 +131,20 @@ func (c *Connector) callerLeft(o call.Order, outcome *call.Outcome) {
 	}
 }
 
-// compare asks the PBX which of the connection's channels live.
-func (c *Connector) compare(conn *connection) sighting {
+// compare asks the PBX which of the connection's channels live. What has been told by events meanwhile is taken first: an
+// end that was seen says more than a channel that is missing.
+func (c *Connector) compare(l *live, conn *connection) {
+	begun := time.Now()
 	channels, err := c.o.Switch.Channels(c.ctx)
-	if err != nil {
-		c.logCommand("list channels", string(conn.order.Attempt), err)
-		return sighting{err: err}
+	for _, e := range l.box.Take() {
+		conn.on(e, time.Now())
 	}
-	return conn.look(channels)
+	if err != nil {
+		c.logCommand("list channels", l.key, err)
+		conn.compared(sighting{err: err}, time.Now())
+		return
+	}
+	conn.reconciled(telephony.Reconciliation{Channels: channels, At: begun}, time.Now())
 }
 
 // apologise speaks to the beneficiary whose caller is gone. When nothing can be said her line is ended at once.

@@ -197,8 +197,8 @@ func TestConnectPaths(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				synctest.Wait()
 
-				require.Len(t, r.desk.outcomes, 1)
-				got := r.desk.outcomes[0]
+				require.Len(t, r.seen().outcomes, 1)
+				got := r.seen().outcomes[0]
 				require.Equal(t, o.Attempt, got.Attempt)
 				require.False(t, got.At.IsZero())
 				require.InDelta(t, c.talk.Seconds(), got.Talk.Seconds(), 0.1)
@@ -208,7 +208,7 @@ func TestConnectPaths(t *testing.T) {
 				}
 				want.Scheme, want.Attempt, want.Offer, want.At, want.Talk = 1, o.Attempt, 1, got.At, got.Talk
 				require.Equal(t, want, got)
-				require.Equal(t, c.steps, states(r.desk.steps))
+				require.Equal(t, c.steps, states(r.seen().steps))
 				require.Equal(t, c.sheRings, r.pbx.Rings(number))
 				if c.callerHears != "" {
 					require.Contains(t, r.heard(o.Attempt.CallerLeg(1)), r.says(roster.Dutch, c.callerHears))
@@ -220,7 +220,7 @@ func TestConnectPaths(t *testing.T) {
 				default:
 					require.Contains(t, r.heard(r.herChannel()), r.says(roster.French, c.sheHears))
 				}
-				require.Equal(t, got.CallerPresent, len(r.desk.left) == 1)
+				require.Equal(t, got.CallerPresent, len(r.seen().left) == 1)
 				require.Empty(t, r.pbx.String(), "channels live on")
 				r.sound(t)
 			})
@@ -233,7 +233,7 @@ const dialplanPrompt = "dialplan"
 
 // herChannel is the channel that the PBX named in a step, or else its first.
 func (r *rig) herChannel() string {
-	for _, s := range r.desk.steps {
+	for _, s := range r.seen().steps {
 		if s.Channel != "" {
 			return s.Channel
 		}
@@ -254,12 +254,12 @@ func TestTheNextCallerIsRungUnderTheSameAttempt(t *testing.T) {
 		require.ErrorIs(t, r.c.Start(t.Context(), o), telephony.ErrExists)
 		time.Sleep(21 * time.Second)
 		synctest.Wait()
-		require.Len(t, r.desk.outcomes, 1)
+		require.Len(t, r.seen().outcomes, 1)
 		o.Offer, o.CallerEndpoint = 2, "bert"
 		require.NoError(t, r.c.Start(t.Context(), o))
 		time.Sleep(2 * time.Minute)
-		require.Len(t, r.desk.outcomes, 2)
-		require.Equal(t, call.ResultAnswered, r.desk.outcomes[1].Result)
+		require.Len(t, r.seen().outcomes, 2)
+		require.Equal(t, call.ResultAnswered, r.seen().outcomes[1].Result)
 		require.Equal(t, 1, r.pbx.Rings(number))
 		r.sound(t)
 	})
@@ -281,12 +281,12 @@ func TestRecallTakesBackWhatNobodyTook(t *testing.T) {
 				r.c.Recall(o.Attempt)
 				r.c.Recall("unknown")
 				time.Sleep(2 * time.Minute)
-				require.Len(t, r.desk.outcomes, 1)
+				require.Len(t, r.seen().outcomes, 1)
 				if answered {
-					require.Equal(t, call.ResultAnswered, r.desk.outcomes[0].Result)
+					require.Equal(t, call.ResultAnswered, r.seen().outcomes[0].Result)
 				} else {
-					require.Equal(t, call.OfferRecalled, r.desk.outcomes[0].OfferState)
-					require.Empty(t, r.desk.outcomes[0].Result)
+					require.Equal(t, call.OfferRecalled, r.seen().outcomes[0].OfferState)
+					require.Empty(t, r.seen().outcomes[0].Result)
 				}
 				r.sound(t)
 			})
@@ -328,7 +328,7 @@ func TestWrapUpByKeypad(t *testing.T) {
 			r.pbx.Press(leg, key)
 			time.Sleep(5 * time.Second)
 		}
-		require.Empty(t, r.desk.left)
+		require.Empty(t, r.seen().left)
 		r.pbx.HangUp(leg, telephony.CauseNormal)
 		synctest.Wait()
 		base := Closing{Scheme: 1, Attempt: o.Attempt, Caller: 7, Disposition: call.DispositionDifficult}
@@ -336,8 +336,8 @@ func TestWrapUpByKeypad(t *testing.T) {
 		followed.FollowUp = true
 		later := followed
 		later.DayLater = true
-		require.Equal(t, []Closing{base, followed, later}, r.desk.closings)
-		require.Equal(t, []call.ID{o.Attempt}, r.desk.left)
+		require.Equal(t, []Closing{base, followed, later}, r.seen().closings)
+		require.Equal(t, []call.ID{o.Attempt}, r.seen().left)
 		r.sound(t)
 	})
 }
@@ -371,12 +371,12 @@ func TestLostAnswers(t *testing.T) {
 				if c.after > 0 {
 					time.Sleep(c.after - time.Second)
 					synctest.Wait()
-					require.Empty(t, r.desk.outcomes)
+					require.Empty(t, r.seen().outcomes)
 				}
 				time.Sleep(3 * time.Minute)
-				require.Len(t, r.desk.outcomes, 1)
-				require.Equal(t, c.want, r.desk.outcomes[0].Result)
-				require.Equal(t, c.offer, r.desk.outcomes[0].OfferState)
+				require.Len(t, r.seen().outcomes, 1)
+				require.Equal(t, c.want, r.seen().outcomes[0].Result)
+				require.Equal(t, c.offer, r.seen().outcomes[0].OfferState)
 				r.sound(t)
 			})
 		})
@@ -389,6 +389,7 @@ func TestCutsAndRestartsOfThePBX(t *testing.T) {
 		"offered":  {telephonytest.Script{Answer: 15 * time.Second}, telephonytest.Script{}},
 		"ringing":  {telephonytest.Script{}, telephonytest.Script{Answer: 30 * time.Second}},
 		"bridged":  {telephonytest.Script{}, telephonytest.Script{}},
+		"busy cut": {telephonytest.Script{Answer: 12 * time.Second}, telephonytest.Script{Refuse: telephony.CauseBusy, Ring: -1}},
 		"ends cut": {telephonytest.Script{HangUpBridged: 12 * time.Second}, telephonytest.Script{HangUpBridged: 12 * time.Second}},
 	}
 	cases := []struct {
@@ -405,6 +406,7 @@ func TestCutsAndRestartsOfThePBX(t *testing.T) {
 		{"ringing", false, call.ResultAnswered, "", call.FaultNone},
 		{"bridged", false, call.ResultAnswered, "", call.FaultNone},
 		{"ends cut", false, call.ResultAnswered, "", call.FaultNone},
+		{"busy cut", false, call.ResultUnknown, "", call.FaultOurs}, // The caller is told, and she is tried again.
 	}
 	for _, c := range cases {
 		name := c.phones + " cut"
@@ -432,10 +434,10 @@ func TestCutsAndRestartsOfThePBX(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				require.Len(t, r.desk.outcomes, 1)
-				got := r.desk.outcomes[0]
+				require.Len(t, r.seen().outcomes, 1)
+				got := r.seen().outcomes[0]
 				require.Equal(t, []any{c.want, c.reason, c.fault}, []any{got.Result, got.Reason, got.Fault})
-				require.Equal(t, c.restart || c.phones == "ends cut", got.EndEstimated)
+				require.Equal(t, c.restart || strings.HasSuffix(c.phones, " cut"), got.EndEstimated)
 				if !c.restart { // A PBX that dies falls silent.
 					require.Empty(t, r.pbx.Silent())
 				}
@@ -505,7 +507,7 @@ func TestAdoption(t *testing.T) {
 				if c.state == call.StateBridged {
 					live.BridgedAt = time.Now()
 				}
-				r.desk.steps = nil
+				r.desk.locked(func() { r.desk.steps = nil })
 				time.Sleep(c.away)
 				r.pbx.Up()
 				reborn, err := New(r.c.o)
@@ -515,14 +517,39 @@ func TestAdoption(t *testing.T) {
 				r.c.Adopt(t.Context(), []call.Live{live})
 				time.Sleep(4 * time.Minute)
 				synctest.Wait()
-				require.Len(t, r.desk.outcomes, 1)
-				got := r.desk.outcomes[0]
+				require.Len(t, r.seen().outcomes, 1)
+				got := r.seen().outcomes[0]
 				require.Equal(t, []any{c.want, c.reason, c.estimated}, []any{got.Result, got.Reason, got.EndEstimated})
 				require.Equal(t, 1, r.pbx.Rings(number))
 				r.sound(t)
 			})
 		})
 	}
+}
+
+// TestAdoptingWhatIsFollowedAlready: a dispatcher that leads anew in the same process names calls that never stopped.
+func TestAdoptingWhatIsFollowedAlready(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.pbx.SetPhone("anna", telephonytest.Script{})
+		r.pbx.SetPhone(number, telephonytest.Script{HangUpBridged: time.Minute})
+		o, lost := order(), order()
+		require.NoError(t, r.c.Start(t.Context(), o))
+		time.Sleep(10 * time.Second)
+		r.c.Adopt(t.Context(), []call.Live{
+			{Order: o, State: call.StateBridged, BridgedAt: time.Now()},
+			{Order: lost, State: call.StateBridged, BridgedAt: time.Now()},
+		})
+		time.Sleep(time.Second)
+		require.Len(t, r.seen().outcomes, 1, "the other one is not held up")
+		require.Equal(t, lost.Attempt, r.seen().outcomes[0].Attempt)
+		time.Sleep(3 * time.Minute)
+		require.Len(t, r.seen().outcomes, 2)
+		require.False(t, r.seen().outcomes[1].EndEstimated)
+		r.sound(t)
+	})
 }
 
 // TestAClaimWithoutALegIsUnknownOnlyWhenNothingCanRing: the command of a dead process may still be under way.
@@ -535,10 +562,10 @@ func TestAClaimWithoutALegIsUnknownOnlyWhenNothingCanRing(t *testing.T) {
 		r.c.Adopt(t.Context(), []call.Live{{Order: o, State: call.StateIntent, ClaimedAt: time.Now()}})
 		time.Sleep(time.Until(o.DialBy.Add(o.BeneficiaryRing)) - time.Second)
 		synctest.Wait()
-		require.Empty(t, r.desk.outcomes)
+		require.Empty(t, r.seen().outcomes)
 		time.Sleep(2 * time.Second)
-		require.Len(t, r.desk.outcomes, 1)
-		require.Equal(t, call.ResultUnknown, r.desk.outcomes[0].Result)
+		require.Len(t, r.seen().outcomes, 1)
+		require.Equal(t, call.ResultUnknown, r.seen().outcomes[0].Result)
 		r.sound(t)
 	})
 }
@@ -557,13 +584,13 @@ func TestDrainWaitsForLiveCallsAndCloseLeavesThem(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(t, r.c.Drain(short), context.DeadlineExceeded)
 		require.NoError(t, r.c.Drain(t.Context()))
-		require.Len(t, r.desk.outcomes, 1)
+		require.Len(t, r.seen().outcomes, 1)
 
 		require.NoError(t, r.c.Start(t.Context(), order()))
 		time.Sleep(time.Second)
 		r.leave()
 		require.NotEmpty(t, r.pbx.String(), "closing must not end calls")
-		require.Len(t, r.desk.outcomes, 1)
+		require.Len(t, r.seen().outcomes, 1)
 		require.ErrorIs(t, r.c.Start(t.Context(), order()), ErrClosed)
 	})
 }

@@ -34,7 +34,7 @@ func (c *connection) look(channels []telephony.Channel) sighting {
 // reconciled takes the listing that follows a cut of the event stream. A listing begun before a leg came to be says nothing
 // of that leg, so that the PBX is asked again.
 func (c *connection) reconciled(r telephony.Reconciliation, now time.Time) {
-	if !r.At.After(c.latest) {
+	if r.At.Before(c.latest) {
 		c.do(doCompare{})
 		return
 	}
@@ -188,9 +188,22 @@ func (c *connection) watch(s sighting, now time.Time) {
 
 // see brings what we know of the living channels up to date.
 func (c *connection) see(s sighting, now time.Time) {
+	c.seeBoth(s, now)
+	if s.caller == nil || !s.caller.InApp || c.caller.inApp || c.caller.gone {
+		return
+	}
+	// The caller's channel came to us unnoticed: the other side is over, or never was.
+	c.caller.inApp = true
+	c.estimated = c.estimated || c.outcome == nil
+	if s.hers == nil && c.hers.channel != "" {
+		c.hers.gone = true
+	}
+	c.callerCame(nil, now)
+}
+
+func (c *connection) seeBoth(s sighting, now time.Time) {
 	if s.caller != nil && !c.caller.gone {
 		c.unsure = false
-		c.caller.inApp = c.caller.inApp || s.caller.InApp
 		switch {
 		case s.caller.State == telephony.ChannelUp && !c.caller.up:
 			c.caller.up = true
@@ -224,7 +237,6 @@ func (c *connection) see(s sighting, now time.Time) {
 			c.sheCame(now)
 		}
 	}
-	c.talk()
 }
 
 // lose ends a connection of which nothing lives any more.

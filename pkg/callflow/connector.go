@@ -92,6 +92,7 @@ type Connector struct {
 // live is one call as the rest of the Connector sees it.
 type live struct {
 	key  string
+	leg  bool // It is a stray leg, told good-bye; its attempt may still be adopted.
 	box  *telephony.Mailbox
 	wake chan struct{} // Size 1: a wake-up that is pending need not be doubled.
 
@@ -206,7 +207,9 @@ func (c *Connector) Recall(attempt call.ID) {
 }
 
 // open makes a live call with its mailbox. The caller starts its goroutine, which ends with wg.Done.
-func (c *Connector) open(key string) (*live, error) {
+func (c *Connector) open(key string) (*live, error) { return c.openAs(key, false) }
+
+func (c *Connector) openAs(key string, leg bool) (*live, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -215,7 +218,7 @@ func (c *Connector) open(key string) (*live, error) {
 	if c.calls[key] != nil {
 		return nil, fmt.Errorf("call %s is running: %w", key, telephony.ErrExists)
 	}
-	l := &live{key: key, box: c.o.Switch.Open(key), wake: make(chan struct{}, 1)}
+	l := &live{key: key, leg: leg, box: c.o.Switch.Open(key), wake: make(chan struct{}, 1)}
 	c.calls[key] = l
 	c.wg.Add(1)
 	c.metrics.live.Inc()

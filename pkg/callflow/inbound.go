@@ -280,6 +280,8 @@ func (r *reception) ringing(ctx context.Context, s *session, on bool) {
 func (r *reception) ring(ctx context.Context, s *session, leg string, reg Registrar) call.OfferState {
 	r.ringing(ctx, s, true)
 	began := time.Now()
+	s.other = leg
+	defer func() { s.other = "" }()
 	err := r.c.o.Switch.Originate(ctx, telephony.Originate{
 		Channel: leg, Endpoint: reg.Endpoint, Number: reg.Number, Trunk: reg.Trunk, Ring: r.c.o.RegistrarRing,
 		Args: []string{"registrar"}, Language: string(reg.Language),
@@ -336,6 +338,8 @@ func (r *reception) join(ctx context.Context, s *session, leg string) bool {
 
 // talk waits until one of the two leaves. After a restart of the service the two go on talking; see Adopt.
 func (r *reception) talk(s *session, leg string) {
+	s.other = leg
+	defer func() { s.other = "" }()
 	registrarGone := false
 	for !registrarGone {
 		// The limit only bounds a lost event; another round follows.

@@ -44,9 +44,9 @@ func TestTheLineAnswersInFrenchAndHoldsTheNumber(t *testing.T) {
 		defer r.close()
 		ch := r.dial(cli, telephonytest.Script{HangUp: 3 * time.Second}, time.Second)
 		require.True(t, strings.HasPrefix(r.heard(ch), r.says(roster.French, "line.greeting")))
-		require.Equal(t, map[string]string{cli: ch}, r.desk.held)
+		require.Equal(t, map[string]string{cli: ch}, r.seen().held)
 		time.Sleep(5 * time.Second)
-		require.Empty(t, r.desk.held)
+		require.Empty(t, r.seen().held)
 		r.sound(t)
 	})
 }
@@ -103,7 +103,7 @@ func TestNextAppointment(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				defer r.close()
-				r.desk.people, r.desk.peopleErr = c.people, c.err
+				r.desk.locked(func() { r.desk.people, r.desk.peopleErr = c.people, c.err })
 				ch := r.dial(c.from, c.press, 40*time.Second)
 				heard := r.heard(ch)
 				for _, want := range c.want {
@@ -127,7 +127,7 @@ func TestARegistrarIsRungAndBridged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		defer r.close()
-		r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}, {ID: 2, Endpoint: "rita"}}
+		r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}, {ID: 2, Endpoint: "rita"}} })
 		r.pbx.SetPhone("rosa", telephonytest.Script{Never: true})
 		r.pbx.SetPhone("rita", telephonytest.Script{Answer: 5 * time.Second, HangUpBridged: time.Minute})
 		ch := r.dial(cli, keys(3*time.Second, "2"), 10*time.Second)
@@ -139,7 +139,7 @@ func TestARegistrarIsRungAndBridged(t *testing.T) {
 		waiting, _, talking = r.c.Waiting(1)
 		require.Equal(t, []int{0, 1}, []int{waiting, talking})
 		time.Sleep(2 * time.Minute)
-		require.Equal(t, []call.OfferState{call.OfferTimedOut, call.OfferAccepted}, r.desk.released)
+		require.Equal(t, []call.OfferState{call.OfferTimedOut, call.OfferAccepted}, r.seen().released)
 		require.Contains(t, r.heard(ch), r.says(roster.French, "goodbye"))
 		require.Empty(t, r.pbx.String())
 		r.sound(t)
@@ -164,9 +164,9 @@ func TestAMessageIsTakenWhenNobodyIsFree(t *testing.T) {
 				r := newRig(t, nil)
 				defer r.close()
 				ch := r.dial(cli, c.script, 2*time.Minute)
-				require.Equal(t, c.kept, len(r.desk.messages) == 1, "%v", r.desk.messages)
+				require.Equal(t, c.kept, len(r.seen().messages) == 1, "%v", r.seen().messages)
 				if c.kept {
-					m := r.desk.messages[0]
+					m := r.seen().messages[0]
 					require.Equal(t, []any{int64(1), cli, roster.French, "messages/" + m.ID},
 						[]any{m.Scheme, m.CLI, m.Language, m.Recording})
 					require.Greater(t, m.Length, 10*time.Second)
@@ -186,17 +186,17 @@ func TestMessagesSurviveTheRecords(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, func(o *Options) { o.SpoolDir = dir })
-		r.desk.saveErr, r.desk.lineErr = errAway, errAway
+		r.desk.locked(func() { r.desk.saveErr, r.desk.lineErr = errAway, errAway })
 		ch := r.dial(cli, keys(3*time.Second, "0", 40*time.Second, "#"), 2*time.Minute)
 		require.Contains(t, r.heard(ch), r.says(roster.French, "message.kept"))
-		require.Empty(t, r.desk.messages)
+		require.Empty(t, r.seen().messages)
 		r.close()
 
 		next := newRig(t, func(o *Options) { o.SpoolDir = dir })
 		defer next.close()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.Len(t, next.desk.messages, 1)
+		require.Len(t, next.seen().messages, 1)
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		require.Empty(t, left)
@@ -210,12 +210,12 @@ func TestHangingUpAtAnyMoment(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			r := newRig(t, nil)
 			defer r.close()
-			r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}}
+			r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}} })
 			r.pbx.SetPhone("rosa", telephonytest.Script{Never: true})
 			s := keys(2*time.Second, "7", 2*time.Second, "2")
 			s.HangUp = at
 			r.dial(cli, s, 2*time.Minute)
-			require.Empty(t, r.desk.held)
+			require.Empty(t, r.seen().held)
 			require.Empty(t, r.pbx.String())
 			waiting, _, talking := r.c.Waiting(1)
 			require.Zero(t, waiting+talking)
@@ -255,9 +255,9 @@ func TestUnknownLinesAndLinesFromMemory(t *testing.T) {
 		ch := r.pbx.Inbound(cli, "+3281999999", "trunk", telephonytest.Script{})
 		time.Sleep(5 * time.Second)
 		require.Contains(t, r.heard(ch), r.says(roster.French, "line.unknown"))
-		r.desk.line.Languages = []roster.Language{roster.German}
+		r.desk.locked(func() { r.desk.line.Languages = []roster.Language{roster.German} })
 		r.dial(cli, telephonytest.Script{HangUp: time.Second}, 2*time.Second)
-		r.desk.lineErr = errAway
+		r.desk.locked(func() { r.desk.lineErr = errAway })
 		ch = r.dial(cli, telephonytest.Script{HangUp: time.Second}, 2*time.Second)
 		require.Contains(t, r.heard(ch), r.says(roster.German, "line.greeting"))
 		r.sound(t)
@@ -321,12 +321,12 @@ func TestFeatureCodes(t *testing.T) {
 				synctest.Wait()
 				require.Contains(t, r.heard(ch), "nl: "+r.book.Text(roster.Dutch, c.says, c.vars))
 				if c.state != "" {
-					require.Equal(t, []call.CallerState{c.state}, r.desk.states)
+					require.Equal(t, []call.CallerState{c.state}, r.seen().states)
 				}
 				if c.name == "close the last call" {
 					require.Equal(t, []Closing{{
 						Scheme: 1, Attempt: attempt, Caller: 7, Disposition: call.DispositionDifficult,
-					}}, r.desk.closings)
+					}}, r.seen().closings)
 				}
 				require.Empty(t, r.pbx.String())
 				r.sound(t)
@@ -341,7 +341,7 @@ func TestFeatureCodes(t *testing.T) {
 			ch := r.pbx.Feature("stranger", "*1", telephonytest.Script{})
 			time.Sleep(time.Minute)
 			require.Contains(t, r.heard(ch), r.says(roster.French, "feature.unknown_caller"))
-			require.Empty(t, r.desk.states)
+			require.Empty(t, r.seen().states)
 			r.sound(t)
 		})
 	})
@@ -353,7 +353,7 @@ func TestForgottenChannels(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		defer r.close()
-		r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}}
+		r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}} })
 		r.pbx.SetPhone("rosa", telephonytest.Script{})
 		talking := r.dial(cli, keys(time.Second, "0"), 10*time.Second)
 		menu := r.dial(cli, telephonytest.Script{}, 2*time.Second)
@@ -388,11 +388,11 @@ func TestMessagesOfTheDialplanAreListedOnce(t *testing.T) {
 		})
 		defer r.close()
 		time.Sleep(time.Second)
-		require.Len(t, r.desk.messages, 1, "the other one's line is not known yet")
-		m := r.desk.messages[0]
+		require.Len(t, r.seen().messages, 1, "the other one's line is not known yet")
+		m := r.seen().messages[0]
 		require.Equal(t, []any{int64(1), cli, roster.French, int64(1795211111)}, []any{m.Scheme, m.CLI, m.Language, m.At.Unix()})
 		r.dial(cli, telephonytest.Script{HangUp: time.Second}, 10*time.Minute)
-		require.Len(t, r.desk.messages, 2)
-		require.Empty(t, r.desk.messages[1].CLI)
+		require.Len(t, r.seen().messages, 2)
+		require.Empty(t, r.seen().messages[1].CLI)
 	})
 }

@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -45,7 +46,12 @@ type rig struct {
 
 // desk plays dispatcher and records.
 type desk struct {
-	mu        sync.Mutex
+	mu sync.Mutex
+	notes
+}
+
+// notes is what a desk was told and what it is to answer. A test changes the answers by locked, once a call is under way.
+type notes struct {
 	steps     []call.Step
 	outcomes  []call.Outcome
 	left      []call.ID
@@ -66,6 +72,16 @@ type desk struct {
 	last      call.ID
 }
 
+// seen is a copy of what was written down so far.
+func (r *rig) seen() notes {
+	synctest.Wait()
+	r.desk.mu.Lock()
+	defer r.desk.mu.Unlock()
+	n := r.desk.notes
+	n.held = maps.Clone(n.held)
+	return n
+}
+
 func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s) }) }
 
 func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
@@ -81,7 +97,10 @@ func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState) (err 
 	return err
 }
 
-func (d *desk) Next(context.Context, int64, int64) (NextCall, error) { return d.next, d.nextErr }
+func (d *desk) Next(context.Context, int64, int64) (next NextCall, err error) {
+	d.locked(func() { next, err = d.next, d.nextErr })
+	return next, err
+}
 
 func (d *desk) CloseCall(_ context.Context, c Closing) error {
 	c.At = time.Time{}
@@ -124,6 +143,8 @@ func (d *desk) ReleaseNumber(_ context.Context, number, key string) error {
 }
 
 func (d *desk) Line(_ context.Context, did string) (Line, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.lineErr != nil {
 		return Line{}, d.lineErr
 	}
@@ -141,10 +162,14 @@ func (d *desk) Caller(_ context.Context, endpoint string) (Caller, error) {
 }
 
 func (d *desk) Appointments(context.Context, int64, string, time.Time) ([]Appointment, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return d.people, d.peopleErr
 }
 
 func (d *desk) LastAttempt(context.Context, int64, int64, time.Time) (call.ID, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.last == "" {
 		return "", ErrNothing
 	}
@@ -185,13 +210,13 @@ func newRig(t tb, change func(*Options)) *rig {
 	book, err := shippedBook()
 	require.NoError(t, err)
 	r := &rig{pbx: telephonytest.New(telephonytest.Options{}), book: book}
-	r.desk = &desk{
+	r.desk = &desk{notes: notes{
 		held: map[string]string{},
 		line: Line{
 			Scheme: 1, Number: did, Zone: brussels, Region: "BE",
 			Languages: []roster.Language{roster.French, roster.Dutch, roster.German},
 		},
-	}
+	}}
 	logger := zap.NewNop()
 	if single, ok := t.(*testing.T); ok {
 		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))

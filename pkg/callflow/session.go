@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -35,6 +36,7 @@ type session struct {
 	deadline time.Time
 	waiting  bool // The deadline ends a wait for a key, not one for a playback.
 	backlog  []telephony.Event
+	other    string // A second leg of the call, whose end must not be missed either.
 	gone     bool
 	cause    telephony.Cause
 }
@@ -158,9 +160,8 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 		case <-s.l.box.Wake():
 			s.backlog = append(s.backlog, s.l.box.Take()...)
 		case <-s.l.wake:
-			if _, recon := s.l.signals(); recon != nil && !s.lives(recon) {
-				s.gone = true
-				return telephony.Event{}, false
+			if _, recon := s.l.signals(); recon != nil {
+				s.reconcile()
 			}
 		case <-s.timer.C:
 			return telephony.Event{}, false
@@ -170,17 +171,16 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 	}
 }
 
-// lives reports whether the session's channel is among the living after the event stream was cut.
-func (s *session) lives(r *telephony.Reconciliation) bool {
-	if r.Fresh {
-		return false
-	}
-	for _, ch := range r.Channels {
-		if ch.ID == s.channel {
-			return true
+// reconcile makes up for the ends that a cut event stream did not tell.
+func (s *session) reconcile() {
+	for _, ch := range []string{s.other, s.channel} {
+		if ch == "" {
+			continue
+		}
+		if _, err := s.c.o.Switch.Channel(s.c.ctx, ch); errors.Is(err, telephony.ErrNoChannel) {
+			s.backlog = append(s.backlog, telephony.Event{Type: telephony.EventGone, Channel: ch, Leg: ch})
 		}
 	}
-	return false
 }
 
 // say starts the prompts and reports whether anything is heard.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,8 @@ import (
 // away.
 const dialplanPrefix = "dialplan."
 
-// Prepare speaks every fixed prompt, so that nobody waits for one: the dialplan's own first, as <language>/<name>.wav and,
+// Prepare speaks every fixed prompt, so that nobody waits for one: the default language before the others, and before all
+// the dialplan's own, as <language>/<name>.wav and,
 // in the default language, <name>.wav below Dir. Progress, which may be nil, is called with how many are done. Prompts that
 // no voice of their language could speak are in the error; a call hears them in another voice. Files of an earlier life
 // that are no longer needed are removed.
@@ -31,14 +33,17 @@ func (v *Voice) Prepare(
 	ctx context.Context, prompts *ivr.Catalogue, main roster.Language, progress func(done, total int),
 ) error {
 	fixed := prompts.Fixed()
-	var dialplan, others []ivr.Fixed
-	for _, f := range fixed {
-		if strings.HasPrefix(f.Key, dialplanPrefix) {
-			dialplan = append(dialplan, f)
-		} else {
-			others = append(others, f)
+	rank := func(f ivr.Fixed) int {
+		switch {
+		case strings.HasPrefix(f.Key, dialplanPrefix):
+			return 0
+		case f.Language == main:
+			return 1
+		default:
+			return 2
 		}
 	}
+	slices.SortStableFunc(fixed, func(a, b ivr.Fixed) int { return rank(a) - rank(b) })
 	if err := writeChanged(filepath.Join(v.o.Dir, beepName+".wav"), beep()); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
@@ -46,7 +51,7 @@ func (v *Voice) Prepare(
 	errs := make([]error, len(fixed))
 	g := new(errgroup.Group)
 	g.SetLimit(v.o.Workers)
-	for i, f := range append(dialplan, others...) {
+	for i, f := range fixed {
 		g.Go(func() error {
 			if err := v.prepare(ctx, f, main); err != nil {
 				errs[i] = fmt.Errorf("%s in %s: %w", f.Key, f.Language, err)
