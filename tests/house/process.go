@@ -118,3 +118,11 @@ func (p *Process) Stop(t *testing.T, limit time.Duration) {
 		require.Fail(t, "the service does not stop", fmt.Sprint(limit))
 	}
 }
+
+// Spooled counts the facts that the service keeps on disk while the database is away.
+func (s *Street) Spooled(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.Config.Data, "outcomes.spool"))
+	require.NoError(t, err)
+	return bytes.Count(text, []byte("\n"))
+}
