@@ -36,7 +36,8 @@ type recorder struct {
 
 	mu    sync.Mutex
 	queue []Op
-	down  bool // Only written by the recorder's goroutine.
+	down  bool // Only touched by the recorder's goroutine, like wait.
+	wait  time.Duration
 }
 
 func newRecorder(e *Engine, epoch int64) *recorder {
@@ -66,11 +67,16 @@ func (r *recorder) waiting() int {
 	return len(r.queue)
 }
 
-// batch copies the front of the queue; it is cut off only once it is committed.
+// batch copies the front of the queue; it is cut off only once it is committed. While the store is out of reach it copies
+// all of it: a store may keep what has happened on the telephone in a file of its own, and can keep only what it is shown.
 func (r *recorder) batch(into []Op) []Op {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append(into[:0], r.queue[:min(len(r.queue), r.opts.BatchOps)]...)
+	n := len(r.queue)
+	if !r.down {
+		n = min(n, r.opts.BatchOps)
+	}
+	return append(into[:0], r.queue[:n]...)
 }
 
 func (r *recorder) cut(n int) {
@@ -93,7 +99,7 @@ func (r *recorder) run(ctx context.Context) error {
 			defer cancel()
 			for r.waiting() > 0 && flush.Err() == nil {
 				ops = r.batch(ops)
-				if err := r.commit(flush, ops); err != nil {
+				if _, err := r.commit(flush, ops); err != nil {
 					return err
 				}
 			}
@@ -104,50 +110,59 @@ func (r *recorder) run(ctx context.Context) error {
 		case <-r.wake:
 		}
 		for ops = r.batch(ops); len(ops) > 0 && ctx.Err() == nil; ops = r.batch(ops) {
-			if err := r.commit(ctx, ops); err != nil {
+			if _, err := r.commit(ctx, ops); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// commit applies a batch until it is committed or the context ends.
-func (r *recorder) commit(ctx context.Context, ops []Op) error {
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		began := time.Now()
-		errs, err := r.opts.Store.Apply(ctx, r.scheme, r.epoch, r.opts.Now(), ops)
-		r.meter.commit.Observe(time.Since(began).Seconds())
-		switch {
-		case err == nil:
-			r.meter.batch.Observe(float64(len(ops)))
-			r.setDown(false)
-			r.done(ops, errs)
-			return nil
-		case errors.Is(err, ErrFenced):
-			r.tell(fenced{})
-			return err
-		case errors.Is(err, ErrStoreDown) || ctx.Err() != nil:
-			r.setDown(true)
-		case len(ops) > 1:
-			// One of them is at fault: the others must not suffer.
-			r.log.Error("batch refused, committing one by one", zap.Error(err))
-			for i := range ops {
-				if err := r.commit(ctx, ops[i:i+1]); err != nil {
-					return err
-				}
-			}
-			return nil
-		default:
-			r.log.Error("operation refused", zap.String("operation", nameOf(ops[0])), zap.Error(err))
-			r.done(ops, []error{err})
-			return nil
-		}
+// commit applies a batch and reports whether it was committed. When the store is out of reach it waits a while, or until
+// more operations come, and leaves the batch in the queue.
+func (r *recorder) commit(ctx context.Context, ops []Op) (bool, error) {
+	began := time.Now()
+	errs, err := r.opts.Store.Apply(ctx, r.scheme, r.epoch, r.opts.Now(), ops)
+	r.meter.commit.Observe(time.Since(began).Seconds())
+	switch {
+	case err == nil:
+		r.meter.batch.Observe(float64(len(ops)))
+		r.setDown(false)
+		r.wait = 0
+		r.done(ops, errs)
+		return true, nil
+	case errors.Is(err, ErrFenced):
+		r.tell(fenced{})
+		return false, err
+	case errors.Is(err, ErrStoreDown) || ctx.Err() != nil:
+		r.setDown(true)
 		r.meter.storeErrors.Inc()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
+		r.pause(ctx)
+		return false, nil
+	case len(ops) > 1:
+		// One of them is at fault: the others must not suffer.
+		r.log.Error("batch refused, committing one by one", zap.Error(err))
+		for i := range ops {
+			if committed, err := r.commit(ctx, ops[i:i+1]); err != nil || !committed {
+				return false, err
+			}
 		}
+		return true, nil
+	default:
+		r.log.Error("operation refused", zap.String("operation", nameOf(ops[0])), zap.Error(err))
+		r.done(ops, []error{err})
+		return true, nil
+	}
+}
+
+// pause waits before the store is tried again, longer each time; new operations are shown to it at once.
+func (r *recorder) pause(ctx context.Context) {
+	r.wait = min(max(2*r.wait, firstRetry), lastRetry)
+	t := time.NewTimer(r.wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.wake:
+	case <-t.C:
 	}
 }
 

@@ -1,0 +1,66 @@
+package dispatch
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// awayStore is out of reach at first and notes what it was shown.
+type awayStore struct {
+	Store
+	away  bool
+	shown [][]Op
+}
+
+func (s *awayStore) Apply(_ context.Context, _, _ int64, _ time.Time, ops []Op) ([]error, error) {
+	s.shown = append(s.shown, append([]Op(nil), ops...))
+	if s.away {
+		return nil, ErrStoreDown
+	}
+	return make([]error, len(ops)), nil
+}
+
+// TestRecorderShowsEverythingToAStoreOutOfReach: what happened on the telephone must reach a store at once that keeps it in
+// a file of its own meanwhile, even behind a batch that waits and beyond the size of one.
+func TestRecorderShowsEverythingToAStoreOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := newMetrics(nil)
+		require.NoError(t, err)
+		store := &awayStore{away: true}
+		recordedOps := 0
+		r := &recorder{
+			opts: &Options{Store: store, Now: time.Now, BatchOps: 2, FlushLimit: time.Second}, log: zap.NewNop(),
+			meter: m.scheme(1), wake: make(chan struct{}, 1), tell: func(m message) {
+				if v, ok := m.(recorded); ok {
+					recordedOps += len(v)
+				}
+			},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.run(ctx) }()
+		op := func(id call.ID) Op { return Finish{Outcome: call.Outcome{Attempt: id}} }
+		r.add(op("a"))
+		synctest.Wait()
+		time.Sleep(10 * time.Second) // Its waits are long by now.
+		before := time.Now()
+		r.add(op("b"), op("c"), op("d"))
+		synctest.Wait()
+		require.Equal(t, before, time.Now())
+		require.Len(t, store.shown[len(store.shown)-1], 4)
+		store.away = false
+		time.Sleep(lastRetry)
+		synctest.Wait()
+		require.Equal(t, 4, recordedOps)
+		require.Zero(t, r.waiting())
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
