@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -299,6 +300,9 @@ func (p *play) startService(ctx context.Context) (<-chan error, error) {
 	config.Web.Listen = p.Listen
 	config.Ops.Listen = "127.0.0.1:0"
 	service, err := app.New(ctx, config, p.Logger)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken; choose another address for the wall with --listen: %w", p.Listen, err)
+	}
 	if err != nil {
 		return nil, err
 	}
