@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/setup"
+)
+
+// ari is the benchmark's own way to the PBX: keep-alive connections and nothing else.
+type ari struct {
+	base, user, password string
+	client               *http.Client
+}
+
+func newARI(pbx *setup.Asterisk) *ari {
+	return &ari{
+		base: pbx.ARIURL(), user: pbx.ARIUser(), password: pbx.ARIPassword(),
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			MaxIdleConnsPerHost: 128, MaxConnsPerHost: 128, IdleConnTimeout: 20 * time.Second, DisableCompression: true,
+		}},
+	}
+}
+
+// do sends a request and reads the answer into out, which may be nil.
+func (a *ari) do(ctx context.Context, method, path string, query url.Values, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, a.base+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return fmt.Errorf("build request: %w", err)
+	}
+	req.SetBasicAuth(a.user, a.password)
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the PBX: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("read the PBX's answer: %w", err)
+	}
+	if resp.StatusCode > 299 {
+		return fmt.Errorf("%s %s: status %d: %s", method, path, resp.StatusCode, body)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("read the PBX's answer: %w", err)
+	}
+	return nil
+}
+
+// alive counts channels and bridges.
+func (a *ari) alive(ctx context.Context) (channels, bridges int, err error) {
+	var c, b []struct{}
+	err = errors.Join(a.do(ctx, http.MethodGet, "/channels", nil, &c), a.do(ctx, http.MethodGet, "/bridges", nil, &b))
+	return len(c), len(b), err
+}
+
+// forget ends the subscriptions of the service's application, which would otherwise outlive the service and cost the other
+// modes events. An application that is gone already is no error.
+func (a *ari) forget(ctx context.Context, name string) error {
+	var list []struct {
+		Name      string   `json:"name"`
+		Channels  []string `json:"channel_ids"`
+		Bridges   []string `json:"bridge_ids"`
+		Endpoints []string `json:"endpoint_ids"`
+	}
+	if err := a.do(ctx, http.MethodGet, "/applications", nil, &list); err != nil {
+		return err
+	}
+	for _, app := range list {
+		if app.Name != name {
+			continue
+		}
+		err := a.do(ctx, http.MethodDelete, "/applications/"+name+"/subscription", url.Values{"eventSource": {"channel:,bridge:"}}, nil)
+		if err != nil {
+			return fmt.Errorf("end subscriptions %v %v %v: %w", app.Channels, app.Bridges, app.Endpoints, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// Options say what is measured.
+type Options struct {
+	Quick    bool     // One short trial per mode.
+	Rounds   int      // 0 means 3; one when Quick.
+	Only     []string // Modes; empty means all.
+	Length   time.Duration
+	Rate     float64 // Tries this rate only; 0 ramps.
+	Profile  string  // Folder for profiles of the service; empty makes none.
+	Keep     bool    // Keeps the run folder.
+	Progress io.Writer
+}
+
+const quickRate = 12
+
+func (o *Options) fill() error {
+	if o.Rounds <= 0 || o.Quick || o.Rate > 0 && o.Rounds == 0 {
+		o.Rounds = map[bool]int{true: 1, false: 3}[o.Quick]
+	}
+	if o.Length <= 0 {
+		o.Length = map[bool]time.Duration{true: 3 * time.Second, false: 8 * time.Second}[o.Quick]
+	}
+	if o.Quick && o.Rate == 0 {
+		o.Rate = quickRate
+	}
+	if len(o.Only) == 0 {
+		o.Only = modes()
+	}
+	for _, mode := range o.Only {
+		if !slices.Contains(modes(), mode) {
+			return fmt.Errorf("%w: %q is no mode", errUsage, mode)
+		}
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	return nil
+}
+
+// callers is how many have a phone: far more than the fastest trial keeps busy.
+func (o *Options) callers() int { return map[bool]int{true: 100, false: 1500}[o.Quick] }
+
+// people is how many may be called in one trial.
+func (o *Options) people() int { return map[bool]int{true: 200, false: 8000}[o.Quick] }
+
+// rtpPorts are how many UDP ports the PBX is given: the first run of them that is free.
+func (o *Options) rtpPorts() []int {
+	if o.Quick {
+		return []int{400}
+	}
+	return []int{8000, 5000, 3600}
+}
+
+func (o *Options) tell(format string, args ...any) {
+	fmt.Fprintf(o.Progress, format+"\n", args...)
+}
+
+// Result is what was measured. Rates are calls per second.
+type Result struct {
+	Dial      float64 `json:"dial_cps"` // Medians of the rounds' highest clean rates.
+	Originate float64 `json:"originate_dial_cps"`
+	Rappel    float64 `json:"rappel_cps"`
+	Ratio     float64 `json:"ratio"` // Median of the rounds' rappel/dial.
+	// RatioSpread are the least and the greatest of the rounds' ratios.
+	RatioSpread    [2]float64         `json:"ratio_spread"`
+	OriginateRatio float64            `json:"originate_ratio"` // Median of originate/dial.
+	Asterisk       map[string]float64 `json:"asterisk_ms_per_call"`
+	CPU            map[string]CPU     `json:"cpu"` // Milliseconds per call at the highest clean rate, by mode.
+	Leaked         int                `json:"leaked"`
+	Best           map[string]Trial   `json:"best"` // The highest clean trial of each mode, or the last one.
+	Rounds         []Round            `json:"rounds"`
+	Trials         []Trial            `json:"trials"`
+	LoadBefore     float64            `json:"load_average_before"`
+	LoadAfter      float64            `json:"load_average_after"`
+	Processors     int                `json:"processors"`
+	Callers        int                `json:"callers"` // Static contacts in generated accounts.
+	AsteriskIs     string             `json:"asterisk"`
+	PostgresIs     string             `json:"postgres"`
+	Seconds        float64            `json:"seconds"`
+}
+
+// Round is the highest clean rate of each mode.
+type Round map[string]float64
+
+// Calls measures calls per second. It sets everything up and takes it down again.
+func Calls(ctx context.Context, o Options) (result *Result, err error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	r, err := build(ctx, o)
+	defer func() { err = errors.Join(err, r.close(context.WithoutCancel(ctx))) }()
+	if err != nil {
+		return nil, err
+	}
+	result = &Result{
+		LoadBefore: loadAverage(), Processors: runtime.NumCPU(), Callers: len(r.endpoints), AsteriskIs: r.inst.AsteriskVersion(),
+		PostgresIs: r.inst.PostgresVersion(), Best: map[string]Trial{}, Asterisk: map[string]float64{}, CPU: map[string]CPU{},
+	}
+	if err := r.warmUp(ctx); err != nil {
+		return nil, err
+	}
+	for round := range o.Rounds {
+		rates := Round{}
+		// The order turns, so that no mode always comes after the same other one.
+		for i := range o.Only {
+			mode := o.Only[(i+round)%len(o.Only)]
+			if rates[mode], err = r.measure(ctx, result, mode); err != nil {
+				return nil, err
+			}
+			o.tell("round %d: %s %.0f calls/s", round+1, mode, rates[mode])
+		}
+		result.Rounds = append(result.Rounds, rates)
+	}
+	result.LoadAfter, result.Seconds = loadAverage(), round(time.Since(began).Seconds())
+	result.sum()
+	return result, nil
+}
+
+// warmUp has the PBX start its threads and notes how many descriptors it holds at rest.
+func (r *rig) warmUp(ctx context.Context) error {
+	length := r.options.Length
+	r.options.Length = 2 * time.Second
+	defer func() { r.options.Length = length }()
+	if _, err := r.try(ctx, modeDial, quickRate); err != nil {
+		return err
+	}
+	if _, err := r.settle(ctx); err != nil {
+		return err
+	}
+	files, err := openFiles(r.pbx.PID())
+	r.files = files
+	return err
+}
+
+// firstRate is where the first round's ramp begins.
+func firstRate(mode string) float64 {
+	return map[string]float64{modeDial: 250, modeOriginate: 180, modeRappel: 90}[mode]
+}
+
+// measure ramps one mode, or tries the one rate that was asked for.
+func (r *rig) measure(ctx context.Context, result *Result, mode string) (float64, error) {
+	try := func(rate float64) (bool, error) {
+		t, err := r.try(ctx, mode, rate)
+		if err != nil {
+			return false, err
+		}
+		result.add(t)
+		r.options.tell("%-9s %5.0f/s  p50 %6.1f  p99 %7.1f ms  reached %6.1f  asterisk %.2f ms/call  busy %.0f%% (others %.0f%%)  load %.1f  %s",
+			mode, rate, t.P50, t.P99, t.Reached, t.CPU.Asterisk, 100*t.Busy, 100*t.Others, t.Load, t.verdict())
+		if !t.Clean {
+			err = r.rest(ctx)
+		}
+		return t.Clean, err
+	}
+	if r.options.Rate > 0 {
+		clean, err := try(r.options.Rate)
+		if !clean {
+			return 0, err
+		}
+		return r.options.Rate, err
+	}
+	start := firstRate(mode)
+	if n := len(result.Rounds); n > 0 && result.Rounds[n-1][mode] > 0 {
+		start = result.Rounds[n-1][mode]
+	}
+	return ramp(start, float64(r.options.people()-warm)/r.options.Length.Seconds()-1, try)
+}
+
+func (t Trial) verdict() string {
+	if t.Clean {
+		return "clean"
+	}
+	return t.Why
+}
+
+// add keeps a trial, and remembers the best of its mode.
+func (x *Result) add(t Trial) {
+	x.Trials = append(x.Trials, t)
+	x.Leaked += t.Leaked.sum()
+	best, known := x.Best[t.Mode]
+	if !known || t.Clean && (!best.Clean || t.Rate > best.Rate) || !t.Clean && !best.Clean {
+		x.Best[t.Mode] = t
+	}
+}
+
+// sum draws the rounds together.
+func (x *Result) sum() {
+	of := func(mode string) float64 {
+		var rates []float64
+		for _, r := range x.Rounds {
+			rates = append(rates, r[mode])
+		}
+		return median(rates)
+	}
+	x.Dial, x.Originate, x.Rappel = of(modeDial), of(modeOriginate), of(modeRappel)
+	ratios := func(mode string) (list []float64) {
+		for _, r := range x.Rounds {
+			if r[modeDial] > 0 && r[mode] > 0 {
+				list = append(list, r[mode]/r[modeDial])
+			}
+		}
+		return list
+	}
+	if list := ratios(modeRappel); len(list) > 0 {
+		x.Ratio, x.RatioSpread = round(median(list)), [2]float64{round(slices.Min(list)), round(slices.Max(list))}
+	}
+	x.OriginateRatio = round(median(ratios(modeOriginate)))
+	for mode, t := range x.Best {
+		x.Asterisk[mode], x.CPU[mode] = t.CPU.Asterisk, t.CPU
+	}
+}
+
+// median of none is 0.
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	list = slices.Sorted(slices.Values(list))
+	n := len(list)
+	return round((list[(n-1)/2] + list[n/2]) / 2)
+}
+
+// tell writes the result for a person.
+func (x *Result) tell(out io.Writer) {
+	fmt.Fprintf(out, "dial %.0f, originate %.0f, rappel %.0f calls/s; rappel/dial %.2f (%.2f to %.2f); leaked %d; load %.1f to %.1f\n",
+		x.Dial, x.Originate, x.Rappel, x.Ratio, x.RatioSpread[0], x.RatioSpread[1], x.Leaked, x.LoadBefore, x.LoadAfter)
+	for _, mode := range slices.Sorted(maps.Keys(x.CPU)) {
+		fmt.Fprintf(out, "%-9s at %.0f/s: setup p50 %.1f, p99 %.1f ms; ms per call: %+v\n", mode, x.Best[mode].Rate, x.Best[mode].P50,
+			x.Best[mode].P99, x.CPU[mode])
+	}
+}
