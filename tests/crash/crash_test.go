@@ -128,3 +128,156 @@ func TestServiceKilled(t *testing.T) {
 	require.Equal(t, call.OccurrenceReached, w.Occurrences(w.People[4])[0].State)
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 }
+
+// TestAsteriskKilled: the PBX dies under one call that talks and one that rings. Both end as our fault, the service lives on
+// and reconnects by itself, and the one that rang is tried again by the ladder.
+func TestAsteriskKilled(t *testing.T) {
+	street := house.Build(t, house.Options{Outside: true})
+	service := street.Serve(t, house.Program(t))
+	h := street.Move(t, house.Plan{
+		Callers: []house.CallerPlan{{}, {}}, MaxAttempts: 3, WrapUp: time.Second,
+		Retry: map[call.Result]time.Duration{call.ResultFailed: 4 * time.Second},
+		People: []house.PersonPlan{
+			{Does: phone.Answers(200*time.Millisecond, house.PersonTone), Reference: 1, Continuity: roster.Strict},
+			{Reference: 2, Continuity: roster.Strict, Ring: 30 * time.Second, Choose: func(_ phone.Ring, n int) phone.Behaviour {
+				if n == 0 {
+					return phone.NoAnswer()
+				}
+				return phone.Answers(200*time.Millisecond, house.PersonTone)
+			}},
+		},
+	})
+	h.Take(h.Callers[0])
+	h.Take(h.Callers[1])
+	h.AwaitCall(h.People[0])
+	h.AwaitAttempt(h.People[0], 1, call.StateBridged)
+	h.AwaitAttempt(h.People[1], 1, call.StateRinging)
+
+	require.NoError(t, street.Asterisk.Kill())
+	require.NoError(t, street.Asterisk.Start(t.Context()))
+	require.True(t, service.Running(), "losing the PBX ends no service")
+	for _, c := range h.Callers {
+		require.NoError(t, c.Phone.Register(t.Context()))
+	}
+	talked := h.AwaitEnd(h.People[0])
+	require.Equal(t, call.ResultAnswered, talked.Result, "%+v", talked)
+	require.Equal(t, call.ReasonBrokenByUs, talked.Reason, "%+v", talked)
+	require.Equal(t, call.FaultOurs, talked.Fault, "%+v", talked)
+	rang := h.AwaitEnd(h.People[1])
+	require.Equal(t, call.ResultFailed, rang.Result, "%+v", rang)
+	require.Equal(t, call.ReasonPBXLost, rang.Reason, "%+v", rang)
+	require.Equal(t, call.FaultOurs, rang.Fault, "%+v", rang)
+	require.Equal(t, 1, h.Ends(rang.ID))
+
+	// Over the reconnected service the one who was cut off gets an apology, and the ladder tries the other one again; both
+	// from the caller whose phone was not lost, in whatever order.
+	reached := map[*house.Person]bool{}
+	for range 2 {
+		hers := h.Take(h.Callers[1])
+		who, theirs := h.AwaitEither(h.People[0], h.People[1])
+		_, err := theirs.HearTone(t.Context(), house.CallerTone)
+		require.NoError(t, err)
+		h.HangUp(theirs)
+		h.HangUp(hers)
+		reached[who] = true
+		require.Equal(t, call.ResultAnswered, h.AwaitAttempt(who, 2, call.StateEnded).Result)
+	}
+	require.Len(t, reached, 2)
+	require.Equal(t, call.OccurrenceReached, h.Occurrences(h.People[1])[0].State)
+	promises := h.Occurrences(h.People[0])
+	require.Equal(t, call.OccurrenceReached, promises[0].State, "%+v", promises)
+	require.Equal(t, call.KindApology, promises[1].Kind, "%+v", promises)
+	require.Equal(t, call.OccurrenceReached, promises[1].State, "%+v", promises)
+}
+
+// TestPostgresStopped: the database goes away under calls and comes back. Outcomes are kept meanwhile, nothing new is
+// dialled, and the line answers.
+func TestPostgresStopped(t *testing.T) {
+	street := house.Build(t, house.Options{Outside: true})
+	street.Serve(t, house.Program(t))
+	w := talking(t, street, 2, owed())
+	owed := w.People[2]
+	answers(t, w.House) // Known to the service from now on.
+
+	require.NoError(t, street.Postgres.StopImmediate(t.Context()))
+	talked := w.end(0)
+	answers(t, w.House)
+	stopped := time.Now()
+	house.Await(t, 10*time.Second, "five seconds without a database", func(context.Context) bool { return time.Since(stopped) > 5*time.Second })
+	require.Empty(t, w.Rang(owed.Number), "dialled without a claim on record")
+	w.soundSince(t, 1, stopped)
+
+	require.NoError(t, street.Postgres.Start(t.Context()))
+	a := w.once(t, 0, talked)
+	require.Equal(t, call.ReasonNone, a.Reason, "%+v", a)
+	talked = w.end(1)
+	a = w.once(t, 1, talked)
+	require.Equal(t, call.ReasonNone, a.Reason, "%+v", a)
+	// Work goes on: the one who waited is called.
+	w.Take(w.Callers[0])
+	w.HangUp(w.AwaitCall(owed))
+	require.Equal(t, call.ResultAnswered, w.AwaitEnd(owed).Result)
+}
+
+// TestPostgresStoppedServiceKilled: the database goes away under calls, one of which ends; then the service is killed and
+// started again before the database returns, and the other one ends.
+func TestPostgresStoppedServiceKilled(t *testing.T) {
+	street := house.Build(t, house.Options{Outside: true})
+	program := house.Program(t)
+	service := street.Serve(t, program)
+	w := talking(t, street, 2, owed())
+	owed := w.People[2]
+
+	require.NoError(t, street.Postgres.StopImmediate(t.Context()))
+	talked := w.end(0)
+	house.Await(t, 20*time.Second, "the outcome to be on disk", func(context.Context) bool { return street.Spooled(t) > 0 })
+	service.Kill()
+	street.Serve(t, program)
+	answers(t, w.House)
+	w.soundSince(t, 1, w.since[1].Add(time.Second))
+	unseen := w.end(1)
+	require.Empty(t, w.Rang(owed.Number), "dialled without a claim on record")
+
+	require.NoError(t, street.Postgres.Start(t.Context()))
+	a := w.once(t, 0, talked)
+	require.Equal(t, call.ReasonNone, a.Reason, "%+v", a)
+	require.False(t, a.Estimated)
+	a = w.AwaitEnd(w.People[1])
+	require.Equal(t, call.ResultAnswered, a.Result, "%+v", a)
+	require.Equal(t, call.ReasonRestart, a.Reason, "%+v", a)
+	require.True(t, a.Estimated)
+	require.GreaterOrEqual(t, a.Talk, unseen-3*time.Second)
+	require.Len(t, w.Attempts(w.People[1]), 1)
+	require.Len(t, w.Rang(w.People[1].Number), 1, "rung again")
+	require.Equal(t, 1, w.Ends(a.ID))
+	w.Take(w.Callers[0])
+	w.HangUp(w.AwaitCall(owed))
+	require.Equal(t, call.ResultAnswered, w.AwaitEnd(owed).Result)
+}
+
+// owed is somebody whose turn comes when the first caller is free again.
+func owed() house.PersonPlan {
+	return house.PersonPlan{
+		Does: phone.Answers(200*time.Millisecond, house.PersonTone), Reference: 1, Continuity: roster.Strict,
+		Change: func(b *roster.Beneficiary) { b.Class = 0 },
+	}
+}
+
+// end has the ith person hang up, and returns how long she talked.
+func (w *talks) end(i int) time.Duration {
+	w.HangUp(w.theirs[i])
+	talked := time.Since(w.since[i])
+	w.HangUp(w.hers[i])
+	return talked
+}
+
+// answers dials the registration line and hears its greeting.
+func answers(t *testing.T, h *house.House) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	party, err := h.Trunk.Dial(ctx, "+33639989999", h.Line, phone.DialOptions{Say: phone.Silence()})
+	require.NoError(t, err)
+	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 10*time.Second)
+	h.HangUp(party)
+}
