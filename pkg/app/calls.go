@@ -59,7 +59,8 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.connector, err = callflow.New(callflow.Options{
 		Switch: pbx, Desk: a.dispatcher, Callers: callers{a.dispatcher}, Records: a.store, Voice: voice, Book: book,
 		Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
-		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
+		Recordings: pbx,
+		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})
 	if err != nil {
 		return err

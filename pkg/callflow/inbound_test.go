@@ -383,7 +383,7 @@ func TestMessagesOfTheDialplanAreListedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, func(o *Options) {
 			o.Recordings = recorded{
-				"messages/1795211111_" + did + "_" + cli + "_1795211111.5", "messages/1795211112__1795211112.7", "messages/x", "hello",
+				"messages/1795211111_" + did + "_" + cli + "_1795211111.5", "messages/1795211112_s__1795211112.7", "messages/x", "hello",
 			}
 		})
 		defer r.close()

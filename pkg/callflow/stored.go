@@ -22,8 +22,8 @@ type Recordings interface {
 }
 
 // stored brings the messages that the dialplan took while the service was away into the records. Their names say when they
-// were left, on which number, and by whom: messages/<seconds since 1970>_<number dialled>_<CLI>_<channel>, where an older
-// form leaves the number dialled out.
+// were left, on which number ("s" when the trunk gave none), and by whom:
+// messages/<seconds since 1970>_<number dialled>_<CLI>_<channel>.
 type stored struct {
 	recordings Recordings
 	lines      *lineMemory
@@ -67,7 +67,7 @@ func (s *stored) collect(ctx context.Context) {
 		if !ok || known {
 			continue
 		}
-		if m.Dialled == "" {
+		if m.Dialled == "s" {
 			line, only := s.lines.only()
 			if !only {
 				continue // Whose it is will be known once somebody has dialled a line.
@@ -92,7 +92,7 @@ func (s *stored) collect(ctx context.Context) {
 // storedMessage reads the name that the dialplan gave to a message. The same name always gives the same ID, so that a
 // message is kept once however often it is found.
 func storedMessage(name string) (Message, bool) {
-	form := regexp.MustCompile(`^messages/(\d{9,11})_(?:([+0-9]+|s)_)?([+0-9]*)_[0-9.]+$`)
+	form := regexp.MustCompile(`^messages/(\d{9,11})_([+0-9]+|s)_([+0-9]*)_[0-9.]+$`)
 	parts := form.FindStringSubmatch(strings.TrimSuffix(name, ".wav"))
 	if parts == nil {
 		return Message{}, false
