@@ -175,6 +175,31 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 	require.Empty(t, across, "excuses for queries that do not exist")
 }
 
+// TestBatchesChangeNoIndexedColumn keeps the updates of every batch inside their pages (HOT): what they set stands in no
+// index and no index predicate.
+func TestBatchesChangeNoIndexedColumn(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("queries/apply.sql")
+	require.NoError(t, err)
+	pool := postgrestest.New(t)
+	updates := regexp.MustCompile(`(?s)UPDATE (\w+) \w+\nSET (.*?)\nFROM`).FindAllStringSubmatch(string(text), -1)
+	require.Len(t, updates, 4)
+	for _, update := range updates {
+		for _, set := range regexp.MustCompile(`(\w+) = `).FindAllStringSubmatch(update[2], -1) {
+			var indexes []string
+			rows, err := pool.Query(t.Context(), `
+				SELECT i.indexrelid::regclass::text FROM pg_index i
+				JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $2
+				WHERE i.indrelid = $1::regclass AND (a.attnum = ANY (i.indkey) OR pg_get_indexdef(i.indexrelid) ~ ('WHERE.*\m' || $2 || '\M'))`,
+				update[1], set[1])
+			require.NoError(t, err)
+			indexes, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			require.Emptyf(t, indexes, "%s.%s changes with every call", update[1], set[1])
+		}
+	}
+}
+
 // TestEveryTableNamesItsScheme holds tables to the same rule.
 func TestEveryTableNamesItsScheme(t *testing.T) {
 	t.Parallel()

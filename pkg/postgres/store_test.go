@@ -60,7 +60,7 @@ func (f *fixture) AddScheme(s dispatch.Scheme) int64 {
 		permitted = append(permitted, number)
 	}
 	require.NoError(f.t, f.SaveTrunk(context.Background(), made.Key, postgres.Trunk{
-		Endpoint: "trunk-" + strconv.FormatInt(made.Key, 10), Kind: postgres.TrunkSimulated, Lines: s.Lines,
+		Endpoint: "trunk_" + strconv.FormatInt(made.Key, 10), Kind: postgres.TrunkSimulated, Lines: s.Lines,
 		InboundReserve: s.InboundReserve, CallsPerSecond: s.CallsPerSecond, PermittedCLI: permitted, CLI: s.CLI,
 	}))
 	f.schemes[made.Key] = s
@@ -101,6 +101,7 @@ func (f *fixture) AddOccurrence(scheme int64, o dispatch.Occurrence) int64 {
 	if notBefore.IsZero() {
 		notBefore = o.Opens
 	}
+	_ = f.one(`UPDATE scheme_lead SET load_from = least(load_from, $2) WHERE scheme_id = $1 RETURNING scheme_id`, scheme, o.Opens)
 	return f.one(`INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at,
 			closes_at, length_ms, not_before, deferred, attempts)
 		SELECT $1, gen_random_uuid(), $2, $3, $4, count(*), $5, $6, $7, $8, $9, $10, $11
