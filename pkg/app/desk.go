@@ -15,7 +15,7 @@ import (
 type callers struct{ *dispatch.Dispatcher }
 
 var (
-	_ callflow.Callers     = callers{}
+	_ callflow.Callers     = callers{} // OnLine is the dispatcher's own.
 	_ callflow.Desk        = (*dispatch.Dispatcher)(nil)
 	_ dispatch.Switchboard = (*callflow.Connector)(nil)
 )

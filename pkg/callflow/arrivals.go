@@ -107,6 +107,16 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 		return
 	}
 	s.lang = who.Language
+	c.o.Callers.OnLine(who.Scheme, who.ID, true)
+	defer func() {
+		s.hangUp()
+		for end := time.Now().Add(hangupWait); !s.gone; {
+			if _, woke := s.wait(end); !woke {
+				break
+			}
+		}
+		c.o.Callers.OnLine(who.Scheme, who.ID, false)
+	}()
 	if strings.TrimPrefix(code, "*") == "6" {
 		c.closeLast(l, s, who)
 		return

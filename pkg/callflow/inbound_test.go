@@ -329,6 +329,7 @@ func TestFeatureCodes(t *testing.T) {
 					}}, r.seen().closings)
 				}
 				require.Empty(t, r.pbx.String())
+				require.Equal(t, []bool{true, false}, r.seen().onLine, "her phone was in use, and is free again")
 				r.sound(t)
 			})
 		})

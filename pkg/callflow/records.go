@@ -37,6 +37,9 @@ type Callers interface {
 	// SetState changes a caller's state at her own wish: off, ready, ready_once or break. It returns ErrRefusedNow when
 	// she is in a call or reserved; the wish is then kept by nobody.
 	SetState(ctx context.Context, scheme, caller int64, state call.CallerState) error
+	// OnLine says that the caller's own phone is in use, for a feature code, or free again: she is offered nothing
+	// meanwhile. Every call with inUse set is followed by one without, unless the service stops first.
+	OnLine(scheme, caller int64, inUse bool)
 	// Next says whom the caller would be given now, or ErrNothing.
 	Next(ctx context.Context, scheme, caller int64) (NextCall, error)
 	// CloseCall records what the caller says of a call by keypad. A later one of the same attempt replaces the former.

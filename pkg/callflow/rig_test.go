@@ -57,6 +57,7 @@ type notes struct {
 	left      []call.ID
 	closings  []Closing
 	states    []call.CallerState
+	onLine    []bool
 	stateErr  error
 	next      NextCall
 	nextErr   error
@@ -95,6 +96,10 @@ func (d *desk) locked(do func()) {
 func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState) (err error) {
 	d.locked(func() { d.states, err = append(d.states, s), d.stateErr })
 	return err
+}
+
+func (d *desk) OnLine(_, _ int64, inUse bool) {
+	d.locked(func() { d.onLine = append(d.onLine, inUse) })
 }
 
 func (d *desk) Next(context.Context, int64, int64) (next NextCall, err error) {

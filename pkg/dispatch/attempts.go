@@ -90,10 +90,13 @@ func (e *Engine) claimed(op Claim, err error, now time.Time) {
 		e.claimRefused(op, err, now)
 		return
 	}
-	if e.draining || e.opts.RealNow().Sub(a.placed) > staleClaim {
+	if left := e.callerLeft(a); left || e.draining || e.opts.RealNow().Sub(a.placed) > staleClaim {
 		reason := call.ReasonDialBy
-		if e.draining {
+		switch {
+		case e.draining:
 			reason = call.ReasonDrained
+		case left:
+			reason = call.ReasonNoCaller
 		}
 		e.finish(a, call.Outcome{
 			OfferState: call.OfferRecalled, Result: call.ResultCancelled, Reason: reason, Fault: call.FaultOurs,
@@ -302,7 +305,8 @@ func (e *Engine) offered(op Offer, err error, now time.Time) {
 	if a == nil || a.running || a.live.Order.Offer != op.Order.Offer {
 		return
 	}
-	if err == nil && !e.draining && e.opts.RealNow().Sub(a.placed) <= staleClaim {
+	left := e.callerLeft(a)
+	if err == nil && !left && !e.draining && e.opts.RealNow().Sub(a.placed) <= staleClaim {
 		e.start(a)
 		return
 	}
@@ -312,6 +316,7 @@ func (e *Engine) offered(op Offer, err error, now time.Time) {
 		e.meter.refused(causeOf(err))
 	case e.draining:
 		reason = call.ReasonDrained
+	case left:
 	default:
 		reason = call.ReasonDialBy
 	}

@@ -122,7 +122,7 @@ func (e *Engine) reserveRegistrar(language roster.Language, key string, now time
 	in.since = now
 	var best *worker
 	for _, w := range e.staff {
-		if !w.Enabled || !w.State.Available() || !slices.Contains(w.Roles, roster.RoleRegistrar) || slices.Contains(in.tried, w.ID) {
+		if !w.Enabled || w.OnLine || !w.State.Available() || !slices.Contains(w.Roles, roster.RoleRegistrar) || slices.Contains(in.tried, w.ID) {
 			continue
 		}
 		if best == nil || registrarBefore(w, best, language) {

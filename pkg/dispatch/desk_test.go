@@ -55,6 +55,24 @@ func TestCallerStaysOnTheLine(t *testing.T) {
 	})
 }
 
+func TestNobodyIsOfferedACallWhileSheDialsACode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		anna := h.caller()
+		h.open()
+		require.NoError(t, h.desk.SetState(t.Context(), h.scheme, anna, call.CallerBreak, ""))
+		h.desk.OnLine(h.scheme, anna, true)
+		h.occurrence("+3281000001")
+		h.desk.Changed(h.scheme)
+		require.NoError(t, h.desk.SetState(t.Context(), h.scheme, anna, call.CallerReady, ""))
+		synctest.Wait()
+		require.Empty(t, h.board.Started(), "she still hears that she is ready")
+		h.desk.OnLine(h.scheme, anna, false)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 1)
+	})
+}
+
 func TestOneMoreAndThenABreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

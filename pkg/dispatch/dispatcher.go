@@ -207,6 +207,14 @@ func (d *Dispatcher) CallerLeft(scheme, caller int64, attempt call.ID) {
 	}
 }
 
+// OnLine says that a caller's or registrar's own phone is in use (a feature code), or free again: meanwhile she is offered
+// nothing, whatever her state. It queues and returns.
+func (d *Dispatcher) OnLine(scheme, caller int64, inUse bool) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.onLine(caller, inUse, now) }))
+	}
+}
+
 // ReserveRegistrar reserves a registrar who is ready for the inbound call with this key, one who speaks the language if
 // possible, and never one that the same key was given before. It returns ErrNobodyFree.
 func (d *Dispatcher) ReserveRegistrar(
@@ -320,10 +328,15 @@ func (e *Engine) drain(done chan struct{}) {
 	e.drained = append(e.drained, done)
 	e.board.Pause(true)
 	for id, a := range e.attempts {
-		if a.running && (a.live.State == call.StateIntent || a.live.State == call.StateOffered) {
-			a.recalled = true
-			e.work.Go(func() { e.opts.Switchboard.Recall(id) })
-		}
+		e.recall(id, a)
+	}
+}
+
+// recall takes back what no caller has answered yet.
+func (e *Engine) recall(id call.ID, a *attempt) {
+	if a.running && (a.live.State == call.StateIntent || a.live.State == call.StateOffered) {
+		a.recalled = true
+		e.work.Go(func() { e.opts.Switchboard.Recall(id) })
 	}
 }
 

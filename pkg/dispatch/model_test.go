@@ -53,7 +53,7 @@ func (m *model) speaks(id int64, l roster.Language) bool {
 
 func (m *model) free(id int64) bool {
 	c := m.caller(id)
-	if c == nil || !c.Enabled || !c.State.Available() || m.skipped[id] {
+	if c == nil || !c.Enabled || c.OnLine || !c.State.Available() || m.skipped[id] {
 		return false
 	}
 	for _, o := range m.items {

@@ -260,7 +260,7 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 			b.file(i, now.UnixNano())
 		}
 	}
-	b.setFree(k, c.Enabled && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller))
+	b.setFree(k, c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller))
 }
 
 // worthWaiting reports whether an occurrence is held for a caller in this state: she is at work and comes back.

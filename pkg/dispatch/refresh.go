@@ -107,11 +107,26 @@ func (e *Engine) mergeStaff(callers []Caller, now time.Time) {
 		w.Endpoint, w.Number, w.Enabled = c.Endpoint, c.Number, c.Enabled
 		w.HardToday, w.CallsToday = c.HardToday, c.CallsToday
 		e.board.SetCaller(&w.Caller, now)
+		e.takeBack(w)
 	}
 	for id, w := range e.staff {
 		if !seen[id] && w.Enabled {
 			w.Enabled = false
 			e.board.SetCaller(&w.Caller, now)
+			e.takeBack(w)
 		}
 	}
+}
+
+// takeBack withdraws the unanswered offer of somebody who no longer works for the scheme. A call that she has taken goes on.
+func (e *Engine) takeBack(w *worker) {
+	if a := e.attempts[w.attempt]; a != nil && !w.Enabled && !a.recalled && a.live.Order.Caller == w.ID {
+		e.recall(w.attempt, a)
+	}
+}
+
+// callerLeft reports whether the caller of an order has left the scheme since it was decided.
+func (e *Engine) callerLeft(a *attempt) bool {
+	w := e.staff[a.live.Order.Caller]
+	return w != nil && !w.Enabled
 }

@@ -138,6 +138,9 @@ type Caller struct {
 	HardToday   int
 	CallsToday  int
 	LastEnded   time.Time
+	// OnLine is set while her own phone is in use for something else, such as a feature code: she is offered nothing.
+	// It is not recorded.
+	OnLine bool
 }
 
 // LiveAttempt is an attempt that has not ended, found at start.

@@ -229,6 +229,14 @@ func (e *Engine) wish(caller int64, state call.CallerState, reason string, now t
 	return nil
 }
 
+// onLine files a worker whose own phone is in use, or free again.
+func (e *Engine) onLine(caller int64, inUse bool, now time.Time) {
+	if w := e.staff[caller]; w != nil && w.OnLine != inUse {
+		w.OnLine = inUse
+		e.board.SetCaller(&w.Caller, now)
+	}
+}
+
 // enrol takes a caller or registrar over as she was recorded. An unfinished call of hers is either live or over.
 func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
 	w := &worker{Caller: c}

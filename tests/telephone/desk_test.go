@@ -85,6 +85,8 @@ func (d *desk) Ended(o call.Outcome) {
 	d.change(func() { d.outcomes[o.Attempt] = append(d.outcomes[o.Attempt], o) })
 }
 
+func (d *desk) OnLine(int64, int64, bool) {}
+
 func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState) error {
 	d.change(func() { d.states = append(d.states, s) })
 	return nil
