@@ -301,3 +301,34 @@ func TestFasterClock(t *testing.T) {
 		require.WithinDuration(t, begin.Add(80*time.Second), h.last().DialBy, time.Second)
 	})
 }
+
+func TestWhoLeavesTheSchemeIsRungNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		anna, bea := h.caller(), h.caller()
+		h.occurrence("+3281000001")
+		h.occurrence("+3281000002")
+		h.open()
+		orders := h.board.Started()
+		require.Len(t, orders, 2)
+		h.step(orders[0], call.StateOffered)
+		h.step(orders[1], call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged)
+		h.board.OnRecall = func(id call.ID) {
+			h.desk.Ended(call.Outcome{Scheme: h.scheme, Attempt: id, Offer: 1, OfferState: call.OfferRecalled})
+		}
+		for _, id := range []int64{anna, bea} {
+			h.store.UpdateCaller(id, func(c *dispatch.Caller) { c.Enabled = false })
+		}
+		h.desk.Changed(h.scheme)
+		synctest.Wait()
+		require.Equal(t, []call.ID{orders[0].Attempt}, h.board.Recalled(), "the call that is talked on goes on")
+		h.end(orders[1], answered)
+		after(time.Hour)
+		require.Len(t, h.board.Started(), 2, "nobody works any more")
+
+		carla := h.caller()
+		h.desk.Changed(h.scheme)
+		after(time.Minute)
+		require.Equal(t, carla, h.last().Caller, "her promise is kept by another")
+	})
+}

@@ -120,7 +120,7 @@ func (e *Engine) mergeStaff(callers []Caller, now time.Time) {
 
 // takeBack withdraws the unanswered offer of somebody who no longer works for the scheme. A call that she has taken goes on.
 func (e *Engine) takeBack(w *worker) {
-	if a := e.attempts[w.attempt]; a != nil && !w.Enabled && !a.recalled && a.live.Order.Caller == w.ID {
+	if a := e.attempts[w.attempt]; a != nil && !w.Enabled && a.live.Order.Caller == w.ID {
 		e.recall(w.attempt, a)
 	}
 }
