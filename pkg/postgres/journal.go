@@ -84,22 +84,25 @@ type (
 
 // journal collects the events of one transaction and numbers them.
 type journal struct {
-	scheme  int64
-	uid     uuid.UUID
-	epoch   int64
-	number  int64 // Of the last event.
-	own     int   // Events of the scheme itself so far.
-	events  []call.Event
-	ids     []pgtype.UUID
-	of      []pgtype.UUID
-	payload []string
-	err     error // The first payload that could not be written, or id that could not be made.
+	scheme int64
+	uid    uuid.UUID
+	epoch  int64
+	number int64 // Of the last event.
+	own    int   // Events of the scheme itself so far.
+	// loadFrom is the instant before which no open occurrence opens; zero when there is no such limit yet.
+	loadFrom time.Time
+	events   []call.Event
+	ids      []pgtype.UUID
+	of       []pgtype.UUID
+	payload  []string
+	err      error // The first payload that could not be written, or id that could not be made.
 }
 
 // newJournal returns a journal that goes on where the scheme's last transaction stopped.
 func newJournal(scheme, epoch int64, lead sqldb.LockLeadRow) journal {
 	return journal{
 		scheme: scheme, uid: uuid.UUID(lead.Uid.Bytes), epoch: epoch, number: lead.EventNumber, own: int(lead.OwnEvents),
+		loadFrom: when(lead.LoadFrom),
 	}
 }
 
@@ -134,7 +137,7 @@ func (j *journal) note(entity string, id uuid.UUID, nth int, kind string, at tim
 func (j *journal) params() sqldb.InsertEventsParams {
 	n := len(j.events)
 	p := sqldb.InsertEventsParams{
-		SchemeID: j.scheme, Numbers: make([]int64, n), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids,
+		SchemeID: j.scheme, EventNumber: j.number, OwnEvents: int32(j.own), Numbers: make([]int64, n), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids,
 		Entities: make([]string, n), EntityIds: j.of, EntityNumbers: make([]int64, n), Epochs: make([]int64, n),
 		Versions: make([]int16, n), Kinds: make([]string, n), Data: j.payload,
 	}

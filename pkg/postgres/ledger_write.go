@@ -274,9 +274,11 @@ func (l *ledger) book(ctx context.Context, q *sqldb.Queries) error {
 				CallKind: string(n.Kind), Opens: n.Opens.UTC(), Closes: n.Closes.UTC(),
 			})
 		}
-		err = q.LowerLoadFrom(ctx, sqldb.LowerLoadFromParams{SchemeID: l.scheme, OpensAt: instant(earliest)})
-		if err != nil {
-			return err
+		if earliest.Before(l.journal.loadFrom) {
+			err = q.LowerLoadFrom(ctx, sqldb.LowerLoadFromParams{SchemeID: l.scheme, OpensAt: instant(earliest)})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return l.findBooked(ctx, q)
@@ -396,10 +398,5 @@ func (j *journal) write(ctx context.Context, q *sqldb.Queries) error {
 	if len(j.events) == 0 {
 		return nil
 	}
-	if err := q.InsertEvents(ctx, j.params()); err != nil {
-		return err
-	}
-	return q.SetEventNumber(ctx, sqldb.SetEventNumberParams{
-		SchemeID: j.scheme, EventNumber: j.number, OwnEvents: int32(j.own),
-	})
+	return q.InsertEvents(ctx, j.params())
 }

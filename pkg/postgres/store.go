@@ -138,7 +138,7 @@ func readerSettings() map[string]string {
 // writerSettings keep plans: batches ask for the same rows by their keys all day. A plan made while the tables were small is
 // made anew when they are analysed.
 func writerSettings() map[string]string {
-	return map[string]string{"plan_cache_mode": "auto", "jit": "off"}
+	return map[string]string{"plan_cache_mode": "force_generic_plan", "jit": "off"}
 }
 
 func openPool(ctx context.Context, opts Options, connections int, settings map[string]string) (*pgxpool.Pool, error) {

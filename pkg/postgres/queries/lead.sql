@@ -1,7 +1,7 @@
 -- name: LockLead :one
 -- Holds the scheme's batches in line; every write to its calls is made under this lock. The transaction's number lets the
 -- writer ask later whether a commit whose answer was lost took place.
-SELECT l.epoch, l.event_number, l.own_events, s.uid, s.zone, pg_current_xact_id()::text AS transaction
+SELECT l.epoch, l.event_number, l.own_events, l.load_from, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l
 JOIN scheme s ON s.scheme_id = l.scheme_id
 WHERE l.scheme_id = sqlc.arg(scheme_id)
@@ -12,11 +12,6 @@ UPDATE scheme_lead
 SET epoch = epoch + 1, holder = sqlc.arg(holder), taken_at = sqlc.arg(now)
 WHERE scheme_id = sqlc.arg(scheme_id)
 RETURNING epoch;
-
--- name: SetEventNumber :exec
-UPDATE scheme_lead
-SET event_number = sqlc.arg(event_number), own_events = sqlc.arg(own_events)
-WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: LowerLoadFrom :exec
 UPDATE scheme_lead
@@ -35,6 +30,11 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND event_number = sqlc.arg(event_number);
 SELECT coalesce(pg_xact_status(sqlc.arg(transaction)::text::xid8), '')::text AS state;
 
 -- name: InsertEvents :exec
+WITH numbered AS (
+    UPDATE scheme_lead
+    SET event_number = sqlc.arg(event_number), own_events = sqlc.arg(own_events)
+    WHERE scheme_id = sqlc.arg(scheme_id)
+)
 INSERT INTO event (scheme_id, number, at, event_id, entity, entity_id, entity_number, epoch, version, kind, data)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(numbers)::bigint[]), unnest(sqlc.arg(ats)::timestamptz[]),
     unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(entities)::text[]), unnest(sqlc.arg(entity_ids)::uuid[]),

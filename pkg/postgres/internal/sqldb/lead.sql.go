@@ -12,6 +12,11 @@ import (
 )
 
 const insertEvents = `-- name: InsertEvents :exec
+WITH numbered AS (
+    UPDATE scheme_lead
+    SET event_number = $12, own_events = $13
+    WHERE scheme_id = $1
+)
 INSERT INTO event (scheme_id, number, at, event_id, entity, entity_id, entity_number, epoch, version, kind, data)
 SELECT $1::bigint, unnest($2::bigint[]), unnest($3::timestamptz[]),
     unnest($4::uuid[]), unnest($5::text[]), unnest($6::uuid[]),
@@ -31,6 +36,8 @@ type InsertEventsParams struct {
 	Versions      []int16
 	Kinds         []string
 	Data          []string
+	EventNumber   int64
+	OwnEvents     int32
 }
 
 func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) error {
@@ -46,12 +53,14 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) erro
 		arg.Versions,
 		arg.Kinds,
 		arg.Data,
+		arg.EventNumber,
+		arg.OwnEvents,
 	)
 	return err
 }
 
 const lockLead = `-- name: LockLead :one
-SELECT l.epoch, l.event_number, l.own_events, s.uid, s.zone, pg_current_xact_id()::text AS transaction
+SELECT l.epoch, l.event_number, l.own_events, l.load_from, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l
 JOIN scheme s ON s.scheme_id = l.scheme_id
 WHERE l.scheme_id = $1
@@ -62,6 +71,7 @@ type LockLeadRow struct {
 	Epoch       int64
 	EventNumber int64
 	OwnEvents   int32
+	LoadFrom    pgtype.Timestamptz
 	Uid         pgtype.UUID
 	Zone        string
 	Transaction string
@@ -76,6 +86,7 @@ func (q *Queries) LockLead(ctx context.Context, schemeID int64) (LockLeadRow, er
 		&i.Epoch,
 		&i.EventNumber,
 		&i.OwnEvents,
+		&i.LoadFrom,
 		&i.Uid,
 		&i.Zone,
 		&i.Transaction,
@@ -200,23 +211,6 @@ SELECT refresh_statistics()
 
 func (q *Queries) RefreshStatistics(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, refreshStatistics)
-	return err
-}
-
-const setEventNumber = `-- name: SetEventNumber :exec
-UPDATE scheme_lead
-SET event_number = $1, own_events = $2
-WHERE scheme_id = $3
-`
-
-type SetEventNumberParams struct {
-	EventNumber int64
-	OwnEvents   int32
-	SchemeID    int64
-}
-
-func (q *Queries) SetEventNumber(ctx context.Context, arg SetEventNumberParams) error {
-	_, err := q.db.Exec(ctx, setEventNumber, arg.EventNumber, arg.OwnEvents, arg.SchemeID)
 	return err
 }
 
