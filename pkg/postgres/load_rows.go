@@ -110,7 +110,8 @@ func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snaps
 	}
 	snap.Occurrences = make([]dispatch.Occurrence, 0, found.n)
 	for o := range found.all() {
-		if p := people[o.agreement]; p != nil {
+		// Whoever has no number cannot be rung; a book refuses such people.
+		if p := people[o.agreement]; p != nil && len(p.numbers) > 0 {
 			snap.Occurrences = append(snap.Occurrences, dispatch.Occurrence{
 				ID: o.id, Agreement: o.agreement, Beneficiary: o.beneficiary, Kind: o.kind, State: o.state, Class: p.class,
 				Opens: timestamp(o.opens), Closes: timestamp(o.closes), NotBefore: timestamp(o.notBefore),
