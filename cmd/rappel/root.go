@@ -51,7 +51,7 @@ Sign in:         rappel user link`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", configFile(), "configuration file")
 	root.AddCommand(
-		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.scheme(), p.user(), p.importPeople(), p.exportPeople(), p.version(),
+		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.scheme(), p.caller(), p.user(), p.importPeople(), p.exportPeople(), p.version(),
 	)
 	return root
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -106,6 +107,9 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 				t.PermittedCLI = append(t.PermittedCLI, cli)
 				t.CLI[""] = cli
 			}
+			if err := app.CheckTrunk(t); err != nil {
+				return usageError{err}
+			}
 			return store.SaveTrunk(c.Context(), s.Key, t)
 		},
 	}
@@ -113,7 +117,6 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 	f.StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
 	f.StringVar(&t.Host, "host", "", "address of the operator")
 	f.IntVar(&t.Port, "port", 5060, "its port")
-	f.StringVar(&t.Transport, "transport", "udp", "udp, tcp or tls")
 	f.StringVar(&t.Username, "username", "", "user name, to register with")
 	f.IntVar(&t.Lines, "lines", t.Lines, "calls at once in all")
 	f.IntVar(&t.InboundReserve, "inbound-reserve", 0, "lines never used outbound (default: a fifth, at least 1)")

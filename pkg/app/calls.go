@@ -231,6 +231,15 @@ func (a *App) writeAccounts(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
+// CheckTrunk refuses a trunk that the PBX could not be told of, before it is kept: one that is wrong would keep every later
+// change of an account from the PBX.
+func CheckTrunk(t postgres.Trunk) error {
+	if t.Transport != "" && t.Transport != "udp" {
+		return fmt.Errorf("trunk %s: calls reach the operator over UDP only in this release; leave --transport away", t.Endpoint)
+	}
+	return trunkOf(t).Validate()
+}
+
 func trunkOf(t postgres.Trunk) asterisk.Trunk {
 	line := asterisk.Trunk{
 		Name: t.Endpoint, Address: net.JoinHostPort(t.Host, strconv.Itoa(t.Port)), Registrar: t.Kind == postgres.TrunkRegistration,

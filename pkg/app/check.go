@@ -143,6 +143,9 @@ func (d *decoder) asterisk(c *Config) {
 	}
 	d.notDefault("asterisk.password", c.Asterisk.Password.Value())
 	d.listen("asterisk.sip", c.Asterisk.SIP)
+	if public := c.Asterisk.PublicSIP; public != "" && strings.ContainsAny(public, "/@ ") {
+		d.fault("asterisk.public_sip", "is not the address of a server", "write its name, and the port when it is not 5060: sip.example.org:5060")
+	}
 	if c.Asterisk.Application == "" {
 		d.fault("asterisk.application", "is missing", "write rappel, as in extensions.conf")
 	}
@@ -251,6 +254,14 @@ func (c *Config) Has(role string) bool { return slices.Contains(c.Roles, role) }
 // Secure reports whether browsers reach the pages over TLS.
 func (c *Config) Secure() bool {
 	return c.Web.Certificate != "" || strings.HasPrefix(c.Web.PublicURL, "https:")
+}
+
+// PhoneServer is where callers' phones register.
+func (c *Config) PhoneServer() string {
+	if c.Asterisk.PublicSIP != "" {
+		return c.Asterisk.PublicSIP
+	}
+	return c.Asterisk.SIP
 }
 
 // PublicURL is what browsers type, without a slash at its end.

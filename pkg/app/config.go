@@ -69,6 +69,8 @@ type AsteriskConfig struct {
 	// Recordings is where the PBX keeps messages, as this process sees it.
 	Recordings string `yaml:"recordings"`
 	SIP        string `yaml:"sip"` // Where it hears SIP phones, for the doctor's echo call.
+	// PublicSIP is where callers' phones find the PBX from their homes; empty means SIP.
+	PublicSIP string `yaml:"public_sip"`
 	// Accounts and Trunks are the files of SIP accounts and trunks that the service writes and the PBX includes.
 	Accounts string `yaml:"accounts"`
 	Trunks   string `yaml:"trunks"`

@@ -157,5 +157,10 @@ func ownerOf(path string, exists bool) (*syscall.Stat_t, error) {
 	return stat, nil
 }
 
-// trunkName reports whether the name may stand in a dial string of the dialplan.
-func trunkName(s string) bool { return word(s) && !strings.Contains(s, "-") }
+// trunkName reports whether the name may stand in a dial string of the dialplan; the records have the same rule.
+func trunkName(s string) bool {
+	if s == "" || len(s) > 40 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}

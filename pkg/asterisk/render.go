@@ -44,7 +44,7 @@ type Account struct {
 // Trunk is one line to the telephone network. With Registrar we register there; otherwise the peer is known by its
 // address alone.
 type Trunk struct {
-	Name      string         // A word without dashes.
+	Name      string         // Small letters, digits and underscores, a letter first, at most 40.
 	Address   string         // host:port (or host) of the peer, to which calls are sent.
 	Match     []netip.Prefix // Addresses from which calls are accepted; empty with Registrar: those the name resolves to.
 	Registrar bool
@@ -88,7 +88,7 @@ func renderTrunks(trunks []Trunk) ([]byte, error) {
 	for _, t := range slices.SortedFunc(slices.Values(trunks), func(x, y Trunk) int {
 		return strings.Compare(x.Name, y.Name)
 	}) {
-		if err := t.validate(); err != nil {
+		if err := t.Validate(); err != nil {
 			return nil, err
 		}
 		t.render(&b)
@@ -185,13 +185,14 @@ func (a Account) validate() error {
 	return nil
 }
 
-func (t Trunk) validate() error {
+// Validate reports why the trunk cannot be written into Asterisk's configuration; the error wraps ErrBadRecord.
+func (t Trunk) Validate() error {
 	bad := func(what string) error { return fmt.Errorf("%w: trunk %q: %s", ErrBadRecord, t.Name, what) }
 	switch {
-	case !trunkName(t.Name) || strings.Trim(t.Name, "0123456789") == "":
-		return bad("its name must be a word without dashes that is no number")
+	case !trunkName(t.Name):
+		return bad("its name must be small letters, digits and underscores, a letter first, at most 40: a dash would part it in dial strings; write town_1, for example")
 	case reserved(t.Name):
-		return bad("its name is one of the configuration's own")
+		return bad("its name is one of the configuration's own; choose another, such as the operator's name")
 	case !address(t.Address):
 		return bad("its address is not host or host:port")
 	case t.Domain != "" && !address(t.Domain):

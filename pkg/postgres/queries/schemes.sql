@@ -100,3 +100,16 @@ SELECT scheme_id, trunk_id, e164 FROM trunk_permitted_cli ORDER BY scheme_id, tr
 
 -- name: ListCLI :many
 SELECT scheme_id, trunk_id, kind, e164 FROM trunk_cli ORDER BY scheme_id, trunk_id, kind;
+
+-- name: ListPhones :many
+-- Secrets stay where they are.
+SELECT ref, phone, endpoint, enabled, handed_at FROM caller WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY ref;
+
+-- name: FindPhone :one
+SELECT ref, phone, endpoint, secret, enabled, handed_at FROM caller
+WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref)
+FOR UPDATE;
+
+-- name: HandPhone :exec
+UPDATE caller SET handed_at = sqlc.arg(now), secret = sqlc.arg(secret)
+WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);

@@ -56,6 +56,62 @@ func (q *Queries) DeleteRetry(ctx context.Context, schemeID int64) error {
 	return err
 }
 
+const findPhone = `-- name: FindPhone :one
+SELECT ref, phone, endpoint, secret, enabled, handed_at FROM caller
+WHERE scheme_id = $1 AND ref = $2
+FOR UPDATE
+`
+
+type FindPhoneParams struct {
+	SchemeID int64
+	Ref      string
+}
+
+type FindPhoneRow struct {
+	Ref      string
+	Phone    string
+	Endpoint string
+	Secret   string
+	Enabled  bool
+	HandedAt pgtype.Timestamptz
+}
+
+func (q *Queries) FindPhone(ctx context.Context, arg FindPhoneParams) (FindPhoneRow, error) {
+	row := q.db.QueryRow(ctx, findPhone, arg.SchemeID, arg.Ref)
+	var i FindPhoneRow
+	err := row.Scan(
+		&i.Ref,
+		&i.Phone,
+		&i.Endpoint,
+		&i.Secret,
+		&i.Enabled,
+		&i.HandedAt,
+	)
+	return i, err
+}
+
+const handPhone = `-- name: HandPhone :exec
+UPDATE caller SET handed_at = $1, secret = $2
+WHERE scheme_id = $3 AND ref = $4
+`
+
+type HandPhoneParams struct {
+	Now      pgtype.Timestamptz
+	Secret   string
+	SchemeID int64
+	Ref      string
+}
+
+func (q *Queries) HandPhone(ctx context.Context, arg HandPhoneParams) error {
+	_, err := q.db.Exec(ctx, handPhone,
+		arg.Now,
+		arg.Secret,
+		arg.SchemeID,
+		arg.Ref,
+	)
+	return err
+}
+
 const insertCLI = `-- name: InsertCLI :exec
 INSERT INTO trunk_cli (scheme_id, trunk_id, kind, e164)
 SELECT $1::bigint, $2::bigint, unnest($3::text[]), unnest($4::text[])
@@ -322,6 +378,45 @@ func (q *Queries) ListPermittedCLI(ctx context.Context) ([]TrunkPermittedCli, er
 	for rows.Next() {
 		var i TrunkPermittedCli
 		if err := rows.Scan(&i.SchemeID, &i.TrunkID, &i.E164); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPhones = `-- name: ListPhones :many
+SELECT ref, phone, endpoint, enabled, handed_at FROM caller WHERE scheme_id = $1 ORDER BY ref
+`
+
+type ListPhonesRow struct {
+	Ref      string
+	Phone    string
+	Endpoint string
+	Enabled  bool
+	HandedAt pgtype.Timestamptz
+}
+
+// Secrets stay where they are.
+func (q *Queries) ListPhones(ctx context.Context, schemeID int64) ([]ListPhonesRow, error) {
+	rows, err := q.db.Query(ctx, listPhones, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPhonesRow
+	for rows.Next() {
+		var i ListPhonesRow
+		if err := rows.Scan(
+			&i.Ref,
+			&i.Phone,
+			&i.Endpoint,
+			&i.Enabled,
+			&i.HandedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
