@@ -274,10 +274,7 @@ func (w *talks) end(i int) time.Duration {
 // answers dials the registration line and hears its greeting.
 func answers(t *testing.T, h *house.House) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	party, err := h.Trunk.Dial(ctx, "+33639989999", h.Line, phone.DialOptions{Say: phone.Silence()})
-	require.NoError(t, err)
+	party := h.DialLine("+33639989999", phone.Silence())
 	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 10*time.Second)
 	h.HangUp(party)
 }

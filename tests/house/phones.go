@@ -2,6 +2,8 @@ package house
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -145,6 +147,24 @@ func (h *House) Dial(c *Caller, code string) {
 		}
 	})
 	require.NoError(h.t, line.Hangup(ctx))
+}
+
+// DialLine dials the registration line from a number, saying something, and is answered. The PBX may not know the trunk yet:
+// then it is dialled again.
+func (h *House) DialLine(from string, say *phone.Source) *phone.Call {
+	h.t.Helper()
+	var party *phone.Call
+	Await(h.t, startLimit, "the line to answer", func(ctx context.Context) bool {
+		var err error
+		party, err = h.Trunk.Dial(ctx, from, h.Line, phone.DialOptions{Say: say})
+		var refused *phone.StatusError
+		if errors.As(err, &refused) && refused.Code == http.StatusUnauthorized {
+			return false
+		}
+		require.NoError(h.t, err)
+		return true
+	})
+	return party
 }
 
 // HangUp ends a call.

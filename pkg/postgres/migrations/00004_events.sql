@@ -48,6 +48,7 @@ BEGIN
         -- Who has found the default partition for an event would be refused there once the day has its own: nobody may be
         -- on that way. It is only for the moment in which an empty table is attached.
         LOCK TABLE public.event IN SHARE ROW EXCLUSIVE MODE;
+        CONTINUE WHEN EXISTS (SELECT FROM public.event_default WHERE at >= begins AND at < ends);
         EXECUTE format('CREATE TABLE public.%I (LIKE public.event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
         EXECUTE format('ALTER TABLE public.event ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)', name, begins, ends);
         made := made + 1;

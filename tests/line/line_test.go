@@ -1,0 +1,339 @@
+// Package line proves the registration line, the feature codes and the keypad after a call end to end: the shipped service,
+// a real Asterisk, real voices, and phones that recognise what they hear.
+package line
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/tests/house"
+)
+
+func TestMain(m *testing.M) {
+	house.SideBySide(14)
+	os.Exit(m.Run()) //nolint:forbidigo // The status of the tests is the status of the process.
+}
+
+const (
+	stranger  = "+33639989001" // Nobody whom the records know.
+	voice     = 500.0          // Hz: what an inbound party says.
+	hearLimit = 40 * time.Second
+)
+
+// TestLine dials the line in every way. The ways share one street and run side by side.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	street := house.Build(t, house.Options{})
+	t.Run("ways", func(t *testing.T) {
+		for name, way := range map[string]func(*testing.T, *house.Street){
+			"greeting and repeat":            greeting,
+			"next appointment":               appointment,
+			"two reaches a registrar":        func(t *testing.T, s *house.Street) { registrar(t, s, "2") },
+			"zero reaches a registrar":       func(t *testing.T, s *house.Street) { registrar(t, s, "0") },
+			"nobody free, a message":         message,
+			"wrong key":                      wrongKey,
+			"silence":                        silence,
+			"hang-up at any point":           hangUps,
+			"feature codes":                  featureCodes,
+			"closing a call by the keypad":   keypad,
+			"closing a call by feature code": closeLast,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				way(t, street)
+			})
+		}
+	})
+	// Whoever hung up wherever: nothing stays behind.
+	house.Await(t, 20*time.Second, "the PBX to be quiet", func(ctx context.Context) bool {
+		out, err := street.Asterisk.Console(ctx, "core show channels count")
+		return err == nil && strings.Contains(out, "0 active channels")
+	})
+}
+
+// dial dials the line and is answered.
+func dial(t *testing.T, h *house.House, from string) *phone.Call {
+	t.Helper()
+	return h.DialLine(from, phone.Tone(voice))
+}
+
+// start is enough of a prompt to recognise it by.
+func start(h *house.House, key string) []int16 {
+	return house.Beginning(h.Prompt(key, nil), 2*time.Second)
+}
+
+func press(t *testing.T, c *phone.Call, keys string) time.Time {
+	t.Helper()
+	at := time.Now()
+	require.NoError(t, c.SendDTMF(t.Context(), keys))
+	return at
+}
+
+func greeting(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{})
+	party := dial(t, h, stranger)
+	heard := h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	require.WithinDuration(t, party.Answered(), heard.At, time.Second, "a greeting within a second of the answer")
+	menu := h.Hears(party, time.Time{}, start(h, "main.menu"), hearLimit)
+	again := press(t, party, "9")
+	h.Hears(party, again, start(h, "main.menu"), hearLimit)
+	require.Greater(t, again, menu.At)
+	h.HangUp(party)
+}
+
+func appointment(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{People: []house.PersonPlan{{NotDue: true}}})
+	person := h.People[0]
+	house.Await(t, hearLimit, "her call to be booked", func(context.Context) bool { return len(h.Occurrences(person)) > 0 })
+	party := dial(t, h, person.Number)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	asked := press(t, party, "1")
+	now := h.Now()
+	at := func(hour int) ivr.Vars {
+		opens := time.Date(now.Year(), now.Month(), now.Day(), hour, 0, 0, 0, now.Location())
+		return ivr.Vars{"opens": opens, "closes": opens.Add(time.Hour), "now": now}
+	}
+	h.Hears(party, asked, h.Prompt("appointment.around", at(15)), hearLimit)
+	right, err := party.Compare(h.Prompt("appointment.around", at(15)))
+	require.NoError(t, err)
+	wrong, err := party.Compare(h.Prompt("appointment.around", at(11)))
+	require.NoError(t, err)
+	require.Greater(t, right.Score, wrong.Score+0.1, "the hour is recognised")
+	h.HangUp(party)
+}
+
+func registrar(t *testing.T, street *house.Street, key string) {
+	h := street.Move(t, house.Plan{Registrars: 1})
+	desk := h.Registrars[0]
+	h.Ready(desk)
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	press(t, party, key)
+	hers := h.Take(desk)
+	ctx, cancel := context.WithTimeout(t.Context(), hearLimit)
+	defer cancel()
+	joined, err := party.HearTone(ctx, house.CallerTone)
+	require.NoError(t, err)
+	require.WithinDuration(t, hers.Answered(), joined, time.Second)
+	joined, err = hers.HearTone(ctx, voice)
+	require.NoError(t, err)
+	require.WithinDuration(t, hers.Answered(), joined, time.Second)
+	h.HangUp(party)
+	h.AwaitDone(hers, 5*time.Second)
+	h.AwaitState(desk, call.CallerWrapUp)
+}
+
+func message(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{})
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	press(t, party, "0")
+	h.Hears(party, time.Time{}, start(h, "person.nobody"), hearLimit)
+	h.Hears(party, time.Time{}, start(h, "message.invite"), hearLimit)
+	recorded(t, street, "messages/*.*", 3*time.Second)
+	done := press(t, party, "#")
+	h.Hears(party, done, start(h, "message.kept"), hearLimit)
+	h.AwaitDone(party, hearLimit)
+	kept := messages(t, h, 1)[0]
+	require.Equal(t, stranger, kept.CLI)
+	require.Greater(t, kept.Length, 2*time.Second)
+	_, err := os.Stat(filepath.Join(street.Asterisk.RecordingsDir(), kept.Recording+".wav"))
+	require.NoError(t, err)
+}
+
+// recorded waits until a recording holds so much.
+func recorded(t *testing.T, street *house.Street, pattern string, length time.Duration) {
+	t.Helper()
+	house.Await(t, hearLimit, "a recording", func(context.Context) bool {
+		files, err := filepath.Glob(filepath.Join(street.Asterisk.RecordingsDir(), pattern))
+		require.NoError(t, err)
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && info.Size() > int64(length.Seconds()*16000) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// messages waits until so many messages are listed for the registrars.
+func messages(t *testing.T, h *house.House, n int) []callflow.Message {
+	t.Helper()
+	var list []callflow.Message
+	house.Await(t, hearLimit, "a message to be listed", func(ctx context.Context) bool {
+		var err error
+		list, err = h.Store.Messages(ctx, h.Scheme.Key, false)
+		return err == nil && len(list) == n
+	})
+	return list
+}
+
+func wrongKey(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{})
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	press(t, party, "3")
+	h.Hears(party, time.Time{}, start(h, "languages.french"), hearLimit)
+	wrong := press(t, party, "7")
+	h.Hears(party, wrong, start(h, "error.wrong_key"), hearLimit)
+	// The choices are said again; somebody who is helpless twice is led to a person.
+	h.Hears(party, wrong, start(h, "languages.french"), hearLimit)
+	press(t, party, "8")
+	h.Hears(party, wrong, start(h, "person.wait"), hearLimit)
+	h.HangUp(party)
+}
+
+func silence(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{})
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	press(t, party, "3")
+	h.Hears(party, time.Time{}, start(h, "error.silence"), hearLimit)
+	again := time.Now()
+	h.Hears(party, again, start(h, "languages.french"), hearLimit)
+	french := press(t, party, "1")
+	h.Hears(party, french, start(h, "main.menu"), hearLimit)
+	h.HangUp(party)
+}
+
+// hangUps hangs up at seeded moments, also while a registrar's phone rings and in a message; the line goes on.
+func hangUps(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{Registrars: 1})
+	h.Ready(h.Registrars[0])
+	r := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // Moments, not secrets.
+	for _, keys := range []string{"", "1", "2", "3", "9", "7", "0"} {
+		party := dial(t, h, stranger)
+		leave := time.Now().Add(time.Duration(r.Int64N(int64(1200 * time.Millisecond))))
+		if keys != "" {
+			press(t, party, keys)
+		}
+		house.Await(t, hearLimit, "the moment to hang up", func(context.Context) bool { return time.Now().After(leave) })
+		h.HangUp(party)
+	}
+	// The registrar whose phone rang for somebody who left is none the worse for it.
+	h.AwaitState(h.Registrars[0], call.CallerReady)
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	h.HangUp(party)
+}
+
+func featureCodes(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{}}})
+	caller := h.Callers[0]
+	for _, f := range []struct {
+		code, prompt string
+		state        call.CallerState
+	}{
+		{"*3", "feature.break", call.CallerBreak},
+		{"*2", "feature.ready_once", call.CallerReadyOnce},
+		{"*1", "feature.ready", call.CallerReady},
+		{"*5", "feature.nothing_next", call.CallerReady},
+		{"*9", "feature.unknown_code", call.CallerReady},
+		{"*6", "feature.nothing_to_close", call.CallerReady},
+		{"*4", "feature.off", call.CallerOff},
+	} {
+		line, err := caller.Phone.Dial(t.Context(), f.code, phone.DialOptions{Say: phone.Silence()})
+		require.NoError(t, err)
+		h.Hears(line, time.Time{}, start(h, f.prompt), hearLimit)
+		h.AwaitState(caller, f.state)
+		h.HangUp(line)
+	}
+}
+
+// talked is a house in which a call has just ended, the caller still on the line.
+func talked(t *testing.T, street *house.Street) (*house.House, *phone.Call) {
+	t.Helper()
+	h := street.Move(t, house.Plan{
+		Callers: []house.CallerPlan{{}},
+		People:  []house.PersonPlan{{Does: phone.Answers(200*time.Millisecond, house.PersonTone), Reference: 1}},
+	})
+	hers := h.Take(h.Callers[0])
+	theirs := h.AwaitCall(h.People[0])
+	_, err := theirs.HearTone(t.Context(), house.CallerTone)
+	require.NoError(t, err)
+	h.HangUp(theirs)
+	require.Equal(t, call.ResultAnswered, h.AwaitEnd(h.People[0]).Result)
+	return h, hers
+}
+
+func keypad(t *testing.T, street *house.Street) {
+	h, hers := talked(t, street)
+	h.Hears(hers, time.Time{}, start(h, "close.menu"), hearLimit)
+	difficult := press(t, hers, "2")
+	h.Hears(hers, difficult, house.Beginning(h.Prompt("close.difficult", nil), time.Second), hearLimit)
+	followUp := press(t, hers, "3")
+	h.Hears(hers, followUp, house.Beginning(h.Prompt("close.follow_up", nil), time.Second), hearLimit)
+	later := press(t, hers, "4")
+	h.Hears(hers, later, house.Beginning(h.Prompt("close.day_later", nil), time.Second), hearLimit)
+	h.HangUp(hers)
+	var a house.Attempt
+	house.Await(t, hearLimit, "the call to be closed", func(context.Context) bool {
+		a = h.Attempts(h.People[0])[0]
+		return a.DayLater
+	})
+	require.Equal(t, call.DispositionDifficult, a.Disposition)
+	require.True(t, a.FollowUp)
+}
+
+func closeLast(t *testing.T, street *house.Street) {
+	h, hers := talked(t, street)
+	h.HangUp(hers)
+	line, err := h.Callers[0].Phone.Dial(t.Context(), "*6", phone.DialOptions{Say: phone.Silence()})
+	require.NoError(t, err)
+	h.Hears(line, time.Time{}, start(h, "close.menu"), hearLimit)
+	press(t, line, "1")
+	house.Await(t, hearLimit, "the call to be closed", func(context.Context) bool {
+		return h.Attempts(h.People[0])[0].Disposition == call.DispositionCourtesy
+	})
+	h.HangUp(line)
+}
+
+// TestServiceAway: without the service the dialplan alone greets, warns and takes a message, which is listed once the service
+// is back.
+func TestServiceAway(t *testing.T) {
+	t.Parallel()
+	street := house.Build(t, house.Options{Outside: true})
+	program := house.Program(t)
+	service := street.Serve(t, program)
+	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{}}})
+	house.Await(t, hearLimit, "the dialplan's prompts", func(context.Context) bool {
+		_, err := os.Stat(filepath.Join(street.Asterisk.SoundsDir(), "fallback-thanks.wav"))
+		return err == nil
+	})
+	service.Kill()
+	// A call that enters the application before the PBX has seen it die waits there for the service to come back.
+	house.Await(t, hearLimit, "the PBX to notice", func(context.Context) bool {
+		log, err := os.ReadFile(street.Asterisk.LogPath())
+		require.NoError(t, err)
+		return strings.Contains(string(log), "WebSocket read error")
+	})
+
+	party := dial(t, h, stranger)
+	heard := h.Hears(party, time.Time{}, start(h, "dialplan.fallback-greeting"), hearLimit)
+	require.WithinDuration(t, party.Answered(), heard.At, time.Second)
+	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-emergency"), hearLimit)
+	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-message"), hearLimit)
+	recorded(t, street, "messages/*_*.*", 3*time.Second)
+	done := press(t, party, "#")
+	h.Hears(party, done, start(h, "dialplan.fallback-thanks"), hearLimit)
+	h.AwaitDone(party, hearLimit)
+	// Her own phone says so too.
+	line, err := h.Callers[0].Phone.Dial(t.Context(), "*1", phone.DialOptions{Say: phone.Silence()})
+	require.NoError(t, err)
+	h.Hears(line, time.Time{}, start(h, "dialplan.service-away"), hearLimit)
+	h.HangUp(line)
+
+	street.Serve(t, program)
+	require.Equal(t, stranger, messages(t, h, 1)[0].CLI)
+}
