@@ -112,6 +112,11 @@ func TestPeopleInAndOut(t *testing.T) {
 	id := strings.TrimSpace(done(t, dir, "scheme", "create", "--name", "Gardons le contact", "--country", "FR", "--zone", "Europe/Paris"))
 	require.Len(t, id, 36)
 	done(t, dir, "scheme", "trunk", "town", "--host", "192.0.2.10", "--cli", "+33199001000")
+	for _, name := range []string{"town-1", "Town", "1", "trunk", "a;b", strings.Repeat("a", 41)} {
+		_, errs, status = said(t, dir, "scheme", "trunk", name, "--host", "192.0.2.10", "--cli", "+33199001000")
+		require.Equal(t, 2, status, name)
+		require.Contains(t, errs, "its name", name)
+	}
 	done(t, dir, "scheme", "line", "+33 1 99 00 10 00")
 	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
 
@@ -157,18 +162,7 @@ func TestPeopleInAndOut(t *testing.T) {
 
 func TestServeStopsWhenTold(t *testing.T) {
 	pbx := setuptest.Asterisk(t)
-	dir, _ := place(t, fmt.Sprintf(`
-asterisk:
-  ari: %q
-  user: %q
-  password: ${ARI_PASSWORD}
-  accounts: %q
-  trunks: %q
-  sounds: %q
-  pbx_sounds: %q
-web: {listen: "127.0.0.1:0"}
-ops: {listen: "127.0.0.1:0"}
-`, pbx.ARIURL(), pbx.ARIUser(), pbx.AccountsPath(), pbx.TrunksPath(), pbx.SoundsDir(), pbx.SoundsPath()))
+	dir, _ := place(t, pbxConfig(pbx))
 	t.Setenv("ARI_PASSWORD", pbx.ARIPassword())
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		c := rappel(t, dir, "serve")
