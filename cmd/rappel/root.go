@@ -81,6 +81,12 @@ func (p *program) explain(command *cobra.Command, err error) int {
 		fmt.Fprintf(p.err, "Type %s --help to see how it is used.\n", command.CommandPath())
 		return 2
 	}
+	if d, ok := errors.AsType[demoError](err); ok {
+		if d.log != "" {
+			fmt.Fprintf(p.err, "The service's own log is %s\n", d.log)
+		}
+		return 1
+	}
 	var problem *app.Problem
 	switch {
 	case errors.As(err, &problem):

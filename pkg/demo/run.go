@@ -174,6 +174,9 @@ func (p *play) stop() error {
 }
 
 func (p *play) run(ctx context.Context) (Result, error) {
+	if err := p.checkListen(); err != nil {
+		return Result{}, err
+	}
 	p.tell("Rappel: setting up in %s", p.Dir)
 	begin := time.Now()
 	if err := p.startParts(ctx); err != nil {
@@ -210,6 +213,22 @@ func (p *play) run(ctx context.Context) (Result, error) {
 	}
 	p.begun = true
 	return p.watch(ctx, failed)
+}
+
+// checkListen sees that the wall's address is free before anything is set up.
+func (p *play) checkListen() error {
+	listener, err := net.Listen("tcp", p.Listen) //nolint:noctx // Binding does not block.
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return p.taken()
+	}
+	if err != nil {
+		return fmt.Errorf("serve the wall on %s: %w; choose another address: --listen 127.0.0.1:8080", p.Listen, err)
+	}
+	return listener.Close()
+}
+
+func (p *play) taken() error {
+	return fmt.Errorf("%s is taken, by another demonstration perhaps; choose another address for the wall: --listen 127.0.0.1:8081", p.Listen)
 }
 
 // startParts starts Postgres and Asterisk side by side, unless they run elsewhere.
@@ -301,7 +320,7 @@ func (p *play) startService(ctx context.Context) (<-chan error, error) {
 	config.Ops.Listen = "127.0.0.1:0"
 	service, err := app.New(ctx, config, p.Logger)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken; choose another address for the wall with --listen: %w", p.Listen, err)
+		return nil, p.taken()
 	}
 	if err != nil {
 		return nil, err

@@ -33,6 +33,15 @@ func (a *Asterisk) makeDirs() error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make sounds directory: %w", err)
 		}
+		// Prompts speak of people: only we and Asterisk's group may enter.
+		if private() {
+			if err := os.Lchown(dir, -1, asteriskUID); err != nil {
+				return fmt.Errorf("make sounds directory: %w", err)
+			}
+		}
+		if err := os.Chmod(dir, 0o750); err != nil {
+			return fmt.Errorf("make sounds directory: %w", err)
+		}
 	}
 	etc := filepath.Join(a.runDir, "etc")
 	if err := os.MkdirAll(filepath.Join(etc, "tls"), 0o755); err != nil {

@@ -19,6 +19,8 @@ import (
 
 // Bounds of Postgres's own work.
 const (
+	// postgresSpace is what a new cluster takes, with room for its log.
+	postgresSpace        = 256 << 20
 	postgresInitPatience = 2 * time.Minute
 	// postgresStartPatience covers the replay of the log after a crash.
 	postgresStartPatience = 2 * time.Minute
@@ -101,6 +103,9 @@ func (pg *Postgres) open(ctx context.Context) error {
 	}
 	var err error
 	if pg.lock, err = lockRunDir(pg.runDir); err != nil {
+		return err
+	}
+	if err := checkSpace(pg.runDir, postgresSpace); err != nil {
 		return err
 	}
 	if err := pg.stopOrphan(ctx); err != nil {
