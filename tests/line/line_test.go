@@ -311,6 +311,9 @@ func TestServiceAway(t *testing.T) {
 		_, err := os.Stat(filepath.Join(street.Asterisk.SoundsDir(), "fallback-thanks.wav"))
 		return err == nil
 	})
+	// Somebody is on the line when it happens.
+	early := dial(t, h, "+33639989002")
+	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
 	service.Kill()
 	// A call that enters the application before the PBX has seen it die waits there for the service to come back.
 	house.Await(t, hearLimit, "the PBX to notice", func(context.Context) bool {
@@ -334,6 +337,10 @@ func TestServiceAway(t *testing.T) {
 	h.Hears(line, time.Time{}, start(h, "dialplan.service-away"), hearLimit)
 	h.HangUp(line)
 
+	back := time.Now()
 	street.Serve(t, program)
 	require.Equal(t, stranger, messages(t, h, 1)[0].CLI)
+	// Who was on the line is not forgotten: the dialplan takes a message of hers too.
+	h.Hears(early, back, start(h, "dialplan.fallback-greeting"), hearLimit)
+	h.HangUp(early)
 }
