@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 )
 
 func (p *program) scheme() *cobra.Command {
@@ -36,7 +36,13 @@ func (p *program) createScheme() *cobra.Command {
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
 			s.Language = roster.Language(language)
+			if !c.Flags().Changed("zone") && s.Country == "FR" {
+				s.Zone = "Europe/Paris"
+			}
 			made, err := store.CreateScheme(c.Context(), s, time.Now())
+			if errors.Is(err, postgres.ErrTaken) {
+				return usageError{fmt.Errorf("there is a scheme %q already", s.Name)}
+			}
 			if err != nil {
 				return err
 			}
@@ -48,7 +54,7 @@ func (p *program) createScheme() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.Name, "name", "", "name of the scheme, as spoken in the greeting")
 	f.StringVar(&s.Country, "country", "BE", "country of its numbers and holidays: BE or FR")
-	f.StringVar(&s.Zone, "zone", "Europe/Brussels", "time zone")
+	f.StringVar(&s.Zone, "zone", "Europe/Brussels", "time zone (with --country FR: Europe/Paris)")
 	f.StringVar(&language, "language", "fr", "main language: fr, nl, de or en")
 	f.DurationVar(&s.Hold, "hold", s.Hold, "how long a call waits for its reference caller")
 	f.DurationVar(&s.WrapUp, "wrap-up", s.WrapUp, "time for notes before a caller is ready again by herself")
@@ -104,13 +110,20 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 				t.Kind = postgres.TrunkRegistration
 			}
 			if cli != "" {
+				if cli, err = e164("--cli", cli, s.Country); err != nil {
+					return err
+				}
 				t.PermittedCLI = append(t.PermittedCLI, cli)
 				t.CLI[""] = cli
 			}
 			if err := app.CheckTrunk(t); err != nil {
 				return usageError{err}
 			}
-			return store.SaveTrunk(c.Context(), s.Key, t)
+			err = store.SaveTrunk(c.Context(), s.Key, t)
+			if errors.Is(err, postgres.ErrTaken) {
+				return usageError{fmt.Errorf("another scheme has a trunk %s; choose another name", t.Endpoint)}
+			}
+			return err
 		},
 	}
 	f := c.Flags()
@@ -123,6 +136,18 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 	f.Float64Var(&t.CallsPerSecond, "calls-per-second", t.CallsPerSecond, "new calls per second")
 	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")
 	return c
+}
+
+// e164 reads a number of our own as people write it. Nobody is reached at an extension of a trunk's own number.
+func e164(what, text, country string) (string, error) {
+	n, err := numbering.Parse(text, country)
+	if err == nil && n.Extension != "" {
+		err = errors.New("it has an extension")
+	}
+	if err != nil {
+		return "", usageError{fmt.Errorf("%s %s: %w; write it with its country, such as +3281247454", what, text, err)}
+	}
+	return n.E164, nil
 }
 
 // trunkSecret is the password of a trunk, which no process list shows.
@@ -145,11 +170,19 @@ func (p *program) addLine() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := postgres.DID{Number: strings.ReplaceAll(args[0], " ", ""), Flow: flow, Delivered: delivered}
+			number, err := e164("NUMBER", args[0], s.Country)
+			if err != nil {
+				return err
+			}
+			d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
 			for _, l := range languages {
 				d.Languages = append(d.Languages, roster.Language(l))
 			}
-			return store.SaveDID(c.Context(), s.Key, d)
+			err = store.SaveDID(c.Context(), s.Key, d)
+			if errors.Is(err, postgres.ErrTaken) {
+				return usageError{fmt.Errorf("%s is the line of another scheme", number)}
+			}
+			return err
 		},
 	}
 	f := c.Flags()

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"crypto/x509"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -63,7 +65,27 @@ func (e *examination) machine(ctx context.Context) {
 	e.look("machine.descriptors", "open files limit", descriptors)
 	e.look("machine.exposed", "ports that others reach", e.exposed)
 	e.look("secrets.files", "secrets in files of their owner", e.secrets)
+	e.look("pbx.accounts", "phones of callers reach the PBX", e.accounts)
 	_ = ctx
+}
+
+// accounts looks whether the service can tell the PBX of callers' phones and of trunks.
+func (e *examination) accounts() outcome {
+	if !e.cfg.Has(RoleSwitch) {
+		return skipped("this process does not drive a PBX")
+	}
+	for key, path := range map[string]string{"asterisk.accounts": e.cfg.Asterisk.Accounts, "asterisk.trunks": e.cfg.Asterisk.Trunks} {
+		if path == "" {
+			return doubtful(key+" is not set", "no caller's phone can register and no trunk is known",
+				"name the files that pjsip.conf includes: asterisk.accounts: /etc/asterisk/pjsip_accounts.conf, asterisk.trunks: /etc/asterisk/pjsip_trunks.conf")
+		}
+		// The file is replaced whole, so it is the folder that must be writable.
+		if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
+			return wrong(filepath.Dir(path)+" cannot be written", "no caller's phone can register: "+err.Error(),
+				"let the service's user write there: chgrp rappel "+filepath.Dir(path)+" && chmod g+w "+filepath.Dir(path))
+		}
+	}
+	return fine("both files can be replaced")
 }
 
 func diskSpace(dir string) outcome {

@@ -134,6 +134,9 @@ func (s *Switch) dial(ctx context.Context) (*websocket.Conn, error) {
 	if resp != nil && resp.Body != nil && err != nil {
 		_ = resp.Body.Close() // The failure itself is reported.
 	}
+	if err != nil && resp != nil && resp.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("connect event stream: the PBX knows no such user and password; compare asterisk.user and asterisk.password with ari.conf: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect event stream: %w", err)
 	}
