@@ -4,11 +4,11 @@ package calls
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	house.SideBySide(8)
-	os.Exit(m.Run()) //nolint:forbidigo // The status of the tests is the status of the process.
+	goleak.VerifyTestMain(m)
 }
 
 // TestOutbound walks every path of a scheduled call. The paths share one house and run side by side.
@@ -59,7 +59,7 @@ type want struct {
 }
 
 // settled waits for the end of the first attempt to reach a person, and compares.
-func settled(h *house.House, t *testing.T, p *house.Person, c *house.Caller, w want) house.Attempt {
+func settled(t *testing.T, h *house.House, p *house.Person, c *house.Caller, w want) house.Attempt {
 	t.Helper()
 	a := h.AwaitEnd(p)
 	require.Equal(t, w.result, a.Result, "%+v", a)
@@ -132,7 +132,7 @@ func sheHangsUpFirst(t *testing.T, street *house.Street) {
 	w := talked(theirs)
 	h.HangUp(theirs)
 	h.Hears(hers, time.Now(), house.Beginning(h.Prompt("close.menu", nil), time.Second), 10*time.Second)
-	settled(h, t, person, caller, w)
+	settled(t, h, person, caller, w)
 	h.HangUp(hers)
 }
 
@@ -145,7 +145,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 	w := talked(theirs)
 	h.HangUp(hers)
 	h.AwaitDone(theirs, 3*time.Second)
-	settled(h, t, person, caller, w)
+	settled(t, h, person, caller, w)
 }
 
 func bothHangUp(t *testing.T, street *house.Street) {
@@ -154,14 +154,14 @@ func bothHangUp(t *testing.T, street *house.Street) {
 	house.Await(t, 10*time.Second, "a talk of three seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 3*time.Second })
 	w := talked(theirs)
 	together(func() { h.HangUp(hers) }, func() { h.HangUp(theirs) })
-	settled(h, t, person, caller, w)
+	settled(t, h, person, caller, w)
 }
 
 func busy(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.Busy()})
 	hers := h.Take(caller)
 	h.Hears(hers, time.Time{}, h.Prompt("after.busy", nil), 15*time.Second)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultBusy, fault: call.FaultTheirs, causes: []int{17}, promise: call.OccurrenceUnreached, caller: call.CallerWrapUp,
 	})
 	h.AwaitDone(hers, 10*time.Second)
@@ -171,7 +171,7 @@ func noAnswer(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.NoAnswer(), Ring: 4 * time.Second})
 	hers := h.Take(caller)
 	h.Hears(hers, time.Time{}, h.Prompt("after.no_answer", nil), 20*time.Second)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultNoAnswer, fault: call.FaultTheirs, causes: []int{0, 16, 19}, promise: call.OccurrenceUnreached,
 		caller: call.CallerWrapUp,
 	})
@@ -184,7 +184,7 @@ func congestion(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.Congested()})
 	hers := h.Take(caller)
 	h.Hears(hers, time.Time{}, h.Prompt("after.failed", nil), 15*time.Second)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultCongestion, fault: call.FaultNetwork, causes: []int{34, 42}, promise: call.OccurrenceOpen, caller: call.CallerWrapUp,
 	})
 	require.Zero(t, h.Occurrences(person)[0].Attempts, "the network's congestion is none of her attempts")
@@ -194,7 +194,7 @@ func announcedNotFound(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: announcement(404)})
 	hers := h.Take(caller)
 	h.Hears(hers, time.Time{}, h.Prompt("after.invalid_number", nil), 20*time.Second)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultFailed, reason: call.ReasonInvalidNumber, fault: call.FaultTheirs, causes: []int{1},
 		promise: call.OccurrenceMissed, caller: call.CallerWrapUp,
 	})
@@ -203,7 +203,7 @@ func announcedNotFound(t *testing.T, street *house.Street) {
 func announcedBusy(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: announcement(486)})
 	h.Take(caller)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultBusy, fault: call.FaultTheirs, causes: []int{17}, promise: call.OccurrenceUnreached, caller: call.CallerWrapUp,
 	})
 }
@@ -228,7 +228,7 @@ func offerNotTaken(t *testing.T, street *house.Street) {
 	<-missed.Done()
 	w := talked(theirs)
 	h.HangUp(theirs)
-	a := settled(h, t, person, second, w)
+	a := settled(t, h, person, second, w)
 	h.AwaitState(first, call.CallerSetAside)
 	require.Equal(t, []house.OfferRow{
 		{Number: 1, Caller: first.Key, State: call.OfferTimedOut}, {Number: 2, Caller: second.Key, State: call.OfferAccepted},
@@ -242,7 +242,7 @@ func callerLeavesWhileRinging(t *testing.T, street *house.Street) {
 	h.AwaitAttempt(person, 1, call.StateRinging)
 	left := time.Now()
 	h.HangUp(hers)
-	settled(h, t, person, caller, want{
+	settled(t, h, person, caller, want{
 		result: call.ResultCancelled, reason: call.ReasonCallerGone, fault: call.FaultOurs, causes: []int{0, 16, 19, 127},
 		promise: call.OccurrenceOpen, caller: call.CallerWrapUp,
 	})
@@ -301,5 +301,5 @@ func ordinaryWithKey(t *testing.T, street *house.Street) {
 	eachHears(t, hers, theirs)
 	w := talked(theirs)
 	h.HangUp(theirs)
-	settled(h, t, person, caller, w)
+	settled(t, h, person, caller, w)
 }

@@ -4,11 +4,11 @@ package crash
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
@@ -16,7 +16,7 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-func TestMain(m *testing.M) { os.Exit(m.Run()) } //nolint:forbidigo // The status of the tests is that of the process.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // talks is a house in which n callers talk to n people, each to her own.
 type talks struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
@@ -22,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	house.SideBySide(14)
-	os.Exit(m.Run()) //nolint:forbidigo // The status of the tests is the status of the process.
+	goleak.VerifyTestMain(m)
 }
 
 const (
