@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	WithoutPostgres bool
 	// SIPp also installs the SIP load generator, for benchmarks.
 	SIPp bool
+	// Browser also installs Chromium, for tests of pages.
+	Browser bool
 
 	// ignoreMachine pretends that the machine has neither PostgreSQL nor
 	// Asterisk of its own, for tests of the other path.
@@ -61,6 +64,8 @@ type Installation struct {
 	CertFile, KeyFile string
 	// SIPp is the path of the load generator; empty unless asked for.
 	SIPp string
+	// Browser is the path of a Chromium; empty unless asked for.
+	Browser string
 
 	postgres postgresPrograms
 	asterisk asteriskPrograms
@@ -91,8 +96,8 @@ type preparer struct {
 // is there it takes milliseconds and needs neither network nor root.
 //
 // The machine stays as it was, except for Debian packages that start nothing:
-// mmdebstrap when a root file system has to be built, and sip-tester when
-// Options.SIPp asks for it.
+// mmdebstrap when a root file system has to be built, sip-tester when
+// Options.SIPp asks for it, and chromium when Options.Browser does.
 func Prepare(ctx context.Context, options Options) (*Installation, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("prepare installation: %w", err)
@@ -146,7 +151,22 @@ func (p *preparer) prepare(ctx context.Context) (*Installation, error) {
 			return nil, fmt.Errorf("prepare SIPp: %w", err)
 		}
 	}
+	if p.options.Browser {
+		if inst.Browser, err = p.prepareBrowser(ctx); err != nil {
+			return nil, fmt.Errorf("prepare browser: %w", err)
+		}
+	}
 	return inst, nil
+}
+
+// prepareBrowser returns a Chromium under any of its names.
+func (p *preparer) prepareBrowser(ctx context.Context) (string, error) {
+	for _, name := range []string{"chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return p.prepareProgram(ctx, "chromium", "chromium")
 }
 
 // step reports f as one step.

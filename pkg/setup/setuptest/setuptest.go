@@ -65,6 +65,13 @@ func Installation(t testing.TB) *setup.Installation {
 	return prepare(t, setup.Options{})
 }
 
+// Browser returns the path of a Chromium, installed by whoever comes first on a
+// machine without one.
+func Browser(t testing.TB) string {
+	t.Helper()
+	return prepare(t, setup.Options{WithoutAsterisk: true, WithoutPostgres: true, Browser: true}).Browser
+}
+
 // NeedRoot skips the test when we are not root; with CI=true it fails.
 func NeedRoot(t testing.TB) {
 	t.Helper()
