@@ -73,6 +73,31 @@ func TestNobodyIsOfferedACallWhileSheDialsACode(t *testing.T) {
 	})
 }
 
+func TestACallPutOffByADayIsRungADayLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.opts.Horizon = 10 * 24 * time.Hour
+		anna := h.caller()
+		h.occurrence("+3281000001")
+		h.open()
+		o := h.last()
+		h.step(o, call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged)
+		h.end(o, answered)
+		later := dispatch.CloseCall{Attempt: o.Attempt, Caller: anna, DayLater: true}
+		require.NoError(t, h.desk.CloseCall(t.Context(), h.scheme, later))
+		require.NoError(t, h.desk.CloseCall(t.Context(), h.scheme, later))
+		synctest.Wait()
+		after(7 * 24 * time.Hour) // Tuesday, ten o'clock.
+		require.Len(t, h.board.Started(), 1, "not on the day proposed")
+		next, err := h.desk.Next(t.Context(), h.scheme, anna)
+		require.NoError(t, err)
+		require.Equal(t, "2000-01-12T09:30:00Z", next.At.Format(time.RFC3339))
+		after(24 * time.Hour)
+		require.Len(t, h.board.Started(), 2)
+		require.Equal(t, "+3281000001", h.last().Number)
+	})
+}
+
 func TestOneMoreAndThenABreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

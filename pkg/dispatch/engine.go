@@ -391,6 +391,11 @@ func (e *Engine) confirmed(v verdict, now time.Time) {
 		e.booked(op.Settlement.Next, v.err, now)
 	case Settle:
 		e.booked(op.Settlement.Next, v.err, now)
+	case CloseCall:
+		// The call that follows may have moved, and both days may lie within the horizon: the records know.
+		if op.DayLater && v.err == nil {
+			e.refresh(now)
+		}
 	}
 }
 

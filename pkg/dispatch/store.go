@@ -200,7 +200,7 @@ type Settlement struct {
 	Rang       bool
 	// Next is the occurrence booked in the same transaction when this one ended; nil when the agreement has ended. When
 	// the agreement has one of that kind on that local date already, nothing is booked. The store sets its ID through
-	// *Next, in both cases.
+	// *Next, in both cases; to 0 when the one it has was moved to another day.
 	Next *Occurrence
 	At   time.Time
 }
@@ -214,7 +214,10 @@ type CallerChange struct {
 	At     time.Time
 }
 
-// CloseCall records what the caller says of a call, by keypad or on a form.
+// CloseCall records what the caller says of a call, by keypad or on a form. A later one of the same attempt replaces the
+// former, except that DayLater, once said, stays: a caller who closes her call again to add something does not take it
+// back. The first one with DayLater moves the promised call that follows, as the function DayLater says, in the same
+// transaction; so does the end of the attempt, when that is recorded after it.
 type CloseCall struct {
 	Attempt     call.ID
 	Caller      int64

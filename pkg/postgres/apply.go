@@ -13,6 +13,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // maxRaces is how often a batch is decided anew when other schemes took what it wanted in the same instant. Every loser
@@ -59,6 +60,9 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 	defer func() { <-turn }()
 	for race := 1; ; race++ {
 		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops}
+		b.rules = func(ctx context.Context, q *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Span, error) {
+			return s.rules(ctx, q, scheme, now)
+		}
 		err := s.tryCommit(ctx, b)
 		switch {
 		case err == nil:
@@ -139,6 +143,7 @@ type batch struct {
 	scheme, epoch int64
 	now           time.Time
 	ops           []dispatch.Op
+	rules         rulesReader
 
 	ledger      *ledger
 	refused     []error
@@ -170,7 +175,7 @@ func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
 	for i, op := range b.ops {
 		b.refused[i] = b.ledger.apply(op)
 	}
-	return b.ledger.write(ctx, q, b.now)
+	return b.ledger.write(ctx, q, b.rules)
 }
 
 // keys are what a batch touches, as far as the operations themselves say.

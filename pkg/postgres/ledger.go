@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,7 @@ type ledger struct {
 	log         []logRow
 	bookings    []*booking
 	lastCallers map[int64]int64 // By beneficiary.
+	later       []*attemptRow   // Closed with "a day later" in this batch, or ended after that.
 
 	numbersBefore  map[string]call.ID
 	reservedBefore map[int64]offerKey
@@ -360,6 +362,9 @@ func (l *ledger) finish(f dispatch.Finish) error {
 	} else {
 		l.lookUp(f.Settlement.Next)
 	}
+	if a.dayLater && !slices.Contains(l.later, a) {
+		l.later = append(l.later, a)
+	}
 	return nil
 }
 
@@ -438,34 +443,6 @@ func (l *ledger) callerChange(c dispatch.CallerChange) error {
 	row.state, row.reason, row.since, row.changed = c.State, c.Reason, c.At, true
 	l.log = append(l.log, entry)
 	l.noteCaller(row, "state", c.At, callerData{State: string(c.State), Reason: c.Reason})
-	return nil
-}
-
-func (l *ledger) closeCall(c dispatch.CloseCall) error {
-	a := l.attempts[c.Attempt]
-	if a == nil {
-		return dispatch.ErrStale
-	}
-	disposition := c.Disposition
-	if disposition == call.DispositionNone {
-		disposition = a.disposition
-	}
-	if !a.closed.IsZero() && a.disposition == disposition && a.followUp == c.FollowUp && a.dayLater == c.DayLater {
-		return nil
-	}
-	if row := l.callers[c.Caller]; row != nil && a.disposition != disposition {
-		row.turn(l.today)
-		switch {
-		case disposition == call.DispositionDifficult:
-			row.hard, row.changed = row.hard+1, true
-		case a.disposition == call.DispositionDifficult:
-			row.hard, row.changed = max(0, row.hard-1), true
-		}
-	}
-	a.disposition, a.followUp, a.dayLater, a.closed, a.changed = disposition, c.FollowUp, c.DayLater, c.At, true
-	l.noteAttempt(a, "closed", c.At, closedData{
-		Disposition: string(disposition), FollowUp: c.FollowUp, DayLater: c.DayLater,
-	})
 	return nil
 }
 

@@ -84,12 +84,7 @@ func (l *ledger) readOccurrences(ctx context.Context, q *sqldb.Queries, k *keys)
 		return fmt.Errorf("read occurrences: %w", err)
 	}
 	for _, r := range rows {
-		l.occurrences[r.OccurrenceID] = &occurrenceRow{
-			id: r.OccurrenceID, uid: uuid.UUID(r.Uid.Bytes), agreement: r.AgreementID, beneficiary: r.BeneficiaryID,
-			kind: call.Kind(r.Kind), sequence: int(r.Sequence), localDate: dateOf(r.LocalDate),
-			state: call.OccurrenceState(r.State), notBefore: when(r.NotBefore), deferred: int(r.Deferred),
-			attempts: int(r.Attempts), rang: r.Rang, ended: when(r.EndedAt), events: int(r.Events),
-		}
+		l.occurrences[r.OccurrenceID] = occurrenceOf(r)
 	}
 	return nil
 }

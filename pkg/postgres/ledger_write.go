@@ -22,17 +22,18 @@ func (l *ledger) remember() {
 
 // write writes back what has changed, set by set. Rows that are unique across schemes are written in the order of their
 // keys, so that two schemes never wait for each other in a circle.
-func (l *ledger) write(ctx context.Context, q *sqldb.Queries, now time.Time) error {
+func (l *ledger) write(ctx context.Context, q *sqldb.Queries, readRules rulesReader) error {
 	steps := []struct {
 		name string
 		run  func(context.Context, *sqldb.Queries) error
 	}{
 		{"live numbers", l.writeNumbers},
-		{"reservations", func(ctx context.Context, q *sqldb.Queries) error { return l.writeReservations(ctx, q, now) }},
+		{"reservations", func(ctx context.Context, q *sqldb.Queries) error { return l.writeReservations(ctx, q, l.at) }},
 		{"new attempts", l.insertAttempts},
 		{"attempts", l.updateAttempts},
 		{"offers", l.writeOffers},
 		{"bookings", l.book},
+		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, q, readRules) }},
 		{"occurrences", l.updateOccurrences},
 		{"callers", l.writeCallers},
 		{"events", l.writeEvents},

@@ -191,6 +191,16 @@ func TestRecordsOfTheTelephone(t *testing.T) {
 	_, err = f.Appointments(ctx, here.scheme, "+32819999999", today)
 	require.ErrorIs(t, err, callflow.ErrNothing)
 
+	for i, person := range []string{"Anna", ""} {
+		_ = f.one(`UPDATE beneficiary SET given_name = $2 WHERE beneficiary_id = $1 RETURNING beneficiary_id`,
+			f.Occurrence(here.calls[i]).Beneficiary, person)
+		name, err := f.FirstName(ctx, here.scheme, f.Occurrence(here.calls[i]).Beneficiary)
+		require.NoError(t, err)
+		require.Equal(t, person, name)
+	}
+	_, err = f.FirstName(ctx, there.scheme, f.Occurrence(here.calls[0]).Beneficiary)
+	require.ErrorIs(t, err, callflow.ErrNothing, "another town's")
+
 	message := callflow.Message{
 		ID: uuid.Must(uuid.NewV7()).String(), Scheme: here.scheme, CLI: w.numbers[0], Language: roster.French, Recording: "message-1",
 		Length: 7 * time.Second, At: today,

@@ -22,7 +22,7 @@ const planPage = 500
 
 // Plan implements dispatch.Store. It books page by page, each in a transaction of its own.
 func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error) {
-	rules, pauses, err := s.rules(ctx, scheme, now)
+	rules, pauses, err := s.rules(ctx, s.query, scheme, now)
 	if err != nil {
 		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
 	}
@@ -49,9 +49,11 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 }
 
 // rules returns what limits every agreement of a scheme, and the pauses of each person.
-func (s *Store) rules(ctx context.Context, scheme int64, now time.Time) (schedule.Rules, map[int64][]schedule.Span, error) {
+func (s *Store) rules(
+	ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time,
+) (schedule.Rules, map[int64][]schedule.Span, error) {
 	snap := &dispatch.Snapshot{}
-	pauses, _, err := s.readScheme(ctx, s.query, scheme, now, snap)
+	pauses, _, err := s.readScheme(ctx, q, scheme, now, snap)
 	if err != nil {
 		return schedule.Rules{}, nil, err
 	}

@@ -89,6 +89,20 @@ func (s *Store) Appointments(ctx context.Context, scheme int64, cli string, now 
 	return list, nil
 }
 
+// FirstName returns the given name of a beneficiary of the scheme, to be spoken to whoever is about to call her; empty when
+// it is not known. It returns callflow.ErrNothing when the scheme has no such person.
+func (s *Store) FirstName(ctx context.Context, scheme, beneficiary int64) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	name, err := s.query.FindFirstName(ctx, sqldb.FindFirstNameParams{SchemeID: scheme, BeneficiaryID: beneficiary})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", callflow.ErrNothing
+	} else if err != nil {
+		return "", fmt.Errorf("find first name: %w", storeError(err))
+	}
+	return name, nil
+}
+
 // LastAttempt implements callflow.Records.
 func (s *Store) LastAttempt(ctx context.Context, scheme, caller int64, since time.Time) (call.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)

@@ -142,6 +142,69 @@ func TestCadences(t *testing.T) {
 	}
 }
 
+func TestADayLater(t *testing.T) {
+	cal, err := NewCalendar("BE")
+	require.NoError(t, err)
+	brussels := zone(t, "Europe/Brussels")
+	morning := []roster.Window{{Begin: 10*60 + 30, End: 12 * 60}}
+	weekly := func(day time.Weekday, change ...func(*roster.Agreement)) roster.Agreement {
+		a := roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{day}, Windows: morning}
+		for _, c := range change {
+			c(&a)
+		}
+		return a
+	}
+	for _, c := range []struct {
+		name      string
+		agreement roster.Agreement
+		change    func(*Rules)
+		date      string
+		want      string // Empty: it stays.
+	}{
+		{name: "the day after", agreement: weekly(time.Tuesday), date: "2026-11-24", want: "Wed 2026-11-25 10:30"},
+		{name: "over a weekend", agreement: weekly(time.Friday), date: "2026-11-27", want: "Mon 2026-11-30 10:30"},
+		{name: "over a public holiday", agreement: weekly(time.Tuesday), date: "2026-11-10", want: "Thu 2026-11-12 10:30"},
+		{
+			name: "over a closure and her absence", agreement: weekly(time.Monday), date: "2026-11-23", want: "Thu 2026-11-26 10:30",
+			change: func(r *Rules) {
+				r.Closures = []Span{{First: date("2026-11-24"), Last: date("2026-11-24")}}
+				r.Pauses = []Span{{First: date("2026-11-25"), Last: date("2026-11-25")}}
+			},
+		},
+		{
+			name: "inside the scheme's hours", agreement: weekly(time.Tuesday), date: "2026-11-24", want: "Wed 2026-11-25 11:00",
+			change: func(r *Rules) { r.Opens, r.Closes = 11*60, 17*60 },
+		},
+		{name: "clocks have gone back", agreement: weekly(time.Friday), date: "2026-10-23", want: "Mon 2026-10-26 10:30"},
+		{name: "a daily call is due then anyway", agreement: roster.Agreement{Cadence: roster.Daily}, date: "2026-11-24"},
+		{
+			name: "another agreed day", date: "2026-11-24",
+			agreement: weekly(time.Tuesday, func(a *roster.Agreement) { a.Days, a.PerWeek = append(a.Days, time.Wednesday), 2 }),
+		},
+		{
+			name: "the agreement is over", date: "2026-11-24",
+			agreement: weekly(time.Tuesday, func(a *roster.Agreement) { a.ValidUntil = date("2026-11-24") }),
+		},
+		{
+			name: "an absence without end", agreement: weekly(time.Tuesday), date: "2026-11-24",
+			change: func(r *Rules) { r.Pauses = []Span{{First: date("2026-11-25")}} },
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Rules{Zone: brussels, Calendar: cal, Seed: 7}
+			if c.change != nil {
+				c.change(&r)
+			}
+			s, ok := DayLater(c.agreement, r, date(c.date))
+			require.Equal(t, c.want != "", ok)
+			if ok {
+				require.Equal(t, c.want, s.Opens.In(brussels).Format("Mon 2006-01-02 15:04"))
+				require.Equal(t, s.Date, DateIn(s.Opens, brussels))
+			}
+		})
+	}
+}
+
 func TestMonthlyComesOnceAMonth(t *testing.T) {
 	cal, err := NewCalendar("FR")
 	require.NoError(t, err)

@@ -134,6 +134,29 @@ func Next(a roster.Agreement, r Rules, after time.Time) (Slot, bool) {
 	return next, found
 }
 
+// laterDays is how far ahead a call may be put off when the days between are closed.
+const laterDays = 14
+
+// DayLater returns the slot of a call that is put off by a day: on the first day after its date (midnight UTC) on which
+// the person may be called. It reports false when there is none within two weeks, when the agreement has ended by then, and
+// when that day is one of the agreement's own: the person has a call on it anyway.
+func DayLater(a roster.Agreement, r Rules, date time.Time) (Slot, bool) {
+	for day := dayOf(date) + 1; day <= dayOf(date)+laterDays; day++ {
+		if !r.callable(day) {
+			continue
+		}
+		own := false
+		r.days(&a, day, day, func(int) bool { own = true; return false })
+		if own || !a.ValidUntil.IsZero() && day > dayOf(a.ValidUntil) {
+			return Slot{}, false
+		}
+		if s, ok := r.slot(&a, day); ok {
+			return s, true
+		}
+	}
+	return Slot{}, false
+}
+
 // Length is the planned length of a call with the default applied.
 func Length(a roster.Agreement) time.Duration {
 	if a.Length <= 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Apply implements dispatch.Store.
@@ -72,7 +73,12 @@ func (m *Memory) apply(scheme int64, op dispatch.Op) error {
 				c.HardToday++
 			}
 		}
+		before := a.Closing
+		op.DayLater = op.DayLater || before != nil && before.DayLater
 		a.Closing = &op
+		if op.DayLater && (before == nil || !before.DayLater) {
+			return m.dayLater(scheme, a)
+		}
 	default:
 		return fmt.Errorf("apply %T: unknown operation", op)
 	}
@@ -174,6 +180,34 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 		m.occurrences[a.Occurrence].LastCaller = a.Order.Caller
 	}
 	m.settle(scheme, op.Settlement)
+	if a.Closing != nil && a.Closing.DayLater {
+		return m.dayLater(scheme, a)
+	}
+	return nil
+}
+
+// dayLater moves the call that follows a closed one.
+func (m *Memory) dayLater(scheme int64, a *Attempt) error {
+	calendar, err := schedule.NewCalendar(m.schemes[scheme].Country)
+	if err != nil {
+		return fmt.Errorf("close call of scheme %d: %w", scheme, err)
+	}
+	closed := m.occurrences[a.Occurrence]
+	var bookings []dispatch.Booking
+	for _, o := range m.occurrences {
+		if o.scheme == scheme && o.Beneficiary == closed.Beneficiary && o.LocalDate.After(closed.LocalDate) {
+			bookings = append(bookings, dispatch.Booking{
+				ID: o.ID, Agreement: o.Agreement, Kind: o.Kind, LocalDate: o.LocalDate, State: o.State,
+			})
+		}
+	}
+	rules := dispatch.RulesOf(&m.schemes[scheme].Scheme, calendar)
+	s, ok := dispatch.DayLater(&closed.Occurrence, bookings, rules, a.Closing.At)
+	if !ok {
+		return nil
+	}
+	m.occurrences[s.Occurrence].State = s.State
+	s.Next.ID = m.add(scheme, *s.Next)
 	return nil
 }
 
@@ -189,6 +223,9 @@ func (m *Memory) settle(scheme int64, s dispatch.Settlement) {
 	}
 	if id := m.known(scheme, s.Next); id != 0 {
 		s.Next.ID = id
+		if m.occurrences[id].State == call.OccurrenceMoved {
+			s.Next.ID = 0
+		}
 		return
 	}
 	s.Next.ID = m.add(scheme, *s.Next)

@@ -282,12 +282,18 @@ func (m *Memory) Plan(_ context.Context, scheme, epoch int64, now, until time.Ti
 	return booked, nil
 }
 
-// known finds the occurrence of the same agreement, kind and date; 0 when there is none.
+// known finds the occurrence of the same agreement, kind and date; 0 when there is none. One that was moved away is found
+// only when there is no other.
 func (m *Memory) known(scheme int64, next *dispatch.Occurrence) int64 {
+	moved := int64(0)
 	for id, o := range m.occurrences {
-		if o.scheme == scheme && o.Agreement == next.Agreement && o.Kind == next.Kind && o.LocalDate.Equal(next.LocalDate) {
+		if o.scheme != scheme || o.Agreement != next.Agreement || o.Kind != next.Kind || !o.LocalDate.Equal(next.LocalDate) {
+			continue
+		}
+		if o.State != call.OccurrenceMoved {
 			return id
 		}
+		moved = id
 	}
-	return 0
+	return moved
 }

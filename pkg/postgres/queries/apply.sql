@@ -158,7 +158,20 @@ FROM (
     SELECT unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(local_dates)::date[]) AS local_date
 ) u
 JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.scheme_id = sqlc.arg(scheme_id);
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.state <> 'moved';
+
+-- name: ReadFollowing :many
+-- Every call of a person on a later day, moved and cancelled ones too.
+SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
+    o.deferred, o.attempts, o.rang, o.ended_at, o.events
+FROM occurrence o
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = sqlc.arg(beneficiary_id) AND o.local_date > sqlc.arg(after)
+ORDER BY o.local_date, o.sequence;
+
+-- name: ReadTerms :one
+SELECT a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from, a.valid_until, a.continuity
+FROM agreement a
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = sqlc.arg(agreement_id);
 
 -- name: UpdateCallerStatus :exec
 UPDATE caller_status s

@@ -39,6 +39,9 @@ WHERE b.scheme_id = sqlc.arg(scheme_id)
         ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
 ORDER BY n.opens_at NULLS LAST, b.beneficiary_id;
 
+-- name: FindFirstName :one
+SELECT given_name FROM beneficiary WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = sqlc.arg(beneficiary_id);
+
 -- name: FindLastAttempt :one
 SELECT attempt_id
 FROM attempt

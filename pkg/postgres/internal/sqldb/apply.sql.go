@@ -49,7 +49,7 @@ FROM (
     SELECT unnest($1::bigint[]) AS agreement_id, unnest($2::date[]) AS local_date
 ) u
 JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.scheme_id = $3
+WHERE o.scheme_id = $3 AND o.state <> 'moved'
 `
 
 type FindBookedParams struct {
@@ -527,6 +527,73 @@ func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusPara
 	return items, nil
 }
 
+const readFollowing = `-- name: ReadFollowing :many
+SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
+    o.deferred, o.attempts, o.rang, o.ended_at, o.events
+FROM occurrence o
+WHERE o.scheme_id = $1 AND o.beneficiary_id = $2 AND o.local_date > $3
+ORDER BY o.local_date, o.sequence
+`
+
+type ReadFollowingParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+	After         pgtype.Date
+}
+
+type ReadFollowingRow struct {
+	OccurrenceID  int64
+	Uid           pgtype.UUID
+	AgreementID   int64
+	BeneficiaryID int64
+	Kind          string
+	Sequence      int16
+	LocalDate     pgtype.Date
+	State         string
+	NotBefore     pgtype.Timestamptz
+	Deferred      int16
+	Attempts      int16
+	Rang          bool
+	EndedAt       pgtype.Timestamptz
+	Events        int32
+}
+
+// Every call of a person on a later day, moved and cancelled ones too.
+func (q *Queries) ReadFollowing(ctx context.Context, arg ReadFollowingParams) ([]ReadFollowingRow, error) {
+	rows, err := q.db.Query(ctx, readFollowing, arg.SchemeID, arg.BeneficiaryID, arg.After)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadFollowingRow
+	for rows.Next() {
+		var i ReadFollowingRow
+		if err := rows.Scan(
+			&i.OccurrenceID,
+			&i.Uid,
+			&i.AgreementID,
+			&i.BeneficiaryID,
+			&i.Kind,
+			&i.Sequence,
+			&i.LocalDate,
+			&i.State,
+			&i.NotBefore,
+			&i.Deferred,
+			&i.Attempts,
+			&i.Rang,
+			&i.EndedAt,
+			&i.Events,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readLiveNumbers = `-- name: ReadLiveNumbers :many
 SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
 FROM (SELECT unnest($1::text[]) AS e164) u
@@ -718,6 +785,46 @@ func (q *Queries) ReadReservations(ctx context.Context, callerIds []int64) ([]Re
 		return nil, err
 	}
 	return items, nil
+}
+
+const readTerms = `-- name: ReadTerms :one
+SELECT a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from, a.valid_until, a.continuity
+FROM agreement a
+WHERE a.scheme_id = $1 AND a.agreement_id = $2
+`
+
+type ReadTermsParams struct {
+	SchemeID    int64
+	AgreementID int64
+}
+
+type ReadTermsRow struct {
+	Cadence    string
+	PerWeek    int16
+	Days       []int16
+	Begins     []int16
+	Ends       []int16
+	LengthMs   int64
+	ValidFrom  pgtype.Date
+	ValidUntil pgtype.Date
+	Continuity string
+}
+
+func (q *Queries) ReadTerms(ctx context.Context, arg ReadTermsParams) (ReadTermsRow, error) {
+	row := q.db.QueryRow(ctx, readTerms, arg.SchemeID, arg.AgreementID)
+	var i ReadTermsRow
+	err := row.Scan(
+		&i.Cadence,
+		&i.PerWeek,
+		&i.Days,
+		&i.Begins,
+		&i.Ends,
+		&i.LengthMs,
+		&i.ValidFrom,
+		&i.ValidUntil,
+		&i.Continuity,
+	)
+	return i, err
 }
 
 const setLastCallers = `-- name: SetLastCallers :exec

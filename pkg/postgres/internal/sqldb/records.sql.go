@@ -108,6 +108,22 @@ func (q *Queries) FindCaller(ctx context.Context, endpoint string) (FindCallerRo
 	return i, err
 }
 
+const findFirstName = `-- name: FindFirstName :one
+SELECT given_name FROM beneficiary WHERE scheme_id = $1 AND beneficiary_id = $2
+`
+
+type FindFirstNameParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+}
+
+func (q *Queries) FindFirstName(ctx context.Context, arg FindFirstNameParams) (string, error) {
+	row := q.db.QueryRow(ctx, findFirstName, arg.SchemeID, arg.BeneficiaryID)
+	var given_name string
+	err := row.Scan(&given_name)
+	return given_name, err
+}
+
 const findLastAttempt = `-- name: FindLastAttempt :one
 SELECT attempt_id
 FROM attempt
