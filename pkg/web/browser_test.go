@@ -220,6 +220,8 @@ func TestTheWallFitsSmallScreens(t *testing.T) {
 			b.ask(page, "Page.navigate", map[string]any{"url": fmt.Sprintf("%s/schemes/%s/wall?lang=%s", h.server.URL, ours, lang)})
 			b.becomes(page, "document.documentElement.lang + document.readyState", string(lang)+"complete", 10*time.Second)
 			require.Equal(t, "true", b.value(page, "document.documentElement.scrollWidth <= innerWidth"), "%s at %d pixels", lang, width)
+			const edge = `[...document.querySelectorAll('.top a, .top button')].every(e => e.getBoundingClientRect().right < document.querySelector('.today').getBoundingClientRect().right + 1)`
+			require.Equal(t, "true", b.value(page, edge), "the controls stay within the margin, %s at %d pixels", lang, width)
 			const small = `[...document.querySelectorAll('a[href], button')].filter(e => e.className !== 'skip' && e.offsetHeight > 0 && e.offsetHeight < 44).length`
 			require.Equal(t, "0", b.value(page, small), "targets below 44 pixels, %s", lang)
 		}
