@@ -57,8 +57,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return err
 	}
 	a.connector, err = callflow.New(callflow.Options{
-		Switch: pbx, Desk: a.dispatcher, Callers: callers{a.dispatcher}, Records: a.store, Voice: voice, Book: book,
-		Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
+		Switch: pbx, Desk: a.dispatcher, Records: a.store, Voice: voice, Book: book,
+		Callers: callers{Dispatcher: a.dispatcher, names: a.store, log: a.log.Named("callers")},
+		Now:     a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
@@ -12,7 +14,17 @@ import (
 )
 
 // callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
-type callers struct{ *dispatch.Dispatcher }
+type callers struct {
+	*dispatch.Dispatcher
+	names firstNames
+	log   *zap.Logger
+}
+
+// firstNames are known to the records; the dispatcher knows nobody's name.
+type firstNames interface {
+	// FirstName returns the given name of a beneficiary of the scheme; empty when it is not known.
+	FirstName(ctx context.Context, scheme, beneficiary int64) (string, error)
+}
 
 var (
 	_ callflow.Callers     = callers{} // OnLine is the dispatcher's own.
@@ -38,13 +50,18 @@ func (c callers) SetState(ctx context.Context, scheme, caller int64, state call.
 	return asFlow(c.Dispatcher.SetState(ctx, scheme, caller, state, ""))
 }
 
-// Next implements callflow.Callers. It names nobody: the records know the first name, and the dispatcher does not.
+// Next implements callflow.Callers. The dispatcher says only what the caller may take herself, so that she may hear the
+// first name; without it she is told the rest.
 func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextCall, error) {
 	up, err := c.Dispatcher.Next(ctx, scheme, caller)
 	if err != nil {
 		return callflow.NextCall{}, asFlow(err)
 	}
-	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference}, nil
+	name, err := c.names.FirstName(ctx, scheme, up.Beneficiary)
+	if err != nil {
+		c.log.Warn("first name of the next call not known", zap.Int64("scheme", scheme), zap.Error(err))
+	}
+	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name}, nil
 }
 
 // CloseCall implements callflow.Callers.
