@@ -35,6 +35,7 @@ func goldenEvents() []call.Event {
 		event("occurrence", "unreached", raw(`{"attempts":3,"deferred":1,"rang":true}`)),
 		event("occurrence", "missed", raw(`{"attempts":0,"deferred":2,"rang":false}`)),
 		event("occurrence", "cancelled", raw(`{"attempts":0,"deferred":0,"rang":false}`)),
+		event("occurrence", "moved", raw(`{"attempts":0,"deferred":0,"rang":false}`)),
 		event("message", "left", raw(`{"language":"fr","length_ms":12000}`)),
 		event("message", "handled", raw(`{}`)),
 		event("scheme", "lead", raw(`{"epoch":4}`)),
