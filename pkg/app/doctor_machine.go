@@ -82,7 +82,7 @@ func (e *examination) accounts() outcome {
 		// The file is replaced whole, so it is the folder that must be writable.
 		if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
 			return wrong(filepath.Dir(path)+" cannot be written", "no caller's phone can register: "+err.Error(),
-				"run the service in Asterisk's group, as deploy/systemd does, and: chown root:asterisk "+filepath.Dir(path)+" && chmod 775 "+filepath.Dir(path))
+				"run the service in Asterisk's group, as deploy/systemd does, and: chown root:asterisk "+filepath.Dir(path)+" && chmod 770 "+filepath.Dir(path))
 		}
 	}
 	return fine("both files can be replaced")
