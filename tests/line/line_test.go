@@ -285,6 +285,19 @@ func keypad(t *testing.T, street *house.Street) {
 	})
 	require.Equal(t, call.DispositionDifficult, a.Disposition)
 	require.True(t, a.FollowUp)
+	putOff(t, h)
+}
+
+// putOff requires the next call to stand on a later day than the one proposed, which is a week after this one.
+func putOff(t *testing.T, h *house.House) {
+	t.Helper()
+	list := h.Occurrences(h.People[0])
+	require.Len(t, list, 3)
+	require.Equal(t, call.OccurrenceReached, list[0].State)
+	require.Equal(t, call.OccurrenceMoved, list[1].State)
+	require.Equal(t, list[0].Date.AddDate(0, 0, 7), list[1].Date)
+	require.Equal(t, call.OccurrenceOpen, list[2].State)
+	require.True(t, list[2].Date.After(list[1].Date))
 }
 
 func closeLast(t *testing.T, street *house.Street) {
@@ -293,10 +306,16 @@ func closeLast(t *testing.T, street *house.Street) {
 	line, err := h.Callers[0].Phone.Dial(t.Context(), "*6", phone.DialOptions{Say: phone.Silence()})
 	require.NoError(t, err)
 	h.Hears(line, time.Time{}, start(h, "close.menu"), hearLimit)
-	press(t, line, "1")
+	courtesy := press(t, line, "1")
 	house.Await(t, hearLimit, "the call to be closed", func(context.Context) bool {
 		return h.Attempts(h.People[0])[0].Disposition == call.DispositionCourtesy
 	})
+	h.Hears(line, courtesy, house.Beginning(h.Prompt("close.courtesy", nil), time.Second), hearLimit)
+	press(t, line, "4")
+	house.Await(t, hearLimit, "the next call to be put off", func(context.Context) bool {
+		return h.Attempts(h.People[0])[0].DayLater
+	})
+	putOff(t, h)
 	h.HangUp(line)
 }
 
