@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +29,22 @@ func newARI(pbx *setup.Asterisk) *ari {
 	}
 }
 
-// do sends a request and reads the answer into out, which may be nil.
-func (a *ari) do(ctx context.Context, method, path string, query url.Values, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, a.base+path+"?"+query.Encode(), nil)
+// do sends a request and reads the answer into out. The body, which is sent as JSON, and out may be nil.
+func (a *ari) do(ctx context.Context, method, path string, query url.Values, body, out any) error {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("build request: %w", err)
+		}
+		sent = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, a.base+path+"?"+query.Encode(), sent)
 	if err != nil {
 		return fmt.Errorf("build request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	req.SetBasicAuth(a.user, a.password)
 	resp, err := a.client.Do(req)
@@ -40,17 +52,17 @@ func (a *ari) do(ctx context.Context, method, path string, query url.Values, out
 		return fmt.Errorf("ask the PBX: %w", err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return fmt.Errorf("read the PBX's answer: %w", err)
 	}
 	if resp.StatusCode > 299 {
-		return fmt.Errorf("%s %s: status %d: %s", method, path, resp.StatusCode, body)
+		return fmt.Errorf("%s %s: status %d: %s", method, path, resp.StatusCode, answer)
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := json.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("read the PBX's answer: %w", err)
 	}
 	return nil
@@ -59,7 +71,7 @@ func (a *ari) do(ctx context.Context, method, path string, query url.Values, out
 // alive counts channels and bridges.
 func (a *ari) alive(ctx context.Context) (channels, bridges int, err error) {
 	var c, b []struct{}
-	err = errors.Join(a.do(ctx, http.MethodGet, "/channels", nil, &c), a.do(ctx, http.MethodGet, "/bridges", nil, &b))
+	err = errors.Join(a.do(ctx, http.MethodGet, "/channels", nil, nil, &c), a.do(ctx, http.MethodGet, "/bridges", nil, nil, &b))
 	return len(c), len(b), err
 }
 
@@ -72,14 +84,14 @@ func (a *ari) forget(ctx context.Context, name string) error {
 		Bridges   []string `json:"bridge_ids"`
 		Endpoints []string `json:"endpoint_ids"`
 	}
-	if err := a.do(ctx, http.MethodGet, "/applications", nil, &list); err != nil {
+	if err := a.do(ctx, http.MethodGet, "/applications", nil, nil, &list); err != nil {
 		return err
 	}
 	for _, app := range list {
 		if app.Name != name {
 			continue
 		}
-		err := a.do(ctx, http.MethodDelete, "/applications/"+name+"/subscription", url.Values{"eventSource": {"channel:,bridge:"}}, nil)
+		err := a.do(ctx, http.MethodDelete, "/applications/"+name+"/subscription", url.Values{"eventSource": {"channel:,bridge:"}}, nil, nil)
 		if err != nil {
 			return fmt.Errorf("end subscriptions %v %v %v: %w", app.Channels, app.Bridges, app.Endpoints, err)
 		}

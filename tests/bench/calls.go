@@ -39,7 +39,7 @@ func (o *Options) fill() error {
 		o.Only = modes()
 	}
 	for _, mode := range o.Only {
-		if !slices.Contains(modes(), mode) {
+		if !slices.Contains(append(modes(), modeCommand, modeListened), mode) {
 			return fmt.Errorf("%w: %q is no mode", errUsage, mode)
 		}
 	}
@@ -77,8 +77,9 @@ type Result struct {
 	RatioSpread    [2]float64         `json:"ratio_spread"`
 	OriginateRatio float64            `json:"originate_ratio"` // Median of originate/dial.
 	Asterisk       map[string]float64 `json:"asterisk_ms_per_call"`
-	CPU            map[string]CPU     `json:"cpu"` // Milliseconds per call at the highest clean rate, by mode.
-	Leaked         int                `json:"leaked"`
+	CPU            map[string]CPU     `json:"cpu"`    // Milliseconds per call at the highest clean rate, by mode.
+	Leaked         int                `json:"leaked"` // Channels, bridges, descriptors and calls, in all trials together.
+	LeakedFiles    int                `json:"leaked_descriptors"`
 	Best           map[string]Trial   `json:"best"` // The highest clean trial of each mode, or the last one.
 	Rounds         []Round            `json:"rounds"`
 	Trials         []Trial            `json:"trials"`
@@ -129,7 +130,7 @@ func Calls(ctx context.Context, o Options) (result *Result, err error) {
 	return result, nil
 }
 
-// warmUp has the PBX start its threads and notes how many descriptors it holds at rest.
+// warmUp has the PBX start its threads and open what it keeps open.
 func (r *rig) warmUp(ctx context.Context) error {
 	length := r.options.Length
 	r.options.Length = 2 * time.Second
@@ -137,17 +138,12 @@ func (r *rig) warmUp(ctx context.Context) error {
 	if _, err := r.try(ctx, modeDial, quickRate); err != nil {
 		return err
 	}
-	if _, err := r.settle(ctx); err != nil {
-		return err
-	}
-	files, err := openFiles(r.pbx.PID())
-	r.files = files
-	return err
+	return nil
 }
 
 // firstRate is where the first round's ramp begins.
 func firstRate(mode string) float64 {
-	return map[string]float64{modeDial: 250, modeOriginate: 180, modeRappel: 90}[mode]
+	return map[string]float64{modeDial: 250, modeOriginate: 180, modeCommand: 140, modeListened: 120, modeRappel: 90}[mode]
 }
 
 // measure ramps one mode, or tries the one rate that was asked for.
@@ -190,6 +186,7 @@ func (t Trial) verdict() string {
 func (x *Result) add(t Trial) {
 	x.Trials = append(x.Trials, t)
 	x.Leaked += t.Leaked.sum()
+	x.LeakedFiles += t.Leaked.Files
 	best, known := x.Best[t.Mode]
 	if !known || t.Clean && (!best.Clean || t.Rate > best.Rate) || !t.Clean && !best.Clean {
 		x.Best[t.Mode] = t

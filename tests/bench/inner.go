@@ -4,25 +4,26 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Inner is what the service and its database say of a trial.
 type Inner struct {
-	Results       map[string]int `json:"results"` // Of attempts.
-	Bridged       int            `json:"bridged"` // Attempts recorded as joined.
-	Attempts      int            `json:"attempts"`
-	LateP50       float64        `json:"decision_late_p50_ms"` // From due to decided.
-	LateP99       float64        `json:"decision_late_p99_ms"`
-	Commits       float64        `json:"commits_per_call"`
-	Operations    float64        `json:"operations_per_batch"`
-	CommitMean    float64        `json:"commit_mean_ms"`
-	ConnectMean   float64        `json:"connect_command_mean_ms"` // Until the PBX has answered the one command of a call.
-	Commands      float64        `json:"commands_per_call"`
-	PBXEvents     float64        `json:"pbx_events_per_call"`
-	OwnEvents     float64        `json:"events_per_call"` // Published.
-	Refused       int            `json:"claims_refused"`
-	EventsWaiting float64        `json:"operations_waiting"` // Not committed at the end.
+	Results       map[string]int     `json:"results"` // Of attempts.
+	Bridged       int                `json:"bridged"` // Attempts recorded as joined.
+	Attempts      int                `json:"attempts"`
+	LateP50       float64            `json:"decision_late_p50_ms"` // From due to decided.
+	LateP99       float64            `json:"decision_late_p99_ms"`
+	Commits       float64            `json:"commits_per_call"`
+	Operations    float64            `json:"operations_per_batch"`
+	CommitMean    float64            `json:"commit_mean_ms"`
+	ConnectMean   float64            `json:"connect_command_mean_ms"` // Until the PBX has answered the one command of a call.
+	Commands      map[string]float64 `json:"commands_per_call"`
+	PBXEvents     float64            `json:"pbx_events_per_call"`
+	OwnEvents     float64            `json:"events_per_call"` // Published.
+	Refused       int                `json:"claims_refused"`
+	EventsWaiting float64            `json:"operations_waiting"` // Not committed at the end.
 }
 
 // attempts reads what the service recorded of the calls: when each was decided, and what came of it. The instant to dial by
@@ -90,7 +91,12 @@ func (x *run) inner(before, after map[string]float64) {
 	in.Operations = mean("rappel_dispatch_batch_operations", 1)
 	in.CommitMean = mean("rappel_dispatch_commit_seconds", 1000)
 	in.ConnectMean = mean2("rappel_ari_command_seconds")
-	in.Commands = round(grown("rappel_ari_commands_total") / calls)
+	in.Commands = map[string]float64{}
+	for name := range after {
+		if command, ok := strings.CutPrefix(name, "rappel_ari_commands_total:"); ok && grown(name) > 0 {
+			in.Commands[command] = round(grown(name) / calls)
+		}
+	}
 	in.PBXEvents = round(grown("rappel_ari_events_total") / calls)
 	in.OwnEvents = round(grown("events") / calls)
 	in.Refused = int(grown("rappel_dispatch_claims_refused_total"))

@@ -46,7 +46,8 @@ type rig struct {
 	beneficiaries, callers, diallers netip.AddrPort // Where the phones are.
 
 	trials int
-	files  int // Descriptors of the PBX at rest.
+	lead   time.Duration // From the start of a service to its first call.
+	files  int           // Descriptors of the PBX at rest.
 	stops  []func(context.Context) error
 }
 
@@ -61,7 +62,7 @@ func number(n int) string { return fmt.Sprintf("+33199%06d", n) }
 
 // build sets everything up. What was started is stopped by close, also after an error.
 func build(ctx context.Context, o Options) (*rig, error) {
-	r := &rig{options: o}
+	r := &rig{options: o, lead: lead}
 	root, err := moduleRoot()
 	if err != nil {
 		return r, err

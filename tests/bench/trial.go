@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -21,6 +18,12 @@ const (
 	modeRappel    = "rappel"    // The service as it is shipped.
 )
 
+// Modes between the last two, only measured when they are named, to see what the parts of the last one cost.
+const (
+	modeCommand  = "command"  // The one command of Rappel's and its dialplan, nobody listening.
+	modeListened = "listened" // The same with the event stream as the service reads it.
+)
+
 func modes() []string { return []string{modeDial, modeOriginate, modeRappel} }
 
 const (
@@ -28,6 +31,8 @@ const (
 	rateLimit  = 0.95                   // Of the rate aimed at that must be reached.
 	hold       = time.Second            // How long the second phone stays; its scenario says so.
 	quietLimit = 12 * time.Second       // How long the PBX has to end everything after the last call.
+	filesLimit = 2 * time.Second        // How long it then has to close descriptors.
+	filesShare = 0.01                   // Of the calls may leave a descriptor behind before the trial is not clean: see Leaks.
 )
 
 // Trial is one rate tried in one mode.
@@ -53,7 +58,9 @@ type Trial struct {
 	Why      string  `json:"why,omitempty"` // It is not clean.
 }
 
-// Leaks is what was left in the PBX after the calls.
+// Leaks is what was left in the PBX after the calls. Asterisk 22.10.1 now and then forgets to close the timer (timerfd) of a
+// channel that played a tone when it was taken into another bridge; so a trial counts as clean while that concerns fewer
+// than one call in a hundred, but every descriptor is counted and shown.
 type Leaks struct {
 	Channels int `json:"channels"`
 	Bridges  int `json:"bridges"`
@@ -62,6 +69,11 @@ type Leaks struct {
 }
 
 func (l Leaks) sum() int { return l.Channels + l.Bridges + l.Files + l.Calls }
+
+// grave reports leaks that make a trial of so many calls not clean.
+func (l Leaks) grave(calls int) bool {
+	return l.Channels+l.Bridges+l.Calls > 0 || float64(l.Files) > filesShare*float64(calls)
+}
 
 // CPU is processor time in milliseconds per call.
 type CPU struct {
@@ -84,18 +96,30 @@ type run struct {
 	errors        int // Calls refused, whoever says so.
 }
 
-// try runs one trial. Its error says that nothing was measured; a trial that is not clean is no error.
-func (r *rig) try(ctx context.Context, mode string, rate float64) (t Trial, err error) {
+// try runs one trial, again with more patience when the service was not ready in time. Its error says that nothing was
+// measured; a trial that is not clean is no error.
+func (r *rig) try(ctx context.Context, mode string, rate float64) (Trial, error) {
+	for {
+		t, err := r.tryOnce(ctx, mode, rate)
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, errLate) || r.lead > longest/2 {
+			return t, fmt.Errorf("try %s at %.0f/s: %w", mode, rate, err)
+		}
+		r.lead *= 2
+	}
+}
+
+func (r *rig) tryOnce(ctx context.Context, mode string, rate float64) (Trial, error) {
 	r.trials++
-	t = Trial{Mode: mode, Rate: rate, Calls: int(math.Round(rate * r.options.Length.Seconds())), Load: loadAverage()}
+	t := Trial{Mode: mode, Rate: rate, Calls: int(math.Round(rate * r.options.Length.Seconds())), Load: loadAverage()}
 	if t.Calls > r.options.people()-warm {
-		return t, fmt.Errorf("try %s at %.0f/s: %d calls are more than there are people", mode, rate, t.Calls)
+		return t, fmt.Errorf("%d calls are more than there are people", t.Calls)
 	}
 	x := &run{rig: r, trial: &t, dir: filepath.Join(r.dir, fmt.Sprintf("%03d-%s", r.trials, mode)), begun: map[string]time.Time{}}
-	if err := x.perform(ctx); err != nil {
-		return t, fmt.Errorf("try %s at %.0f/s: %w", mode, rate, err)
-	}
-	return t, nil
+	err := x.perform(ctx)
+	return t, err
 }
 
 func (x *run) perform(ctx context.Context) (err error) {
@@ -118,8 +142,10 @@ func (x *run) perform(ctx context.Context) (err error) {
 	switch x.trial.Mode {
 	case modeDial:
 		return x.dial(ctx)
-	case modeOriginate:
+	case modeOriginate, modeCommand:
 		return x.originate(ctx)
+	case modeListened:
+		return x.listened(ctx)
 	default:
 		return x.whole(ctx)
 	}
@@ -165,43 +191,6 @@ func (x *run) dial(ctx context.Context) error {
 
 // inFlight bounds calls under way when a rate is too high, so that the PBX is not driven out of descriptors.
 func inFlight(rate float64) int { return max(50, int(3*rate)) }
-
-// originate commands the PBX, one command per call.
-func (x *run) originate(ctx context.Context) error {
-	before, err := x.used(0)
-	if err != nil {
-		return err
-	}
-	var mu sync.Mutex // Guards what the calls write.
-	var calls sync.WaitGroup
-	slots := make(chan struct{}, inFlight(x.trial.Rate)) // Calls under way.
-	start := time.Now()
-	for i := range x.trial.Calls {
-		sleepUntil(ctx, start.Add(time.Duration(float64(i)/x.trial.Rate*float64(time.Second))))
-		if ctx.Err() != nil {
-			break
-		}
-		slots <- struct{}{}
-		calls.Go(func() {
-			defer func() { <-slots }()
-			to, at := number(i+1), time.Now()
-			err := x.ari.do(ctx, http.MethodPost, fmt.Sprintf("/channels/o%d-%d", x.trials, i), url.Values{
-				"endpoint": {"PJSIP/" + x.endpoints[i%len(x.endpoints)]}, "context": {dialplan}, "extension": {to},
-				"priority": {"1"}, "timeout": {"20"},
-			}, nil)
-			mu.Lock()
-			x.begun[to] = at
-			if err != nil {
-				x.errors++
-			}
-			mu.Unlock()
-			// A call takes as long as its hold: so long it counts as under way.
-			sleepUntil(ctx, at.Add(hold))
-		})
-	}
-	calls.Wait()
-	return x.weigh(ctx, before)
-}
 
 func sleepUntil(ctx context.Context, at time.Time) {
 	timer := time.NewTimer(time.Until(at))
@@ -327,7 +316,7 @@ func (x *run) judge() {
 	switch {
 	case t.Failed > 0:
 		t.Why = fmt.Sprintf("%d calls failed", t.Failed)
-	case t.Leaked.sum() > 0:
+	case t.Leaked.grave(t.Calls):
 		t.Why = fmt.Sprintf("leaked %+v", t.Leaked)
 	case t.P99 >= milliseconds(setupLimit):
 		t.Why = fmt.Sprintf("setup p99 %.0f ms", t.P99)
@@ -338,32 +327,43 @@ func (x *run) judge() {
 	}
 }
 
-// settle waits until the PBX holds nothing more, and returns what is left when it does not come to that.
+// settle waits until the PBX holds nothing more, and returns what is left when it does not come to that. Descriptors are
+// those above the number at rest before; afterwards the number at rest is the present one, so that each trial answers for
+// itself.
 func (r *rig) settle(ctx context.Context) (Leaks, error) {
 	var left Leaks
-	look := func() (bool, error) {
-		var err error
-		if left.Channels, left.Bridges, err = r.ari.alive(ctx); err != nil {
-			return false, err
-		}
-		files, err := openFiles(r.pbx.PID())
-		if err != nil {
-			return false, err
-		}
-		left.Files = 0
-		if r.files > 0 {
+	files := 0
+	look := func(enough func() bool) func() (bool, error) {
+		return func() (done bool, err error) {
+			if left.Channels, left.Bridges, err = r.ari.alive(ctx); err != nil {
+				return false, err
+			}
+			if files, err = openFiles(r.pbx.PID()); err != nil {
+				return false, err
+			}
 			left.Files = max(0, files-r.files)
+			return enough(), nil
 		}
-		return left.sum() == 0, nil
 	}
-	err := wait(ctx, quietLimit, "the PBX to be quiet", look)
-	if err == nil || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return left, nil
+	for _, step := range []struct {
+		limit  time.Duration
+		enough func() bool
+	}{
+		{quietLimit, func() bool { return left.Channels+left.Bridges == 0 }},
+		{filesLimit, func() bool { return left.sum() == 0 }},
+	} {
+		err := wait(ctx, step.limit, "the PBX to be quiet", look(step.enough))
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return left, err
+		}
 	}
-	return left, err
+	if left.Channels == 0 {
+		r.files = files
+	}
+	return left, nil
 }
 
-// rest brings the PBX to rest after a trial that was not clean and notes how many descriptors it holds at rest.
+// rest brings the PBX to rest after a trial that was not clean.
 func (r *rig) rest(ctx context.Context) error {
 	if _, err := r.pbx.Console(ctx, "channel request hangup all"); err != nil {
 		return err
