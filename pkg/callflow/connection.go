@@ -398,10 +398,13 @@ func (c *connection) callerGone(now time.Time) {
 		c.comfort(now)
 	default:
 		c.callerLeft(now)
-		if c.outcome.Reason == call.ReasonNone {
-			c.hangUpHers(now)
-		} else {
+		switch {
+		case c.outcome.Reason != call.ReasonNone:
 			c.set(timerMute, now.Add(c.patience()))
+		case c.sheFirst:
+			c.set(timerMute, now.Add(muteLimit)) // She hung up: her channel is ending by itself.
+		default:
+			c.hangUpHers(now)
 		}
 	}
 }
