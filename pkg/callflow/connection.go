@@ -125,12 +125,13 @@ type connection struct {
 	adopted      bool
 	estimated    bool // The end was not seen as it happened.
 
-	outcome  *call.Outcome // Set once it was reported.
-	talking  bool          // The caller's channel was handed to the flow.
-	spokenTo bool          // The dialplan has told her that nobody is there.
-	entered  []string      // Arguments with which the caller's channel came, until her end is known.
-	apology  string        // Playback of the prompt to her; empty while none was started.
-	ended    bool          // doEnd was given out for the offer alone.
+	outcome   *call.Outcome // Set once it was reported.
+	talking   bool          // The caller's channel was handed to the flow.
+	spokenTo  bool          // The dialplan has told her that nobody is there.
+	entered   []string      // Arguments with which the caller's channel came, until her end is known.
+	graceOver bool          // Her phone has rung long enough since the caller left.
+	apology   string        // Playback of the prompt to her; empty while none was started.
+	ended     bool          // doEnd was given out for the offer alone.
 
 	timers [timerCount]time.Time
 	out    []action

@@ -87,11 +87,9 @@ func (c *connection) fire(t timer, now time.Time) {
 	case timerRing, timerUnsure, timerAsk, timerHangup:
 		c.do(doCompare{})
 	case timerGrace:
-		if c.hers.channel == "" {
-			c.do(doCompare{}) // Is her phone being dialled, unseen by us?
-			return
-		}
-		c.hangUpHers(now) // Her channel's end gives the outcome: she may be answering this instant.
+		// Is her phone being dialled, unseen by us? Has she answered, and the event is on its way? The PBX knows.
+		c.graceOver = true
+		c.do(doCompare{})
 	case timerMute:
 		c.muted(now)
 	case timerCause:
@@ -134,6 +132,9 @@ func (c *connection) compared(s sighting, now time.Time) {
 	}
 	switch {
 	case s.err != nil:
+		if c.graceOver && c.hers.channel != "" && !c.hers.up {
+			c.hangUpHers(now)
+		}
 		c.set(timerAsk, now.Add(askAgain))
 		return
 	case s.fresh:
@@ -175,8 +176,12 @@ func (c *connection) compared(s sighting, now time.Time) {
 
 // watch keeps an eye on channels that live on although something else was expected.
 func (c *connection) watch(s sighting, now time.Time) {
-	if s.hers != nil && c.hers.ending {
+	switch {
+	case s.hers == nil:
+	case c.hers.ending:
 		c.hangUp(&c.hers, now)
+	case c.graceOver && !c.hers.up:
+		c.hangUpHers(now) // Her channel's end gives the outcome: she may be answering this instant.
 	}
 	if s.caller != nil && c.caller.ending {
 		c.hangUp(&c.caller, now)
