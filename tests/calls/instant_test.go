@@ -112,7 +112,7 @@ func judge(t *testing.T, h *house.House) {
 	}
 	t.Logf("%d picked up and heard the prompt, %d phones stopped ringing, %d were picked up as they were stopped", said, stopped, crossed)
 	require.GreaterOrEqual(t, said, strict*9/10, "the timings miss the instant")
-	require.GreaterOrEqual(t, stopped, crossing/4, "the timings miss the instant")
+	require.GreaterOrEqual(t, stopped, crossing/10, "the timings miss the instant") // The PBX is asked first: most are saved.
 	require.Equal(t, crossed, h.Trunk.Ledger().Summary().SilentCalls)
 }
 
