@@ -16,7 +16,28 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	house.SideBySide(3)
+	goleak.VerifyTestMain(m)
+}
+
+// TestCrash kills and stops, each time in a street of its own.
+func TestCrash(t *testing.T) {
+	program := house.Program(t)
+	for name, crash := range map[string]func(*testing.T, string){
+		"service killed under calls":                  serviceKilled,
+		"service killed while phones ring":            serviceKilledWhileRinging,
+		"service told to stop":                        drain,
+		"Asterisk killed":                             asteriskKilled,
+		"PostgreSQL stopped":                          postgresStopped,
+		"PostgreSQL stopped, then the service killed": postgresStoppedServiceKilled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			crash(t, program)
+		})
+	}
+}
 
 // talks is a house in which n callers talk to n people, each to her own.
 type talks struct {
@@ -69,17 +90,16 @@ func (w *talks) once(t *testing.T, i int, talk time.Duration) house.Attempt {
 	require.Len(t, w.Rang(p.Number), 1, "rung again")
 	require.Equal(t, 1, w.Ends(a.ID), "events of the end")
 	promises := w.Occurrences(p)
-	require.Equal(t, call.OccurrenceReached, promises[0].State, "%+v", promises)
+	require.Equal(t, call.OccurrenceReached, promises[0].State, "%+v after %+v", promises, a)
 	require.Equal(t, 1, promises[0].Attempts)
 	require.Equal(t, call.OccurrenceOpen, promises[len(promises)-1].State)
 	return a
 }
 
-// TestServiceKilled: kill -9 while five bridged calls talk. Audio goes on; after the restart the calls are adopted and their
+// serviceKilled: kill -9 while five bridged calls talk. Audio goes on; after the restart the calls are adopted and their
 // outcomes recorded exactly once. One of them ends by itself while the service is dead.
-func TestServiceKilled(t *testing.T) {
+func serviceKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
-	program := house.Program(t)
 	service := street.Serve(t, program)
 	w := talking(t, street, 5)
 
@@ -129,11 +149,11 @@ func TestServiceKilled(t *testing.T) {
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 }
 
-// TestAsteriskKilled: the PBX dies under one call that talks and one that rings. Both end as our fault, the service lives on
+// asteriskKilled: the PBX dies under one call that talks and one that rings. Both end as our fault, the service lives on
 // and reconnects by itself, and the one that rang is tried again by the ladder.
-func TestAsteriskKilled(t *testing.T) {
+func asteriskKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
-	service := street.Serve(t, house.Program(t))
+	service := street.Serve(t, program)
 	h := street.Move(t, house.Plan{
 		Callers: []house.CallerPlan{{}, {}}, MaxAttempts: 3, WrapUp: time.Second,
 		Retry: map[call.Result]time.Duration{call.ResultFailed: 4 * time.Second},
@@ -190,17 +210,17 @@ func TestAsteriskKilled(t *testing.T) {
 	require.Equal(t, call.OccurrenceReached, promises[1].State, "%+v", promises)
 }
 
-// TestPostgresStopped: the database goes away under calls and comes back. Outcomes are kept meanwhile, nothing new is
+// postgresStopped: the database goes away under calls and comes back. Outcomes are kept meanwhile, nothing new is
 // dialled, and the line answers.
-func TestPostgresStopped(t *testing.T) {
+func postgresStopped(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
-	street.Serve(t, house.Program(t))
+	street.Serve(t, program)
 	w := talking(t, street, 2, owed())
 	owed := w.People[2]
 	answers(t, w.House) // Known to the service from now on.
 
 	require.NoError(t, street.Postgres.StopImmediate(t.Context()))
-	talked := w.end(0)
+	talked := w.end(t, 0)
 	answers(t, w.House)
 	stopped := time.Now()
 	house.Await(t, 10*time.Second, "five seconds without a database", func(context.Context) bool { return time.Since(stopped) > 5*time.Second })
@@ -210,7 +230,7 @@ func TestPostgresStopped(t *testing.T) {
 	require.NoError(t, street.Postgres.Start(t.Context()))
 	a := w.once(t, 0, talked)
 	require.Equal(t, call.ReasonNone, a.Reason, "%+v", a)
-	talked = w.end(1)
+	talked = w.end(t, 1)
 	a = w.once(t, 1, talked)
 	require.Equal(t, call.ReasonNone, a.Reason, "%+v", a)
 	// Work goes on: the one who waited is called.
@@ -219,23 +239,22 @@ func TestPostgresStopped(t *testing.T) {
 	require.Equal(t, call.ResultAnswered, w.AwaitEnd(owed).Result)
 }
 
-// TestPostgresStoppedServiceKilled: the database goes away under calls, one of which ends; then the service is killed and
+// postgresStoppedServiceKilled: the database goes away under calls, one of which ends; then the service is killed and
 // started again before the database returns, and the other one ends.
-func TestPostgresStoppedServiceKilled(t *testing.T) {
+func postgresStoppedServiceKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
-	program := house.Program(t)
 	service := street.Serve(t, program)
 	w := talking(t, street, 2, owed())
 	owed := w.People[2]
 
 	require.NoError(t, street.Postgres.StopImmediate(t.Context()))
-	talked := w.end(0)
+	talked := w.end(t, 0)
 	house.Await(t, 20*time.Second, "the outcome to be on disk", func(context.Context) bool { return street.Spooled(t) > 0 })
 	service.Kill()
 	street.Serve(t, program)
 	answers(t, w.House)
 	w.soundSince(t, 1, w.since[1].Add(time.Second))
-	unseen := w.end(1)
+	unseen := w.end(t, 1)
 	require.Empty(t, w.Rang(owed.Number), "dialled without a claim on record")
 
 	require.NoError(t, street.Postgres.Start(t.Context()))
@@ -263,8 +282,11 @@ func owed() house.PersonPlan {
 	}
 }
 
-// end has the ith person hang up, and returns how long she talked.
-func (w *talks) end(i int) time.Duration {
+// end has the ith person hang up after a talk, and returns how long that was. What is shorter, and ended by both at once, may
+// be taken for a caller who left as she answered: then she is called again.
+func (w *talks) end(t *testing.T, i int) time.Duration {
+	t.Helper()
+	house.Await(t, 10*time.Second, "a talk", func(context.Context) bool { return time.Since(w.since[i]) > 4*time.Second })
 	w.HangUp(w.theirs[i])
 	talked := time.Since(w.since[i])
 	w.HangUp(w.hers[i])

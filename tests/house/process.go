@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"text/template"
@@ -25,6 +26,8 @@ type Process struct {
 const configuration = `
 data: {{.Data}}
 drain: {{.Drain}}
+log:
+  level: debug
 clock:
   start: {{.Clock.Start.Format "2006-01-02T15:04:05.999999999Z07:00"}}
 postgres:
@@ -75,13 +78,28 @@ func (s *Street) Serve(t *testing.T, program string) *Process {
 	p := &Process{cmd: exec.Command(program, "serve", "--config", file), done: make(chan struct{}), log: log.Name()} //nolint:noctx // Kill ends it.
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, p.cmd.Start())
+	started := make(chan error, 1) // Room for the one answer.
 	go func() {
 		defer close(p.done)
-		_ = p.cmd.Wait() // Killed, most often.
+		// The kernel sends the signal when the thread that started the child ends, not the process: this one stays.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // Killed, most often.
+		}
 		_ = log.Close()
 	}()
+	require.NoError(t, <-started)
 	t.Cleanup(func() {
+		if t.Failed() {
+			_ = p.cmd.Process.Signal(syscall.SIGQUIT) // What it is waiting for goes into its log. It may be gone.
+			select {
+			case <-p.done:
+			case <-time.After(stopLimit):
+			}
+		}
 		p.Kill()
 		if t.Failed() {
 			said, _ := os.ReadFile(p.log)
