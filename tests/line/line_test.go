@@ -285,6 +285,10 @@ func keypad(t *testing.T, street *house.Street) {
 	})
 	require.Equal(t, call.DispositionDifficult, a.Disposition)
 	require.True(t, a.FollowUp)
+	promises := h.Occurrences(h.People[0])
+	last := promises[len(promises)-1]
+	require.Equal(t, promises[0].Date.AddDate(0, 0, 8), last.Date, "a week and a day: %+v", promises)
+	require.Equal(t, call.OccurrenceOpen, last.State, "%+v", promises)
 	putOff(t, h)
 }
 
