@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"embed"
 	"fmt"
@@ -52,8 +51,11 @@ func freePort(host string) (uint16, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a port: %w", err)
 	}
-	defer conn.Close()
-	return netip.MustParseAddrPort(conn.LocalAddr().String()).Port(), nil
+	port := netip.MustParseAddrPort(conn.LocalAddr().String()).Port()
+	if err := conn.Close(); err != nil {
+		return 0, fmt.Errorf("find a port: %w", err)
+	}
+	return port, nil
 }
 
 // startPhones starts a generator with one of the scenarios. It opens one socket for the audio of all its phones, which
@@ -147,7 +149,8 @@ func (s *sipp) stop() (tally, error) {
 		_ = s.cmd.Process.Signal(step.signal) // It may have ended already.
 		timer := time.NewTimer(step.limit)
 		select {
-		case <-s.done: // Its status says that calls failed: they are counted from its statistics.
+		case err := <-s.done:
+			_ = err // It says that calls failed: they are counted from its statistics.
 			timer.Stop()
 			s.over = true
 			return s.count()
@@ -184,20 +187,20 @@ func (s *sipp) count() (tally, error) {
 
 // noted reads the instants that phones have noted, by number. A number noted twice is in doubles.
 func (s *sipp) noted() (at map[string]time.Time, doubles int, err error) {
-	f, err := os.Open(s.file("log"))
+	text, err := os.ReadFile(s.file("log"))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read what phones noted: %w", err)
 	}
-	defer f.Close()
 	at = map[string]time.Time{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	for line := range strings.Lines(string(text)) {
 		// Date, time and seconds since 1970 are separated by tabs, the number by a blank.
-		stamp, number, found := strings.Cut(lines.Text()[strings.LastIndexByte(lines.Text(), '\t')+1:], " ")
+		line = strings.TrimSpace(line)
+		stamp, number, found := strings.Cut(line[strings.LastIndexByte(line, '\t')+1:], " ")
 		whole, fraction, _ := strings.Cut(stamp, ".")
 		seconds, err1 := strconv.ParseInt(whole, 10, 64)
 		micros, err2 := strconv.ParseInt(fraction, 10, 64)
 		if !found || err1 != nil || err2 != nil {
-			return nil, 0, fmt.Errorf("read what phones noted: line %q", lines.Text())
+			return nil, 0, fmt.Errorf("read what phones noted: line %q", line)
 		}
 		if _, known := at[number]; known {
 			doubles++

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,8 +113,8 @@ func moduleRoot() (string, error) {
 // close stops what was started, in reverse.
 func (r *rig) close(ctx context.Context) error {
 	var errs []error
-	for i := len(r.stops) - 1; i >= 0; i-- {
-		errs = append(errs, r.stops[i](ctx))
+	for _, stop := range slices.Backward(r.stops) {
+		errs = append(errs, stop(ctx))
 	}
 	if r.dir != "" {
 		if r.options.Keep {

@@ -61,7 +61,7 @@ func ofFamily(pid int) (time.Duration, error) {
 		if err != nil {
 			continue // The thread has ended.
 		}
-		for _, child := range strings.Fields(string(text)) {
+		for child := range strings.FieldsSeq(string(text)) {
 			n, err := strconv.Atoi(child)
 			if err != nil {
 				return 0, fmt.Errorf("list children: %w", err)
@@ -119,7 +119,7 @@ func openFiles(pid int) (int, error) {
 		if err != nil {
 			return 0, fmt.Errorf("count descriptors: %w", err)
 		}
-		for _, line := range strings.Split(string(text), "\n") {
+		for line := range strings.SplitSeq(string(text), "\n") {
 			if fields := strings.Fields(line); len(fields) > 9 {
 				tcp["socket:["+fields[9]+"]"] = true
 			}

@@ -234,7 +234,7 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // The service has a descriptor of its own.
 	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), program)
 	s.cmd.Env = append(os.Environ(), serveVariable+"="+file)
 	s.cmd.Stderr, s.cmd.Stdout = log, log
