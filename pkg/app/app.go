@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -53,6 +54,10 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 
 	relay    relay
+	accounts struct {
+		mu    sync.Mutex
+		known int64 // The version of the records' accounts that the PBX has; 0 is none.
+	}
 	migrated atomic.Bool // The schema was seen to be current.
 
 	opsAddr, webAddr net.Addr

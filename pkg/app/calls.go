@@ -156,6 +156,8 @@ func (a *App) leadAll(ctx context.Context) error {
 		if slices.Contains(led, s.Key) {
 			continue
 		}
+		// The PBX may be away: then nothing rings, and syncAccounts tries again and says so.
+		_ = a.updateAccounts(ctx)
 		if err := a.dispatcher.Lead(ctx, s.Key); err != nil {
 			errs = append(errs, err)
 			continue
@@ -183,19 +185,9 @@ func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
 func (a *App) syncAccounts(ctx context.Context) error {
 	tick := time.NewTicker(accountsEvery)
 	defer tick.Stop()
-	known, quiet := int64(-1), false
+	quiet := false
 	for {
-		version, err := a.store.AccountVersion(ctx)
-		if err == nil && version != known {
-			if version, err = a.writeAccounts(ctx); err == nil {
-				if known >= 0 {
-					for _, scheme := range a.dispatcher.Schemes() {
-						a.dispatcher.Changed(scheme)
-					}
-				}
-				known = version
-			}
-		}
+		err := a.updateAccounts(ctx)
 		if err != nil && !quiet && ctx.Err() == nil {
 			a.log.Warn("sync SIP accounts; trying again", zap.Error(err))
 		}
@@ -206,6 +198,29 @@ func (a *App) syncAccounts(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// updateAccounts makes the PBX know the accounts and trunks when they changed since the last time, and then has the
+// schemes looked at anew. It also runs before a scheme is led or looked at for another reason, so that no call is placed
+// through a trunk that the PBX does not know.
+func (a *App) updateAccounts(ctx context.Context) error {
+	if a.cfg.Asterisk.Accounts == "" || a.cfg.Asterisk.Trunks == "" {
+		return nil
+	}
+	a.accounts.mu.Lock()
+	defer a.accounts.mu.Unlock()
+	version, err := a.store.AccountVersion(ctx)
+	if err != nil || version == a.accounts.known {
+		return err
+	}
+	if version, err = a.writeAccounts(ctx); err != nil {
+		return err
+	}
+	a.accounts.known = version
+	for _, scheme := range a.dispatcher.Schemes() {
+		a.dispatcher.Changed(scheme)
+	}
+	return nil
 }
 
 func (a *App) writeAccounts(ctx context.Context) (int64, error) {

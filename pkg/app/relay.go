@@ -91,6 +91,7 @@ func (a *App) relayScheme(ctx context.Context, scheme, last int64) error {
 	a.bus.Publish(others)
 	if changed {
 		a.log.Info("the records were changed by another process")
+		_ = a.updateAccounts(ctx) // As in leadAll.
 		a.dispatcher.Changed(scheme)
 	}
 	return nil
