@@ -125,16 +125,27 @@ func refused(p *phone.Phone) func(context.Context) bool {
 	}
 }
 
-func (o *office) dialReady(p *phone.Phone) {
+// worksUntil dials the feature code for ready until her phone rings. The PBX knows a new caller a moment before the service
+// does, which then asks her to try again.
+func worksUntil[T any](o *office, p *phone.Phone, rings <-chan T) T {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(o.t.Context(), 40*time.Second)
 	defer cancel()
-	c, err := p.Dial(ctx, "*1", phone.DialOptions{})
-	require.NoError(o.t, err)
-	select {
-	case <-c.Done():
-	case <-ctx.Done():
-		require.Fail(o.t, "the service did not end the feature call")
+	for {
+		c, err := p.Dial(ctx, "*1", phone.DialOptions{})
+		require.NoError(o.t, err)
+		select {
+		case <-c.Done():
+		case <-ctx.Done():
+			require.Fail(o.t, "the service did not end the feature call")
+		}
+		select {
+		case rang := <-rings:
+			return rang
+		case <-time.After(5 * time.Second):
+		case <-ctx.Done():
+			require.Fail(o.t, "her phone did not ring")
+		}
 	}
 }
 
@@ -168,15 +179,12 @@ func TestPhonesFromRecords(t *testing.T) {
 	require.Equal(t, 2, status, errs)
 
 	// She talks to somebody for the rest of the test.
-	o.dialReady(claire)
-	var hers, his *phone.Call
-	for hers == nil || his == nil {
-		select {
-		case hers = <-calls:
-		case his = <-o.said:
-		case <-time.After(40 * time.Second):
-			require.Fail(t, "nobody was called")
-		}
+	hers := worksUntil(o, claire, calls)
+	var his *phone.Call
+	select {
+	case his = <-o.said:
+	case <-time.After(40 * time.Second):
+		require.Fail(t, "nobody was called")
 	}
 	hear, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -194,23 +202,18 @@ func TestPhonesFromRecords(t *testing.T) {
 		}
 	})
 	within(t, changeLimit, time.Now(), "registration of a second caller", registers(karim))
-	o.dialReady(karim)
-	select {
-	case in := <-ringing:
-		done(t, o.dir, "caller", "disable", "A02")
-		cut := time.Now()
-		within(t, changeLimit, cut, "the disabled caller's phone stops ringing", func(context.Context) bool {
-			select {
-			case <-in.Done():
-				return true
-			default:
-				return false
-			}
-		})
-		within(t, changeLimit, cut, "the disabled caller is refused", refused(karim))
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "the second caller's phone did not ring")
-	}
+	in := worksUntil(o, karim, ringing)
+	done(t, o.dir, "caller", "disable", "A02")
+	cut := time.Now()
+	within(t, changeLimit, cut, "the disabled caller's phone stops ringing", func(context.Context) bool {
+		select {
+		case <-in.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	within(t, changeLimit, cut, "the disabled caller is refused", refused(karim))
 	_, err = karim.Dial(t.Context(), "*1", phone.DialOptions{})
 	require.Error(t, err, "nor does she get in by dialling")
 
