@@ -181,6 +181,10 @@ func (h *House) write(plan Plan) {
 	require.NoError(t, h.Store.SetDestinations(ctx, h.Scheme.Key, numbering.FictionalPrefixes("FR")))
 	var people roster.People
 	for i, c := range plan.Callers {
+		if c.Ordinary && len(h.Callers) == 0 {
+			// She is ready as soon as she is known, and her phone lies behind the trunk: the PBX must know that by then.
+			h.HangUp(h.DialLine(h.Line, phone.Silence()))
+		}
 		people.Staff = append(people.Staff, h.newCaller(fmt.Sprintf("A%02d", i+1), c, roster.RoleCaller))
 	}
 	for i := range plan.Registrars {
