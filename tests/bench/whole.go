@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -199,13 +200,13 @@ func (r *rig) book(ctx context.Context, people []person, sequence int, from time
 }
 
 func (x *run) startService(ctx context.Context, start time.Time) (*service, error) {
-	port, err := freePort("127.0.0.1")
+	ops, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &service{
 		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
-		done:   make(chan error, 1), log: filepath.Join(x.dir, "service.log"), ops: "127.0.0.1:" + strconv.Itoa(int(port)),
+		done:   make(chan error, 1), log: filepath.Join(x.dir, "service.log"), ops: ops,
 	}
 	o := order{
 		Data: filepath.Join(x.dir, "data"), Postgres: x.pg.URL(), ARI: x.pbx.ARIURL(), User: x.pbx.ARIUser(),
@@ -244,6 +245,19 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 	}
 	go func() { s.done <- s.cmd.Wait() }()
 	return s, nil
+}
+
+// freeAddress is a TCP address that nobody uses just now.
+func freeAddress(ctx context.Context) (string, error) {
+	var c net.ListenConfig
+	l, err := c.Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	if err := l.Close(); err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	return l.Addr().String(), nil
 }
 
 // writeFile writes a file that only we may read.
