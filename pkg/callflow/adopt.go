@@ -11,8 +11,9 @@ import (
 	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
-// sweepAfter is how long after the start channels that nobody follows are looked for: adoption has had its time then.
-const sweepAfter = 10 * time.Second
+// sweepAfter is how long after the start channels that nobody follows are looked for: adoption has had its time then, and
+// whoever came in as the last process died has not waited in silence for long.
+const sweepAfter = 3 * time.Second
 
 // Adopt takes over attempts that were live when an earlier process ended; see dispatch.Switchboard. What lives is followed
 // to its end. What is gone was answered when the bridge was recorded; anything else ends as unknown, once nothing of it can
