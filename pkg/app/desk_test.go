@@ -49,7 +49,7 @@ func TestACallerByTelephone(t *testing.T) {
 			Length: 20 * time.Minute, Language: roster.French, Continuity: roster.Preferred, Numbers: []string{"+3281000001"},
 			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}}, Reference: anna,
 		})
-		d, err := dispatch.New(dispatch.Options{Store: store, Switchboard: board, Logger: zap.NewNop(), Now: time.Now})
+		d, err := dispatch.New(dispatch.Options{Store: store, Switchboard: board, Logger: zap.NewNop(), Now: time.Now, Gather: -1})
 		require.NoError(t, err)
 		defer d.Close()
 		require.NoError(t, d.Lead(t.Context(), scheme))

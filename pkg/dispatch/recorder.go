@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,12 +110,54 @@ func (r *recorder) run(ctx context.Context) error {
 			return nil
 		case <-r.wake:
 		}
-		for ops = r.batch(ops); len(ops) > 0 && ctx.Err() == nil; ops = r.batch(ops) {
+		for r.gather(ctx) {
+			ops = r.batch(ops)
 			if _, err := r.commit(ctx, ops); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// gather waits until there is something to commit that must not wait: a phone rings only after its claim, so claims and
+// offers go at once and take along what has gathered. So does everything while the store is out of reach, since it may
+// keep it elsewhere. It reports false when there is nothing left, or the context has ended.
+func (r *recorder) gather(ctx context.Context) bool {
+	var late <-chan time.Time
+	for ctx.Err() == nil {
+		waiting, urgent := r.pressing()
+		switch {
+		case waiting == 0:
+			return false
+		case urgent || r.down || r.opts.Gather <= 0 || waiting >= r.opts.BatchOps:
+			return true
+		case late == nil:
+			t := time.NewTimer(r.opts.Gather)
+			defer t.Stop()
+			late = t.C
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.wake:
+		case <-late:
+			return true
+		}
+	}
+	return false
+}
+
+// pressing counts the operations that wait, and reports whether a phone waits for one of them.
+func (r *recorder) pressing() (waiting int, urgent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue), slices.ContainsFunc(r.queue, func(op Op) bool {
+		switch op.(type) {
+		case Claim, Offer:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // commit applies a batch and reports whether it was committed. When the store is out of reach it waits a while, or until

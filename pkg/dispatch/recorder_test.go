@@ -64,3 +64,44 @@ func TestRecorderShowsEverythingToAStoreOutOfReach(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 }
+
+// TestRecorderGathers: what has happened waits a moment for company; what a phone waits for goes at once and takes it along.
+func TestRecorderGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := newMetrics(nil)
+		require.NoError(t, err)
+		store := &awayStore{}
+		r := &recorder{
+			opts: &Options{
+				Store: store, Now: time.Now, BatchOps: 500, FlushLimit: time.Second, Gather: 20 * time.Millisecond,
+			},
+			log: zap.NewNop(), meter: m.scheme(1), wake: make(chan struct{}, 1), tell: func(message) {},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.run(ctx) }()
+
+		r.add(Finish{})
+		time.Sleep(10 * time.Millisecond)
+		r.add(Finish{})
+		synctest.Wait()
+		require.Empty(t, store.shown)
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		require.Len(t, store.shown, 1)
+		require.Len(t, store.shown[0], 2)
+
+		r.add(Finish{})
+		synctest.Wait()
+		require.Len(t, store.shown, 1)
+		r.add(Claim{})
+		synctest.Wait()
+		require.Len(t, store.shown, 2)
+		require.Len(t, store.shown[1], 2)
+
+		r.add(Finish{})
+		cancel()
+		require.NoError(t, <-ended)
+		require.Len(t, store.shown, 3, "nothing is left behind at the end")
+	})
+}
