@@ -2,6 +2,9 @@ package dispatch
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,19 +15,34 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 )
 
-// awayStore is out of reach at first and notes what it was shown.
+// awayStore is out of reach while away is set, and notes what it was shown.
 type awayStore struct {
 	Store
-	away  bool
+	away atomic.Bool
+
+	mu    sync.Mutex
 	shown [][]Op
 }
 
 func (s *awayStore) Apply(_ context.Context, _, _ int64, _ time.Time, ops []Op) ([]error, error) {
-	s.shown = append(s.shown, append([]Op(nil), ops...))
-	if s.away {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown = append(s.shown, slices.Clone(ops))
+	if s.away.Load() {
 		return nil, ErrStoreDown
 	}
 	return make([]error, len(ops)), nil
+}
+
+// batches tells how many operations each batch held.
+func (s *awayStore) batches() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sizes []int
+	for _, ops := range s.shown {
+		sizes = append(sizes, len(ops))
+	}
+	return sizes
 }
 
 // TestRecorderShowsEverythingToAStoreOutOfReach: what happened on the telephone must reach a store at once that keeps it in
@@ -33,7 +51,8 @@ func TestRecorderShowsEverythingToAStoreOutOfReach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := newMetrics(nil)
 		require.NoError(t, err)
-		store := &awayStore{away: true}
+		store := &awayStore{}
+		store.away.Store(true)
 		recordedOps := 0
 		r := &recorder{
 			opts: &Options{Store: store, Now: time.Now, BatchOps: 2, FlushLimit: time.Second}, log: zap.NewNop(),
@@ -54,8 +73,9 @@ func TestRecorderShowsEverythingToAStoreOutOfReach(t *testing.T) {
 		r.add(op("b"), op("c"), op("d"))
 		synctest.Wait()
 		require.Equal(t, before, time.Now())
-		require.Len(t, store.shown[len(store.shown)-1], 4)
-		store.away = false
+		shown := store.batches()
+		require.Equal(t, 4, shown[len(shown)-1])
+		store.away.Store(false)
 		time.Sleep(lastRetry)
 		synctest.Wait()
 		require.Equal(t, 4, recordedOps)
@@ -85,23 +105,21 @@ func TestRecorderGathers(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		r.add(Finish{})
 		synctest.Wait()
-		require.Empty(t, store.shown)
+		require.Empty(t, store.batches())
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
-		require.Len(t, store.shown, 1)
-		require.Len(t, store.shown[0], 2)
+		require.Equal(t, []int{2}, store.batches())
 
 		r.add(Finish{})
 		synctest.Wait()
-		require.Len(t, store.shown, 1)
+		require.Len(t, store.batches(), 1)
 		r.add(Claim{})
 		synctest.Wait()
-		require.Len(t, store.shown, 2)
-		require.Len(t, store.shown[1], 2)
+		require.Equal(t, []int{2, 2}, store.batches())
 
 		r.add(Finish{})
 		cancel()
 		require.NoError(t, <-ended)
-		require.Len(t, store.shown, 3, "nothing is left behind at the end")
+		require.Equal(t, []int{2, 2, 1}, store.batches(), "nothing is left behind at the end")
 	})
 }
