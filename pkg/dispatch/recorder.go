@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
 )
 
 // The waits between two tries to reach the store, real time.
@@ -120,7 +122,7 @@ func (r *recorder) run(ctx context.Context) error {
 }
 
 // gather waits until there is something to commit that must not wait: a phone rings only after its claim, so claims and
-// offers go at once and take along what has gathered. So does everything while the store is out of reach, since it may
+// offers go at once, like the bridge, and take along what has gathered. So does everything while the store is out of reach, since it may
 // keep it elsewhere. It reports false when there is nothing left, or the context has ended.
 func (r *recorder) gather(ctx context.Context) bool {
 	var late <-chan time.Time
@@ -151,9 +153,11 @@ func (r *recorder) pressing() (waiting int, urgent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.queue), slices.ContainsFunc(r.queue, func(op Op) bool {
-		switch op.(type) {
+		switch op := op.(type) {
 		case Claim, Offer:
 			return true
+		case Progress: // Whether they talk decides, after a crash, whether she is rung again.
+			return op.Step.State == call.StateBridged
 		default:
 			return false
 		}
