@@ -21,58 +21,33 @@ func (p *program) caller() *cobra.Command {
 	return c
 }
 
-// withScheme opens the records and finds the scheme for a command.
-func (p *program) withScheme(ctx context.Context, scheme string, do func(*postgres.Store, postgres.Scheme) error) (err error) {
-	store, _, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	s, err := chosen(ctx, store, scheme)
-	if err != nil {
-		return err
-	}
-	return do(store, s)
-}
-
 func (p *program) handPhone() *cobra.Command {
-	var scheme, language string
+	var language string
 	var renew bool
-	c := &cobra.Command{
+	c := p.inScheme(&cobra.Command{
 		Use:   "phone REF",
 		Short: "Print what a caller types into her SIP phone: server, user and secret; the secret is shown once",
 		Long: `Prints what a caller or registrar types into her SIP phone. The secret was made at random when she was imported and is
 shown once; --renew makes a new one and cuts the phone that still uses the old one, within seconds.`,
 		Args: exactly(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			store, cfg, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			s, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			phone, err := store.HandPhone(c.Context(), s.Key, args[0], renew, time.Now())
-			switch {
-			case errors.Is(err, postgres.ErrNoCaller):
-				return usageError{fmt.Errorf("%s: %w; rappel caller list shows the refs", args[0], postgres.ErrNoCaller)}
-			case errors.Is(err, postgres.ErrOrdinary):
-				return usageError{fmt.Errorf("%s: %w", args[0], postgres.ErrOrdinary)}
-			case errors.Is(err, postgres.ErrHanded):
-				return usageError{fmt.Errorf("%s: %w, on %s; add --renew to make a new one, which cuts the phone that uses the old one",
-					args[0], postgres.ErrHanded, phone.HandedAt.Local().Format("2006-01-02 15:04"))}
-			case err != nil:
-				return err
-			}
-			if language == "" {
-				language = string(s.Language)
-			}
-			return printPhone(p.out, phone, cfg.PhoneServer(), roster.Language(language))
-		},
-	}
-	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	}, func(ctx context.Context, r records, args []string) error {
+		phone, err := r.HandPhone(ctx, r.scheme.Key, args[0], renew, time.Now())
+		switch {
+		case errors.Is(err, postgres.ErrNoCaller):
+			return usageError{fmt.Errorf("%s: %w; rappel caller list shows the refs", args[0], postgres.ErrNoCaller)}
+		case errors.Is(err, postgres.ErrOrdinary):
+			return usageError{fmt.Errorf("%s: %w", args[0], postgres.ErrOrdinary)}
+		case errors.Is(err, postgres.ErrHanded):
+			return usageError{fmt.Errorf("%s: %w, on %s; add --renew to make a new one, which cuts the phone that uses the old one",
+				args[0], postgres.ErrHanded, phone.HandedAt.Local().Format("2006-01-02 15:04"))}
+		case err != nil:
+			return err
+		}
+		if language == "" {
+			language = string(r.scheme.Language)
+		}
+		return printPhone(p.out, phone, r.config.PhoneServer(), roster.Language(language))
+	})
 	c.Flags().StringVar(&language, "language", "", "fr or en (default: the scheme's)")
 	c.Flags().BoolVar(&renew, "renew", false, "make a new secret")
 	return c
@@ -111,66 +86,51 @@ func printPhone(out io.Writer, phone postgres.Phone, server string, language ros
 }
 
 func (p *program) listCallers() *cobra.Command {
-	var scheme string
-	c := &cobra.Command{
+	return p.inScheme(&cobra.Command{
 		Use:   "list",
 		Short: "List callers and registrars by ref, with their phones; no secret is shown",
 		Args:  exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return p.withScheme(c.Context(), scheme, func(store *postgres.Store, s postgres.Scheme) error {
-				phones, err := store.Phones(c.Context(), s.Key)
-				if err != nil {
-					return err
-				}
-				w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(w, "REF\tPHONE\tUSER\tENABLED\tSECRET SHOWN")
-				for _, f := range phones {
-					enabled, shown := "yes", "never"
-					if !f.Enabled {
-						enabled = "no"
-					}
-					if !f.HandedAt.IsZero() {
-						shown = f.HandedAt.Local().Format("2006-01-02 15:04")
-					}
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Ref, f.Kind, f.Endpoint, enabled, shown)
-				}
-				return w.Flush()
-			})
-		},
-	}
-	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
-	return c
+	}, func(ctx context.Context, r records, _ []string) error {
+		phones, err := r.Phones(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "REF\tPHONE\tUSER\tENABLED\tSECRET SHOWN")
+		for _, f := range phones {
+			enabled, shown := "yes", "never"
+			if !f.Enabled {
+				enabled = "no"
+			}
+			if !f.HandedAt.IsZero() {
+				shown = f.HandedAt.Local().Format("2006-01-02 15:04")
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Ref, f.Kind, f.Endpoint, enabled, shown)
+		}
+		return w.Flush()
+	})
 }
 
 // switchCaller makes the commands enable and disable.
 func (p *program) switchCaller(on bool) *cobra.Command {
-	var scheme string
-	c := &cobra.Command{
-		Use:   "disable REF",
-		Short: "Cut a caller's phone within seconds; a call she is in goes on",
-		Args:  exactly(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return p.withScheme(c.Context(), scheme, func(store *postgres.Store, s postgres.Scheme) error {
-				return store.Book(s.Key, time.Now).Edit(c.Context(), func(page roster.Page) error {
-					found, err := page.Find(c.Context(), args)
-					if err != nil {
-						return err
-					}
-					if len(found.Staff) == 0 {
-						return usageError{fmt.Errorf("%s: %w; rappel caller list shows the refs", args[0], postgres.ErrNoCaller)}
-					}
-					if found.Staff[0].Disabled == !on {
-						return nil
-					}
-					found.Staff[0].Disabled = !on
-					return page.Put(c.Context(), roster.People{Staff: found.Staff})
-				})
-			})
-		},
-	}
+	use, short := "disable REF", "Cut a caller's phone within seconds; a call she is in goes on"
 	if on {
-		c.Use, c.Short = "enable REF", "Let a disabled caller work again"
+		use, short = "enable REF", "Let a disabled caller work again"
 	}
-	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
-	return c
+	return p.inScheme(&cobra.Command{Use: use, Short: short, Args: exactly(1)}, func(ctx context.Context, r records, args []string) error {
+		return r.Book(r.scheme.Key, time.Now).Edit(ctx, func(page roster.Page) error {
+			found, err := page.Find(ctx, args)
+			if err != nil {
+				return err
+			}
+			if len(found.Staff) == 0 {
+				return usageError{fmt.Errorf("%s: %w; rappel caller list shows the refs", args[0], postgres.ErrNoCaller)}
+			}
+			if found.Staff[0].Disabled == !on {
+				return nil
+			}
+			found.Staff[0].Disabled = !on
+			return page.Put(ctx, roster.People{Staff: found.Staff})
+		})
+	})
 }

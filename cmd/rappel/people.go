@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 	"github.com/rappel-tel/rappel/pkg/roster/sheet"
@@ -19,35 +18,24 @@ import (
 
 func (p *program) user() *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Let people sign in"}
-	var scheme, name, role string
-	link := &cobra.Command{
+	var name, role string
+	link := p.inScheme(&cobra.Command{
 		Use:   "link",
 		Short: "Print a link that signs one person in once, within 30 minutes",
 		Args:  exactly(0),
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			store, cfg, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			chosen, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			account, err := store.EnsureAccount(c.Context(), chosen.ID, name, roster.Role(role), now)
-			if err != nil {
-				return err
-			}
-			token, err := auth.NewDoor(store).Link(c.Context(), account, now)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(p.out, "%s/sign-in?link=%s\n", cfg.PublicURL(), token)
-			return nil
-		},
-	}
-	link.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+	}, func(ctx context.Context, r records, _ []string) error {
+		now := time.Now()
+		account, err := r.EnsureAccount(ctx, r.scheme.ID, name, roster.Role(role), now)
+		if err != nil {
+			return err
+		}
+		token, err := auth.NewDoor(r.Store).Link(ctx, account, now)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "%s/sign-in?link=%s\n", r.config.PublicURL(), token)
+		return nil
+	})
 	link.Flags().StringVar(&name, "name", "Coordinator", "who signs in; made when new")
 	link.Flags().StringVar(&role, "role", string(roster.RoleCoordinator), "role of a new account: caller, registrar or coordinator")
 	c.AddCommand(link)
@@ -55,29 +43,18 @@ func (p *program) user() *cobra.Command {
 }
 
 func (p *program) importPeople() *cobra.Command {
-	var scheme, language string
-	var dry, asJSON bool
-	c := &cobra.Command{
+	var b bringing
+	c := p.inScheme(&cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Bring people in from a spreadsheet's file; good rows are kept, bad ones named by line and reason",
 		Args:  exactly(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			store, _, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			s, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			return p.bring(c.Context(), store, s, bringing{file: args[0], language: language, dry: dry, asJSON: asJSON})
-		},
-	}
-	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
-	c.Flags().StringVar(&language, "language", "", "language of the report: fr, nl, de or en (default: the scheme's)")
-	c.Flags().BoolVar(&dry, "dry-run", false, "report the same and keep nothing")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per problem, and the summary last")
+	}, func(ctx context.Context, r records, args []string) error {
+		b.file = args[0]
+		return p.bring(ctx, r, b)
+	})
+	c.Flags().StringVar(&b.language, "language", "", "language of the report: fr, nl, de or en (default: the scheme's)")
+	c.Flags().BoolVar(&b.dry, "dry-run", false, "report the same and keep nothing")
+	c.Flags().BoolVar(&b.asJSON, "json", false, "print one JSON object per problem, and the summary last")
 	return c
 }
 
@@ -87,7 +64,7 @@ type bringing struct {
 	dry, asJSON    bool
 }
 
-func (p *program) bring(ctx context.Context, store *postgres.Store, s postgres.Scheme, b bringing) error {
+func (p *program) bring(ctx context.Context, r records, b bringing) error {
 	file := os.Stdin
 	if b.file != "-" {
 		f, err := os.Open(b.file)
@@ -97,22 +74,22 @@ func (p *program) bring(ctx context.Context, store *postgres.Store, s postgres.S
 		defer func() { _ = f.Close() }() // It was only read.
 		file = f
 	}
-	language := s.Language
+	language := r.scheme.Language
 	if b.language != "" {
 		language = roster.Language(b.language)
 	}
-	prefixes, err := store.Destinations(ctx, s.Key)
+	prefixes, err := r.Destinations(ctx, r.scheme.Key)
 	if err != nil {
 		return err
 	}
-	destinations, err := numbering.NewDestinations(numbering.DestinationOptions{Region: s.Country, Prefixes: prefixes})
+	destinations, err := numbering.NewDestinations(numbering.DestinationOptions{Region: r.scheme.Country, Prefixes: prefixes})
 	if err != nil {
 		return err
 	}
 	enc := json.NewEncoder(p.out)
 	summary, err := sheet.Import(ctx, file, sheet.ImportOptions{
-		Book: store.Book(s.Key, time.Now), Region: s.Country, Destinations: destinations, Language: language, DryRun: b.dry,
-		Hours: roster.Window{Begin: s.Opens, End: s.Closes},
+		Book: r.Book(r.scheme.Key, time.Now), Region: r.scheme.Country, Destinations: destinations, Language: language, DryRun: b.dry,
+		Hours: roster.Window{Begin: r.scheme.Opens, End: r.scheme.Closes},
 		Report: func(problem sheet.Problem) {
 			if b.asJSON {
 				_ = enc.Encode(problem) // The summary shows a broken pipe.
@@ -148,42 +125,31 @@ func (p *program) bring(ctx context.Context, store *postgres.Store, s postgres.S
 }
 
 func (p *program) exportPeople() *cobra.Command {
-	var scheme, language string
-	c := &cobra.Command{
+	var language string
+	c := p.inScheme(&cobra.Command{
 		Use:   "export [FILE.csv]",
 		Short: "Write everybody as a spreadsheet's file that import reads back",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			store, _, err := p.open(c.Context())
+	}, func(ctx context.Context, r records, args []string) (err error) {
+		out := p.out
+		if len(args) == 1 {
+			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 			if err != nil {
-				return err
+				return usageError{fmt.Errorf("make file: %w", err)}
 			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			s, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			out := p.out
-			if len(args) == 1 {
-				f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-				if err != nil {
-					return usageError{fmt.Errorf("make file: %w", err)}
-				}
-				defer func() { err = errors.Join(err, f.Close()) }()
-				out = f
-			}
-			if language == "" {
-				language = string(s.Language)
-			}
-			n, err := sheet.Export(c.Context(), out, sheet.ExportOptions{Book: store.Book(s.Key, time.Now), Language: roster.Language(language)})
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(p.err, "%d people\n", n)
-			return nil
-		},
-	}
-	c.Flags().StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
+			defer func() { err = errors.Join(err, f.Close()) }()
+			out = f
+		}
+		if language == "" {
+			language = string(r.scheme.Language)
+		}
+		n, err := sheet.Export(ctx, out, sheet.ExportOptions{Book: r.Book(r.scheme.Key, time.Now), Language: roster.Language(language)})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.err, "%d people\n", n)
+		return nil
+	})
 	c.Flags().StringVar(&language, "language", "", "language of headings and words: fr, nl, de or en (default: the scheme's)")
 	return c
 }

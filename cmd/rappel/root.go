@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/app"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 )
 
 // defaultConfig is where a package puts the configuration.
@@ -107,46 +105,4 @@ func exactly(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// open opens the records that the configuration names, for a command that works beside the service. Close them.
-func (p *program) open(ctx context.Context) (*postgres.Store, app.Config, error) {
-	cfg, err := app.Read(p.config)
-	if err != nil {
-		return nil, cfg, err
-	}
-	store, err := postgres.New(ctx, postgres.Options{
-		URL: cfg.Postgres.URL.Value(), Role: cfg.Postgres.Role, Connections: 2, Patience: cfg.Postgres.Patience, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		return nil, cfg, err
-	}
-	if _, _, err := store.SchemaVersion(ctx); err != nil {
-		return nil, cfg, errors.Join(err, store.Close())
-	}
-	return store, cfg, nil
-}
-
-// chosen returns the scheme of the name or id, or the only one.
-func chosen(ctx context.Context, store *postgres.Store, wanted string) (postgres.Scheme, error) {
-	schemes, err := store.Schemes(ctx)
-	if err != nil {
-		return postgres.Scheme{}, err
-	}
-	var names []string
-	for _, s := range schemes {
-		if wanted != "" && (s.ID == wanted || strings.EqualFold(s.Name, wanted)) {
-			return s, nil
-		}
-		names = append(names, fmt.Sprintf("%q", s.Name))
-	}
-	switch {
-	case len(schemes) == 0:
-		return postgres.Scheme{}, usageError{errors.New(`there is no scheme yet; make one: rappel scheme create --name "…" --country BE`)}
-	case wanted != "":
-		return postgres.Scheme{}, usageError{fmt.Errorf("there is no scheme %q; there are %s", wanted, strings.Join(names, ", "))}
-	case len(schemes) > 1:
-		return postgres.Scheme{}, usageError{fmt.Errorf("there are several schemes; choose one with --scheme: %s", strings.Join(names, ", "))}
-	}
-	return schemes[0], nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,26 +30,23 @@ func (p *program) createScheme() *cobra.Command {
 		Use:   "create --name NAME",
 		Short: "Make a scheme",
 		Args:  exactly(0),
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			store, _, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
+		RunE: func(c *cobra.Command, _ []string) error {
 			s.Language = roster.Language(language)
 			if !c.Flags().Changed("zone") && s.Country == "FR" {
 				s.Zone = "Europe/Paris"
 			}
-			made, err := store.CreateScheme(c.Context(), s, time.Now())
-			if errors.Is(err, postgres.ErrTaken) {
-				return usageError{fmt.Errorf("there is a scheme %q already", s.Name)}
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(p.out, "%s\n", made.ID)
-			fmt.Fprintf(p.err, "Made. Next: rappel scheme trunk, rappel scheme line, rappel import FILE.csv\n")
-			return nil
+			return p.withStore(c.Context(), func(store *postgres.Store, _ app.Config) error {
+				made, err := store.CreateScheme(c.Context(), s, time.Now())
+				if errors.Is(err, postgres.ErrTaken) {
+					return usageError{fmt.Errorf("there is a scheme %q already", s.Name)}
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.out, "%s\n", made.ID)
+				fmt.Fprintf(p.err, "Made. Next: rappel scheme trunk, rappel scheme line, rappel import FILE.csv\n")
+				return nil
+			})
 		},
 	}
 	f := c.Flags()
@@ -67,67 +65,53 @@ func (p *program) listSchemes() *cobra.Command {
 		Use:   "list",
 		Short: "List the schemes",
 		Args:  exactly(0),
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			store, _, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			schemes, err := store.Schemes(c.Context())
-			if err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-			for _, s := range schemes {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Country, s.Zone, s.Name)
-			}
-			return w.Flush()
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.withStore(c.Context(), func(store *postgres.Store, _ app.Config) error {
+				schemes, err := store.Schemes(c.Context())
+				if err != nil {
+					return err
+				}
+				w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+				for _, s := range schemes {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Country, s.Zone, s.Name)
+				}
+				return w.Flush()
+			})
 		},
 	}
 }
 
 func (p *program) addTrunk() *cobra.Command {
 	t := postgres.Trunk{Kind: postgres.TrunkAddress, Lines: 4, CallsPerSecond: 1, CLI: map[call.Kind]string{}}
-	var scheme, cli string
-	c := &cobra.Command{
+	var cli string
+	c := p.inScheme(&cobra.Command{
 		Use:   "trunk NAME --host HOST --cli +3281…",
 		Short: "Make or change a trunk; the PBX knows it within seconds",
 		Long: `Make or change a trunk. With --username the service registers with the operator; without, the operator knows it by
 its address. The password is read from the environment variable RAPPEL_TRUNK_SECRET, never from the command line.`,
 		Args: exactly(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			store, _, err := p.open(c.Context())
-			if err != nil {
+	}, func(ctx context.Context, r records, args []string) (err error) {
+		t.Endpoint, t.Secret = args[0], trunkSecret()
+		if t.Username != "" && t.Kind == postgres.TrunkAddress {
+			t.Kind = postgres.TrunkRegistration
+		}
+		if cli != "" {
+			if cli, err = e164("--cli", cli, r.scheme.Country); err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			s, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			t.Endpoint, t.Secret = args[0], trunkSecret()
-			if t.Username != "" && t.Kind == postgres.TrunkAddress {
-				t.Kind = postgres.TrunkRegistration
-			}
-			if cli != "" {
-				if cli, err = e164("--cli", cli, s.Country); err != nil {
-					return err
-				}
-				t.PermittedCLI = append(t.PermittedCLI, cli)
-				t.CLI[""] = cli
-			}
-			if err := app.CheckTrunk(t); err != nil {
-				return usageError{err}
-			}
-			err = store.SaveTrunk(c.Context(), s.Key, t)
-			if errors.Is(err, postgres.ErrTaken) {
-				return usageError{fmt.Errorf("another scheme has a trunk %s; choose another name", t.Endpoint)}
-			}
-			return err
-		},
-	}
+			t.PermittedCLI = append(t.PermittedCLI, cli)
+			t.CLI[""] = cli
+		}
+		if err := app.CheckTrunk(t); err != nil {
+			return usageError{err}
+		}
+		err = r.SaveTrunk(ctx, r.scheme.Key, t)
+		if errors.Is(err, postgres.ErrTaken) {
+			return usageError{fmt.Errorf("another scheme has a trunk %s; choose another name", t.Endpoint)}
+		}
+		return err
+	})
 	f := c.Flags()
-	f.StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
 	f.StringVar(&t.Host, "host", "", "address of the operator")
 	f.IntVar(&t.Port, "port", 5060, "its port")
 	f.StringVar(&t.Username, "username", "", "user name, to register with")
@@ -154,39 +138,28 @@ func e164(what, text, country string) (string, error) {
 func trunkSecret() string { return os.Getenv("RAPPEL_TRUNK_SECRET") }
 
 func (p *program) addLine() *cobra.Command {
-	var scheme, flow, delivered string
+	var flow, delivered string
 	var languages []string
-	c := &cobra.Command{
+	c := p.inScheme(&cobra.Command{
 		Use:   "line NUMBER",
 		Short: "Say which number people dial to reach the scheme",
 		Args:  exactly(1),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			store, _, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			s, err := chosen(c.Context(), store, scheme)
-			if err != nil {
-				return err
-			}
-			number, err := e164("NUMBER", args[0], s.Country)
-			if err != nil {
-				return err
-			}
-			d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
-			for _, l := range languages {
-				d.Languages = append(d.Languages, roster.Language(l))
-			}
-			err = store.SaveDID(c.Context(), s.Key, d)
-			if errors.Is(err, postgres.ErrTaken) {
-				return usageError{fmt.Errorf("%s is the line of another scheme", number)}
-			}
+	}, func(ctx context.Context, r records, args []string) error {
+		number, err := e164("NUMBER", args[0], r.scheme.Country)
+		if err != nil {
 			return err
-		},
-	}
+		}
+		d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
+		for _, l := range languages {
+			d.Languages = append(d.Languages, roster.Language(l))
+		}
+		err = r.SaveDID(ctx, r.scheme.Key, d)
+		if errors.Is(err, postgres.ErrTaken) {
+			return usageError{fmt.Errorf("%s is the line of another scheme", number)}
+		}
+		return err
+	})
 	f := c.Flags()
-	f.StringVar(&scheme, "scheme", "", "name or id of the scheme, when there are several")
 	f.StringVar(&flow, "flow", "registration", "name of a flow of dialplans/")
 	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
 	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")

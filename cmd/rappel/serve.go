@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -101,16 +100,14 @@ func (p *program) migrate() *cobra.Command {
 			if err := postgres.Migrate(c.Context(), owner.Value(), log); err != nil {
 				return fmt.Errorf("%w; migrations need the owner of the database: set postgres.owner_url", err)
 			}
-			store, _, err := p.open(c.Context())
-			if err != nil {
-				return err
-			}
-			have, _, err := store.SchemaVersion(c.Context())
-			if err := errors.Join(err, store.Close()); err != nil {
-				return err
-			}
-			fmt.Fprintf(p.out, "The database has version %d of the schema.\n", have)
-			return nil
+			return p.withStore(c.Context(), func(store *postgres.Store, _ app.Config) error {
+				have, _, err := store.SchemaVersion(c.Context())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.out, "The database has version %d of the schema.\n", have)
+				return nil
+			})
 		},
 	}
 }
