@@ -58,7 +58,8 @@ type App struct {
 		mu    sync.Mutex
 		known int64 // The version of the records' accounts that the PBX has; 0 is none.
 	}
-	migrated atomic.Bool // The schema was seen to be current.
+	migrated atomic.Bool   // The schema was seen to be current.
+	spoken   chan struct{} // Closed once the dialplan's prompts are there, or cannot be had.
 
 	opsAddr, webAddr net.Addr
 }
@@ -106,7 +107,10 @@ func (deaf) Addr() net.Addr { return &net.TCPAddr{} }
 type listenFunc func(network, address string) (net.Listener, error)
 
 func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, registry: prometheus.NewRegistry(), now: newClock(cfg.Clock), listen: listen}
+	a := &App{
+		cfg: cfg, log: log, registry: prometheus.NewRegistry(), now: newClock(cfg.Clock), listen: listen,
+		spoken: make(chan struct{}),
+	}
 	a.relay.last = map[int64]int64{}
 	defer func() {
 		if err != nil {

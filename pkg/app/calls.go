@@ -27,6 +27,7 @@ import (
 const (
 	leadEvery     = 2 * time.Second // How often schemes without a leader are looked for; real time.
 	accountsEvery = time.Second     // How often changed SIP accounts are looked for; real time.
+	spokenLimit   = time.Minute     // How long the first start waits for the dialplan's prompts; real time.
 )
 
 // buildCalls makes the PBX, the call flows and the dispatcher.
@@ -121,7 +122,16 @@ func (a *App) book() (*ivr.Book, error) {
 }
 
 // lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
+// It begins when the PBX can say what it may have to say to whom it rings; a voice that hangs does not keep promises from
+// being kept.
 func (a *App) lead(ctx context.Context) error {
+	select {
+	case <-a.spoken:
+	case <-time.After(spokenLimit):
+		a.log.Warn("the dialplan's prompts are not spoken yet; leading without them")
+	case <-ctx.Done():
+		return nil
+	}
 	tick := time.NewTicker(leadEvery)
 	defer tick.Stop()
 	quiet := false
@@ -170,11 +180,10 @@ func (a *App) leadAll(ctx context.Context) error {
 
 // catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
 func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
-	now := a.now()
-	snapshot, err := a.store.Load(ctx, s.Key, now, now)
+	last, err := a.store.LastEventNumber(ctx, s.Key)
 	if err == nil {
-		a.relay.follow(s.Key, snapshot.EventNumber)
-		err = a.bus.CatchUp(ctx, s.ID, s.Key, snapshot.EventNumber)
+		a.relay.follow(s.Key, last)
+		err = a.bus.CatchUp(ctx, s.ID, s.Key, last)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("compare events with the bus", zap.Error(err))

@@ -40,10 +40,14 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 	a.onStop("voice", closeLimit, func(context.Context) error { voice.Close(); return nil })
 	prepare := a.background("prompts", func(ctx context.Context) error {
 		if _, silent := speaker.(mute); silent {
+			close(a.spoken)
 			a.log.Warn("prompts are heard as tones", zap.Error(errMute))
 			return nil
 		}
-		if err := voice.Prepare(ctx, book.Prompts(), roster.Language(a.cfg.Speech.Language), nil); err != nil && ctx.Err() == nil {
+		main := roster.Language(a.cfg.Speech.Language)
+		err := voice.PrepareDialplan(ctx, book.Prompts(), main)
+		close(a.spoken)
+		if err = errors.Join(err, voice.Prepare(ctx, book.Prompts(), main, nil)); err != nil && ctx.Err() == nil {
 			a.log.Warn("some prompts are heard in another voice", zap.Error(err))
 		}
 		return nil

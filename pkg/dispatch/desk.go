@@ -196,22 +196,21 @@ func (e *Engine) closeCall(c CloseCall, now time.Time) {
 
 // Figures is how a scheme stands at an instant.
 type Figures struct {
-	At          time.Time
-	EventNumber int64
-	Healthy     bool
-	Paused      bool
-	Future      int // Open occurrences that are not due yet, within the horizon.
-	Held        int // Due, kept for the reference caller.
-	Waiting     int // Due, for a caller: any of the pool, or the pair of a strict agreement.
-	Parked      int // Due, but the person or the number is in another call.
-	Lapsed      int // Due, but too near the window's end to start.
-	Claimed     int // Under way, nobody talks yet.
-	Live        int // Two people talk.
-	LinesOut    int // Lines used by attempts.
-	LinesIn     int // Lines used by the registration line.
-	LinesFree   int // Lines that may still be used outbound.
-	Unrecorded  int // Operations not committed yet.
-	Callers     map[call.CallerState]int
+	At         time.Time
+	Healthy    bool
+	Paused     bool
+	Future     int // Open occurrences that are not due yet, within the horizon.
+	Held       int // Due, kept for the reference caller.
+	Waiting    int // Due, for a caller: any of the pool, or the pair of a strict agreement.
+	Parked     int // Due, but the person or the number is in another call.
+	Lapsed     int // Due, but too near the window's end to start.
+	Claimed    int // Under way, nobody talks yet.
+	Live       int // Two people talk.
+	LinesOut   int // Lines used by attempts.
+	LinesIn    int // Lines used by the registration line.
+	LinesFree  int // Lines that may still be used outbound.
+	Unrecorded int // Operations not committed yet.
+	Callers    map[call.CallerState]int
 }
 
 // figures counts. Callers are few; the rest is kept up to date.

@@ -24,9 +24,16 @@ import (
 // away.
 const dialplanPrefix = "dialplan."
 
-// Prepare speaks every fixed prompt, so that nobody waits for one: the default language before the others, and before all
-// the dialplan's own, as <language>/<name>.wav and,
-// in the default language, <name>.wav below Dir. Progress, which may be nil, is called with how many are done. Prompts that
+// PrepareDialplan speaks what the PBX's own dialplan plays, as <language>/<name>.wav and, in the default language,
+// <name>.wav below Dir. The dialplan cannot ask for a text: what is not there when it is played is heard as a tone, so
+// nobody should be rung before. Prompts that no voice of their language could speak are in the error.
+func (v *Voice) PrepareDialplan(ctx context.Context, prompts *ivr.Catalogue, main roster.Language) error {
+	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool { return !strings.HasPrefix(f.Key, dialplanPrefix) })
+	return v.speakAll(ctx, fixed, main, nil)
+}
+
+// Prepare speaks every fixed prompt, so that nobody waits for one: the default language before the others. It includes what
+// [Voice.PrepareDialplan] does. Progress, which may be nil, is called with how many are done. Prompts that
 // no voice of their language could speak are in the error; a call hears them in another voice. Files of an earlier life
 // that are no longer needed are removed.
 func (v *Voice) Prepare(
@@ -34,16 +41,20 @@ func (v *Voice) Prepare(
 ) error {
 	fixed := prompts.Fixed()
 	rank := func(f ivr.Fixed) int {
-		switch {
-		case strings.HasPrefix(f.Key, dialplanPrefix):
+		if f.Language == main {
 			return 0
-		case f.Language == main:
-			return 1
-		default:
-			return 2
 		}
+		return 1
 	}
 	slices.SortStableFunc(fixed, func(a, b ivr.Fixed) int { return rank(a) - rank(b) })
+	err := v.speakAll(ctx, fixed, main, progress)
+	if err := v.purge(fixed); err != nil {
+		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
+	}
+	return err
+}
+
+func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Language, progress func(done, total int)) error {
 	if err := writeChanged(filepath.Join(v.o.Dir, beepName+".wav"), beep()); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
@@ -64,9 +75,6 @@ func (v *Voice) Prepare(
 		})
 	}
 	_ = g.Wait() // The errors are in errs.
-	if err := v.purge(fixed); err != nil {
-		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
-	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
