@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -81,7 +83,32 @@ func (b *Book) Edit(ctx context.Context, change func(roster.Page) error) error {
 	if len(page.journal.events) > 0 {
 		b.store.opts.Publish(page.journal.events)
 	}
+	if b.tx == nil && b.store.grown.by(page.put.Len()) {
+		// The people are kept whatever becomes of this; it decides how fast they are found.
+		if err := b.store.RefreshStatistics(ctx); err != nil && ctx.Err() == nil {
+			b.store.log.Warn("tell the planner of new people", zap.Error(err))
+		}
+	}
 	return nil
+}
+
+// growth says when so many people were put that the planner must hear of it: each time their number has doubled.
+type growth struct {
+	mu        sync.Mutex
+	put, told int
+}
+
+// by adds n people and reports whether it is time again.
+func (g *growth) by(n int) bool {
+	const first = 1000
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.put += n
+	if n == 0 || g.put < max(first, 2*g.told) {
+		return false
+	}
+	g.told = g.put
+	return true
 }
 
 // errRehearsed undoes a rehearsal that went well.

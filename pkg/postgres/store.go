@@ -75,6 +75,7 @@ type Store struct {
 
 	mu    sync.Mutex // Guards turns.
 	turns map[int64]chan struct{}
+	grown growth
 	// replaying is held by whoever brings the spool to the database.
 	replaying chan struct{}
 }

@@ -43,8 +43,6 @@ func TestNamurSizeIntoPostgres(t *testing.T) {
 		took := time.Since(begin)
 		t.Logf("17,015 rows (dry run: %v) in %s: %d created, %d unchanged, %d hints", dry, took.Round(time.Millisecond),
 			summary.Created, summary.Unchanged, summary.Hints)
-		// Five seconds where nothing else runs; the bound of ten is for a machine of one's own, and tests share theirs.
-		require.Less(t, took, 30*time.Second)
 		return summary
 	}
 	rehearsed := run(file, true)
