@@ -320,6 +320,9 @@ func TestNamurSize(t *testing.T) {
 
 // The memory that an import needs grows by a few bytes per row: its refs' hashes.
 func TestMemoryIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector, which tests in short, changes what it measures")
+	}
 	grown := func(rows int) uint64 {
 		book := forgetful{}
 		runtime.GC()
