@@ -22,7 +22,7 @@ func (p *program) caller() *cobra.Command {
 }
 
 func (p *program) handPhone() *cobra.Command {
-	var language string
+	var speak roster.Language
 	var renew bool
 	c := p.inScheme(&cobra.Command{
 		Use:   "phone REF",
@@ -43,12 +43,12 @@ shown once; --renew makes a new one and cuts the phone that still uses the old o
 		case err != nil:
 			return err
 		}
-		if language == "" {
-			language = string(r.scheme.Language)
+		if speak == "" {
+			speak = r.scheme.Language
 		}
-		return printPhone(p.out, phone, r.config.PhoneServer(), roster.Language(language))
+		return printPhone(p.out, phone, r.config.PhoneServer(), speak)
 	})
-	c.Flags().StringVar(&language, "language", "", "fr or en (default: the scheme's)")
+	c.Flags().Var(&word[roster.Language]{&speak, []roster.Language{roster.French, roster.English}}, "language", "fr or en (default: the scheme's)")
 	c.Flags().BoolVar(&renew, "renew", false, "make a new secret")
 	return c
 }

@@ -22,7 +22,7 @@ func (p *program) doctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := app.Doctor(c.Context(), cfg)
+			d := app.Doctor(c.Context(), cfg, p.config)
 			if asJSON {
 				enc := json.NewEncoder(p.out)
 				enc.SetIndent("", "  ")

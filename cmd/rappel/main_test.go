@@ -77,6 +77,10 @@ func TestMistakesAreAnsweredWithWhatToType(t *testing.T) {
 		{[]string{"serve", "--config", "none.yaml"}, 1, "rappel config example > rappel.yaml"},
 		{[]string{"doctor"}, 1, "web.lissten"},
 		{[]string{"import"}, 2, "Type rappel import --help"},
+		{[]string{"import", "people.csv", "--language", "xx"}, 2, "write fr, nl, de or en"},
+		{[]string{"scheme", "create"}, 2, "Type rappel scheme create --help"},
+		{[]string{"scheme", "create", "--name", " "}, 2, "the name is empty"},
+		{[]string{"scheme", "create", "--name", "Rappel", "--hold", "-5m"}, 2, "below zero"},
 	} {
 		_, errs, status := said(t, dir, c.args...)
 		require.Equal(t, c.status, status, "%v: %s", c.args, errs)
@@ -117,6 +121,19 @@ func TestPeopleInAndOut(t *testing.T) {
 		require.Equal(t, 2, status, name)
 		require.Contains(t, errs, "its name", name)
 	}
+	for flag, value := range map[string]string{"--lines": "0", "--port": "99999", "--codecs": "x", "--dtmf": "x", "--host": ""} {
+		_, errs, status = said(t, dir, "scheme", "trunk", "town", "--host", "192.0.2.10", flag, value)
+		require.Equal(t, 2, status, "%s: %s", flag, errs)
+		require.NotContains(t, errs, "SQLSTATE", flag)
+	}
+	_, errs, status = said(t, dir, "scheme", "line", "+33199001000", "--flow", "nowhere")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "there are after-call")
+	require.Equal(t, "+32\n+33\n", done(t, dir, "scheme", "destinations", "+33", "+32"))
+	_, _, status = said(t, dir, "scheme", "destinations", "0033")
+	require.Equal(t, 2, status)
+	require.Contains(t, done(t, dir, "scheme", "destinations", "--ordinary"), "ordinary numbers of FR")
+	require.Contains(t, done(t, dir, "message", "list"), "LEFT AT")
 	done(t, dir, "scheme", "line", "+33 1 99 00 10 00")
 	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
 

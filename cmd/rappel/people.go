@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,14 +19,18 @@ import (
 
 func (p *program) user() *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Let people sign in"}
-	var name, role string
+	var name string
+	role := roster.RoleCoordinator
 	link := p.inScheme(&cobra.Command{
 		Use:   "link",
 		Short: "Print a link that signs one person in once, within 30 minutes",
 		Args:  exactly(0),
 	}, func(ctx context.Context, r records, _ []string) error {
+		if name = strings.TrimSpace(name); name == "" {
+			return usageError{errors.New("--name: write who signs in")}
+		}
 		now := time.Now()
-		account, err := r.EnsureAccount(ctx, r.scheme.ID, name, roster.Role(role), now)
+		account, err := r.EnsureAccount(ctx, r.scheme.ID, name, role, now)
 		if err != nil {
 			return err
 		}
@@ -37,7 +42,7 @@ func (p *program) user() *cobra.Command {
 		return nil
 	})
 	link.Flags().StringVar(&name, "name", "Coordinator", "who signs in; made when new")
-	link.Flags().StringVar(&role, "role", string(roster.RoleCoordinator), "role of a new account: caller, registrar or coordinator")
+	link.Flags().Var(&word[roster.Role]{&role, roster.Roles()}, "role", "role of a new account: caller, registrar or coordinator")
 	c.AddCommand(link)
 	return c
 }
@@ -52,7 +57,7 @@ func (p *program) importPeople() *cobra.Command {
 		b.file = args[0]
 		return p.bring(ctx, r, b)
 	})
-	c.Flags().StringVar(&b.language, "language", "", "language of the report: fr, nl, de or en (default: the scheme's)")
+	c.Flags().Var(language(&b.language), "language", "language of the report: fr, nl, de or en (default: the scheme's)")
 	c.Flags().BoolVar(&b.dry, "dry-run", false, "report the same and keep nothing")
 	c.Flags().BoolVar(&b.asJSON, "json", false, "print one JSON object per problem, and the summary last")
 	return c
@@ -60,8 +65,9 @@ func (p *program) importPeople() *cobra.Command {
 
 // bringing is what import was asked for.
 type bringing struct {
-	file, language string
-	dry, asJSON    bool
+	file        string
+	language    roster.Language // Of the report; empty means the scheme's.
+	dry, asJSON bool
 }
 
 func (p *program) bring(ctx context.Context, r records, b bringing) error {
@@ -74,9 +80,8 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 		defer func() { _ = f.Close() }() // It was only read.
 		file = f
 	}
-	language := r.scheme.Language
-	if b.language != "" {
-		language = roster.Language(b.language)
+	if b.language == "" {
+		b.language = r.scheme.Language
 	}
 	prefixes, err := r.Destinations(ctx, r.scheme.Key)
 	if err != nil {
@@ -88,7 +93,7 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 	}
 	enc := json.NewEncoder(p.out)
 	summary, err := sheet.Import(ctx, file, sheet.ImportOptions{
-		Book: r.Book(r.scheme.Key, time.Now), Region: r.scheme.Country, Destinations: destinations, Language: language, DryRun: b.dry,
+		Book: r.Book(r.scheme.Key, time.Now), Region: r.scheme.Country, Destinations: destinations, Language: b.language, DryRun: b.dry,
 		Hours: roster.Window{Begin: r.scheme.Opens, End: r.scheme.Closes},
 		Report: func(problem sheet.Problem) {
 			if b.asJSON {
@@ -103,7 +108,7 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 			if problem.Column != "" {
 				where += ", " + problem.Column
 			}
-			fmt.Fprintf(p.err, "%s: %s: %s\n", where, kind, problem.In(language))
+			fmt.Fprintf(p.err, "%s: %s: %s\n", where, kind, problem.In(b.language))
 		},
 	})
 	if b.asJSON {
@@ -125,7 +130,7 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 }
 
 func (p *program) exportPeople() *cobra.Command {
-	var language string
+	var words roster.Language
 	c := p.inScheme(&cobra.Command{
 		Use:   "export [FILE.csv]",
 		Short: "Write everybody as a spreadsheet's file that import reads back",
@@ -140,16 +145,16 @@ func (p *program) exportPeople() *cobra.Command {
 			defer func() { err = errors.Join(err, f.Close()) }()
 			out = f
 		}
-		if language == "" {
-			language = string(r.scheme.Language)
+		if words == "" {
+			words = r.scheme.Language
 		}
-		n, err := sheet.Export(ctx, out, sheet.ExportOptions{Book: r.Book(r.scheme.Key, time.Now), Language: roster.Language(language)})
+		n, err := sheet.Export(ctx, out, sheet.ExportOptions{Book: r.Book(r.scheme.Key, time.Now), Language: words})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(p.err, "%d people\n", n)
 		return nil
 	})
-	c.Flags().StringVar(&language, "language", "", "language of headings and words: fr, nl, de or en (default: the scheme's)")
+	c.Flags().Var(language(&words), "language", "language of headings and words: fr, nl, de or en (default: the scheme's)")
 	return c
 }

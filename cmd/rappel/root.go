@@ -49,7 +49,8 @@ Sign in:         rappel user link`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", configFile(), "configuration file")
 	root.AddCommand(
-		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.scheme(), p.caller(), p.user(), p.importPeople(), p.exportPeople(), p.version(),
+		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.scheme(), p.caller(), p.user(), p.importPeople(), p.exportPeople(),
+		p.message(), p.version(),
 	)
 	return root
 }
@@ -75,7 +76,7 @@ func (p *program) explain(command *cobra.Command, err error) int {
 			fmt.Fprintf(p.err, "rappel: %s\n", line)
 		}
 	}
-	if _, usage := errors.AsType[usageError](err); usage || strings.HasPrefix(err.Error(), "unknown command") {
+	if _, usage := errors.AsType[usageError](err); usage || strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "required flag") {
 		fmt.Fprintf(p.err, "Type %s --help to see how it is used.\n", command.CommandPath())
 		return 2
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,21 +20,22 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.addTrunk(), p.addLine())
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.addTrunk(), p.addLine(), p.destinations())
 	return c
 }
 
 func (p *program) createScheme() *cobra.Command {
-	s := postgres.Scheme{Opens: 9*60 + 30, Closes: 17 * 60, Hold: 10 * time.Minute, WrapUp: 2 * time.Minute, MaxAttempts: 3}
-	var language string
+	s := postgres.Scheme{Language: roster.French, Opens: 9*60 + 30, Closes: 17 * 60, Hold: 10 * time.Minute, WrapUp: 2 * time.Minute, MaxAttempts: 3}
 	c := &cobra.Command{
 		Use:   "create --name NAME",
 		Short: "Make a scheme",
 		Args:  exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s.Language = roster.Language(language)
 			if !c.Flags().Changed("zone") && s.Country == "FR" {
 				s.Zone = "Europe/Paris"
+			}
+			if err := s.Validate(); err != nil {
+				return usageError{err}
 			}
 			return p.withStore(c.Context(), func(store *postgres.Store, _ app.Config) error {
 				made, err := store.CreateScheme(c.Context(), s, time.Now())
@@ -53,7 +55,7 @@ func (p *program) createScheme() *cobra.Command {
 	f.StringVar(&s.Name, "name", "", "name of the scheme, as spoken in the greeting")
 	f.StringVar(&s.Country, "country", "BE", "country of its numbers and holidays: BE or FR")
 	f.StringVar(&s.Zone, "zone", "Europe/Brussels", "time zone (with --country FR: Europe/Paris)")
-	f.StringVar(&language, "language", "fr", "main language: fr, nl, de or en")
+	f.Var(language(&s.Language), "language", "main language: fr, nl, de or en")
 	f.DurationVar(&s.Hold, "hold", s.Hold, "how long a call waits for its reference caller")
 	f.DurationVar(&s.WrapUp, "wrap-up", s.WrapUp, "time for notes before a caller is ready again by herself")
 	_ = c.MarkFlagRequired("name") // It fails for a flag that does not exist only.
@@ -118,6 +120,11 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 	f.IntVar(&t.Lines, "lines", t.Lines, "calls at once in all")
 	f.IntVar(&t.InboundReserve, "inbound-reserve", 0, "lines never used outbound (default: a fifth, at least 1)")
 	f.Float64Var(&t.CallsPerSecond, "calls-per-second", t.CallsPerSecond, "new calls per second")
+	f.StringVar(&t.FromDomain, "domain", "", "domain of our calls' address, when the operator asks for one")
+	f.StringSliceVar(&t.Codecs, "codecs", nil, "codecs in order (default: alaw,ulaw)")
+	f.StringVar(&t.DTMF, "dtmf", "rfc4733", "how keys travel: rfc4733, inband, info or auto")
+	f.IntVar(&t.Position, "position", 1, "of several trunks the enabled one with the lowest carries outbound calls")
+	f.BoolVar(&t.Disabled, "disabled", false, "take it out of service")
 	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")
 	return c
 }
@@ -150,8 +157,11 @@ func (p *program) addLine() *cobra.Command {
 			return err
 		}
 		d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
-		for _, l := range languages {
-			d.Languages = append(d.Languages, roster.Language(l))
+		if d.Languages, err = languagesOf("--languages", languages); err != nil {
+			return err
+		}
+		if err := app.CheckLine(r.config, d); err != nil {
+			return usageError{err}
 		}
 		err = r.SaveDID(ctx, r.scheme.Key, d)
 		if errors.Is(err, postgres.ErrTaken) {
@@ -163,5 +173,40 @@ func (p *program) addLine() *cobra.Command {
 	f.StringVar(&flow, "flow", "registration", "name of a flow of dialplans/")
 	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
 	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
+	return c
+}
+
+func (p *program) destinations() *cobra.Command {
+	var ordinary bool
+	c := p.inScheme(&cobra.Command{
+		Use:   "destinations [PREFIX…]",
+		Short: "Show or replace the numbers that the scheme may ring",
+		Long: `Without prefixes of its own a scheme may ring the geographic, mobile and home-line numbers of its country. Prefixes such
+as +32 or +3281 replace that; premium-rate and shared-cost numbers stay refused whatever they say. A number outside the list
+is refused by import, and never rung if it came in before; a change counts within seconds.`,
+		Args: cobra.ArbitraryArgs,
+	}, func(ctx context.Context, r records, prefixes []string) error {
+		if len(prefixes) > 0 || ordinary {
+			if len(prefixes) > 0 && ordinary {
+				return usageError{errors.New("--ordinary goes without prefixes")}
+			}
+			if _, err := numbering.NewDestinations(numbering.DestinationOptions{Region: r.scheme.Country, Prefixes: prefixes}); err != nil {
+				return usageError{err}
+			}
+			if err := r.SetDestinations(ctx, r.scheme.Key, prefixes); err != nil {
+				return err
+			}
+		}
+		list, err := r.Destinations(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			list = []string{"the ordinary numbers of " + r.scheme.Country}
+		}
+		_, err = fmt.Fprintln(p.out, strings.Join(list, "\n"))
+		return err
+	})
+	c.Flags().BoolVar(&ordinary, "ordinary", false, "back to the ordinary numbers of the scheme's country")
 	return c
 }

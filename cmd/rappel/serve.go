@@ -89,16 +89,12 @@ func (p *program) migrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			owner := cfg.Postgres.OwnerURL
-			if owner == "" {
-				owner = cfg.Postgres.URL
-			}
 			log, err := app.NewLogger(app.LogConfig{Level: "info", Format: "console"})
 			if err != nil {
 				return err
 			}
-			if err := postgres.Migrate(c.Context(), owner.Value(), log); err != nil {
-				return fmt.Errorf("%w; migrations need the owner of the database: set postgres.owner_url", err)
+			if err := app.Migrate(c.Context(), cfg, log); err != nil {
+				return err
 			}
 			return p.withStore(c.Context(), func(store *postgres.Store, _ app.Config) error {
 				have, _, err := store.SchemaVersion(c.Context())

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -201,7 +202,7 @@ func (a *App) ensureSchema(ctx context.Context) error {
 		return nil
 	}
 	if a.cfg.Postgres.OwnerURL != "" {
-		if err := postgres.Migrate(ctx, a.cfg.Postgres.OwnerURL.Value(), a.log.Named("postgres")); err != nil {
+		if err := Migrate(ctx, a.cfg, a.log.Named("postgres")); err != nil {
 			return err
 		}
 	}
@@ -211,6 +212,36 @@ func (a *App) ensureSchema(ctx context.Context) error {
 	}
 	a.migrated.Store(true)
 	return nil
+}
+
+// Migrate brings the database that cfg names to the schema of this program, as its owner, and lets the service's login take
+// the role it works as. Again changes nothing.
+func Migrate(ctx context.Context, cfg Config, log *zap.Logger) error {
+	owner := cfg.Postgres.OwnerURL
+	if owner == "" {
+		owner = cfg.Postgres.URL
+	}
+	if err := postgres.Migrate(ctx, owner.Value(), log); err != nil {
+		const denied = "42501" // insufficient_privilege
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == denied {
+			return fmt.Errorf("%w; migrations need the owner of the database, who may make roles: sudo -u postgres psql -c 'ALTER ROLE %s CREATEROLE', or set postgres.owner_url",
+				err, login(owner))
+		}
+		return err
+	}
+	if cfg.Postgres.Role != postgres.AppRole {
+		return nil // Somebody else made it, and admits to it.
+	}
+	return postgres.Admit(ctx, owner.Value(), cfg.Postgres.URL.Value())
+}
+
+// login is the user of a database's address, quoted for SQL; "rappel" when there is none.
+func login(url Secret) string {
+	config, err := pgx.ParseConfig(url.Value())
+	if err != nil || config.User == "" {
+		return "rappel"
+	}
+	return pgx.Identifier{config.User}.Sanitize()
 }
 
 // Outdated reports whether an error means that the database was never migrated, or by an older release. The migrations make

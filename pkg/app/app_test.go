@@ -198,7 +198,7 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 		require.NotContains(t, metrics, secret)
 	}
 
-	d := app.Doctor(t.Context(), w.running(a))
+	d := app.Doctor(t.Context(), w.running(a), "rappel.yaml")
 	var text strings.Builder
 	require.NoError(t, d.WriteText(&text))
 	t.Log("\n" + text.String())
@@ -386,7 +386,7 @@ func TestAServiceWithoutItsPartsLivesAndSaysSo(t *testing.T) {
 	require.False(t, ready.Ready)
 	require.Contains(t, ready.Roles["switch"].Why, "PBX")
 
-	d := app.Doctor(t.Context(), w.running(a))
+	d := app.Doctor(t.Context(), w.running(a), "rappel.yaml")
 	require.False(t, d.OK)
 	for _, f := range d.Checks {
 		if f.Verdict == app.VerdictFail || f.Verdict == app.VerdictWarn {

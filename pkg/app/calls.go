@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,7 +43,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return fmt.Errorf("set up the PBX: %w", err)
 	}
 	a.pbx = pbx
-	board := &switchboard{}
+	board := &switchboard{gate: gate{records: a.store}}
 	a.dispatcher, err = dispatch.New(dispatch.Options{
 		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: holder(),
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
@@ -49,7 +51,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set up dispatch: %w", err)
 	}
-	book, err := a.book()
+	book, err := readBook(a.cfg)
 	if err != nil {
 		return err
 	}
@@ -108,10 +110,10 @@ func holder() string {
 	return host + ":" + strconv.Itoa(os.Getpid())
 }
 
-// book reads the flows: those of the configured folder, or the ones built in.
-func (a *App) book() (*ivr.Book, error) {
+// readBook reads the flows: those of the configured folder, or the ones built in.
+func readBook(cfg Config) (*ivr.Book, error) {
 	var flows fs.FS = dialplans.Flows()
-	if dir := a.cfg.Calls.Dialplans; dir != "" {
+	if dir := cfg.Calls.Dialplans; dir != "" {
 		flows = os.DirFS(dir)
 	}
 	book, err := ivr.ReadBook(flows, sounds.Name, sounds.Prompts())
@@ -119,6 +121,18 @@ func (a *App) book() (*ivr.Book, error) {
 		return nil, fmt.Errorf("read dialplans: %w", err)
 	}
 	return book, nil
+}
+
+// CheckLine refuses a number that people dial whose flow is not there: they would hear nothing but an apology.
+func CheckLine(cfg Config, d postgres.DID) error {
+	book, err := readBook(cfg)
+	if err != nil {
+		return err
+	}
+	if flows := book.Flows(); d.Flow != "" && !slices.Contains(flows, d.Flow) {
+		return fmt.Errorf("line %s: there is no flow %q; there are %s", d.Number, d.Flow, strings.Join(flows, ", "))
+	}
+	return nil
 }
 
 // lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
@@ -262,8 +276,24 @@ func CheckTrunk(t postgres.Trunk) error {
 	if t.Transport != "" && t.Transport != "udp" {
 		return fmt.Errorf("trunk %s: calls reach the operator over UDP only in this release; leave --transport away", t.Endpoint)
 	}
+	switch {
+	case t.Kind != postgres.TrunkSimulated && t.Host == "":
+		return fmt.Errorf("trunk %s: the operator's address is missing; write --host sip.operator.example", t.Endpoint)
+	case t.Port < 0 || t.Port > 65535:
+		return fmt.Errorf("trunk %s: port %d; write one from 1 to 65535", t.Endpoint, t.Port)
+	case t.Lines < 1 || t.InboundReserve < 0 || t.InboundReserve > t.Lines:
+		return fmt.Errorf("trunk %s: %d lines, of which %d are kept for people who ring in; write at least 1, and no more kept than there are",
+			t.Endpoint, t.Lines, t.InboundReserve)
+	case slices.ContainsFunc(t.Codecs, func(c string) bool { return !slices.Contains(codecs(), c) }):
+		return fmt.Errorf("trunk %s: codecs %s; choose among %s", t.Endpoint, strings.Join(t.Codecs, ", "), strings.Join(codecs(), ", "))
+	case t.CallsPerSecond < 0 || t.Position < 0 || t.Position > math.MaxInt16:
+		return fmt.Errorf("trunk %s: calls per second and position are above zero", t.Endpoint)
+	}
 	return trunkOf(t).Validate()
 }
+
+// codecs are those that operators offer and Asterisk has: it would refuse the whole trunk for another one.
+func codecs() []string { return []string{"alaw", "ulaw", "g722", "opus", "gsm"} }
 
 func trunkOf(t postgres.Trunk) asterisk.Trunk {
 	line := asterisk.Trunk{

@@ -102,11 +102,18 @@ func (c callers) ReleaseNumber(_ context.Context, _, key string) error {
 	return nil
 }
 
-// switchboard stands for the connector until it is made: the dispatcher and the connector need each other.
-type switchboard struct{ connector *callflow.Connector }
+// switchboard stands for the connector until it is made: the dispatcher and the connector need each other. No order reaches
+// the connector but through the gate.
+type switchboard struct {
+	gate      gate
+	connector *callflow.Connector
+}
 
 // Start implements dispatch.Switchboard.
 func (s *switchboard) Start(ctx context.Context, order call.Order) error {
+	if err := s.gate.pass(ctx, order, time.Now()); err != nil {
+		return err
+	}
 	return s.connector.Start(ctx, order)
 }
 

@@ -46,11 +46,12 @@ type Diagnosis struct {
 }
 
 // Doctor examines what a configuration names, in at most ten seconds. It changes nothing, and may run beside the service.
-func Doctor(ctx context.Context, cfg Config) Diagnosis {
+// The commands that it recommends name the configuration's file.
+func Doctor(ctx context.Context, cfg Config, file string) Diagnosis {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit-time.Second)
 	defer cancel()
-	e := &examination{cfg: cfg}
+	e := &examination{cfg: cfg, file: file}
 	var parts sync.WaitGroup
 	for _, part := range []func(context.Context){e.machine, e.postgres, e.nats, e.pbx, e.pages, e.prompts} {
 		parts.Go(func() { part(ctx) })
@@ -80,7 +81,8 @@ func part(check string) int {
 
 // examination collects findings; its parts run at the same time.
 type examination struct {
-	cfg Config
+	cfg  Config
+	file string
 
 	mu       sync.Mutex
 	findings []Finding

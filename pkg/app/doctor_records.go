@@ -99,7 +99,7 @@ func (e *examination) postgres(ctx context.Context) {
 		err := conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM scheme), (SELECT count(*) FROM caller WHERE enabled)`).Scan(&schemes, &callers)
 		switch {
 		case err != nil:
-			return wrong("unknown", short(err), "rappel migrate")
+			return wrong("unknown", short(err), "rappel migrate --config "+e.file)
 		case schemes == 0:
 			return doubtful("none", "there is nobody to call", "rappel scheme create")
 		case callers == 0:
@@ -148,9 +148,9 @@ func (e *examination) migrations(ctx context.Context) outcome {
 	have, want, err := store.SchemaVersion(ctx)
 	switch {
 	case errors.Is(err, postgres.ErrOldSchema):
-		return wrong(fmt.Sprintf("version %d of %d", have, want), "the database was never migrated, or by an older release", "rappel migrate --config FILE")
+		return wrong(fmt.Sprintf("version %d of %d", have, want), "the database was never migrated, or by an older release", "rappel migrate --config "+e.file)
 	case err != nil:
-		return wrong("unknown", short(err), "rappel migrate --config FILE")
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
 	case have > want:
 		return wrong(fmt.Sprintf("version %d, this program knows %d", have, want), "a newer release has migrated it", "install that release, or restore the backup from before")
 	}
@@ -169,13 +169,13 @@ func (e *examination) role(ctx context.Context, conn *pgx.Conn) outcome {
 	err := conn.QueryRow(ctx, `SELECT rolsuper, rolcreatedb, rolcreaterole, has_schema_privilege(rolname, 'public', 'CREATE'),
 		pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1`, role).Scan(&super, &create, &createRole, &ddl, &member)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return wrong("no role "+role, "the migrations make it", "rappel migrate --config FILE")
+		return wrong("no role "+role, "the migrations make it", "rappel migrate --config "+e.file)
 	}
 	if err != nil {
-		return wrong("unknown", short(err), "rappel migrate --config FILE")
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
 	}
 	if !member {
-		return wrong(role, "the login of postgres.url may not take this role", "psql -c 'GRANT "+role+" TO <login of postgres.url>'")
+		return wrong(role, "the login of postgres.url may not take this role", "sudo -u postgres psql -c 'GRANT "+role+" TO "+login(e.cfg.Postgres.URL)+"'")
 	}
 	var too []string
 	for what, has := range map[string]bool{"superuser": super, "create databases": create, "create roles": createRole, "create tables": ddl} {

@@ -171,10 +171,14 @@ func (e *Engine) start(a *attempt) {
 // notStarted ends an attempt whose order was not taken on: nothing rang.
 func (e *Engine) notStarted(m startFailed, now time.Time) {
 	e.log.Warn("order not taken on", zap.String("attempt", string(m.order.Attempt)), zap.Error(m.err))
-	e.holdOff = now.Add(e.opts.service(pbxPause))
+	reason := call.ReasonNotPermitted
+	if !errors.Is(m.err, ErrNotPermitted) {
+		reason = call.ReasonPBXLost
+		e.holdOff = now.Add(e.opts.service(pbxPause))
+	}
 	e.ended(call.Outcome{
 		Scheme: e.scheme, Attempt: m.order.Attempt, Offer: m.order.Offer, OfferState: call.OfferRecalled,
-		Result: call.ResultFailed, Reason: call.ReasonPBXLost, Fault: call.FaultOurs, At: now,
+		Result: call.ResultFailed, Reason: reason, Fault: call.FaultOurs, At: now,
 	}, now)
 }
 

@@ -25,6 +25,10 @@ var (
 	ErrStoreDown = errors.New("the store is out of reach")
 )
 
+// ErrNotPermitted is returned by a Switchboard for a number that its scheme may not ring: the attempt ends as not permitted,
+// and nothing else is held up by it.
+var ErrNotPermitted = errors.New("the number is not on the scheme's allow-list")
+
 // Errors of a Dispatcher.
 var (
 	// ErrUnknownScheme means that this dispatcher does not lead the scheme.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -75,5 +76,21 @@ func storeError(err error) error {
 	if err == nil || errors.Is(err, dispatch.ErrStoreDown) || !isAway(err) {
 		return err
 	}
+	if strings.Contains(err.Error(), "\n") {
+		err = lastTry{err}
+	}
 	return fmt.Errorf("%w: %w", dispatch.ErrStoreDown, err)
 }
+
+// lastTry is a failed connection in one line. The driver lists every address and manner that it tried, a line each; the last
+// one says why it gave up.
+type lastTry struct{ error }
+
+// Error implements error.
+func (l lastTry) Error() string {
+	lines := strings.Split(strings.TrimSpace(l.error.Error()), "\n")
+	return lines[0] + " " + strings.TrimSpace(lines[len(lines)-1])
+}
+
+// Unwrap returns the whole error.
+func (l lastTry) Unwrap() error { return l.error }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,15 +37,19 @@ type Scheme struct {
 	Retry       map[call.Result]time.Duration
 }
 
-func (s Scheme) validate() error {
-	if s.Name == "" {
+// Validate returns what is wrong with a scheme that is to be kept.
+func (s Scheme) Validate() error {
+	if strings.TrimSpace(s.Name) == "" {
 		return errors.New("scheme: the name is empty")
 	}
 	if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "" {
-		return fmt.Errorf("scheme %q: %q is no IANA time zone", s.Name, s.Zone)
+		return fmt.Errorf("scheme %q: %q is no IANA time zone, such as Europe/Brussels", s.Name, s.Zone)
 	}
 	if _, err := schedule.NewCalendar(s.Country); err != nil || s.Country == "" {
-		return fmt.Errorf("scheme %q: no public holidays are known for country %q", s.Name, s.Country)
+		return fmt.Errorf("scheme %q: no public holidays are known for country %q; write BE or FR", s.Name, s.Country)
+	}
+	if s.Hold < 0 || s.WrapUp < 0 {
+		return fmt.Errorf("scheme %q: a length of time is below zero", s.Name)
 	}
 	return nil
 }
@@ -63,7 +68,7 @@ func (s *Scheme) fill() {
 
 // CreateScheme makes a scheme and returns it with its key and id. ErrTaken means that there is one of that name.
 func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) (Scheme, error) {
-	if err := scheme.validate(); err != nil {
+	if err := scheme.Validate(); err != nil {
 		return Scheme{}, err
 	}
 	scheme.fill()
@@ -95,7 +100,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 
 // UpdateScheme changes the scheme with the key. The dispatcher sees it when it loads the scheme again.
 func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) error {
-	if err := scheme.validate(); err != nil {
+	if err := scheme.Validate(); err != nil {
 		return err
 	}
 	scheme.fill()
@@ -229,7 +234,8 @@ func (s *Store) SetDestinations(ctx context.Context, scheme int64, prefixes []st
 	return nil
 }
 
-// Destinations lists the prefixes of the numbers that the scheme may ring, in order; none means that it may ring nobody.
+// Destinations lists the prefixes of the numbers that the scheme may ring, in order; none stands for the ordinary numbers of
+// its country (numbering.Destinations).
 func (s *Store) Destinations(ctx context.Context, scheme int64) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
