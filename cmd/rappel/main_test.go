@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rappel-tel/rappel/pkg/app"
@@ -102,7 +104,23 @@ func place(t *testing.T, more string) (dir string, pg *setup.Postgres) {
 }
 
 func TestPeopleInAndOut(t *testing.T) {
-	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	dir, pg := place(t, "asterisk: {password: file:ari.secret}\n")
+	// As the README has it: a login that owns the database, may make roles, and is no superuser.
+	server, err := pgx.Connect(t.Context(), pg.URL())
+	require.NoError(t, err)
+	for _, statement := range []string{"CREATE ROLE town LOGIN CREATEROLE PASSWORD 'b8c1'", "CREATE DATABASE town OWNER town"} {
+		_, err = server.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, server.Close(t.Context()))
+	town, err := url.Parse(pg.URL())
+	require.NoError(t, err)
+	town.User, town.Path = url.UserPassword("town", "b8c1"), "/town"
+	config := filepath.Join(dir, "rappel.yaml")
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	text = bytes.ReplaceAll(text, []byte(fmt.Sprintf("%q", pg.URL())), []byte(fmt.Sprintf("%q", town)))
+	require.NoError(t, os.WriteFile(config, text, 0o600))
 	_, errs, status := said(t, dir, "scheme", "list")
 	require.Equal(t, 1, status)
 	require.Contains(t, errs, "Type: rappel migrate")
@@ -138,7 +156,7 @@ func TestPeopleInAndOut(t *testing.T) {
 	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
 
 	file := filepath.Join("..", "..", "deploy", "example", "personnes.csv")
-	file, err := filepath.Abs(file)
+	file, err = filepath.Abs(file)
 	require.NoError(t, err)
 	out, errs, status := said(t, dir, "import", file, "--dry-run")
 	require.Zero(t, status, errs)
@@ -161,10 +179,10 @@ func TestPeopleInAndOut(t *testing.T) {
 
 	require.Contains(t, done(t, dir, "config", "check"), "is good")
 	require.NoDirExists(t, filepath.Join(dir, "data"), "checking changes nothing")
-	text, _, status := said(t, dir, "doctor", "--json")
+	diagnosis, _, status := said(t, dir, "doctor", "--json")
 	require.Equal(t, 1, status, "there is no PBX")
 	var d app.Diagnosis
-	require.NoError(t, json.Unmarshal([]byte(text), &d))
+	require.NoError(t, json.Unmarshal([]byte(diagnosis), &d))
 	require.Greater(t, len(d.Checks), 25)
 	for _, f := range d.Checks {
 		if strings.HasPrefix(f.Check, "postgres.") && f.Check != "postgres.durability" {
