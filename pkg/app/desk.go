@@ -46,8 +46,10 @@ func asFlow(err error) error {
 }
 
 // SetState implements callflow.Callers.
-func (c callers) SetState(ctx context.Context, scheme, caller int64, state call.CallerState) error {
-	return asFlow(c.Dispatcher.SetState(ctx, scheme, caller, state, ""))
+func (c callers) SetState(
+	ctx context.Context, scheme, caller int64, state call.CallerState, known callflow.Known,
+) error {
+	return asFlow(c.Dispatcher.SetState(ctx, scheme, caller, state, string(known)))
 }
 
 // Next implements callflow.Callers. The dispatcher says only what the caller may take herself, so that she may hear the

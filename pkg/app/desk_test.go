@@ -70,7 +70,7 @@ func TestACallerByTelephone(t *testing.T) {
 		require.ErrorIs(t, err, callflow.ErrUnknownCaller)
 
 		// She takes the call and says by keypad that the next one had better be a day later.
-		require.NoError(t, c.SetState(t.Context(), scheme, anna, call.CallerReady))
+		require.NoError(t, c.SetState(t.Context(), scheme, anna, call.CallerReady, callflow.KnownByNumber))
 		synctest.Wait()
 		order := board.Started()[0]
 		for _, s := range []call.State{call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged} {

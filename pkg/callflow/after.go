@@ -2,12 +2,15 @@ package callflow
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
 // Flows that the Connector runs by itself.
@@ -23,9 +26,54 @@ type closer struct {
 	closing Closing
 }
 
-// ask answers nothing: a caller's own dialogues only say and listen.
-func (h *closer) ask(context.Context, *session, ivr.Output) (string, ivr.Vars, bool) {
-	return ivr.AnswerFailed, nil, true
+// Waits for the end of a call to be written down, real time.
+const (
+	proposedWait = 1500 * time.Millisecond
+	proposedPoll = 50 * time.Millisecond
+)
+
+// ask answers when the person is called next; a caller's own dialogues only say and listen otherwise.
+func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
+	if o.Ask != ivr.AskLookup || o.What != ivr.LookupProposed {
+		return ivr.AnswerFailed, nil, true
+	}
+	next, err := h.proposed(ctx, s)
+	switch {
+	case s.gone || h.c.ctx.Err() != nil:
+		return "", nil, false
+	case errors.Is(err, ErrNothing), errors.Is(err, ErrNotYet):
+		return "none", nil, true
+	case err != nil:
+		h.c.logCommand("look up the proposed call", s.l.key, err)
+		return ivr.AnswerFailed, nil, true
+	}
+	vars := ivr.Vars{"opens": next.Opens, "closes": next.Closes, "now": h.c.o.Now().In(next.Opens.Location())}
+	if next.Closes.Sub(next.Opens) <= aroundLimit {
+		return "around", vars, true
+	}
+	return "between", vars, true
+}
+
+// proposed asks the records until the end of the call is written down. What happens meanwhile is kept for later.
+func (h *closer) proposed(ctx context.Context, s *session) (Proposal, error) {
+	var kept []telephony.Event
+	defer func() { s.backlog = append(kept, s.backlog...) }()
+	for end := time.Now().Add(proposedWait); ; {
+		next, err := h.c.o.Records.Proposed(ctx, h.closing.Scheme, h.closing.Attempt)
+		if !errors.Is(err, ErrNotYet) || time.Now().After(end) {
+			return next, err
+		}
+		for look := time.Now().Add(proposedPoll); ; {
+			e, woke := s.wait(look)
+			if !woke {
+				break
+			}
+			kept = append(kept, e)
+		}
+		if s.gone || h.c.ctx.Err() != nil {
+			return Proposal{}, ErrNotYet
+		}
+	}
 }
 
 func (h *closer) walked(s *session) {

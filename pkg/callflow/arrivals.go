@@ -110,11 +110,7 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 	c.o.Callers.OnLine(who.Scheme, who.ID, true)
 	defer func() {
 		s.hangUp()
-		for end := time.Now().Add(hangupWait); !s.gone; {
-			if _, woke := s.wait(end); !woke {
-				break
-			}
-		}
+		s.awaitGone()
 		c.o.Callers.OnLine(who.Scheme, who.ID, false)
 	}()
 	if strings.TrimPrefix(code, "*") == "6" {
@@ -145,7 +141,7 @@ func (c *Connector) featureAnswer(l *live, who Caller, code string) (key string,
 		"*4": {call.CallerOff, "feature.off"},
 	}
 	if want, ok := states[code]; ok {
-		switch err := c.o.Callers.SetState(c.ctx, who.Scheme, who.ID, want.state); {
+		switch err := c.o.Callers.SetState(c.ctx, who.Scheme, who.ID, want.state, KnownByPhone); {
 		case err == nil:
 			return want.key, nil
 		case errors.Is(err, ErrRefusedNow):

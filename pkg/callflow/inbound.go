@@ -36,6 +36,7 @@ type reception struct {
 	line Line
 	did  string // As dialled.
 	cli  string // E.164; empty when withheld or unreadable.
+	own  ownPhone
 	end  string // How it ended, for the figures.
 }
 
@@ -46,16 +47,19 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 		did = e.Args[1]
 	}
 	line, err := c.lines.find(c.ctx, did)
+	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
+	if err == nil {
+		r.lookUpCaller(c.ctx)
+	}
 	if answerErr := c.o.Switch.Answer(c.ctx, e.Channel); answerErr != nil {
 		c.logCommand("answer", l.key, answerErr)
 		return
 	}
-	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
 	flow := line.Flow
 	if !c.o.Book.Has(flow) {
 		flow = flowRegistration
 	}
-	s := c.session(l, e.Channel, flow, line.language(), nil)
+	s := c.session(l, e.Channel, flow, r.language(), r.vars())
 	s.host = r
 	if errors.Is(err, ErrUnknownLine) {
 		c.metrics.steps.WithLabelValues("unknown_line").Inc()
@@ -65,6 +69,13 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 		s.sayAndWait("line.unknown", nil)
 		s.hangUp()
 		return
+	}
+	if len(r.own.callers) > 0 {
+		r.onLine(true)
+		defer func() {
+			s.awaitGone()
+			r.onLine(false)
+		}()
 	}
 	release := r.hold()
 	defer release()
@@ -109,7 +120,7 @@ func (r *reception) walked(*session) {}
 func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
 	switch o.Ask {
 	case ivr.AskLookup:
-		name, vars := r.appointments(ctx)
+		name, vars := r.lookUp(ctx, s, o.What)
 		return name, vars, true
 	case ivr.AskRecord:
 		return r.record(ctx, s, o.Record)
@@ -117,6 +128,25 @@ func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, 
 		return r.queue(ctx, s)
 	default:
 		return ivr.AnswerFailed, nil, true
+	}
+}
+
+func (r *reception) lookUp(ctx context.Context, s *session, what string) (string, ivr.Vars) {
+	switch what {
+	case ivr.LookupAppointments:
+		return r.appointments(ctx)
+	case ivr.LookupReady:
+		return r.setState(ctx, s, call.CallerReady), nil
+	case ivr.LookupReadyOnce:
+		return r.setState(ctx, s, call.CallerReadyOnce), nil
+	case ivr.LookupBreak:
+		return r.setState(ctx, s, call.CallerBreak), nil
+	case ivr.LookupOff:
+		return r.setState(ctx, s, call.CallerOff), nil
+	case ivr.LookupNextCall:
+		return r.nextCall(ctx, s)
+	default:
+		return ivr.AnswerFailed, nil
 	}
 }
 

@@ -348,6 +348,71 @@ func TestFeatureCodes(t *testing.T) {
 	})
 }
 
+// TestACallerWithAnOrdinaryPhone changes her state by the keypad of the line, known by her number.
+func TestACallerWithAnOrdinaryPhone(t *testing.T) {
+	t.Parallel()
+	marianne := Caller{Scheme: 1, ID: 7, FirstName: "Marianne", Language: roster.Dutch, Zone: time.UTC}
+	denis := Caller{Scheme: 1, ID: 8, FirstName: "Denis", Language: roster.Dutch, Zone: time.UTC}
+	cases := []struct {
+		name   string
+		keys   telephonytest.Script
+		desk   func(d *desk)
+		says   string
+		vars   ivr.Vars
+		states []call.CallerState
+		stays  bool // On the line, in the menu.
+	}{
+		{name: "ready", keys: keys(3*time.Second, "1"), says: "feature.ready", states: []call.CallerState{call.CallerReady}},
+		{name: "before the menu is said", keys: keys(time.Second, "4"), says: "feature.off", states: []call.CallerState{call.CallerOff}},
+		{name: "one more", keys: keys(3*time.Second, "2"), says: "feature.ready_once", states: []call.CallerState{call.CallerReadyOnce}},
+		{
+			name: "a break in a call", keys: keys(3*time.Second, "3"), says: "feature.not_now", stays: true,
+			states: []call.CallerState{call.CallerBreak}, desk: func(d *desk) { d.stateErr = ErrRefusedNow },
+		},
+		{
+			name: "next call, nobody named", keys: keys(3*time.Second, "5"), says: "feature.next_at", stays: true,
+			vars: ivr.Vars{"at": time.Date(2000, 1, 5, 10, 30, 0, 0, time.UTC)},
+			desk: func(d *desk) { d.next = NextCall{At: time.Date(2000, 1, 5, 9, 30, 0, 0, time.UTC), Name: "Rose"} },
+		},
+		{name: "the usual menu", keys: keys(3*time.Second, "7"), says: "main.menu", stays: true},
+		{name: "a person", keys: keys(3*time.Second, "0"), says: "person.nobody", stays: true},
+		{
+			name: "two callers, one phone", keys: keys(3*time.Second, "2", 3*time.Second, "1"), says: "feature.ready",
+			desk: func(d *desk) { d.colleagues = []Caller{marianne, denis} }, states: []call.CallerState{call.CallerReady},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.desk.locked(func() { r.desk.colleagues = []Caller{marianne} })
+				if c.desk != nil {
+					c.desk(r.desk)
+				}
+				ch := r.dial(cli, c.keys, 14*time.Second)
+				require.Contains(t, r.heard(ch), "nl: "+r.book.Text(roster.Dutch, c.says, c.vars))
+				require.NotContains(t, r.heard(ch), "Rose")
+				require.Equal(t, c.states, r.seen().states)
+				for _, known := range r.seen().known {
+					require.Equal(t, KnownByNumber, known)
+				}
+				if c.stays {
+					require.NotContains(t, r.seen().onLine, false)
+					r.pbx.HangUp(ch, telephony.CauseNormal)
+				}
+				synctest.Wait()
+				require.Empty(t, r.pbx.String(), "her phone is free")
+				require.Contains(t, r.seen().onLine, false)
+				require.Empty(t, r.seen().held)
+				require.Empty(t, r.seen().closings)
+				r.sound(t)
+			})
+		})
+	}
+}
+
 // TestForgottenChannels: what an earlier process left in the application is not left in silence.
 func TestForgottenChannels(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,8 @@ var (
 	ErrNobodyFree = errors.New("no registrar is free")
 	// ErrRefusedNow means that the caller may not go into that state now (for example a break during a call).
 	ErrRefusedNow = errors.New("the caller cannot go into that state now")
+	// ErrNotYet means that what is asked for is being written down just now.
+	ErrNotYet = errors.New("it is not written down yet")
 	// ErrNothing means that there is nothing of the kind: no next call, no call to close.
 	ErrNothing = errors.New("there is none")
 )
@@ -35,8 +37,8 @@ type Desk interface {
 // goroutines.
 type Callers interface {
 	// SetState changes a caller's state at her own wish: off, ready, ready_once or break. It returns ErrRefusedNow when
-	// she is in a call or reserved; the wish is then kept by nobody.
-	SetState(ctx context.Context, scheme, caller int64, state call.CallerState) error
+	// she is in a call or reserved; the wish is then kept by nobody. How she was known is part of the event.
+	SetState(ctx context.Context, scheme, caller int64, state call.CallerState, known Known) error
 	// OnLine says that the caller's own phone is in use, for a feature code, or free again: she is offered nothing
 	// meanwhile. Every call with inUse set is followed by one without, unless the service stops first.
 	OnLine(scheme, caller int64, inUse bool)
@@ -60,6 +62,15 @@ type Callers interface {
 	// ReleaseNumber gives back a number held under the key.
 	ReleaseNumber(ctx context.Context, number, key string) error
 }
+
+// Known says how a caller was known who changed her state by telephone.
+type Known string
+
+// The ways of knowing a caller.
+const (
+	KnownByPhone  Known = ""          // Her own SIP account, which proves who she is.
+	KnownByNumber Known = "by_number" // The number that she rang from, which can be forged: see decision 5.
+)
 
 // NextCall is what a caller may be told before a call: nothing that identifies a person.
 type NextCall struct {
@@ -99,6 +110,12 @@ type Records interface {
 	Line(ctx context.Context, did string) (Line, error)
 	// Caller returns the enabled caller or registrar whose softphone is the endpoint.
 	Caller(ctx context.Context, endpoint string) (Caller, error)
+	// CallersAt returns the scheme's enabled callers and registrars who work from the ordinary phone with this number
+	// (E.164), and whether the scheme calls somebody there too. Nobody is no error.
+	CallersAt(ctx context.Context, scheme int64, cli string) (callers []Caller, called bool, err error)
+	// Proposed returns the promised call that follows the one of an attempt: ErrNotYet while the end of the attempt is not
+	// written down, ErrNothing when no call follows or the person is tried again first.
+	Proposed(ctx context.Context, scheme int64, attempt call.ID) (Proposal, error)
 	// Appointments returns the next promised call of each person reached at the number (E.164), earliest first, with
 	// consent not refused or withdrawn; ErrNothing when nobody is known there. A person without a next call is in the
 	// list with a zero Opens.
@@ -112,7 +129,7 @@ type Records interface {
 // Line is one number that people dial.
 type Line struct {
 	Scheme    int64
-	Name      string // Of the scheme, as spoken in the greeting; may be empty.
+	Name      string // Of the scheme, as spoken in the greeting; empty for a neutral greeting.
 	Number    string // E.164.
 	Zone      *time.Location
 	Region    string            // "FR" or "BE": how national numbers are read.
@@ -120,13 +137,19 @@ type Line struct {
 	Flow      string            // Name of a flow in dialplans/; empty means "registration".
 }
 
-// Caller is who a softphone belongs to.
+// Caller is who a phone belongs to.
 type Caller struct {
-	Scheme   int64
-	ID       int64
-	Language roster.Language
-	Zone     *time.Location
-	State    call.CallerState
+	Scheme    int64
+	ID        int64
+	FirstName string // Only from CallersAt, to tell those apart who share an ordinary phone.
+	Language  roster.Language
+	Zone      *time.Location
+	State     call.CallerState
+}
+
+// Proposal is when a person is called next, in the scheme's zone.
+type Proposal struct {
+	Opens, Closes time.Time
 }
 
 // Appointment is the next promised call of one person behind a number.

@@ -52,25 +52,30 @@ type desk struct {
 
 // notes is what a desk was told and what it is to answer. A test changes the answers by locked, once a call is under way.
 type notes struct {
-	steps     []call.Step
-	outcomes  []call.Outcome
-	left      []call.ID
-	closings  []Closing
-	states    []call.CallerState
-	onLine    []bool
-	stateErr  error
-	next      NextCall
-	nextErr   error
-	free      []Registrar
-	released  []call.OfferState
-	held      map[string]string
-	messages  []Message
-	saveErr   error
-	line      Line
-	lineErr   error
-	people    []Appointment
-	peopleErr error
-	last      call.ID
+	steps      []call.Step
+	outcomes   []call.Outcome
+	left       []call.ID
+	closings   []Closing
+	states     []call.CallerState
+	known      []Known
+	onLine     []bool
+	stateErr   error
+	next       NextCall
+	nextErr    error
+	free       []Registrar
+	released   []call.OfferState
+	held       map[string]string
+	messages   []Message
+	saveErr    error
+	line       Line
+	lineErr    error
+	people     []Appointment
+	peopleErr  error
+	last       call.ID
+	colleagues []Caller
+	called     bool
+	proposal   Proposal
+	notYet     int // How often the end of the call is not written down yet.
 }
 
 // seen is a copy of what was written down so far.
@@ -93,8 +98,8 @@ func (d *desk) locked(do func()) {
 	do()
 }
 
-func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState) (err error) {
-	d.locked(func() { d.states, err = append(d.states, s), d.stateErr })
+func (d *desk) SetState(_ context.Context, _, _ int64, s call.CallerState, k Known) (err error) {
+	d.locked(func() { d.states, d.known, err = append(d.states, s), append(d.known, k), d.stateErr })
 	return err
 }
 
@@ -170,6 +175,25 @@ func (d *desk) Appointments(context.Context, int64, string, time.Time) ([]Appoin
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.people, d.peopleErr
+}
+
+func (d *desk) CallersAt(context.Context, int64, string) ([]Caller, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.colleagues, d.called, d.peopleErr
+}
+
+func (d *desk) Proposed(context.Context, int64, call.ID) (Proposal, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.notYet > 0:
+		d.notYet--
+		return Proposal{}, ErrNotYet
+	case d.proposal.Opens.IsZero():
+		return Proposal{}, ErrNothing
+	}
+	return d.proposal, nil
 }
 
 func (d *desk) LastAttempt(context.Context, int64, int64, time.Time) (call.ID, error) {

@@ -232,6 +232,15 @@ func (s *session) stop() {
 	s.playing = ""
 }
 
+// awaitGone waits for the end of a channel that was hung up, for a while.
+func (s *session) awaitGone() {
+	for end := time.Now().Add(hangupWait); !s.gone; {
+		if _, woke := s.wait(end); !woke {
+			return
+		}
+	}
+}
+
 // hangUp ends the channel, unless it is gone or the Connector is closed.
 func (s *session) hangUp() {
 	if s.gone || s.c.ctx.Err() != nil {

@@ -10,8 +10,19 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// maxOptions is how many keys a menu may offer besides 0, 9 and *: more are not remembered.
-const maxOptions = 4
+// maxOptions is how many keys a menu may offer besides 0, 9 and *: more are not remembered. Those who hear the menu every
+// day know them.
+const (
+	maxOptions      = 4
+	maxStaffOptions = 8
+)
+
+// lookups is what a flow may look up.
+func lookups() []string {
+	return []string{
+		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
+	}
+}
 
 // maxPromptRunes is about twelve seconds of speech, longer than which is not followed.
 const maxPromptRunes = 260
@@ -83,7 +94,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 				bad(line, "step %s leads to %s, which does not exist", name, to)
 			}
 		}
-		for _, problem := range s.problems(b) {
+		for _, problem := range s.problems(b, f) {
 			bad(line, "step %s %s", name, problem)
 		}
 		out = append(out, b.checkPrompts(f, name, s)...)
@@ -107,7 +118,11 @@ func (b *Book) reach(f *Flow) map[string]bool {
 }
 
 // problems are what is wrong with the step by itself.
-func (s *Step) problems(b *Book) []string {
+func (s *Step) problems(b *Book, f *Flow) []string {
+	most := maxOptions
+	if f.Staff {
+		most = maxStaffOptions
+	}
 	var out []string
 	bad := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if s.Language != "" && !slices.Contains(roster.Languages(), s.Language) {
@@ -123,8 +138,8 @@ func (s *Step) problems(b *Book) []string {
 	}
 	switch {
 	case s.Menu != nil:
-		if len(s.Menu) == 0 || len(s.Menu) > maxOptions {
-			bad("offers %d keys, not 1 to %d", len(s.Menu), maxOptions)
+		if len(s.Menu) == 0 || len(s.Menu) > most {
+			bad("offers %d keys, not 1 to %d", len(s.Menu), most)
 		}
 		if len(s.Say) == 0 {
 			bad("is a menu that says nothing")
@@ -146,8 +161,8 @@ func (s *Step) problems(b *Book) []string {
 			bad("needs for: registrar, nobody and talked")
 		}
 	case s.Lookup != nil:
-		if s.Lookup.What != "appointments" || s.Lookup.To[AnswerFailed] == "" {
-			bad("needs what: appointments, and where %q leads", AnswerFailed)
+		if !slices.Contains(lookups(), s.Lookup.What) || s.Lookup.To[AnswerFailed] == "" {
+			bad("needs what (%s), and where %q leads", strings.Join(lookups(), ", "), AnswerFailed)
 		}
 	case s.Branch != nil:
 		if s.Branch.On == "" || s.Branch.Else == "" {
@@ -178,6 +193,12 @@ func (b *Book) checkPrompts(f *Flow, name string, s *Step) []Problem {
 	}
 	for _, p := range prompts {
 		out = append(out, b.checkPrompt(f.file, f.lines[name], p)...)
+		switch {
+		case (p.With == "") != (p.Else == ""):
+			out = append(out, Problem{f.file, f.lines[name], fmt.Sprintf("prompt %s has one of with and else, not both", p.Key)})
+		case p.Else != "":
+			out = append(out, b.checkPrompt(f.file, f.lines[name], Prompt{Key: p.Else, In: p.In})...)
+		}
 	}
 	return out
 }

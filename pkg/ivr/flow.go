@@ -23,8 +23,10 @@ type Flow struct {
 	// Person is the step to which 0 leads everywhere. Empty is for callers' own dialogues: then 0 is a wrong key.
 	Person string `yaml:"person"`
 	// Failed is the step after two failures; empty means Person.
-	Failed string           `yaml:"failed"`
-	Steps  map[string]*Step `yaml:"steps"`
+	Failed string `yaml:"failed"`
+	// Staff is set when callers listen, who hear it every day: its menus may offer every key.
+	Staff bool             `yaml:"staff"`
+	Steps map[string]*Step `yaml:"steps"`
 
 	file  string
 	lines map[string]int
@@ -54,9 +56,12 @@ type Step struct {
 type Prompt struct {
 	Key string          `yaml:"key"`
 	In  roster.Language `yaml:"in"` // Empty means the language of the dialogue.
+	// With is a variable that the prompt needs: while it is empty or not set, Else, a key too, is said instead.
+	With string `yaml:"with"`
+	Else string `yaml:"else"`
 }
 
-// UnmarshalYAML reads "key" or "{key: …, in: …}".
+// UnmarshalYAML reads "key" or "{key: …, in: …, with: …, else: …}".
 func (p *Prompt) UnmarshalYAML(unmarshal func(any) error) error {
 	var key string
 	if err := unmarshal(&key); err == nil {
@@ -118,9 +123,9 @@ type Queue struct {
 	Talked string `yaml:"talked"` // The two talked and the other left first.
 }
 
-// Lookup asks for something; the answer's name selects the step.
+// Lookup asks the host for something, or to do something; the answer's name selects the step.
 type Lookup struct {
-	What string            `yaml:"what"` // "appointments".
+	What string            `yaml:"what"` // One of the Lookup words.
 	To   map[string]string `yaml:"to"`
 }
 

@@ -38,6 +38,17 @@ const (
 	AskHangup   Ask = "hangup"   // Not answered.
 )
 
+// What a flow may look up, or have done. A host that cannot answers AnswerFailed.
+const (
+	LookupAppointments = "appointments" // The party's next calls: one, several, unknown.
+	LookupReady        = "ready"        // Make the caller ready: done, not_now.
+	LookupReadyOnce    = "ready_once"   // For one more call: done, not_now.
+	LookupBreak        = "break"        // done, not_now.
+	LookupOff          = "off"          // done, not_now.
+	LookupNextCall     = "next_call"    // When the caller is given a call: now, at, none.
+	LookupProposed     = "proposed"     // When the person of the closed call is called next: around, between, none.
+)
+
 // Answers of a host besides the names of Lookup.To.
 const (
 	AnswerFailed = "failed" // It could not be done; the dialogue says so and leads to a person.
@@ -86,6 +97,7 @@ type Walker struct {
 	failures int
 	repeats  int
 	asked    Ask
+	typed    string // A key pressed before a lookup, for the menu behind it.
 	done     bool
 }
 
@@ -108,6 +120,12 @@ func (w *Walker) Language() roster.Language { return w.lang }
 func (w *Walker) Text(name string) string {
 	s, _ := w.vars[name].(string)
 	return s
+}
+
+// Int returns a variable that is a number.
+func (w *Walker) Int(name string) (n int, ok bool) {
+	n, ok = w.vars[name].(int)
+	return n, ok
 }
 
 // Step names the step the party is at.
@@ -194,7 +212,11 @@ func (w *Walker) prompts() []Utterance {
 		if p.In != "" {
 			lang = p.In
 		}
-		out = append(out, Utterance{Key: p.Key, Language: lang, Vars: w.vars})
+		key := p.Key
+		if p.With != "" && !w.has(p.With) {
+			key = p.Else
+		}
+		out = append(out, Utterance{Key: key, Language: lang, Vars: w.vars})
 	}
 	if s.Pick != nil {
 		for i, choice := range w.choices() {
@@ -205,6 +227,12 @@ func (w *Walker) prompts() []Utterance {
 		}
 	}
 	return out
+}
+
+// has reports whether a variable is set and not empty.
+func (w *Walker) has(name string) bool {
+	v := w.vars[name]
+	return v != nil && v != ""
 }
 
 // choices are the first eight: the other keys have a meaning of their own.
@@ -383,15 +411,27 @@ func (w *Walker) typeAhead(d string) Output {
 	if out, ok := w.act(); ok {
 		return out
 	}
-	next := w.flow.Steps[s.Next]
-	out := w.enter(s.Next)
-	if next != nil && next.Menu != nil && w.name == s.Next {
-		if _, ok := next.Menu[d]; ok {
-			w.speaking, w.after = false, true
-			return w.key(d)
+	return w.ahead(d, w.enter(s.Next))
+}
+
+// ahead lets a key count in the menu that a step just entered is, or leads to. Over a lookup it waits for the answer.
+func (w *Walker) ahead(d string, out Output) Output {
+	if w.done || w.asked != AskNothing {
+		if w.asked == AskLookup {
+			w.typed = d
 		}
+		return out
 	}
-	return out
+	s := w.step()
+	if next := w.flow.Steps[s.Next]; s.Menu == nil && len(s.kinds()) == 0 && next != nil && next.Menu[d] != "" {
+		out = w.enter(s.Next)
+		s = w.step()
+	}
+	if s.Menu[d] == "" {
+		return out
+	}
+	w.speaking, w.after = false, true
+	return w.key(d)
 }
 
 func (w *Walker) collect(d string) Output {
@@ -418,7 +458,8 @@ func (w *Walker) collected() Output {
 // Answered is told what became of an Ask, with variables that become the dialogue's.
 func (w *Walker) Answered(name string, vars Vars) Output {
 	asked := w.asked
-	w.asked = AskNothing
+	typed := w.typed
+	w.asked, w.typed = AskNothing, ""
 	if w.done || asked == AskNothing {
 		return Output{}
 	}
@@ -439,5 +480,9 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 			to = s.Queue.Talked
 		}
 	}
-	return w.enter(to)
+	out := w.enter(to)
+	if typed != "" {
+		return w.ahead(typed, out)
+	}
+	return out
 }

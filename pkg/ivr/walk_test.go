@@ -76,6 +76,13 @@ func TestTranscripts(t *testing.T) {
 	louis := Vars{"name": "Louis", "opens": opens, "closes": opens.Add(4 * time.Hour), "now": now, "window": "between"}
 	nobody := Vars{"window": "none"}
 	answers := map[string]Vars{"one": marie, "several": {"people": []Vars{marie, louis}}}
+	next := map[string]Vars{
+		"around": marie, "between": louis, "at": {"at": opens, "now": now},
+	}
+	caller := Vars{"rings": "caller", "colleague": 0, "scheme": "Gardons le contact"}
+	couple := Vars{"rings": "caller", "whose": "several", "colleagues": []Vars{
+		{"name": "Claire", "colleague": 0}, {"name": "Denis", "colleague": 1},
+	}}
 	cases := []struct {
 		file, flow string
 		lang       roster.Language
@@ -91,7 +98,15 @@ func TestTranscripts(t *testing.T) {
 		{"silence", "registration", roster.German, nil, answers, ". . … . … . nobody . . failed ."},
 		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 2 0"},
 		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . failed"},
-		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, nil, ". 2 . 3 . 0 . … ."},
+		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, next, ". around . . 2 . 3 . 0 . … ."},
+		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, next, ". between . 5 . 4 . 5 . … . …"},
+		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, next, "1 around . …"},
+		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed . 1 . … …"},
+		{"own-phone", "registration", roster.Dutch, caller, next, ". . 5 at . . 5 none . 3 not_now . 1 done ."},
+		{"own-phone-usual-menu", "registration", roster.French, caller, answers, "7 . 1 one . 0 . nobody . . kept ."},
+		{"own-phone-of-two", "registration", roster.French, couple, nil, ". . 2 . 4 done ."},
+		{"own-phone-person", "registration", roster.English, caller, nil, ". 8 . 0 . talked ."},
+		{"own-phone-of-a-beneficiary", "registration", roster.French, Vars{"rings": "both", "colleague": 0}, answers, ". . 4 3 failed . 7 . 1 one ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
 		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
 	}
@@ -113,17 +128,21 @@ func TestAnyKeysAtAnyMoment(t *testing.T) {
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 	one := Vars{"window": "around", "opens": now, "closes": now}
 	rapid.Check(t, func(t *rapid.T) {
-		w := NewWalker(book, "registration", roster.French, nil)
+		w := NewWalker(book, "registration", roster.French, rapid.SampledFrom([]Vars{
+			nil, {"scheme": "Rose"}, {"rings": "caller", "colleague": 0}, {"rings": "both", "colleague": 0},
+			{"rings": "caller", "whose": "several", "colleagues": []Vars{{"name": "Rose"}, {"name": "Denis"}}},
+		}).Draw(t, "who"))
 		out := w.Begin()
 		for range 60 {
 			switch {
 			case out.Ask == AskHangup:
-				require.Equal(t, "bye", w.Step(), "ended without a good-bye")
+				require.Contains(t, []string{"bye", "is_ready", "is_ready_once", "has_break", "is_off"}, w.Step(), "ended without a good-bye")
 				return
 			case out.Ask != AskNothing:
 				out = w.Answered(rapid.SampledFrom([]string{
 					"one", "several", "unknown", AnswerFailed, AnswerKept, AnswerEmpty, AnswerTalked, AnswerNobody,
-				}).Draw(t, "answer"), Vars{"people": []Vars{one, one}, "window": "around", "opens": now, "closes": now})
+					"done", "not_now", "now", "at", "none",
+				}).Draw(t, "answer"), Vars{"at": now, "people": []Vars{one, one}, "window": "around", "opens": now, "closes": now})
 			case len(out.Say) > 0:
 				for _, u := range out.Say {
 					require.NotEmpty(t, book.Text(u.Language, u.Key, u.Vars), u.Key)

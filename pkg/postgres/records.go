@@ -37,7 +37,7 @@ func (s *Store) Line(ctx context.Context, did string) (callflow.Line, error) {
 		return callflow.Line{}, fmt.Errorf("load zone of the scheme: %w", err)
 	}
 	line := callflow.Line{
-		Scheme: row.SchemeID, Name: row.Name, Number: row.E164, Zone: zone, Region: row.Country, Flow: row.Flow,
+		Scheme: row.SchemeID, Name: row.Spoken, Number: row.E164, Zone: zone, Region: row.Country, Flow: row.Flow,
 	}
 	for _, language := range row.Languages {
 		line.Languages = append(line.Languages, roster.Language(language))
@@ -63,6 +63,61 @@ func (s *Store) Caller(ctx context.Context, endpoint string) (callflow.Caller, e
 		Scheme: row.SchemeID, ID: row.CallerID, Language: roster.Language(row.Languages[0]), Zone: zone,
 		State: call.CallerState(row.State),
 	}, nil
+}
+
+// CallersAt implements callflow.Records.
+func (s *Store) CallersAt(ctx context.Context, scheme int64, cli string) (callers []callflow.Caller, called bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	rows, err := s.query.FindCallersAt(ctx, sqldb.FindCallersAtParams{SchemeID: scheme, Cli: cli})
+	if err != nil {
+		return nil, false, fmt.Errorf("find callers by number: %w", storeError(err))
+	}
+	if len(rows) == 0 {
+		return nil, false, nil
+	}
+	for _, r := range rows {
+		zone, err := time.LoadLocation(r.Zone)
+		if err != nil {
+			return nil, false, fmt.Errorf("load zone of the scheme: %w", err)
+		}
+		callers = append(callers, callflow.Caller{
+			Scheme: scheme, ID: r.CallerID, FirstName: r.GivenName, Language: roster.Language(r.Languages[0]), Zone: zone,
+			State: call.CallerState(r.State),
+		})
+	}
+	if called, err = s.query.IsCalledAt(ctx, sqldb.IsCalledAtParams{SchemeID: scheme, Cli: cli}); err != nil {
+		return nil, false, fmt.Errorf("find who is called at a number: %w", storeError(err))
+	}
+	return callers, called, nil
+}
+
+// Proposed implements callflow.Records.
+func (s *Store) Proposed(ctx context.Context, scheme int64, attempt call.ID) (callflow.Proposal, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	id, err := uuid.Parse(string(attempt))
+	if err != nil {
+		return callflow.Proposal{}, callflow.ErrNothing
+	}
+	row, err := s.query.FindProposed(ctx, sqldb.FindProposedParams{
+		SchemeID: scheme, AttemptID: pgtype.UUID{Bytes: id, Valid: true},
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return callflow.Proposal{}, callflow.ErrNothing
+	case err != nil:
+		return callflow.Proposal{}, fmt.Errorf("find the next call: %w", storeError(err))
+	case call.State(row.State) != call.StateEnded:
+		return callflow.Proposal{}, callflow.ErrNotYet
+	case call.OccurrenceState(row.NextState) != call.OccurrenceOpen:
+		return callflow.Proposal{}, callflow.ErrNothing
+	}
+	zone, err := time.LoadLocation(row.Zone)
+	if err != nil {
+		return callflow.Proposal{}, fmt.Errorf("load zone of the scheme: %w", err)
+	}
+	return callflow.Proposal{Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone)}, nil
 }
 
 // Appointments implements callflow.Records. A call whose window has begun counts until the window ends.

@@ -25,6 +25,7 @@ type Scheme struct {
 	Key         int64  // Given by CreateScheme.
 	ID          string // UUIDv7 seen outside; given by CreateScheme.
 	Name        string // Unique in the installation.
+	Spoken      string // What the line calls it in its greeting; empty for a neutral greeting.
 	Zone        string // IANA zone, such as Europe/Brussels.
 	Country     string // "FR" or "BE".
 	Language    roster.Language
@@ -79,7 +80,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	scheme.ID = id.String()
 	err = s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		scheme.Key, err = q.InsertScheme(ctx, sqldb.InsertSchemeParams{
-			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Zone: scheme.Zone, Country: scheme.Country,
+			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(),
 			MaxAttempts: int16(scheme.MaxAttempts), CreatedAt: instant(now),
@@ -106,7 +107,7 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	scheme.fill()
 	err := s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
 		_, err := q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
-			SchemeID: scheme.Key, Name: scheme.Name, Zone: scheme.Zone, Country: scheme.Country,
+			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
 		})
@@ -152,7 +153,7 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 	list := make([]Scheme, len(rows))
 	for i, r := range rows {
 		list[i] = Scheme{
-			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Zone: r.Zone, Country: r.Country,
+			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country,
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
 			Retry: map[call.Result]time.Duration{},

@@ -30,6 +30,7 @@ type Plan struct {
 	People     []PersonPlan
 	// MaxAttempts is how often a promise is tried; 0 means once, so that every end shows at once.
 	MaxAttempts int
+	Spoken      string        // What the line calls the scheme.
 	WrapUp      time.Duration // 0 means an hour: a caller stays in wrap-up for as long as a test looks.
 	Retry       map[call.Result]time.Duration
 	// NotReady leaves the callers off, until Ready makes them ready.
@@ -38,7 +39,8 @@ type Plan struct {
 
 // CallerPlan is a caller.
 type CallerPlan struct {
-	Ordinary bool // She has an ordinary phone, behind the trunk.
+	Ordinary bool   // She has an ordinary phone, behind the trunk.
+	Number   string // Of the ordinary phone; "" gives her one of her own.
 }
 
 // PersonPlan is somebody whose call is due now.
@@ -95,9 +97,7 @@ func (s *Street) Move(t *testing.T, plan Plan) *House {
 	h.plugIn()
 	if !plan.NotReady {
 		for _, c := range h.Callers {
-			if c.Endpoint != "" { // The others are ready from the start.
-				h.Ready(c)
-			}
+			h.Ready(c)
 		}
 	}
 	return h
@@ -168,7 +168,7 @@ func (h *House) write(plan Plan) {
 	var err error
 	h.Line = h.Street.Number()
 	h.Scheme, err = h.Store.CreateScheme(ctx, postgres.Scheme{
-		Name: t.Name(), Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
+		Name: t.Name(), Spoken: plan.Spoken, Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
 		MaxAttempts: plan.MaxAttempts, Retry: plan.Retry,
 	}, h.Now())
 	require.NoError(t, err)
@@ -181,10 +181,6 @@ func (h *House) write(plan Plan) {
 	require.NoError(t, h.Store.SetDestinations(ctx, h.Scheme.Key, numbering.FictionalPrefixes("FR")))
 	var people roster.People
 	for i, c := range plan.Callers {
-		if c.Ordinary && len(h.Callers) == 0 {
-			// She is ready as soon as she is known, and her phone lies behind the trunk: the PBX must know that by then.
-			h.HangUp(h.DialLine(h.Line, phone.Silence()))
-		}
 		people.Staff = append(people.Staff, h.newCaller(fmt.Sprintf("A%02d", i+1), c, roster.RoleCaller))
 	}
 	for i := range plan.Registrars {
@@ -203,7 +199,10 @@ func (h *House) newCaller(ref string, plan CallerPlan, role roster.Role) roster.
 		Ref: ref, Given: "Claire", Family: ref, Roles: []roster.Role{role}, Languages: []roster.Language{roster.French},
 	}
 	if plan.Ordinary {
-		c.Number = h.Street.Number()
+		c.Number = plan.Number
+		if c.Number == "" {
+			c.Number = h.Street.Number()
+		}
 		staff.Number = roster.Number{E164: c.Number}
 	}
 	if role == roster.RoleRegistrar {

@@ -118,11 +118,16 @@ func (h *House) OrdinaryCall(c *Caller) *phone.Call {
 	}
 }
 
-// Ready makes her ready by her phone's feature code. The dispatcher may not lead the scheme yet: then she tries again.
+// Ready makes her ready by her phone's feature code, or by the keypad of the line when it has none. The dispatcher may not
+// lead the scheme yet: then she tries again.
 func (h *House) Ready(c *Caller) {
 	h.t.Helper()
 	Await(h.t, startLimit, "her to be ready", func(ctx context.Context) bool {
-		h.Dial(c, "*1")
+		if c.Number != "" {
+			h.PressOnLine(ctx, c, "1")
+		} else {
+			h.Dial(c, "*1")
+		}
 		state := h.CallerState(c)
 		// A call may have been due at once.
 		return state != call.CallerOff && state != ""
@@ -165,6 +170,20 @@ func (h *House) DialLine(from string, say *phone.Source) *phone.Call {
 		return true
 	})
 	return party
+}
+
+// PressOnLine dials the line from her ordinary phone, presses a key once something is heard, and waits until the line has
+// hung up, which it does when it could do what the key says; if not, she hangs up after a while.
+func (h *House) PressOnLine(ctx context.Context, c *Caller, key string) {
+	h.t.Helper()
+	line := h.DialLine(c.Number, phone.Silence())
+	Await(h.t, startLimit, "the greeting", func(context.Context) bool { return !line.Heard().First.IsZero() })
+	require.NoError(h.t, line.SendDTMF(ctx, key))
+	select {
+	case <-line.Done():
+	case <-time.After(stopLimit):
+		h.HangUp(line)
+	}
 }
 
 // HangUp ends a call.

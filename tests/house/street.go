@@ -107,7 +107,6 @@ func Build(t *testing.T, options Options) *Street {
 	s.pool, err = pgxpool.New(ctx, s.Postgres.URL())
 	require.NoError(t, err)
 	t.Cleanup(s.pool.Close)
-	s.readyWhenOrdinary(t)
 	s.openVoice(t, installation, prompts)
 	s.configure(t, installation)
 	if options.Configure != nil {
@@ -117,22 +116,6 @@ func Build(t *testing.T, options Options) *Street {
 		s.run(t, options.Logger)
 	}
 	return s
-}
-
-// readyWhenOrdinary has callers with an ordinary phone ready from the first moment on: they have no feature codes, and there
-// is no page yet on which a coordinator could do it.
-func (s *Street) readyWhenOrdinary(t *testing.T) {
-	t.Helper()
-	_, err := s.pool.Exec(t.Context(), `
-		CREATE FUNCTION ready_when_ordinary() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-		BEGIN
-			INSERT INTO caller_status (scheme_id, caller_id, state, since)
-			VALUES (NEW.scheme_id, NEW.caller_id, 'ready', NEW.created_at) ON CONFLICT DO NOTHING;
-			RETURN NULL;
-		END $$;
-		CREATE TRIGGER ready_when_ordinary AFTER INSERT ON caller FOR EACH ROW WHEN (NEW.number IS NOT NULL)
-		EXECUTE FUNCTION ready_when_ordinary()`)
-	require.NoError(t, err)
 }
 
 // openVoice opens the same prompts that the service plays, so that tests know what they should hear.

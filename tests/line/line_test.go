@@ -49,6 +49,8 @@ func TestLine(t *testing.T) {
 			"feature codes":                  featureCodes,
 			"closing a call by the keypad":   keypad,
 			"closing a call by feature code": closeLast,
+			"keys of an ordinary phone":      ownPhone,
+			"an ordinary phone's other ways": ownPhoneAndLine,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -82,10 +84,11 @@ func press(t *testing.T, c *phone.Call, keys string) time.Time {
 }
 
 func greeting(t *testing.T, street *house.Street) {
-	h := street.Move(t, house.Plan{})
+	h := street.Move(t, house.Plan{Spoken: "Gardons le contact"})
 	party := dial(t, h, stranger)
 	heard := h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
 	require.WithinDuration(t, party.Answered(), heard.At, time.Second, "a greeting within a second of the answer")
+	h.Hears(party, time.Time{}, h.Prompt("line.greeting_named", ivr.Vars{"scheme": "Gardons le contact"}), hearLimit)
 	menu := h.Hears(party, time.Time{}, start(h, "main.menu"), hearLimit)
 	again := press(t, party, "9")
 	h.Hears(party, again, start(h, "main.menu"), hearLimit)
@@ -252,6 +255,65 @@ func featureCodes(t *testing.T, street *house.Street) {
 	}
 }
 
+// ownPhone: a caller who has no SIP phone becomes ready, and whatever else, by the keypad of the line, known by her number.
+func ownPhone(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{Ordinary: true}}, NotReady: true})
+	caller := h.Callers[0]
+	for i, k := range []struct {
+		key, prompt string
+		state       call.CallerState
+	}{
+		{"1", "feature.ready", call.CallerReady},
+		{"2", "feature.ready_once", call.CallerReadyOnce},
+		{"3", "feature.break", call.CallerBreak},
+		{"4", "feature.off", call.CallerOff},
+	} {
+		line := dial(t, h, caller.Number)
+		if i == 0 {
+			h.Hears(line, time.Time{}, start(h, "own.menu"), hearLimit)
+		} else { // She knows them by now, and presses into the greeting.
+			h.Hears(line, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), time.Second), hearLimit)
+		}
+		press(t, line, k.key)
+		h.Hears(line, time.Time{}, start(h, k.prompt), hearLimit)
+		h.AwaitDone(line, hearLimit) // Her phone must be free for what comes.
+		h.AwaitState(caller, k.state)
+	}
+	// Every change says that her number alone spoke for her.
+	var changes, byNumber int
+	require.NoError(t, h.Pool().QueryRow(t.Context(), `SELECT count(*), count(*) FILTER (WHERE data->>'reason' = 'by_number')
+		FROM event WHERE scheme_id = $1 AND entity = 'caller' AND kind = 'state'`, h.Scheme.Key).Scan(&changes, &byNumber))
+	require.Equal(t, 4, changes)
+	require.Equal(t, changes, byNumber)
+}
+
+// ownPhoneAndLine: the line stays a line for a caller too, who may live with somebody who is called.
+func ownPhoneAndLine(t *testing.T, street *house.Street) {
+	number := street.Number()
+	h := street.Move(t, house.Plan{
+		Callers: []house.CallerPlan{{Ordinary: true, Number: number}, {Ordinary: true}}, NotReady: true,
+		People: []house.PersonPlan{{NotDue: true, Number: number}},
+	})
+	shared := dial(t, h, number)
+	h.Hears(shared, time.Time{}, start(h, "main.menu"), hearLimit)
+	own := press(t, shared, "4")
+	h.Hears(shared, own, start(h, "own.menu"), hearLimit)
+	h.HangUp(shared)
+
+	line := dial(t, h, h.Callers[1].Number)
+	h.Hears(line, time.Time{}, start(h, "own.menu"), hearLimit)
+	next := press(t, line, "5")
+	now := h.Now()
+	at := time.Date(now.Year(), now.Month(), now.Day(), 15, 0, 0, 0, now.Location())
+	h.Hears(line, next, h.Prompt("feature.next_at", ivr.Vars{"at": at, "now": now}), hearLimit)
+	h.Hears(line, next, start(h, "own.menu"), hearLimit)
+	usual := press(t, line, "7")
+	h.Hears(line, usual, start(h, "main.menu"), hearLimit)
+	person := press(t, line, "0")
+	h.Hears(line, person, start(h, "person.nobody"), hearLimit)
+	h.HangUp(line)
+}
+
 // talked is a house in which a call has just ended, the caller still on the line.
 func talked(t *testing.T, street *house.Street) (*house.House, *phone.Call) {
 	t.Helper()
@@ -268,8 +330,19 @@ func talked(t *testing.T, street *house.Street) (*house.House, *phone.Call) {
 	return h, hers
 }
 
+// proposed waits until she is told when her next call is proposed: a week after this one.
+func proposed(h *house.House, hers *phone.Call, after time.Time) {
+	now := h.Now()
+	day := now.AddDate(0, 0, 7)
+	opens := time.Date(day.Year(), day.Month(), day.Day(), 9, 30, 0, 0, day.Location())
+	h.Hears(hers, after, h.Prompt("close.next_between", ivr.Vars{
+		"opens": opens, "closes": opens.Add(7*time.Hour + 30*time.Minute), "now": now,
+	}), hearLimit)
+}
+
 func keypad(t *testing.T, street *house.Street) {
 	h, hers := talked(t, street)
+	proposed(h, hers, time.Time{})
 	h.Hears(hers, time.Time{}, start(h, "close.menu"), hearLimit)
 	difficult := press(t, hers, "2")
 	h.Hears(hers, difficult, house.Beginning(h.Prompt("close.difficult", nil), time.Second), hearLimit)

@@ -2,7 +2,7 @@
 
 -- name: FindLine :one
 -- A number belongs to one scheme in the whole installation; the scheme is the answer.
-SELECT d.scheme_id, d.e164, d.flow, d.languages, s.name, s.zone, s.country
+SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country
 FROM did d
 JOIN scheme s ON s.scheme_id = d.scheme_id
 WHERE d.e164 = sqlc.arg(dialled) OR d.delivered = sqlc.arg(dialled)
@@ -16,6 +16,37 @@ FROM caller c
 JOIN scheme s ON s.scheme_id = c.scheme_id
 JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id
 WHERE c.endpoint = sqlc.arg(endpoint) AND c.enabled;
+
+-- name: FindCallersAt :many
+-- Whoever works for the scheme from the ordinary phone with this number.
+SELECT c.caller_id, c.given_name, c.languages, s.zone, t.state
+FROM caller c
+JOIN scheme s ON s.scheme_id = c.scheme_id
+JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id
+WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.number = sqlc.arg(cli)::text AND c.phone = 'ordinary' AND c.enabled
+ORDER BY c.caller_id;
+
+-- name: IsCalledAt :one
+-- Whether the scheme calls somebody at the number.
+SELECT EXISTS (
+    SELECT FROM contact_number t WHERE t.scheme_id = sqlc.arg(scheme_id) AND t.e164 = sqlc.arg(cli)::text);
+
+-- name: FindProposed :one
+-- The promised call that follows the one of an attempt, as dispatch.DayLater finds it; no call gives an empty state.
+SELECT a.state, s.zone, coalesce(n.state, '')::text AS next_state, n.opens_at, n.closes_at
+FROM attempt a
+JOIN scheme s ON s.scheme_id = a.scheme_id
+JOIN occurrence o ON o.scheme_id = a.scheme_id AND o.occurrence_id = a.occurrence_id
+LEFT JOIN LATERAL (
+    SELECT f.state, f.opens_at, f.closes_at
+    FROM occurrence f
+    WHERE f.scheme_id = o.scheme_id AND f.beneficiary_id = o.beneficiary_id AND f.agreement_id = o.agreement_id
+        AND f.kind = 'scheduled' AND f.state NOT IN ('moved', 'cancelled') AND f.local_date > o.local_date
+        AND o.state NOT IN ('open', 'claimed', 'live')
+    ORDER BY f.local_date
+    LIMIT 1
+) n ON true
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id);
 
 -- name: FindAppointments :many
 -- Everybody reached at a number, each with the next promised call that is not over.

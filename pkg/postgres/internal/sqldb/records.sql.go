@@ -108,6 +108,55 @@ func (q *Queries) FindCaller(ctx context.Context, endpoint string) (FindCallerRo
 	return i, err
 }
 
+const findCallersAt = `-- name: FindCallersAt :many
+SELECT c.caller_id, c.given_name, c.languages, s.zone, t.state
+FROM caller c
+JOIN scheme s ON s.scheme_id = c.scheme_id
+JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id
+WHERE c.scheme_id = $1 AND c.number = $2::text AND c.phone = 'ordinary' AND c.enabled
+ORDER BY c.caller_id
+`
+
+type FindCallersAtParams struct {
+	SchemeID int64
+	Cli      string
+}
+
+type FindCallersAtRow struct {
+	CallerID  int64
+	GivenName string
+	Languages []string
+	Zone      string
+	State     string
+}
+
+// Whoever works for the scheme from the ordinary phone with this number.
+func (q *Queries) FindCallersAt(ctx context.Context, arg FindCallersAtParams) ([]FindCallersAtRow, error) {
+	rows, err := q.db.Query(ctx, findCallersAt, arg.SchemeID, arg.Cli)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindCallersAtRow
+	for rows.Next() {
+		var i FindCallersAtRow
+		if err := rows.Scan(
+			&i.CallerID,
+			&i.GivenName,
+			&i.Languages,
+			&i.Zone,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const findFirstName = `-- name: FindFirstName :one
 SELECT given_name FROM beneficiary WHERE scheme_id = $1 AND beneficiary_id = $2
 `
@@ -154,7 +203,7 @@ func (q *Queries) FindLastAttempt(ctx context.Context, arg FindLastAttemptParams
 
 const findLine = `-- name: FindLine :one
 
-SELECT d.scheme_id, d.e164, d.flow, d.languages, s.name, s.zone, s.country
+SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country
 FROM did d
 JOIN scheme s ON s.scheme_id = d.scheme_id
 WHERE d.e164 = $1 OR d.delivered = $1
@@ -167,7 +216,7 @@ type FindLineRow struct {
 	E164      string
 	Flow      string
 	Languages []string
-	Name      string
+	Spoken    string
 	Zone      string
 	Country   string
 }
@@ -182,9 +231,53 @@ func (q *Queries) FindLine(ctx context.Context, dialled string) (FindLineRow, er
 		&i.E164,
 		&i.Flow,
 		&i.Languages,
-		&i.Name,
+		&i.Spoken,
 		&i.Zone,
 		&i.Country,
+	)
+	return i, err
+}
+
+const findProposed = `-- name: FindProposed :one
+SELECT a.state, s.zone, coalesce(n.state, '')::text AS next_state, n.opens_at, n.closes_at
+FROM attempt a
+JOIN scheme s ON s.scheme_id = a.scheme_id
+JOIN occurrence o ON o.scheme_id = a.scheme_id AND o.occurrence_id = a.occurrence_id
+LEFT JOIN LATERAL (
+    SELECT f.state, f.opens_at, f.closes_at
+    FROM occurrence f
+    WHERE f.scheme_id = o.scheme_id AND f.beneficiary_id = o.beneficiary_id AND f.agreement_id = o.agreement_id
+        AND f.kind = 'scheduled' AND f.state NOT IN ('moved', 'cancelled') AND f.local_date > o.local_date
+        AND o.state NOT IN ('open', 'claimed', 'live')
+    ORDER BY f.local_date
+    LIMIT 1
+) n ON true
+WHERE a.scheme_id = $1 AND a.attempt_id = $2
+`
+
+type FindProposedParams struct {
+	SchemeID  int64
+	AttemptID pgtype.UUID
+}
+
+type FindProposedRow struct {
+	State     string
+	Zone      string
+	NextState string
+	OpensAt   pgtype.Timestamptz
+	ClosesAt  pgtype.Timestamptz
+}
+
+// The promised call that follows the one of an attempt, as dispatch.DayLater finds it; no call gives an empty state.
+func (q *Queries) FindProposed(ctx context.Context, arg FindProposedParams) (FindProposedRow, error) {
+	row := q.db.QueryRow(ctx, findProposed, arg.SchemeID, arg.AttemptID)
+	var i FindProposedRow
+	err := row.Scan(
+		&i.State,
+		&i.Zone,
+		&i.NextState,
+		&i.OpensAt,
+		&i.ClosesAt,
 	)
 	return i, err
 }
@@ -246,6 +339,24 @@ func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) (p
 	var message_id pgtype.UUID
 	err := row.Scan(&message_id)
 	return message_id, err
+}
+
+const isCalledAt = `-- name: IsCalledAt :one
+SELECT EXISTS (
+    SELECT FROM contact_number t WHERE t.scheme_id = $1 AND t.e164 = $2::text)
+`
+
+type IsCalledAtParams struct {
+	SchemeID int64
+	Cli      string
+}
+
+// Whether the scheme calls somebody at the number.
+func (q *Queries) IsCalledAt(ctx context.Context, arg IsCalledAtParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isCalledAt, arg.SchemeID, arg.Cli)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const listMessages = `-- name: ListMessages :many

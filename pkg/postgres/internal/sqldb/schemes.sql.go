@@ -192,15 +192,16 @@ func (q *Queries) InsertRetry(ctx context.Context, arg InsertRetryParams) error 
 
 const insertScheme = `-- name: InsertScheme :one
 
-INSERT INTO scheme (uid, name, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
-VALUES ($1, $2, $3, $4, $5, $6,
-    $7, $8, $9, $10, $11, $12)
+INSERT INTO scheme (uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+    $8, $9, $10, $11, $12, $13)
 RETURNING scheme_id
 `
 
 type InsertSchemeParams struct {
 	Uid         pgtype.UUID
 	Name        string
+	Spoken      string
 	Zone        string
 	Country     string
 	Language    string
@@ -218,6 +219,7 @@ func (q *Queries) InsertScheme(ctx context.Context, arg InsertSchemeParams) (int
 	row := q.db.QueryRow(ctx, insertScheme,
 		arg.Uid,
 		arg.Name,
+		arg.Spoken,
 		arg.Zone,
 		arg.Country,
 		arg.Language,
@@ -452,7 +454,7 @@ func (q *Queries) ListRetry(ctx context.Context) ([]SchemeRetry, error) {
 }
 
 const listSchemes = `-- name: ListSchemes :many
-SELECT scheme_id, uid, name, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
+SELECT scheme_id, uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
 FROM scheme
 ORDER BY scheme_id
 `
@@ -461,6 +463,7 @@ type ListSchemesRow struct {
 	SchemeID    int64
 	Uid         pgtype.UUID
 	Name        string
+	Spoken      string
 	Zone        string
 	Country     string
 	Language    string
@@ -486,6 +489,7 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.SchemeID,
 			&i.Uid,
 			&i.Name,
+			&i.Spoken,
 			&i.Zone,
 			&i.Country,
 			&i.Language,
@@ -554,14 +558,15 @@ func (q *Queries) ListTrunks(ctx context.Context) ([]Trunk, error) {
 
 const updateScheme = `-- name: UpdateScheme :execrows
 UPDATE scheme
-SET name = $1, zone = $2, country = $3, language = $4,
-    paused = $5, opens = $6, closes = $7, hold_ms = $8,
-    wrap_up_ms = $9, max_attempts = $10
-WHERE scheme_id = $11
+SET name = $1, spoken = $2, zone = $3, country = $4, language = $5,
+    paused = $6, opens = $7, closes = $8, hold_ms = $9,
+    wrap_up_ms = $10, max_attempts = $11
+WHERE scheme_id = $12
 `
 
 type UpdateSchemeParams struct {
 	Name        string
+	Spoken      string
 	Zone        string
 	Country     string
 	Language    string
@@ -577,6 +582,7 @@ type UpdateSchemeParams struct {
 func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int64, error) {
 	result, err := q.db.Exec(ctx, updateScheme,
 		arg.Name,
+		arg.Spoken,
 		arg.Zone,
 		arg.Country,
 		arg.Language,
