@@ -20,7 +20,7 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.addTrunk(), p.addLine(), p.destinations())
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.addTrunk(), p.addLine(), p.destinations())
 	return c
 }
 
@@ -52,7 +52,8 @@ func (p *program) createScheme() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&s.Name, "name", "", "name of the scheme, as spoken in the greeting")
+	f.StringVar(&s.Name, "name", "", "name of the scheme")
+	f.StringVar(&s.Spoken, "spoken", "", "what the line calls it in its greeting (default: a neutral greeting)")
 	f.StringVar(&s.Country, "country", "BE", "country of its numbers and holidays: BE or FR")
 	f.StringVar(&s.Zone, "zone", "Europe/Brussels", "time zone (with --country FR: Europe/Paris)")
 	f.Var(language(&s.Language), "language", "main language: fr, nl, de or en")
@@ -81,6 +82,17 @@ func (p *program) listSchemes() *cobra.Command {
 			})
 		},
 	}
+}
+
+func (p *program) setGreeting() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   `greeting "SPOKEN NAME"`,
+		Short: `Say what the line calls the scheme in its greeting; "" is a neutral greeting`,
+		Args:  exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		r.scheme.Spoken = args[0]
+		return r.UpdateScheme(ctx, r.scheme, time.Now())
+	})
 }
 
 func (p *program) addTrunk() *cobra.Command {
