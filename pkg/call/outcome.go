@@ -28,6 +28,11 @@ func Kinds() []Kind {
 	}
 }
 
+// Automatic reports whether calls of this kind are run by prompts alone, without a caller.
+func (k Kind) Automatic() bool {
+	return k == KindPresence || k == KindReminder || k == KindSurvey || k == KindOutreach
+}
+
 // Result is what the network and the phones say came of an attempt.
 type Result string
 

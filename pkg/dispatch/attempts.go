@@ -38,12 +38,17 @@ func (e *Engine) claim(s Start, now time.Time) {
 	order := e.order(p, w, call.NewID(), 1)
 	a := &attempt{
 		live: call.Live{Order: order, State: call.StateIntent, ClaimedAt: now}, occurrence: s.Occurrence,
-		tried: []int64{s.Caller}, placed: e.opts.RealNow(),
+		placed: e.opts.RealNow(),
+	}
+	if w != nil {
+		a.tried = []int64{w.ID}
 	}
 	e.attempts[order.Attempt] = a
 	p.State = call.OccurrenceClaimed
 	e.record(Claim{Occurrence: s.Occurrence, Order: order, At: now})
-	e.reserve(w, a, now)
+	if w != nil {
+		e.reserve(w, a, now)
+	}
 }
 
 // reserve gives an attempt's caller to it.
@@ -54,25 +59,27 @@ func (e *Engine) reserve(w *worker, a *attempt, now time.Time) {
 	e.setState(w, call.CallerReserved, "", now)
 }
 
-// order words the nth offer of an attempt.
+// order words the nth offer of an attempt; w is nil for a call that needs no caller.
 func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order {
 	o := call.Order{
 		Scheme: e.scheme, Attempt: id, Offer: offer, Kind: p.Kind,
-		Caller: w.ID, CallerEndpoint: w.Endpoint, CallerNumber: w.Number,
 		Number: NumberFor(&p.Occurrence), Trunk: e.settings.Trunk, CLI: e.settings.CLI[p.Kind],
 		Language: string(p.Language), CallerLanguage: string(p.Language),
-		CallerRing: p.CallerRing, BeneficiaryRing: p.Ring, RungBefore: p.Rang,
+		BeneficiaryRing: p.Ring, RungBefore: p.Rang,
 	}
 	if o.CLI == "" {
 		o.CLI = e.settings.CLI[""]
 	}
-	if w.Endpoint != "" {
-		o.CallerNumber = ""
+	if w != nil {
+		o.Caller, o.CallerEndpoint, o.CallerRing = w.ID, w.Endpoint, p.CallerRing
+		if w.Endpoint == "" {
+			o.CallerNumber = w.Number
+		}
+		if len(w.Languages) > 0 {
+			o.CallerLanguage = string(w.Languages[0])
+		}
+		orDefault(&o.CallerRing, 20*time.Second)
 	}
-	if len(w.Languages) > 0 {
-		o.CallerLanguage = string(w.Languages[0])
-	}
-	orDefault(&o.CallerRing, 20*time.Second)
 	orDefault(&o.BeneficiaryRing, time.Minute)
 	// She may be rung until the window ends and not later; the PBX itself refuses after that.
 	left := e.opts.real(p.Closes.Sub(e.opts.Now()))
@@ -112,9 +119,11 @@ func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
 	cause := causeOf(err)
 	e.meter.refused(cause)
-	if cause == causeCallerReserved {
+	switch {
+	case w == nil:
+	case cause == causeCallerReserved:
 		e.pause(w, e.opts.DeclinePause, reasonElsewhere, now)
-	} else {
+	default:
 		e.restore(w, now)
 	}
 	p.State = call.OccurrenceOpen
@@ -370,6 +379,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 		e.forget(a.occurrence)
 	}
 	if w != nil && w.attempt == id {
+		w.expected = p.Hard
 		e.afterAttempt(w, out, now)
 	}
 }

@@ -31,9 +31,12 @@ type Board struct {
 	clerks  []clerk
 	clerkOf map[int64]int32
 
-	lanes [laneCount]lane
-	own   ownHeap // Free callers who have something kept for them.
-	alarm alarms
+	lanes     []lane
+	laneAt    map[requirement]int32
+	words     map[string]uint16 // Languages and skills.
+	startable startable         // Lanes from which something can start.
+	own       ownHeap           // Free callers who have something kept for them.
+	alarm     alarms
 
 	groups     []group // People and numbers of which only one call may be under way.
 	freeGroups []int32
@@ -41,6 +44,7 @@ type Board struct {
 	numbers    map[string]int32
 
 	outbound int   // Lines used by attempts.
+	auto     int   // Those of them used by calls that need no caller.
 	inbound  int   // Lines used by the registration line.
 	pace     int64 // When the next start is due at the agreed calls per second (generic cell rate algorithm).
 	counts   [phaseCount]int
@@ -59,22 +63,14 @@ type Limits struct {
 	// Lead is how long before its window's end an occurrence is started at the latest, by the clock that Plan is
 	// given: somebody's phone has to ring first.
 	Lead time.Duration
+	Load Load // What one caller is given on a day, unless she has bounds of her own.
+	// Automatic is how many lines the calls that need no caller use at most; 0 means that the switchboard cannot run such
+	// calls, and they wait for callers like the others.
+	Automatic int
 }
 
-// A lane is a language; skills will refine it.
-const (
-	laneCount  = 4
-	classCount = 4
-)
-
-func laneOf(l roster.Language) uint8 {
-	for i, known := range roster.Languages() {
-		if l == known {
-			return uint8(i)
-		}
-	}
-	return 0
-}
+// automatic reports whether calls of a kind are run without a caller.
+func (b *Board) automatic(k call.Kind) bool { return b.limits.Automatic > 0 && k.Automatic() }
 
 // phase says where an item is filed.
 type phase uint8
@@ -109,10 +105,12 @@ type item struct {
 	held                    int32 // The caller whose line it is, while taken.
 	cost                    uint8
 
-	lane, class uint8
-	phase       phase
-	continuity  uint8
-	given       bool // The hold was given up: somebody else could have been asked already.
+	lane       int32
+	class      uint8
+	phase      phase
+	continuity uint8
+	hard       uint8 // Courtesy, or expected to be hard.
+	given      bool  // The hold was given up: somebody else could have been asked already.
 }
 
 const (
@@ -121,35 +119,11 @@ const (
 	rotate
 )
 
-// clerk is a caller as far as the decision needs her.
-type clerk struct {
-	id    int64
-	since int64 // Since when she is ready.
-	ver   uint32
-	hard  int32
-	own   []int32 // Items kept for her.
-	best  int32   // The foremost of them; -1 for none.
-	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
-	langs uint8
-	cost  uint8 // Lines that a call of hers uses: her own phone may need one too.
-	free  bool  // May be given a call now.
-	duty  bool  // Will come back by herself: worth waiting for.
-}
-
-func (c *clerk) speaks(lane uint8) bool { return c.langs&(1<<lane) != 0 }
-
-// group is a person or a number: of its items only one may be under way.
-type group struct {
-	head   int32 // First item.
-	busy   int32
-	person int64  // The key of a person's group.
-	number string // The key of a number's group.
-}
-
 // NewBoard returns an empty board.
 func NewBoard(limits Limits, rules schedule.Rules) *Board {
 	b := &Board{
 		byID: map[int64]int32{}, clerkOf: map[int64]int32{}, people: map[int64]int32{}, numbers: map[string]int32{},
+		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}},
 	}
 	b.own.b = b
 	b.Configure(limits, rules)
@@ -161,69 +135,11 @@ func (b *Board) Configure(limits Limits, rules schedule.Rules) {
 	limits.InboundReserve = max(limits.InboundReserve, 1)
 	limits.Burst = max(limits.Burst, 1)
 	b.limits, b.rules, b.openChange = limits, rules, 0
+	b.fixLane(autoLane)
 }
 
 // Pause stops or resumes all starts.
 func (b *Board) Pause(paused bool) { b.paused = paused }
-
-// slotOf returns the slot of a caller, also of one who is not known yet: then she is off.
-func (b *Board) slotOf(caller int64) int32 {
-	if caller == 0 {
-		return -1
-	}
-	if k, ok := b.clerkOf[caller]; ok {
-		return k
-	}
-	k := int32(len(b.clerks))
-	b.clerks = append(b.clerks, clerk{id: caller, best: -1, pos: -1, cost: 1})
-	b.clerkOf[caller] = k
-	return k
-}
-
-func (b *Board) personGroup(person int64) int32 {
-	g, ok := b.people[person]
-	if !ok {
-		g = b.newGroup(group{head: -1, person: person})
-		b.people[person] = g
-	}
-	return g
-}
-
-func (b *Board) numberGroup(number string) int32 {
-	g, ok := b.numbers[number]
-	if !ok {
-		g = b.newGroup(group{head: -1, number: number})
-		b.numbers[number] = g
-	}
-	return g
-}
-
-func (b *Board) newGroup(x group) int32 {
-	if n := len(b.freeGroups); n > 0 {
-		g := b.freeGroups[n-1]
-		b.freeGroups = b.freeGroups[:n-1]
-		b.groups[g] = x
-		return g
-	}
-	b.groups = append(b.groups, x)
-	return int32(len(b.groups) - 1)
-}
-
-// dropGroups forgets a person's and a number's group when nothing refers to them.
-func (b *Board) dropGroups(person, number int32) {
-	if x := b.groups[person]; x.head < 0 && x.busy == 0 {
-		delete(b.people, x.person)
-		b.freeGroups = append(b.freeGroups, person)
-	}
-	b.dropNumber(number)
-}
-
-func (b *Board) dropNumber(number int32) {
-	if x := b.groups[number]; x.head < 0 && x.busy == 0 {
-		delete(b.numbers, x.number)
-		b.freeGroups = append(b.freeGroups, number)
-	}
-}
 
 // NumberFor is the number to ring next for an occurrence: each counted attempt moves on to the person's next number.
 func NumberFor(o *Occurrence) string {
@@ -269,7 +185,7 @@ func (b *Board) insert(o *Occurrence) int32 {
 		reference: b.slotOf(o.Reference), deputy: b.slotOf(o.Deputy), last: b.slotOf(o.LastCaller),
 		person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o)),
 		gen: it.gen + 1, held: -1, pos: -1,
-		lane: laneOf(o.Language), class: uint8(min(max(o.Class, 0), classCount-1)),
+		lane: b.laneOf(o), class: uint8(min(max(o.Class, 0), classCount-1)),
 	}
 	// The hold runs from the first due time only, and ends with the slack: somebody else must still have time for the
 	// whole talk. An apology does not wait.
@@ -282,6 +198,9 @@ func (b *Board) insert(o *Occurrence) int32 {
 		it.continuity = rotate
 	case o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0):
 		it.continuity = strict
+	}
+	if o.Hard && it.lane != autoLane {
+		it.hard = hard
 	}
 	it.nextPerson, b.groups[it.person].head = b.groups[it.person].head, i
 	it.nextNumber, b.groups[it.number].head = b.groups[it.number].head, i
@@ -304,26 +223,6 @@ func (b *Board) remove(i int32) {
 	b.freeItems = append(b.freeItems, i)
 }
 
-func (b *Board) unlinkPerson(i int32) {
-	it := &b.items[i]
-	for at := &b.groups[it.person].head; *at >= 0; at = &b.items[*at].nextPerson {
-		if *at == i {
-			*at = it.nextPerson
-			return
-		}
-	}
-}
-
-func (b *Board) unlinkNumber(i int32) {
-	it := &b.items[i]
-	for at := &b.groups[it.number].head; *at >= 0; at = &b.items[*at].nextNumber {
-		if *at == i {
-			*at = it.nextNumber
-			return
-		}
-	}
-}
-
 // Remove forgets an occurrence: it has ended, or is no longer ours. An attempt under way has to end first.
 func (b *Board) Remove(occurrence int64) {
 	if i, ok := b.byID[occurrence]; ok && b.items[i].phase != phaseTaken {
@@ -342,7 +241,10 @@ func (b *Board) file(i int32, now int64) {
 		b.alarm.push(alarm{at: it.due, item: i, gen: it.gen})
 	case b.groups[it.person].busy > 0 || b.groups[it.number].busy > 0:
 		b.enter(i, phaseParked)
-	case it.continuity != rotate && !it.given && now < it.hold && b.onDuty(it.reference, it.lane):
+	case it.lane == autoLane:
+		b.enter(i, phasePooled)
+		b.pushReady(i)
+	case it.continuity != rotate && !it.given && now < it.hold && b.onDuty(it.reference, it):
 		b.enter(i, phaseHeld)
 		b.addOwn(it.reference, i)
 		b.alarm.push(alarm{at: it.hold, item: i, gen: it.gen})
@@ -356,9 +258,7 @@ func (b *Board) file(i int32, now int64) {
 	default:
 		b.enter(i, phasePooled)
 		it.given = true
-		l := &b.lanes[it.lane]
-		it.deferred -= l.passed[it.class]
-		b.pushLane(l, it.class, i)
+		b.pushReady(i)
 	}
 }
 
@@ -374,9 +274,7 @@ func (b *Board) unfile(i int32) {
 			b.dropOwn(it.deputy, i)
 		}
 	case phasePooled:
-		l := &b.lanes[it.lane]
-		b.removeLane(l, it.class, i)
-		it.deferred += l.passed[it.class]
+		b.dropReady(i)
 	default: // It is in no list.
 	}
 	b.enter(i, phaseNone)
@@ -389,14 +287,14 @@ func (b *Board) enter(i int32, p phase) {
 }
 
 // onDuty reports whether a caller is worth waiting for.
-func (b *Board) onDuty(k int32, lane uint8) bool {
-	return k >= 0 && b.clerks[k].duty && b.clerks[k].speaks(lane)
+func (b *Board) onDuty(k int32, it *item) bool {
+	return k >= 0 && b.clerks[k].duty && b.clerks[k].suits(it)
 }
 
 // deferredOf is how often an item was deferred by now.
 func (b *Board) deferredOf(it *item) int32 {
 	if it.phase == phasePooled {
-		return it.deferred + b.lanes[it.lane].passed[it.class]
+		return it.deferred + b.lanes[it.lane].passed[it.hard][it.class]
 	}
 	return it.deferred
 }
@@ -421,69 +319,6 @@ func (it *item) sooner(other *item) bool {
 		return it.opens < other.opens
 	}
 	return it.id < other.id
-}
-
-// busy parks what waits for the person or the number; idle does the reverse.
-func (b *Board) busy(g int32) {
-	b.groups[g].busy++
-	if b.groups[g].busy > 1 {
-		return
-	}
-	for i := range b.membersOf(g) {
-		if p := b.items[i].phase; p == phaseHeld || p == phaseOwn || p == phasePooled {
-			b.unfile(i)
-			b.enter(i, phaseParked)
-			b.items[i].given = false
-		}
-	}
-}
-
-func (b *Board) idle(g int32, now int64) {
-	b.groups[g].busy--
-	if b.groups[g].busy > 0 {
-		return
-	}
-	for i := range b.membersOf(g) {
-		if b.items[i].phase == phaseParked {
-			b.enter(i, phaseNone)
-			b.file(i, now)
-		}
-	}
-}
-
-// membersOf yields the items of a group, which may be refiled meanwhile.
-func (b *Board) membersOf(g int32) func(yield func(int32) bool) {
-	return func(yield func(int32) bool) {
-		for i := b.groups[g].head; i >= 0; {
-			it := &b.items[i]
-			next := it.nextPerson
-			if it.number == g {
-				next = it.nextNumber
-			}
-			if !yield(i) {
-				return
-			}
-			i = next
-		}
-	}
-}
-
-// HoldNumber marks a number as being in a call that is none of ours to start, on the inbound line for example: it uses a
-// line, and nobody rings the number. An empty number only uses the line.
-func (b *Board) HoldNumber(number string) {
-	b.inbound++
-	if number != "" {
-		b.busy(b.numberGroup(number))
-	}
-}
-
-// ReleaseNumber gives a number back that HoldNumber took.
-func (b *Board) ReleaseNumber(number string, now time.Time) {
-	b.inbound = max(b.inbound-1, 0)
-	if g, ok := b.numbers[number]; ok && number != "" {
-		b.idle(g, now.UnixNano())
-		b.dropNumber(g)
-	}
 }
 
 // lines is how many lines may still be used outbound. The registration line always keeps its reserve.

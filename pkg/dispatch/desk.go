@@ -65,7 +65,7 @@ func (b *Board) Preview(caller int64, _ time.Time) int64 {
 	for _, i := range b.byID {
 		it := &b.items[i]
 		mine := it.reference == k || it.deputy == k
-		if !c.speaks(it.lane) || it.continuity == strict && !mine {
+		if !c.suits(it) || it.continuity == strict && !mine {
 			continue
 		}
 		switch it.phase {
@@ -181,13 +181,11 @@ func (e *Engine) closeCall(c CloseCall, now time.Time) {
 	if w == nil {
 		return
 	}
-	switch hard := w.closed == c.Attempt; {
-	case c.Disposition == call.DispositionDifficult && !hard:
-		w.HardToday++
-		w.closed = c.Attempt
-	case c.Disposition == call.DispositionCourtesy && hard:
-		w.HardToday--
-		w.closed = ""
+	switch known := w.closed == c.Attempt; {
+	case c.Disposition == call.DispositionDifficult && !known:
+		e.feltHard(w, c.Attempt, true)
+	case c.Disposition == call.DispositionCourtesy && known:
+		e.feltHard(w, c.Attempt, false)
 	default:
 		return
 	}
@@ -284,6 +282,8 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 		return CauseClosed
 	case !free && it.phase == phaseHeld:
 		return CauseHeld
+	case !free && it.lane == autoLane:
+		return CauseLines
 	case !free:
 		return CauseNobody
 	case b.lines() <= 0:
@@ -298,13 +298,16 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 // callerFree reports whether somebody free may take an item and has the lines she needs.
 func (b *Board) callerFree(it *item) bool {
 	fits := func(k int32) bool {
-		return b.mayTake(k, it.lane) && (b.lines() <= 0 || int(b.clerks[k].cost) <= b.lines())
+		return b.mayTake(k, it) && (b.lines() <= 0 || int(b.clerks[k].cost) <= b.lines())
 	}
-	if it.phase == phaseHeld {
+	switch {
+	case it.lane == autoLane:
+		return b.auto < b.limits.Automatic
+	case it.phase == phaseHeld:
 		return fits(it.reference)
 	}
 	if it.phase == phaseOwn {
 		return fits(it.reference) || fits(it.deputy)
 	}
-	return b.freest(&b.lanes[it.lane], fits) >= 0
+	return b.freest(it.lane, it.hard, fits) >= 0
 }

@@ -70,6 +70,8 @@ type (
 		snap *Snapshot
 		err  error
 		turn uint64 // In which the load began.
+		// unsure: operations were waiting to be committed then, so that counters may be behind.
+		unsure bool
 	}
 	startFailed struct {
 		order call.Order
@@ -203,10 +205,14 @@ func (e *Engine) configure(s Scheme) error {
 	}
 	e.settings = s
 	limits := Limits{
-		Lines: s.Lines, InboundReserve: s.InboundReserve, Hold: s.Hold, Lead: e.opts.service(e.opts.Lead),
+		Lines: s.Lines, InboundReserve: s.InboundReserve, Hold: s.Hold, Lead: e.opts.service(e.opts.Lead), Load: s.Load,
 	}
 	if limits.InboundReserve <= 0 {
 		limits.InboundReserve = max(1, s.Lines/5)
+	}
+	if e.opts.Automatic {
+		// Half of what is left for outbound calls: neither people nor machines wait for the other to be done.
+		limits.Automatic = max(1, (s.Lines-limits.InboundReserve+1)/2)
 	}
 	if s.CallsPerSecond > 0 {
 		limits.Interval = e.opts.service(time.Duration(float64(time.Second) / s.CallsPerSecond))

@@ -1,54 +1,123 @@
 package dispatch
 
-import "math"
+import (
+	"slices"
+	"strings"
 
-// lane is what callers of one language may take, and who of them is free.
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// lane is what the callers of one language, with certain skills, may take, and who of them is free. The automatic lane is for
+// the calls that need no caller.
+//
+// What it holds is kept apart by whether it is expected to be hard, and so are its free callers by whether they may be
+// given hard calls now: one heap each, so that nobody is looked at in vain.
 type lane struct {
-	ready  [classCount][]int32 // Heaps of pooled items.
-	passed [classCount]int32   // How often a higher class was started instead of the items of a class.
-	free   []freeEntry         // Heap of free callers; entries outlive their caller's freedom.
-	nFree  int
+	language uint16
+	skills   []uint16 // Sorted; empty asks for none.
+
+	ready  [2][classCount][]int32 // Heaps of pooled items: [courtesy, hard][class].
+	passed [2][classCount]int32   // How often a higher class was started instead of the items of such a heap.
+	free   [2][]freeEntry         // Heaps of free callers: [may take both, courtesy only]; entries outlive the freedom.
+	nFree  [2]int
+
+	first int32 // The item to start first; valid while pos >= 0.
+	pos   int32 // In the heap of lanes from which something can start; -1 when not in it.
 }
 
-// freeEntry is a free caller as she was when she became free. It is stale when her version has moved on.
-type freeEntry struct {
-	since int64
-	hard  int32
-	clerk int32
-	ver   uint32
+// autoLane is the lane of the calls that need no caller.
+const autoLane = 0
+
+const classCount = 4
+
+const (
+	courtesy = 0 // In ready and passed.
+	hard     = 1
+	anything = 0 // In free.
+	light    = 1
+)
+
+// requirement is a lane's key.
+type requirement struct {
+	language roster.Language
+	skills   string
 }
 
-// before: fewest hard calls today, then longest idle.
-func (e freeEntry) before(f freeEntry) bool {
-	if e.hard != f.hard {
-		return e.hard < f.hard
+// laneOf returns the lane of an occurrence, made when it is the first of its kind: the callers who serve it are filed in it.
+func (b *Board) laneOf(o *Occurrence) int32 {
+	if b.automatic(o.Kind) {
+		return autoLane
 	}
-	if e.since != f.since {
-		return e.since < f.since
+	key := requirement{language: o.Language}
+	switch len(o.Skills) {
+	case 0:
+	case 1:
+		key.skills = o.Skills[0]
+	default:
+		sorted := slices.Sorted(slices.Values(o.Skills))
+		key.skills = strings.Join(slices.Compact(sorted), "\x00")
 	}
-	return e.clerk < f.clerk
+	if at, ok := b.laneAt[key]; ok {
+		return at
+	}
+	l := lane{language: b.wordOf(string(o.Language)), pos: -1}
+	for _, skill := range o.Skills {
+		l.skills = append(l.skills, b.wordOf(skill))
+	}
+	slices.Sort(l.skills)
+	l.skills = slices.Compact(l.skills)
+	at := int32(len(b.lanes))
+	b.lanes = append(b.lanes, l)
+	b.laneAt[key] = at
+	for k := range b.clerks {
+		if c := &b.clerks[k]; c.serves(&b.lanes[at]) {
+			c.lanes = append(c.lanes, at)
+			if c.free {
+				b.pushFree(at, int32(k))
+			}
+		}
+	}
+	return at
 }
 
-// pushLane files an item in the heap of its class. Within a class the lane counts deferrals of all alike, so that the
-// order of two pooled items never changes.
-func (b *Board) pushLane(l *lane, class uint8, i int32) {
-	h := append(l.ready[class], i)
-	l.ready[class] = h
-	b.items[i].pos = int32(len(h) - 1)
+// wordOf numbers a language or a skill.
+func (b *Board) wordOf(word string) uint16 {
+	n, ok := b.words[word]
+	if !ok {
+		n = uint16(len(b.words))
+		b.words[word] = n
+	}
+	return n
+}
+
+// pushReady files an item in the heap of its class. Within such a heap deferrals are counted for all alike, so that the order
+// of two items in it never changes.
+func (b *Board) pushReady(i int32) {
+	it := &b.items[i]
+	l := &b.lanes[it.lane]
+	it.deferred -= l.passed[it.hard][it.class]
+	h := append(l.ready[it.hard][it.class], i)
+	l.ready[it.hard][it.class] = h
+	it.pos = int32(len(h) - 1)
 	b.siftUp(h, len(h)-1)
+	b.fixLane(it.lane)
 }
 
-func (b *Board) removeLane(l *lane, class uint8, i int32) {
-	h := l.ready[class]
-	at, last := int(b.items[i].pos), len(h)-1
+func (b *Board) dropReady(i int32) {
+	it := &b.items[i]
+	l := &b.lanes[it.lane]
+	h := l.ready[it.hard][it.class]
+	at, last := int(it.pos), len(h)-1
 	h[at] = h[last]
 	b.items[h[at]].pos = int32(at)
-	l.ready[class] = h[:last]
+	l.ready[it.hard][it.class] = h[:last]
 	if at < last {
 		b.siftDown(h[:last], at)
 		b.siftUp(h[:last], at)
 	}
-	b.items[i].pos = -1
+	it.pos = -1
+	it.deferred += l.passed[it.hard][it.class]
+	b.fixLane(it.lane)
 }
 
 func (b *Board) pooledBefore(i, j int32) bool {
@@ -89,235 +158,89 @@ func (b *Board) siftDown(h []int32, at int) {
 	}
 }
 
-// foremost is the lane's item to start first; -1 for none.
+// foremost is the lane's item to start first among those for which somebody is free; -1 for none.
 func (b *Board) foremost(l *lane) int32 {
 	best := int32(-1)
-	for c := classCount - 1; c >= 0; c-- {
-		if h := l.ready[c]; len(h) > 0 && (best < 0 || b.before(h[0], best)) {
-			best = h[0]
+	heaps := 0 // How many of the two kinds can start.
+	switch {
+	case l == &b.lanes[autoLane]:
+		if b.auto < b.limits.Automatic {
+			heaps = 1
+		}
+	case l.nFree[anything] > 0:
+		heaps = 2
+	case l.nFree[light] > 0:
+		heaps = 1
+	}
+	for kind := range heaps {
+		for c := classCount - 1; c >= 0; c-- {
+			if h := l.ready[kind][c]; len(h) > 0 && (best < 0 || b.before(h[0], best)) {
+				best = h[0]
+			}
 		}
 	}
 	return best
 }
 
-// pushFree files a caller as free in a lane. Stale entries are swept out when they outnumber the free callers.
-func (b *Board) pushFree(l *lane, k int32) {
-	if len(l.free) > 64 && len(l.free) > 2*l.nFree {
-		kept := l.free[:0]
-		for _, e := range l.free {
-			if b.current(e) {
-				kept = append(kept, e)
-			}
-		}
-		l.free = kept
-		for at := len(kept)/2 - 1; at >= 0; at-- {
-			freeDown(kept, at)
-		}
-	}
-	c := &b.clerks[k]
-	l.nFree++
-	h := append(l.free, freeEntry{since: c.since, hard: c.hard, clerk: k, ver: c.ver})
-	l.free = h
-	for at := len(h) - 1; at > 0; {
-		parent := (at - 1) / 2
-		if !h[at].before(h[parent]) {
-			return
-		}
-		h[at], h[parent] = h[parent], h[at]
-		at = parent
-	}
-}
+// startable is a heap of the lanes from which something can start, ordered by their foremost items. It is nearly empty
+// most of the time: what can start has started.
+type startable []int32
 
-func (b *Board) current(e freeEntry) bool {
-	c := &b.clerks[e.clerk]
-	return c.free && c.ver == e.ver
-}
-
-func (l *lane) popFree() freeEntry {
-	h := l.free
-	e, last := h[0], len(h)-1
-	h[0] = h[last]
-	l.free = h[:last]
-	freeDown(l.free, 0)
-	return e
-}
-
-func freeDown(h []freeEntry, at int) {
-	for {
-		child := 2*at + 1
-		if child >= len(h) {
-			return
-		}
-		if child+1 < len(h) && h[child+1].before(h[child]) {
-			child++
-		}
-		if !h[child].before(h[at]) {
-			return
-		}
-		h[at], h[child] = h[child], h[at]
-		at = child
-	}
-}
-
-// freest returns the lane's free caller with the fewest hard calls and the longest idle time whom accept takes; -1 for
-// none. Those refused stay filed.
-func (b *Board) freest(l *lane, accept func(k int32) bool) int32 {
-	found := int32(-1)
-	var refused []freeEntry
-	for found < 0 && len(l.free) > 0 {
-		if e := l.free[0]; !b.current(e) {
-			l.popFree()
-		} else if accept == nil || accept(e.clerk) {
-			found = e.clerk
-		} else {
-			refused = append(refused, l.popFree())
-		}
-	}
-	for _, e := range refused {
-		l.nFree-- // pushFree counts it again.
-		b.pushFree(l, e.clerk)
-	}
-	return found
-}
-
-// ownHeap orders the free callers who have something kept for them by the foremost of it.
-type ownHeap struct {
-	b *Board
-	h []int32
-}
-
-func (o *ownHeap) before(x, y int) bool {
-	return o.b.before(o.b.clerks[o.h[x]].best, o.b.clerks[o.h[y]].best)
-}
-
-func (o *ownHeap) swap(x, y int) {
-	o.h[x], o.h[y] = o.h[y], o.h[x]
-	o.b.clerks[o.h[x]].pos, o.b.clerks[o.h[y]].pos = int32(x), int32(y)
-}
-
-// fix puts a caller where she belongs after her freedom or what is kept for her has changed.
-func (o *ownHeap) fix(k int32) {
-	c := &o.b.clerks[k]
-	c.best = -1
-	for _, i := range c.own {
-		if c.speaks(o.b.items[i].lane) && (c.best < 0 || o.b.before(i, c.best)) {
-			c.best = i
-		}
-	}
-	wanted := c.free && c.best >= 0
+// fixLane puts a lane where it belongs after its items, its free callers or its counts have changed.
+func (b *Board) fixLane(at int32) {
+	l := &b.lanes[at]
+	first := b.foremost(l)
 	switch {
-	case wanted && c.pos < 0:
-		c.pos = int32(len(o.h))
-		o.h = append(o.h, k)
-		o.up(int(c.pos))
-	case wanted:
-		o.down(int(c.pos))
-		o.up(int(c.pos))
-	case c.pos >= 0:
-		at, last := int(c.pos), len(o.h)-1
-		o.swap(at, last)
-		o.h = o.h[:last]
-		c.pos = -1
-		if at < last {
-			o.down(at)
-			o.up(at)
+	case first >= 0:
+		l.first = first
+		if l.pos < 0 {
+			l.pos = int32(len(b.startable))
+			b.startable = append(b.startable, at)
+		}
+		b.lanesDown(int(l.pos))
+		b.lanesUp(int(l.pos))
+	case l.pos >= 0:
+		hole, last := int(l.pos), len(b.startable)-1
+		b.swapLanes(hole, last)
+		b.startable = b.startable[:last]
+		l.pos = -1
+		if hole < last {
+			b.lanesDown(hole)
+			b.lanesUp(hole)
 		}
 	}
 }
 
-func (o *ownHeap) up(at int) {
-	for at > 0 && o.before(at, (at-1)/2) {
-		o.swap(at, (at-1)/2)
+func (b *Board) laneBefore(x, y int) bool {
+	return b.before(b.lanes[b.startable[x]].first, b.lanes[b.startable[y]].first)
+}
+
+func (b *Board) swapLanes(x, y int) {
+	h := b.startable
+	h[x], h[y] = h[y], h[x]
+	b.lanes[h[x]].pos, b.lanes[h[y]].pos = int32(x), int32(y)
+}
+
+func (b *Board) lanesUp(at int) {
+	for at > 0 && b.laneBefore(at, (at-1)/2) {
+		b.swapLanes(at, (at-1)/2)
 		at = (at - 1) / 2
 	}
 }
 
-func (o *ownHeap) down(at int) {
+func (b *Board) lanesDown(at int) {
 	for {
 		child := 2*at + 1
-		if child >= len(o.h) {
+		if child >= len(b.startable) {
 			return
 		}
-		if child+1 < len(o.h) && o.before(child+1, child) {
+		if child+1 < len(b.startable) && b.laneBefore(child+1, child) {
 			child++
 		}
-		if !o.before(child, at) {
+		if !b.laneBefore(child, at) {
 			return
 		}
-		o.swap(at, child)
+		b.swapLanes(at, child)
 		at = child
-	}
-}
-
-func (b *Board) addOwn(k, i int32) {
-	if k >= 0 {
-		b.clerks[k].own = append(b.clerks[k].own, i)
-		b.own.fix(k)
-	}
-}
-
-func (b *Board) dropOwn(k, i int32) {
-	if k < 0 {
-		return
-	}
-	own := b.clerks[k].own
-	for at := range own {
-		if own[at] == i {
-			own[at] = own[len(own)-1]
-			b.clerks[k].own = own[:len(own)-1]
-			b.own.fix(k)
-			return
-		}
-	}
-}
-
-// alarm is an instant at which an item has to be looked at.
-type alarm struct {
-	at   int64
-	item int32
-	gen  uint32
-}
-
-// alarms is a heap of them.
-type alarms struct{ at []alarm }
-
-func (a *alarms) push(x alarm) {
-	h := append(a.at, x)
-	a.at = h
-	for at := len(h) - 1; at > 0; {
-		parent := (at - 1) / 4
-		if h[parent].at <= h[at].at {
-			return
-		}
-		h[at], h[parent] = h[parent], h[at]
-		at = parent
-	}
-}
-
-func (a *alarms) next() int64 {
-	if len(a.at) == 0 {
-		return math.MaxInt64
-	}
-	return a.at[0].at
-}
-
-func (a *alarms) pop() alarm {
-	h := a.at
-	top, last := h[0], len(h)-1
-	h[0] = h[last]
-	h = h[:last]
-	a.at = h
-	for at := 0; ; {
-		least := at
-		for child := 4*at + 1; child <= 4*at+4 && child < len(h); child++ {
-			if h[child].at < h[least].at {
-				least = child
-			}
-		}
-		if least == at {
-			return top
-		}
-		h[at], h[least] = h[least], h[at]
-		at = least
 	}
 }

@@ -1,11 +1,14 @@
 package dispatch
 
 import (
+	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -27,7 +30,21 @@ type model struct {
 	violation string
 }
 
-type modelCaller struct{ Caller }
+type modelCaller struct {
+	Caller
+	resting bool // As of the last look.
+}
+
+// spared and spent say the bounds of a day in the words of Load's doc.
+func (m *model) spared(c *modelCaller) bool {
+	l := m.limits.Load
+	return l.Hard > 0 && c.HardToday >= l.Hard || l.HardInRow > 0 && c.HardInRow >= l.HardInRow
+}
+
+func (m *model) spent(c *modelCaller) bool {
+	l := m.limits.Load
+	return l.Calls > 0 && c.CallsToday >= l.Calls || l.Talk > 0 && c.TalkToday >= l.Talk
+}
 
 type modelItem struct {
 	Occurrence
@@ -46,14 +63,28 @@ func (m *model) caller(id int64) *modelCaller {
 	return nil
 }
 
-func (m *model) speaks(id int64, l roster.Language) bool {
+// able: has she the language and the skills, and is she not spared this one?
+func (m *model) able(id int64, o *modelItem) bool {
 	c := m.caller(id)
-	return c != nil && slices.Contains(c.Languages, l)
+	if c == nil || o.automatic() || o.Hard && m.spared(c) {
+		return false
+	}
+	for _, s := range o.Skills {
+		if !slices.Contains(c.Skills, s) {
+			return false
+		}
+	}
+	return slices.Contains(c.Languages, o.Language)
 }
+
+func (o *modelItem) automatic() bool { return o.Kind == call.KindPresence }
+
+// noCaller stands for the caller of a call that needs none.
+const noCaller = -1
 
 func (m *model) free(id int64) bool {
 	c := m.caller(id)
-	if c == nil || !c.Enabled || c.OnLine || !c.State.Available() || m.skipped[id] {
+	if c == nil || !c.Enabled || c.OnLine || !c.State.Available() || m.skipped[id] || m.spent(c) || c.resting {
 		return false
 	}
 	for _, o := range m.items {
@@ -65,7 +96,7 @@ func (m *model) free(id int64) bool {
 }
 
 func cost(c *modelCaller) int {
-	if c.Endpoint == "" && c.Number != "" {
+	if c != nil && c.Endpoint == "" && c.Number != "" {
 		return 2
 	}
 	return 1
@@ -108,7 +139,7 @@ func (m *model) file(o *modelItem, now time.Time) {
 	o.ready = o.due && !o.taken && !m.inCall(o) && now.Before(o.Closes.Add(-m.limits.Lead))
 	c := m.caller(o.Reference)
 	o.held = o.ready && o.Continuity != roster.Rotate && now.Before(m.holdEnds(o)) && c != nil && c.Enabled &&
-		worthWaiting(c.State) && m.speaks(c.ID, o.Language)
+		worthWaiting(c.State) && !m.spent(c) && m.able(c.ID, o)
 }
 
 // settleAll files again what has changed: ready or not, held or not any more.
@@ -128,8 +159,10 @@ func (m *model) strict(o *modelItem) bool {
 
 // mayTake: could this caller take it, were she free?
 func (m *model) mayTake(o *modelItem, id int64) bool {
-	c := m.caller(id)
-	if c == nil || !m.speaks(id, o.Language) {
+	if id == noCaller {
+		return o.automatic()
+	}
+	if !m.able(id, o) {
 		return false
 	}
 	if o.held {
@@ -142,6 +175,18 @@ func (m *model) mayTake(o *modelItem, id int64) bool {
 }
 
 func (m *model) callerFor(o *modelItem) int64 {
+	if o.automatic() {
+		used := 0
+		for _, x := range m.items {
+			if x.taken && x.automatic() {
+				used++
+			}
+		}
+		if used < m.limits.Automatic {
+			return noCaller
+		}
+		return 0
+	}
 	var best *modelCaller
 	better := func(c *modelCaller) bool {
 		if best == nil {
@@ -200,6 +245,9 @@ func (m *model) plan(now time.Time) (starts []Start) {
 	for _, o := range m.items {
 		m.look(o, now)
 	}
+	for _, c := range m.callers {
+		c.resting = now.Before(c.Rest)
+	}
 	m.settleAll(now)
 	open, _ := m.rules.Open(now)
 	if !open || m.paused {
@@ -217,24 +265,25 @@ func (m *model) plan(now time.Time) (starts []Start) {
 		if best == nil || now.Before(m.pace.Add(-time.Duration(m.limits.Burst-1)*m.limits.Interval)) {
 			return starts
 		}
-		c := m.caller(m.callerFor(best))
+		by := m.callerFor(best)
+		c := m.caller(by)
 		if cost(c) > m.lines() {
 			m.skipped[c.ID] = true
 			continue
 		}
-		starts = append(starts, Start{Occurrence: best.ID, Caller: c.ID, Deferred: best.deferred})
+		starts = append(starts, Start{Occurrence: best.ID, Caller: max(by, 0), Deferred: best.deferred})
 		// Bound: nothing deferred waits for something of a higher class that never was.
 		for _, o := range m.items {
-			if o != best && o.ready && m.mayTake(o, c.ID) && o.deferred > 0 && best.deferred == 0 && best.Class > o.Class {
+			if o != best && o.ready && m.mayTake(o, by) && o.deferred > 0 && best.deferred == 0 && best.Class > o.Class {
 				m.violation = fmt.Sprintf("%d deferred %d times, again for %d", o.ID, o.deferred, best.ID)
 			}
 			// A second promise to the same phone is not put off for another's sake.
-			if o != best && o.ready && o.Class < best.Class && m.mayTake(o, c.ID) && o.Beneficiary != best.Beneficiary &&
+			if o != best && o.ready && o.Class < best.Class && m.mayTake(o, by) && o.Beneficiary != best.Beneficiary &&
 				NumberFor(&o.Occurrence) != NumberFor(&best.Occurrence) {
 				o.deferred++
 			}
 		}
-		best.taken, best.ready, best.by, best.cost = true, false, c.ID, cost(c)
+		best.taken, best.ready, best.by, best.cost = true, false, by, cost(c)
 		m.settleAll(now)
 		if m.pace.Before(now) {
 			m.pace = now
@@ -254,23 +303,63 @@ func (m *model) ended(now time.Time) (ids []int64) {
 	return ids
 }
 
-func TestBoardDoesWhatTheModelSays(t *testing.T) { rapid.Check(t, boardAgainstModel) }
+func TestBoardDoesWhatTheModelSays(t *testing.T) {
+	thorough(t, 1500, 150)
+	rapid.Check(t, boardAgainstModel)
+}
+
+// thorough asks rapid for more than its defaults, unless it was told so on the command line.
+func thorough(t *testing.T, checks, steps int) {
+	for name, value := range map[string]int{"rapid.checks": checks, "rapid.steps": steps} {
+		f := flag.Lookup(name)
+		if f.Value.String() != f.DefValue {
+			continue
+		}
+		require.NoError(t, flag.Set(name, strconv.Itoa(value)))
+		t.Cleanup(func() { _ = flag.Set(name, f.DefValue) })
+	}
+}
+
+// oneOf draws any of the values equally often, where rapid prefers the first: calls would hardly ever start.
+func oneOf[T any](values []T) *rapid.Generator[T] {
+	return rapid.Custom(func(t *rapid.T) T {
+		n := 0
+		for range 8 {
+			n *= 2
+			if rapid.Bool().Draw(t, "bit") {
+				n++
+			}
+		}
+		return values[n%len(values)]
+	})
+}
+
+func among[N int | int64](from, to N) *rapid.Generator[N] {
+	var values []N
+	for n := from; n <= to; n++ {
+		values = append(values, n)
+	}
+	return oneOf(values)
+}
 
 func boardAgainstModel(t *rapid.T) {
 	limits := Limits{
-		Lines: rapid.IntRange(1, 8).Draw(t, "lines"), InboundReserve: rapid.IntRange(1, 2).Draw(t, "reserve"),
-		Interval: time.Duration(rapid.IntRange(0, 2).Draw(t, "interval")) * time.Minute,
-		Burst:    rapid.IntRange(1, 3).Draw(t, "burst"), Hold: 20 * time.Minute, Lead: time.Minute,
+		Lines: among(3, 9).Draw(t, "lines"), InboundReserve: among(1, 2).Draw(t, "reserve"),
+		Interval: time.Duration(among(0, 2).Draw(t, "interval")) * time.Minute / 2,
+		Burst:    among(1, 3).Draw(t, "burst"), Hold: 20 * time.Minute, Lead: time.Minute,
+		Automatic: among(1, 2).Draw(t, "automatic"),
+		Load:      Load{Calls: oneOf([]int{0, 0, 3, 6}).Draw(t, "calls"), Hard: among(0, 3).Draw(t, "most hard"), HardInRow: among(0, 2).Draw(t, "in a row"), Talk: time.Hour},
 	}
 	rules := schedule.Rules{Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
 	m := &model{limits: limits, rules: rules, holds: map[string]int{}}
 	b := NewBoard(limits, rules)
-	now := time.Date(2026, 11, 24, 9, 20, 0, 0, time.UTC)
+	now := time.Date(2026, 11, 24, 9, oneOf([]int{29, 35}).Draw(t, "minute"), 0, 0, time.UTC)
 	var d Decision
 	again := time.Time{}
 	quiet := false // Nothing has changed since the last Plan.
-	languages := rapid.SampledFrom(roster.Languages()[:2])
-	callerID := rapid.Int64Range(1, 5)
+	languages := oneOf(roster.Languages()[:2])
+	skills := oneOf([][]string{nil, nil, {"dementia"}, {"sign"}, {"sign", "dementia"}})
+	callerID := among(int64(1), 5)
 	find := func(t *rapid.T, want func(*modelItem) bool) *modelItem {
 		var fit []*modelItem
 		for _, o := range m.items {
@@ -281,28 +370,31 @@ func boardAgainstModel(t *rapid.T) {
 		if len(fit) == 0 {
 			t.Skip("none")
 		}
-		return rapid.SampledFrom(fit).Draw(t, "occurrence")
+		return oneOf(fit).Draw(t, "occurrence")
 	}
 	drop := func(o *modelItem) { m.items = slices.DeleteFunc(m.items, func(x *modelItem) bool { return x == o }) }
 	nextID, moment := int64(0), 0
 	for id := int64(1); id <= 5; id++ { // The board hears of every caller in order: ties go by it.
-		c := Caller{ID: id, State: call.CallerOff, Since: now, Enabled: true, Roles: []roster.Role{roster.RoleCaller}}
-		m.callers = append(m.callers, &modelCaller{c})
+		c := Caller{ID: id, State: call.CallerReady, Since: now.Add(time.Duration(id)), Endpoint: "softphone", Languages: roster.Languages()[:2], Enabled: true, Roles: []roster.Role{roster.RoleCaller}}
+		m.callers = append(m.callers, &modelCaller{Caller: c})
 		b.SetCaller(&c, now)
 	}
-	t.Repeat(map[string]func(*rapid.T){
+	actions := map[string]func(*rapid.T){
 		"occurrence": func(t *rapid.T) {
 			nextID++
-			opens := now.Add(time.Duration(rapid.IntRange(-60, 60).Draw(t, "opens")) * time.Minute)
+			opens := now.Add(time.Duration(oneOf([]int{-60, -20, -5, 0, 0, 1, 5, 30}).Draw(t, "opens")) * time.Minute)
 			o := Occurrence{
-				ID: nextID, Beneficiary: rapid.Int64Range(1, 6).Draw(t, "person"), Kind: call.KindScheduled,
-				State: call.OccurrenceOpen, Class: rapid.IntRange(0, 3).Draw(t, "class"), Opens: opens, NotBefore: opens,
-				Closes: opens.Add(time.Duration(rapid.IntRange(5, 180).Draw(t, "window")) * time.Minute),
-				Length: time.Duration(rapid.IntRange(5, 30).Draw(t, "length")) * time.Minute, Language: languages.Draw(t, "language"),
-				Reference: rapid.Int64Range(0, 5).Draw(t, "reference"), Deputy: rapid.Int64Range(0, 5).Draw(t, "deputy"),
-				LastCaller: rapid.Int64Range(0, 5).Draw(t, "last"), Continuity: rapid.SampledFrom(roster.Continuities()).Draw(t, "continuity"),
-				Numbers:  rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 2).Draw(t, "numbers"),
-				Deferred: rapid.IntRange(0, 1).Draw(t, "deferred"),
+				ID: nextID, Beneficiary: among(int64(1), 9).Draw(t, "person"), Kind: call.KindScheduled,
+				State: call.OccurrenceOpen, Class: among(0, 3).Draw(t, "class"), Opens: opens, NotBefore: opens,
+				Closes: opens.Add(time.Duration(oneOf([]int{60, 20, 120, 180, 5, 240}).Draw(t, "window")) * time.Minute),
+				Length: time.Duration(among(5, 30).Draw(t, "length")) * time.Minute, Language: languages.Draw(t, "language"),
+				Reference: among(int64(0), 5).Draw(t, "reference"), Deputy: among(int64(0), 5).Draw(t, "deputy"),
+				LastCaller: among(int64(0), 5).Draw(t, "last"), Continuity: oneOf(roster.Continuities()).Draw(t, "continuity"),
+				Numbers:  rapid.SliceOfN(oneOf([]string{"1", "2", "3", "4", "5", "6", "7", "8"}), 1, 2).Draw(t, "numbers"),
+				Deferred: among(0, 1).Draw(t, "deferred"), Skills: skills.Draw(t, "skills"), Hard: among(0, 3).Draw(t, "hard") == 0,
+			}
+			if among(0, 7).Draw(t, "kind") == 0 {
+				o.Kind = call.KindPresence
 			}
 			item := &modelItem{Occurrence: o, deferred: o.Deferred}
 			m.items = append(m.items, item)
@@ -313,15 +405,15 @@ func boardAgainstModel(t *rapid.T) {
 		},
 		"edit": func(t *rapid.T) {
 			o := find(t, func(o *modelItem) bool { return !o.taken })
-			o.Class, o.Reference = rapid.IntRange(0, 3).Draw(t, "class"), rapid.Int64Range(0, 5).Draw(t, "reference")
-			o.Numbers = rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 2).Draw(t, "numbers")
+			o.Class, o.Reference = among(0, 3).Draw(t, "class"), among(int64(0), 5).Draw(t, "reference")
+			o.Numbers = rapid.SliceOfN(oneOf([]string{"1", "2", "3", "4", "5", "6", "7", "8"}), 1, 2).Draw(t, "numbers")
 			m.look(o, now)
 			m.file(o, now)
 			b.Put(&o.Occurrence, now)
 			quiet = false
 		},
 		"pause": func(t *rapid.T) {
-			m.paused = rapid.Bool().Draw(t, "paused")
+			m.paused = !m.paused && among(0, 7).Draw(t, "paused") == 0
 			b.Pause(m.paused)
 			quiet = false
 		},
@@ -333,13 +425,21 @@ func boardAgainstModel(t *rapid.T) {
 				}
 			}
 			moment++
-			c.State = rapid.SampledFrom(call.CallerStates()).Draw(t, "state")
+			c.State = call.CallerReady
+			if among(0, 2).Draw(t, "away") == 0 {
+				c.State = oneOf(call.CallerStates()).Draw(t, "state")
+			}
 			c.Since = now.Add(time.Duration(moment)) // No two alike: who is longest idle is never a tie.
-			c.Languages = rapid.SliceOfNDistinct(languages, 0, 2, rapid.ID[roster.Language]).Draw(t, "languages")
-			c.Enabled = rapid.IntRange(0, 5).Draw(t, "enabled") > 0
-			c.HardToday = rapid.IntRange(0, 2).Draw(t, "hard")
+			c.Languages = rapid.SliceOfNDistinct(languages, 1, 2, rapid.ID[roster.Language]).Draw(t, "languages")
+			c.Enabled = among(0, 5).Draw(t, "enabled") > 0
+			c.HardToday = among(0, 3).Draw(t, "hard")
+			c.HardInRow, c.CallsToday = among(0, 2).Draw(t, "in a row"), among(0, 4).Draw(t, "calls")
+			c.TalkToday = time.Duration(among(0, 70).Draw(t, "talk")) * time.Minute
+			c.Skills = skills.Draw(t, "skills")
+			c.Rest = now.Add(time.Duration(oneOf([]int{-20, -20, -20, 1, 5}).Draw(t, "rest")) * time.Minute)
+			c.resting = now.Before(c.Rest)
 			c.Endpoint, c.Number = "softphone", ""
-			if rapid.IntRange(0, 3).Draw(t, "ordinary") == 0 {
+			if among(0, 3).Draw(t, "ordinary") == 0 {
 				c.Endpoint, c.Number = "", "+329"
 			}
 			m.settleAll(now)
@@ -347,34 +447,39 @@ func boardAgainstModel(t *rapid.T) {
 			quiet = false
 		},
 		"time": func(t *rapid.T) {
-			now = now.Add(time.Duration(rapid.IntRange(1, 45).Draw(t, "minutes")) * time.Minute)
+			now = now.Add(time.Duration(oneOf([]int{1, 1, 2, 3, 5, 10, 45}).Draw(t, "minutes")) * time.Minute)
 		},
 		"end": func(t *rapid.T) {
 			o := find(t, func(o *modelItem) bool { return o.taken })
-			c := m.caller(o.by)
 			o.taken = false
 			if rapid.Bool().Draw(t, "again") {
-				o.Attempts += rapid.IntRange(0, 1).Draw(t, "counted")
-				o.NotBefore = now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "wait")) * time.Minute)
+				o.Attempts += among(0, 1).Draw(t, "counted")
+				o.NotBefore = now.Add(time.Duration(among(0, 30).Draw(t, "wait")) * time.Minute)
 			} else {
 				o.State = call.OccurrenceReached
 				drop(o)
 			}
-			moment++
-			c.State, c.Since = call.CallerReady, now.Add(time.Duration(moment))
 			o.ready = false
 			m.look(o, now)
-			m.settleAll(now)
-			b.Release(&o.Occurrence, now)
-			b.SetCaller(&c.Caller, now)
+			if c := m.caller(o.by); c != nil {
+				moment++
+				c.State, c.Since = call.CallerReady, now.Add(time.Duration(moment))
+				c.CallsToday, c.resting = c.CallsToday+1, now.Before(c.Rest)
+				m.settleAll(now)
+				b.Release(&o.Occurrence, now)
+				b.SetCaller(&c.Caller, now)
+			} else {
+				m.settleAll(now)
+				b.Release(&o.Occurrence, now)
+			}
 			quiet = false
 		},
 		"another": func(t *rapid.T) {
-			o := find(t, func(o *modelItem) bool { return o.taken })
+			o := find(t, func(o *modelItem) bool { return o.taken && !o.automatic() })
 			former := m.caller(o.by)
 			got := b.Another(o.ID, []int64{former.ID}, now)
 			if got != 0 {
-				if !m.free(got) || !m.speaks(got, o.Language) || m.strict(o) && got != o.Reference && got != o.Deputy ||
+				if !m.free(got) || !m.able(got, o) || m.strict(o) && got != o.Reference && got != o.Deputy ||
 					cost(m.caller(got)) > m.lines()+o.cost {
 					t.Fatalf("offered to %d", got)
 				}
@@ -387,14 +492,14 @@ func boardAgainstModel(t *rapid.T) {
 			}
 			open, _ := rules.Open(now)
 			for _, c := range m.callers {
-				if open && !m.paused && now.Before(o.Closes.Add(-limits.Lead)) && m.free(c.ID) && m.speaks(c.ID, o.Language) && !m.strict(o) &&
+				if open && !m.paused && now.Before(o.Closes.Add(-limits.Lead)) && m.free(c.ID) && m.able(c.ID, o) && !m.strict(o) &&
 					cost(c) <= m.lines()+o.cost {
 					t.Fatalf("not offered to %d", c.ID)
 				}
 			}
 		},
 		"hold number": func(t *rapid.T) {
-			n := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "number")
+			n := oneOf([]string{"", "1", "2"}).Draw(t, "number")
 			m.holds[n]++
 			m.nHolds++
 			m.settleAll(now)
@@ -402,7 +507,7 @@ func boardAgainstModel(t *rapid.T) {
 			quiet = false
 		},
 		"release number": func(t *rapid.T) {
-			n := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "number")
+			n := oneOf([]string{"", "1", "2"}).Draw(t, "number")
 			if m.holds[n] == 0 {
 				t.Skip("not held")
 			}
@@ -454,7 +559,12 @@ func boardAgainstModel(t *rapid.T) {
 			}
 			b.check(t)
 		},
-	})
+	}
+	for _, often := range []string{"occurrence", "caller", "end", "plan"} { // What makes calls start.
+		actions[often+" again"] = actions[often]
+		actions[often+" once more"] = actions[often]
+	}
+	t.Repeat(actions)
 }
 
 // check looks for inner contradictions.
@@ -469,22 +579,29 @@ func (b *Board) check(t *rapid.T) {
 	if counts != b.counts {
 		t.Fatalf("counts %v, want %v", b.counts, counts)
 	}
-	for l := range b.lanes {
-		n := 0
+	for at := range b.lanes {
+		l := &b.lanes[at]
+		var n [2]int
 		for k := range b.clerks {
-			if b.clerks[k].free && b.clerks[k].speaks(uint8(l)) {
-				n++
+			if c := &b.clerks[k]; c.free && c.serves(l) && at != autoLane {
+				n[c.kind()]++
 			}
 		}
-		if n != b.lanes[l].nFree {
-			t.Fatalf("lane %d counts %d free, want %d", l, b.lanes[l].nFree, n)
+		if n != l.nFree {
+			t.Fatalf("lane %d counts %d free, want %d", at, l.nFree, n)
 		}
-		for c, h := range b.lanes[l].ready {
-			for at, i := range h {
-				if int(b.items[i].pos) != at || int(b.items[i].class) != c || b.items[i].phase != phasePooled {
-					t.Fatalf("item misfiled in lane %d", l)
+		for kind := range l.ready {
+			for c, h := range l.ready[kind] {
+				for pos, i := range h {
+					it := &b.items[i]
+					if int(it.pos) != pos || int(it.class) != c || it.phase != phasePooled || int(it.hard) != kind || int(it.lane) != at {
+						t.Fatalf("item misfiled in lane %d", at)
+					}
 				}
 			}
+		}
+		if first := b.foremost(l); (first >= 0) != (l.pos >= 0) || first >= 0 && l.first != first {
+			t.Fatalf("lane %d would start %d, filed with %d at %d", at, first, l.first, l.pos)
 		}
 	}
 }

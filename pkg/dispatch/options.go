@@ -23,6 +23,10 @@ type Options struct {
 	// RealNow is the PBX's clock, in which the instant to dial by is given; nil means time.Now.
 	RealNow func() time.Time
 
+	// Automatic says that the Switchboard runs orders without a caller: presence checks, reminders, surveys and outreach
+	// then start by themselves, paced by the lines. Otherwise callers make them.
+	Automatic bool
+
 	MaxMissed     int           // Offers a caller may leave unanswered in a row before she is set aside; 0 means 1.
 	Horizon       time.Duration // How far ahead occurrences are booked and held; 0 means 36 h.
 	Refresh       time.Duration // How often that is renewed, besides Changed; 0 means 15 min.

@@ -19,8 +19,9 @@ func (e *Engine) refresh(now time.Time) {
 	}
 	e.refreshing, e.again = true, false
 	turn, until, ctx, epoch := e.turn, now.Add(e.opts.Horizon), e.ctx, e.epoch
+	unsure := e.recorder.waiting() > 0
 	e.work.Go(func() {
-		l := loaded{turn: turn}
+		l := loaded{turn: turn, unsure: unsure}
 		if _, l.err = e.opts.Store.Plan(ctx, e.scheme, epoch, now, until); l.err == nil {
 			l.snap, l.err = e.opts.Store.Load(ctx, e.scheme, now, until)
 		}
@@ -51,7 +52,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 	if err := e.configure(l.snap.Scheme); err != nil {
 		e.log.Error("scheme settings refused", zap.Error(err))
 	}
-	e.mergeStaff(l.snap.Callers, now)
+	e.mergeStaff(&l, now)
 	seen := make(map[int64]bool, len(l.snap.Occurrences))
 	for i := range l.snap.Occurrences {
 		o := &l.snap.Occurrences[i]
@@ -94,9 +95,9 @@ func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
 }
 
 // mergeStaff takes changes of people over; what they do just now the owner knows better.
-func (e *Engine) mergeStaff(callers []Caller, now time.Time) {
-	seen := make(map[int64]bool, len(callers))
-	for _, c := range callers {
+func (e *Engine) mergeStaff(l *loaded, now time.Time) {
+	seen := make(map[int64]bool, len(l.snap.Callers))
+	for _, c := range l.snap.Callers {
 		seen[c.ID] = true
 		w := e.staff[c.ID]
 		if w == nil {
@@ -105,7 +106,10 @@ func (e *Engine) mergeStaff(callers []Caller, now time.Time) {
 		}
 		w.Roles, w.Languages, w.Skills = c.Roles, c.Languages, c.Skills
 		w.Endpoint, w.Number, w.Enabled = c.Endpoint, c.Number, c.Enabled
-		w.HardToday, w.CallsToday = c.HardToday, c.CallsToday
+		w.Load = c.Load
+		if w.counted < l.turn && !l.unsure {
+			w.HardToday, w.CallsToday, w.TalkToday = c.HardToday, c.CallsToday, c.TalkToday
+		}
 		e.board.SetCaller(&w.Caller, now)
 		e.takeBack(w)
 	}

@@ -29,6 +29,10 @@ func (w *world) ring(c *simCall) {
 		}
 		w.report(out)
 	}
+	if o.Caller == 0 {
+		w.dial(c, end)
+		return
+	}
 	w.mu.Lock()
 	if w.busy[o.Caller] {
 		w.fail("caller %d rung while in a call", o.Caller)
@@ -125,10 +129,13 @@ func (w *world) dial(c *simCall, end func(call.Outcome)) {
 	w.mu.Lock()
 	w.bridged++
 	w.mu.Unlock()
+	bridged := time.Now()
 	w.wait(time.Second, 25*time.Minute)
-	out := call.Outcome{Result: call.ResultAnswered, Rang: true, CallerPresent: dice%4 == 0}
+	out := call.Outcome{Result: call.ResultAnswered, Rang: true, Talk: time.Since(bridged), CallerPresent: dice%4 == 0}
 	if dice < 44 {
 		out.Reason, out.Fault, out.CallerPresent = call.ReasonBrokenByUs, call.FaultOurs, false
 	}
+	ended := time.Now()
 	done(out)
+	w.feel(o, ended)
 }

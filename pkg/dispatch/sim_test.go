@@ -41,6 +41,7 @@ type world struct {
 	broken  []string        // What went wrong.
 	bridged int
 	running sync.WaitGroup
+	days    map[int64]*simDay
 	refused time.Time // When an order was last refused: nothing is started for a while after that.
 }
 
@@ -149,6 +150,7 @@ func (f *front) Start(_ context.Context, o call.Order) error {
 	if out > w.lines {
 		w.fail("%d lines in use, %d allowed", out, w.lines)
 	}
+	w.allowed(&o)
 	if w.chance(2) { // The command was lost on its way, or its answer: her phone may ring until the instant to dial by.
 		c.over = true
 		w.running.Go(func() {
@@ -218,6 +220,9 @@ func (w *world) report(out call.Outcome) {
 	out.Scheme, out.At = w.scheme, time.Now()
 	f := w.front
 	dead := f == nil || f.dead
+	if !dead {
+		w.talked(&out)
+	}
 	w.mu.Unlock()
 	if !dead {
 		f.desk.Ended(out)
@@ -239,12 +244,13 @@ func (w *world) step(c *simCall, s call.State) {
 func (w *world) start() {
 	f := &front{w: w}
 	d, err := dispatch.New(dispatch.Options{
-		Store: f, Switchboard: f, Logger: zap.NewNop(), Now: time.Now, FlushLimit: time.Second,
+		Store: f, Switchboard: f, Logger: zap.NewNop(), Now: time.Now, FlushLimit: time.Second, Automatic: true,
 	})
 	require.NoError(w.t, err)
 	f.desk = d
 	w.mu.Lock()
 	w.front = f
+	w.morningAfter()
 	w.mu.Unlock()
 	for d.Lead(w.t.Context(), w.scheme) != nil {
 		time.Sleep(time.Second)
@@ -297,6 +303,13 @@ func (w *world) idle(callers []int64) string {
 		for _, id := range callers {
 			c := w.store.Caller(id)
 			mine := id == o.Reference || id == o.Deputy || o.Continuity != roster.Strict || o.Reference == 0 && o.Deputy == 0
+			w.mu.Lock()
+			d := *w.day(id)
+			w.mu.Unlock()
+			if o.Kind == call.KindPresence || !has(c.Skills, o.Skills) || d.calls >= 12 || d.talk >= 3*time.Hour ||
+				o.Hard && (d.hard >= 4 || d.inRow >= 2) || now.Before(d.rest.Add(time.Second)) {
+				continue
+			}
 			if c.State == call.CallerReady && now.Sub(c.Since) > time.Second && slices.Contains(c.Languages, o.Language) && mine &&
 				(!held || id == o.Reference) {
 				return fmt.Sprintf("%d waits although %d is ready", o.ID, id)
@@ -327,16 +340,19 @@ func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crash
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), store: dispatchtest.NewMemory(), lines: lines, calls: map[call.ID]*simCall{},
 		posted: map[string]bool{}, rang: map[call.ID]int{}, ringing: map[string]bool{}, busy: map[int64]bool{}, faults: faults,
+		days: map[int64]*simDay{},
 	}
 	w.scheme = w.store.AddScheme(dispatch.Scheme{
 		Zone: time.UTC, Trunk: "trunk", Lines: lines + 2, InboundReserve: 2, Hold: 20 * time.Minute, WrapUp: time.Minute,
+		Load: dispatch.Load{Calls: 12, Hard: 4, HardInRow: 2, Breather: 10 * time.Minute, Talk: 3 * time.Hour},
 	})
+	skills := [][]string{nil, nil, nil, {"dementia"}}
 	languages := [][]roster.Language{{roster.French}, {roster.Dutch}, {roster.French, roster.Dutch}}
 	var callers []int64
 	for range nCallers {
 		callers = append(callers, w.store.AddCaller(w.scheme, dispatch.Caller{
 			Roles: []roster.Role{roster.RoleCaller}, Languages: languages[w.rng.IntN(3)], Enabled: true, Endpoint: "softphone",
-			State: call.CallerReady, Since: time.Now(),
+			State: call.CallerReady, Since: time.Now(), Skills: skills[w.rng.IntN(4)],
 		}))
 	}
 	day := morning.Truncate(24 * time.Hour)
@@ -352,9 +368,13 @@ func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crash
 		if last := day.Add(17 * time.Hour); closes.After(last) {
 			closes = last
 		}
+		kind := call.KindScheduled
+		if w.rng.IntN(6) == 0 {
+			kind = call.KindPresence
+		}
 		w.store.AddOccurrence(w.scheme, dispatch.Occurrence{
-			Kind: call.KindScheduled, Class: w.rng.IntN(4), Opens: opens, Closes: closes, LocalDate: day, Length: 15 * time.Minute,
-			Language: roster.Languages()[w.rng.IntN(2)], Continuity: roster.Continuities()[w.rng.IntN(3)],
+			Kind: kind, Class: w.rng.IntN(4), Opens: opens, Closes: closes, LocalDate: day, Length: 15 * time.Minute,
+			Skills: skills[w.rng.IntN(4)], Hard: w.rng.IntN(3) == 0, Language: roster.Languages()[w.rng.IntN(2)], Continuity: roster.Continuities()[w.rng.IntN(3)],
 			Reference: some(), Deputy: some(), Numbers: []string{fmt.Sprintf("+32%d", i*2/3), fmt.Sprintf("+33%d", i)},
 			Beneficiary: int64(1000 + i*3/4), Agreement: int64(2000 + i),
 			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{day.Weekday()}},

@@ -94,6 +94,7 @@ type Scheme struct {
 	Opens, Closes  roster.Clock // Scheme hours, 9:30 to 17:00 by default.
 	Country        string       // "FR" or "BE": public holidays and the numbers' default region.
 	Closures       []schedule.Span
+	Load           Load // What one caller is given on a day.
 }
 
 // RetryLadder says when and how often an attempt that reached nobody is tried again.
@@ -115,7 +116,9 @@ type Occurrence struct {
 	Attempts    int // That rang her, or tried to.
 	Rang        bool
 	Language    roster.Language
-	Reference   int64 // Caller keys; 0 means none.
+	Skills      []string // That the caller has to have; none asks for none.
+	Hard        bool     // Expected to be a hard call: callers who are spared those are not given it.
+	Reference   int64    // Caller keys; 0 means none.
 	Deputy      int64
 	LastCaller  int64
 	Continuity  roster.Continuity
@@ -141,6 +144,10 @@ type Caller struct {
 	MissedInRow int
 	HardToday   int
 	CallsToday  int
+	TalkToday   time.Duration
+	HardInRow   int       // Hard calls since her last courtesy call.
+	Rest        time.Time // Until when she is left alone after a hard call.
+	Load        Load      // Her own bounds; a zero field takes the scheme's.
 	LastEnded   time.Time
 	// OnLine is set while her own phone is in use for something else, such as a feature code: she is offered nothing.
 	// It is not recorded.

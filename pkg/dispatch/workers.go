@@ -23,6 +23,10 @@ type worker struct {
 	present    call.ID   // The attempt after which she is still on the line.
 	presentTo  time.Time // Until when that is believed.
 	closed     call.ID   // The last attempt she closed as difficult.
+	talked     call.ID   // The last attempt in which she talked.
+	inRow      int       // Her hard calls in a row before it.
+	expected   bool      // It was expected to be hard.
+	counted    uint64    // The last turn in which one of her counters changed.
 }
 
 // Words for CallerChange.Reason, of the catalogue.
@@ -103,14 +107,43 @@ func (e *Engine) afterAttempt(w *worker, out call.Outcome, now time.Time) {
 	}
 	w.attempt = ""
 	if out.Result == call.ResultAnswered {
-		w.LastEnded = out.At
-		w.CallsToday++
+		e.count(w, out)
 	}
 	if out.Reason == call.ReasonBrokenByUs {
 		e.setState(w, call.CallerSetAside, reasonPhoneLost, now)
 		return
 	}
 	e.wrapUp(w, out, now)
+}
+
+// count takes an answered call into a worker's day. Unless she closes it as difficult it interrupts her hard calls in a row,
+// if it was not expected to be one.
+func (e *Engine) count(w *worker, out call.Outcome) {
+	w.LastEnded, w.talked, w.inRow = out.At, out.Attempt, w.HardInRow
+	w.CallsToday++
+	w.TalkToday += e.opts.service(out.Talk)
+	w.counted = e.turn
+	if !w.expected {
+		w.HardInRow = 0
+	}
+}
+
+// feltHard takes it into a worker's day that a call was difficult, or was not after all. After a difficult one she is
+// left alone for a while, and hard calls in a row are counted for the last one only.
+func (e *Engine) feltHard(w *worker, attempt call.ID, difficult bool) {
+	w.counted = e.turn
+	if !difficult {
+		w.HardToday, w.closed = w.HardToday-1, ""
+		if w.talked == attempt {
+			w.HardInRow, w.Rest = 0, time.Time{}
+		}
+		return
+	}
+	w.HardToday, w.closed = w.HardToday+1, attempt
+	if w.talked == attempt {
+		w.HardInRow = w.inRow + 1
+		w.Rest = w.LastEnded.Add(w.Load.within(e.settings.Load).Breather)
+	}
 }
 
 // wrapUp begins after-call work. It lasts as long as the scheme allows, and in any case until she has left the line.

@@ -104,7 +104,9 @@ func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
 	o.State = call.OccurrenceClaimed
 	m.numbers[op.Order.Number] = op.Order.Attempt
 	m.people[o.Beneficiary] = op.Order.Attempt
-	m.reserved[op.Order.Caller] = op.Order.Attempt
+	if op.Order.Caller != 0 {
+		m.reserved[op.Order.Caller] = op.Order.Attempt
+	}
 	m.attempts[op.Order.Attempt] = &Attempt{
 		LiveAttempt: dispatch.LiveAttempt{
 			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At},
@@ -177,6 +179,7 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 	if c := m.callers[a.Order.Caller]; c != nil && op.Outcome.Result == call.ResultAnswered {
 		c.LastEnded = op.Outcome.At
 		c.CallsToday++
+		c.TalkToday += op.Outcome.Talk
 		m.occurrences[a.Occurrence].LastCaller = a.Order.Caller
 	}
 	m.settle(scheme, op.Settlement)

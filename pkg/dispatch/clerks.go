@@ -1,0 +1,173 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// clerk is a caller as far as the decision needs her.
+type clerk struct {
+	id    int64
+	since int64 // Since when she is ready.
+	rest  int64 // Until when she is left alone after a hard call.
+	ver   uint32
+	hard  int32
+	own   []int32 // Items kept for her.
+	best  int32   // The foremost of them; -1 for none.
+	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
+
+	words []uint16 // Her languages, then her skills, as they were given.
+	langs int      // How many of the words are languages.
+	lanes []int32  // Those she serves, in order.
+
+	cost  uint8 // Lines that a call of hers uses: her own phone may need one too.
+	free  bool  // May be given a call now.
+	fit   bool  // Free but for her rest.
+	light bool  // Is spared hard calls now.
+	duty  bool  // Will come back by herself: worth waiting for.
+}
+
+// serves reports whether a caller has a lane's language and skills.
+func (c *clerk) serves(l *lane) bool {
+	if !slices.Contains(c.words[:c.langs], l.language) {
+		return false
+	}
+	for _, skill := range l.skills {
+		if !slices.Contains(c.words[c.langs:], skill) {
+			return false
+		}
+	}
+	return true
+}
+
+// suits reports whether an item is for a caller like her: language, skills, and what she can bear now.
+func (c *clerk) suits(it *item) bool {
+	if c.light && it.hard == hard {
+		return false
+	}
+	_, ok := slices.BinarySearch(c.lanes, it.lane)
+	return ok
+}
+
+// kind says in which of a lane's heaps of free callers she is filed.
+func (c *clerk) kind() int {
+	if c.light {
+		return light
+	}
+	return anything
+}
+
+// slotOf returns the slot of a caller, also of one who is not known yet: then she is off.
+func (b *Board) slotOf(caller int64) int32 {
+	if caller == 0 {
+		return -1
+	}
+	if k, ok := b.clerkOf[caller]; ok {
+		return k
+	}
+	k := int32(len(b.clerks))
+	b.clerks = append(b.clerks, clerk{id: caller, best: -1, pos: -1, cost: 1})
+	b.clerkOf[caller] = k
+	return k
+}
+
+// setFree makes a caller free or not, in every lane of hers.
+func (b *Board) setFree(k int32, free bool) {
+	c := &b.clerks[k]
+	if c.free == free {
+		return
+	}
+	c.free = free
+	c.ver++
+	for _, at := range c.lanes {
+		if free {
+			b.pushFree(at, k)
+			continue
+		}
+		l := &b.lanes[at]
+		if l.nFree[c.kind()]--; l.pos >= 0 {
+			b.fixLane(at)
+		}
+	}
+	b.own.fix(k)
+}
+
+// SetCaller files a caller, or files her anew after a change. Since is when she became ready; her place among the idle
+// depends on it. A caller who is not enabled is off; one who has done what her Load allows for the day is given nothing.
+func (b *Board) SetCaller(c *Caller, now time.Time) {
+	k := b.slotOf(c.ID)
+	x := &b.clerks[k]
+	b.setFree(k, false)
+	load := c.Load.within(b.limits.Load)
+	duty := c.Enabled && worthWaiting(c.State) && !load.spent(c)
+	spared := load.spares(c)
+	moved := b.setWords(x, c)
+	refile := len(x.own) > 0 && (moved || x.duty && !duty || !x.light && spared)
+	x.duty, x.light, x.hard, x.since, x.rest = duty, spared, int32(c.HardToday), c.Since.UnixNano(), c.Rest.UnixNano()
+	x.cost = 1
+	if c.Endpoint == "" && c.Number != "" {
+		x.cost = 2
+	}
+	if refile {
+		for _, i := range append([]int32(nil), x.own...) {
+			b.unfile(i)
+			b.file(i, now.UnixNano())
+		}
+	}
+	x = &b.clerks[k]
+	x.fit = c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller) && !load.spent(c)
+	if c.Rest.After(now) {
+		b.alarm.push(alarm{at: x.rest, item: ^k})
+		b.own.fix(k)
+		return
+	}
+	b.setFree(k, x.fit)
+}
+
+// rested makes a caller free again whose rest is over. An alarm of a rest that was changed meanwhile says nothing.
+func (b *Board) rested(k int32, at int64) {
+	if c := &b.clerks[k]; c.fit && !c.free && c.rest == at {
+		b.setFree(k, true)
+	}
+}
+
+// setWords takes a caller's languages and skills over and reports whether they have changed.
+func (b *Board) setWords(x *clerk, c *Caller) bool {
+	same := len(c.Languages) == x.langs && len(c.Languages)+len(c.Skills) == len(x.words)
+	for i, l := range c.Languages {
+		same = same && b.wordOf(string(l)) == x.words[i]
+	}
+	for i, s := range c.Skills {
+		same = same && b.wordOf(s) == x.words[x.langs+i]
+	}
+	if same {
+		return false
+	}
+	x.langs, x.words, x.lanes = len(c.Languages), x.words[:0], x.lanes[:0]
+	for _, l := range c.Languages {
+		x.words = append(x.words, b.wordOf(string(l)))
+	}
+	for _, s := range c.Skills {
+		x.words = append(x.words, b.wordOf(s))
+	}
+	for at := autoLane + 1; at < len(b.lanes); at++ {
+		if x.serves(&b.lanes[at]) {
+			x.lanes = append(x.lanes, int32(at))
+		}
+	}
+	return true
+}
+
+// worthWaiting reports whether an occurrence is held for a caller in this state: she is at work and comes back.
+func worthWaiting(s call.CallerState) bool {
+	switch s {
+	case call.CallerReady, call.CallerReadyOnce, call.CallerReserved, call.CallerInCall, call.CallerWrapUp,
+		call.CallerBreak:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,97 @@
+package dispatch
+
+import (
+	"github.com/rappel-tel/rappel/pkg/call"
+	"slices"
+	"time"
+)
+
+// Another chooses a further caller for an attempt under way and gives her the line of the one before, who has to be set to
+// another state by SetCaller. It returns 0 when nobody may take it: nobody free but those tried, scheme closed or
+// paused, too near the window's end. The agreement's hold no longer counts.
+func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller int64) {
+	i, ok := b.byID[occurrence]
+	if !ok || b.items[i].phase != phaseTaken || b.items[i].held < 0 || b.paused || !b.hoursRun(now) {
+		return 0
+	}
+	it := &b.items[i]
+	if now.UnixNano() >= it.closes-int64(b.limits.Lead) {
+		return 0
+	}
+	room := b.lines() + int(it.cost)
+	k := b.callerFor(it, func(k int32) bool {
+		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.clerks[k].id)
+	})
+	if k < 0 {
+		return 0
+	}
+	b.outbound += int(b.clerks[k].cost) - int(it.cost)
+	it.held, it.cost = k, b.clerks[k].cost
+	b.setFree(k, false)
+	b.clerks[k].fit = false
+	return b.clerks[k].id
+}
+
+// Adopt marks an occurrence as taken by an attempt that an earlier process started: whatever the limits say now, its line,
+// person and number are in use.
+func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time) {
+	b.Put(o, now)
+	i := b.byID[o.ID]
+	it := &b.items[i]
+	if it.phase == phaseTaken {
+		return
+	}
+	b.unfile(i)
+	b.enter(i, phaseTaken)
+	if g := b.numberGroup(number); g != it.number {
+		b.unlinkNumber(i)
+		b.dropNumber(it.number)
+		it.number = g
+		it.nextNumber, b.groups[g].head = b.groups[g].head, i
+	}
+	it.held, it.cost = b.slotOf(caller), 1
+	if it.held >= 0 {
+		it.cost = b.clerks[it.held].cost
+		b.setFree(it.held, false)
+		b.clerks[it.held].fit = false
+	} else {
+		b.auto++
+	}
+	b.outbound += int(it.cost)
+	b.busy(it.person)
+	b.busy(it.number)
+}
+
+// Release ends the attempt of an occurrence: line, person and number are free again. The occurrence as it stands now is
+// filed again when it is open and forgotten otherwise. The caller keeps the state that SetCaller gives her.
+func (b *Board) Release(o *Occurrence, now time.Time) {
+	i, ok := b.byID[o.ID]
+	if !ok || b.items[i].phase != phaseTaken {
+		return
+	}
+	it := &b.items[i]
+	person, number, ns := it.person, it.number, now.UnixNano()
+	b.outbound -= int(it.cost)
+	if it.held < 0 {
+		b.auto--
+		b.fixLane(autoLane)
+	}
+	b.enter(i, phaseNone)
+	b.idle(person, ns)
+	b.idle(number, ns)
+	deferred := it.deferred
+	b.remove(i)
+	if o.State == call.OccurrenceOpen {
+		i = b.insert(o)
+		b.items[i].deferred = max(int32(o.Deferred), deferred)
+		b.file(i, ns)
+	}
+}
+
+// Deferred is how often an occurrence was deferred by now.
+func (b *Board) Deferred(occurrence int64) int {
+	if i, ok := b.byID[occurrence]; ok {
+		return int(b.deferredOf(&b.items[i]))
+	}
+	return 0
+}
