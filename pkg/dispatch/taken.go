@@ -1,9 +1,10 @@
 package dispatch
 
 import (
-	"github.com/rappel-tel/rappel/pkg/call"
 	"slices"
 	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
 )
 
 // Another chooses a further caller for an attempt under way and gives her the line of the one before, who has to be set to
