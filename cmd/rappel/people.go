@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -121,7 +122,11 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%w; everything up to line %d was dealt with: the same file may be imported again", err, summary.LastLine)
+		err = fmt.Errorf("%w; the same file may be imported again", err)
+		if _, ours := errors.AsType[*fs.PathError](err); ours || errors.Is(err, sheet.ErrNoHeadings) {
+			return usageError{err}
+		}
+		return err
 	}
 	if summary.Refused > 0 {
 		return silentError{}

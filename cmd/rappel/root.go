@@ -88,6 +88,8 @@ func (p *program) explain(command *cobra.Command, err error) int {
 	}
 	var problem *app.Problem
 	switch {
+	case errors.Is(err, context.Canceled):
+		// Somebody has stopped it.
 	case errors.As(err, &problem):
 		fmt.Fprintf(p.err, "Correct it, then type: rappel config check %s\n", problem.File)
 	case app.Outdated(err):

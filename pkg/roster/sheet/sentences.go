@@ -92,8 +92,8 @@ func sentences() []saying {
 			"die Nummer {given} gibt es nicht; prüfen Sie die Ziffern oder ergänzen Sie die Landesvorwahl (+32, +33…)", "no number {given} exists; check its digits, or add the country code (+32, +33…)",
 		}},
 		{CodeNotAllowed, [4]string{
-			"le dispositif n'appelle pas {given} (surtaxé, de service ou à l'étranger) ; autorisez son préfixe dans la configuration si c'est voulu", "de dienst belt {given} niet (betaalnummer, dienstnummer of buitenland); laat het prefix toe in de configuratie als dat de bedoeling is",
-			"der Dienst ruft {given} nicht an (Mehrwert-, Service- oder Auslandsnummer); erlauben Sie die Vorwahl in der Konfiguration, wenn es gewollt ist", "the scheme does not call {given} (premium, service or foreign); allow its prefix in the configuration if that is meant",
+			"le dispositif n'appelle pas {given} (surtaxé, de service ou à l'étranger) ; si c'est voulu, autorisez son préfixe : rappel scheme destinations", "de dienst belt {given} niet (betaalnummer, dienstnummer of buitenland); laat het prefix toe als dat de bedoeling is: rappel scheme destinations",
+			"der Dienst ruft {given} nicht an (Mehrwert-, Service- oder Auslandsnummer); erlauben Sie die Vorwahl, wenn es gewollt ist: rappel scheme destinations", "the scheme does not call {given} (premium, service or foreign); allow its prefix if that is meant: rappel scheme destinations",
 		}},
 		{CodeOneNumber, [4]string{
 			"un seul numéro pour un membre de l'équipe", "slechts één nummer voor een teamlid",
