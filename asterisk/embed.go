@@ -4,8 +4,8 @@
 // Every *.conf file of this folder is a text/template over Settings. The
 // files work unchanged for the private Asterisk of a demo and for a machine's
 // own Asterisk: only Settings differ. What is generated from the records of
-// Rappel (SIP accounts and trunks) lives in two further files that pjsip.conf
-// includes, and is never part of this folder.
+// Rappel (SIP accounts and trunks) lives in further files that these include,
+// and is never part of this folder.
 package asteriskconf
 
 import (
@@ -23,15 +23,21 @@ import (
 //go:embed *.conf
 var files embed.FS
 
-// Names of the generated files that pjsip.conf includes. They may be empty
-// but have to exist before Asterisk starts.
+// Names of the generated files. They may be empty but have to exist before
+// Asterisk starts.
 const (
 	// AccountsFile holds the endpoints, authentications and address records
 	// of the scheme's callers.
 	AccountsFile = "pjsip_accounts.conf"
 	// TrunksFile holds the endpoints of the lines to the telephone network.
 	TrunksFile = "pjsip_trunks.conf"
+	// ChangedFile holds nothing; writing it lets Asterisk read its endpoints
+	// again without the rest.
+	ChangedFile = "acl_changed.conf"
 )
+
+// GeneratedFiles lists the generated files by name.
+func GeneratedFiles() []string { return []string{AccountsFile, TrunksFile, ChangedFile} }
 
 // Settings are the values the templates need. All directories are absolute
 // paths as Asterisk sees them, which inside a root file system of its own
@@ -151,7 +157,7 @@ func (s Settings) Validate() error {
 }
 
 // Render returns the content of every configuration file by name. The
-// generated files (AccountsFile, TrunksFile) are not among them.
+// generated files are not among them.
 func Render(s Settings) (map[string][]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("check Asterisk settings: %w", err)

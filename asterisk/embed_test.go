@@ -29,7 +29,7 @@ func TestRender(t *testing.T) {
 		require.NotContains(t, string(content), "{{", name)
 		require.NotContains(t, string(content), "<no value>", name)
 	}
-	require.Contains(t, string(files["pjsip.conf"]), "rtp_timeout = 8\n")
+	require.Contains(t, string(files["pjsip_templates.conf"]), "rtp_timeout = 8\n")
 	require.NotContains(t, string(files["pjsip.conf"]), "transport-tls]")
 	require.NotContains(t, string(files["http.conf"]), "tlsenable")
 
@@ -77,8 +77,9 @@ func TestHardening(t *testing.T) {
 		"manager.conf":  {"enabled = no", "webenabled = no"},
 		"rtp.conf":      {"strictrtp = yes", "srtpreplayprotection = yes"},
 		"logger.conf":   {"security.log => security"},
-		"pjsip.conf": {
-			"endpoint_identifier_order = username,ip", "allow_transfer = no", "allow_subscribe = no", "allow_overlap = no",
+		"pjsip.conf":    {"endpoint_identifier_order = username,ip"},
+		"pjsip_templates.conf": {
+			"allow_transfer = no", "allow_subscribe = no", "allow_overlap = no",
 			"allow_unauthenticated_options = no", "max_contacts = 1", "remove_existing = yes", "media_encryption_optimistic = no",
 		},
 		"modules.conf": {

@@ -58,6 +58,7 @@ type App struct {
 	accounts struct {
 		mu    sync.Mutex
 		known int64 // The version of the records' accounts that the PBX has; 0 is none.
+		calm  int   // Looks since the last change.
 	}
 	migrated atomic.Bool   // The schema was seen to be current.
 	spoken   chan struct{} // Closed once the dialplan's prompts are there, or cannot be had.

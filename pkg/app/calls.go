@@ -30,6 +30,8 @@ const (
 	leadEvery     = 2 * time.Second // How often schemes without a leader are looked for; real time.
 	accountsEvery = time.Second     // How often changed SIP accounts are looked for; real time.
 	spokenLimit   = time.Minute     // How long the first start waits for the dialplan's prompts; real time.
+	// After so many looks without a change the PBX is given time to read all its accounts again.
+	accountsCalm = 15
 )
 
 // buildCalls makes the PBX, the call flows and the dispatcher.
@@ -215,12 +217,25 @@ func (a *App) syncAccounts(ctx context.Context) error {
 			a.log.Warn("sync SIP accounts; trying again", zap.Error(err))
 		}
 		quiet = err != nil
+		if a.accountsCalm() {
+			if err := a.pbx.SettleAccounts(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("let the PBX read its accounts again; trying again", zap.Error(err))
+			}
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// accountsCalm counts a look for changed accounts, and reports whether there was none for a while.
+func (a *App) accountsCalm() bool {
+	a.accounts.mu.Lock()
+	defer a.accounts.mu.Unlock()
+	a.accounts.calm++
+	return a.accounts.calm >= accountsCalm
 }
 
 // updateAccounts makes the PBX know the accounts and trunks when they changed since the last time, and then has the
@@ -239,7 +254,7 @@ func (a *App) updateAccounts(ctx context.Context) error {
 	if version, err = a.writeAccounts(ctx); err != nil {
 		return err
 	}
-	a.accounts.known = version
+	a.accounts.known, a.accounts.calm = version, 0
 	for _, scheme := range a.dispatcher.Schemes() {
 		a.dispatcher.Changed(scheme)
 	}

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // reloadLimit is how long a reload of 10,000 accounts may take; 2 s were measured.
@@ -22,7 +25,7 @@ var ErrBadRecord = errors.New("bad SIP record")
 
 // SyncAccounts makes the PBX know exactly these callers and trunks: it writes both files and reloads the SIP modules, but
 // only when a file changed. Living calls go on; a caller that is gone or disabled cannot register or call any more. Nothing
-// is written when any record is invalid.
+// is written when any record is invalid. A few changes beside many accounts go a shorter way, which SettleAccounts completes.
 func (s *Switch) SyncAccounts(ctx context.Context, callers []Account, trunks []Trunk) error {
 	s.sync.Lock()
 	defer s.sync.Unlock()
@@ -49,16 +52,35 @@ func (s *Switch) SyncAccounts(ctx context.Context, callers []Account, trunks []T
 	if err != nil {
 		return fmt.Errorf("write SIP trunks: %w", err)
 	}
+	before := s.known
+	s.known = byName(callers)
 	if !accountsChanged && !trunksChanged {
 		return nil
 	}
-	if err := s.reloadSIP(ctx, trunksChanged); err != nil {
-		s.metrics.reloads.WithLabelValues("failed").Inc()
+	d := compare(before, callers)
+	if s.unsettled == nil {
+		s.unsettled = map[string]bool{}
+	}
+	for _, name := range d.gone {
+		s.unsettled[name] = true
+	}
+	if before != nil && !trunksChanged && len(s.known) >= manyAccounts && s.quickPossible() {
+		err := s.quick(ctx, d)
+		if err == nil {
+			for _, a := range slices.Concat(d.fresh, d.changed) {
+				s.unsettled[a.Endpoint] = true
+			}
+			s.metrics.reloads.WithLabelValues("quick").Inc()
+			return nil
+		}
+		s.log.Info("reading all SIP accounts again", zap.Error(err))
+	}
+	if err := s.settle(ctx, trunksChanged); err != nil {
+		s.known = nil
 		_, _, errA := replaceFile(s.opts.AccountsFile, oldAccounts)
 		_, _, errT := replaceFile(s.opts.TrunksFile, oldTrunks)
 		return fmt.Errorf("reload SIP accounts: %w", errors.Join(err, errA, errT))
 	}
-	s.metrics.reloads.WithLabelValues("ok").Inc()
 	return nil
 }
 

@@ -74,9 +74,9 @@ func renderAccounts(callers []Account) ([]byte, error) {
 			continue
 		}
 		template := map[Phone]string{"": "caller", PhoneSIP: "caller", PhoneTLS: "caller-tls", PhoneWeb: "caller-web"}[a.Phone]
-		section(&b, a.Endpoint, template, "auth", a.Endpoint, "aors", a.Endpoint, "language", a.Language,
+		section(&b, a.Endpoint, template, "auth", authName(a), "aors", a.Endpoint, "language", a.Language,
 			"allow", allow(a.Codecs), "dtmf_mode", string(a.DTMF))
-		section(&b, a.Endpoint, "caller-auth", "username", a.Endpoint, "password", a.Secret)
+		section(&b, authName(a), "caller-auth", "username", a.Endpoint, "password", a.Secret)
 		section(&b, a.Endpoint, "caller-aor")
 	}
 	return b.Bytes(), nil

@@ -94,7 +94,11 @@ type Switch struct {
 	connected  atomic.Bool // The stream is up and reconciled: no event of a new call can be missed.
 
 	unbridge sync.Mutex // Bridges are deleted one after the other: Asterisk can crash otherwise (its issue 1201).
-	sync     sync.Mutex // One SyncAccounts at a time.
+	sync     sync.Mutex // One SyncAccounts at a time; guards what follows.
+	// known are the enabled accounts of the last SyncAccounts; nil before the first and after a failure. unsettled are those
+	// that changed since the PBX has read everything.
+	known     map[string]Account
+	unsettled map[string]bool
 }
 
 var _ telephony.Switch = (*Switch)(nil)

@@ -137,7 +137,7 @@ func (a *Asterisk) writeConfiguration() error {
 			return err
 		}
 	}
-	for _, name := range []string{asteriskconf.AccountsFile, asteriskconf.TrunksFile} {
+	for _, name := range asteriskconf.GeneratedFiles() {
 		if _, ok := files[name]; ok {
 			continue
 		}
