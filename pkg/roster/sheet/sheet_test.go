@@ -165,7 +165,7 @@ func TestBadRowsAreToldAndGoodOnesKept(t *testing.T) {
 		"line 12, appelant: nobody on the staff has the reference C9; import the callers first, or put them at the top of the file",
 		"line 13, suppléant: the reference caller cannot be the deputy too",
 		"line 14, appelant: R1 is on the staff but is no caller",
-		"line 15, tél: the scheme does not call 0899123456 (premium, service or foreign); allow its prefix in the configuration if that is meant",
+		"line 15, tél: the scheme does not call 0899123456 (premium, service or foreign); allow its prefix if that is meant: rappel scheme destinations",
 		"line 16, tél: no number 0000 exists; check its digits, or add the country code (+32, +33…)",
 		"line 16, début: \"31/02/2026\" is no date; write 31/12/2026 (day first) or 2026-12-31",
 		"line 17: no reference; give each person the reference of your own file",
