@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -25,6 +26,7 @@ type Beneficiary struct {
 	Family    string
 	Numbers   []Number // In the order in which they are tried; never empty in a book.
 	Language  Language // Empty means French.
+	Zone      string   // IANA zone of her windows and absences; empty means the scheme's.
 	Class     int      // 0 to 3; 3 is the most vulnerable.
 	Purpose   Purpose  // The register she is on; empty means PurposeCallingScheme.
 	Consent   Consent  // For that purpose.
@@ -110,12 +112,18 @@ func (a Agreement) Normal() Agreement {
 	}
 	a.Windows = slices.Clone(a.Windows)
 	slices.SortFunc(a.Windows, func(x, y Window) int {
-		if x.Begin != y.Begin {
-			return int(x.Begin - y.Begin)
-		}
-		return int(x.End - y.End)
+		return cmp.Or(cmp.Compare(x.Begin, y.Begin), cmp.Compare(x.End, y.End), cmp.Compare(x.Days, y.Days))
 	})
 	a.Windows = slices.Compact(a.Windows)
+	if a.Cadence != Monthly {
+		a.MonthDay, a.Nth = 0, 0
+	}
+	a.Dates = slices.Clone(a.Dates)
+	if a.Cadence != Once {
+		a.Dates = nil
+	}
+	slices.SortFunc(a.Dates, time.Time.Compare)
+	a.Dates = slices.CompactFunc(a.Dates, time.Time.Equal)
 	if a.Length == 0 {
 		a.Length = 20 * time.Minute
 	}
@@ -133,7 +141,7 @@ func (a Agreement) Normal() Agreement {
 func (b Beneficiary) Equal(other Beneficiary) bool {
 	x, y := b.Normal(), other.Normal()
 	return x.Ref == y.Ref && x.Given == y.Given && x.Family == y.Family && slices.Equal(x.Numbers, y.Numbers) &&
-		x.Language == y.Language && x.Class == y.Class && x.Purpose == y.Purpose &&
+		x.Language == y.Language && x.Zone == y.Zone && x.Class == y.Class && x.Purpose == y.Purpose &&
 		x.Consent.State == y.Consent.State && x.Consent.On.Equal(y.Consent.On) && x.Consent.How == y.Consent.How &&
 		x.Source == y.Source && x.Reference == y.Reference && x.Deputy == y.Deputy && x.Agreement.Equal(y.Agreement)
 }
@@ -143,7 +151,8 @@ func (a Agreement) Equal(other Agreement) bool {
 	x, y := a.Normal(), other.Normal()
 	return x.Cadence == y.Cadence && x.PerWeek == y.PerWeek && slices.Equal(x.Days, y.Days) &&
 		slices.Equal(x.Windows, y.Windows) && x.Length == y.Length && x.ValidFrom.Equal(y.ValidFrom) &&
-		x.ValidUntil.Equal(y.ValidUntil) && x.Continuity == y.Continuity && x.CallerRing == y.CallerRing && x.Ring == y.Ring
+		x.ValidUntil.Equal(y.ValidUntil) && x.MonthDay == y.MonthDay && x.Nth == y.Nth &&
+		slices.EqualFunc(x.Dates, y.Dates, time.Time.Equal) && x.Continuity == y.Continuity && x.CallerRing == y.CallerRing && x.Ring == y.Ring
 }
 
 // Equal reports whether two staff members are the same after Normal.

@@ -112,9 +112,35 @@ func Sources() []Source {
 // Clock is a local time of day in minutes after midnight, 0 to 1440.
 type Clock int
 
+// Weekdays is a set of days of the week: bit n is time.Weekday n. The zero value is the empty set.
+type Weekdays uint8
+
+// WeekdaysOf returns the set of the days.
+func WeekdaysOf(days ...time.Weekday) Weekdays {
+	var set Weekdays
+	for _, d := range days {
+		set |= 1 << d
+	}
+	return set
+}
+
+// Has reports whether the day is in the set.
+func (w Weekdays) Has(day time.Weekday) bool { return w>>day&1 == 1 }
+
 // Window is a stretch of a local day in which a person may be called. Begin is before End.
 type Window struct {
 	Begin, End Clock
+	Days       Weekdays // The days on which it holds; empty means every day.
+}
+
+// On reports whether the window holds on a day of the week.
+func (w Window) On(day time.Weekday) bool { return w.Days == 0 || w.Days.Has(day) }
+
+// Place is where a scheme has put an agreement that leaves the days free, so that calls spread over the week. It is chosen
+// once and stays, so that a person keeps her days whoever comes or goes. The zero Place leaves them to the agreement's key.
+type Place struct {
+	Days Weekdays // As many as calls a week.
+	Week int      // With Fortnightly 0 or 1, the weeks that count; with Monthly 1 to 4, which such day of the month.
 }
 
 // Agreement is what was agreed with a person about the calls.
@@ -126,6 +152,10 @@ type Agreement struct {
 	Length     time.Duration  // Planned length; 0 means 20 min.
 	ValidFrom  time.Time      // Local date (midnight UTC); zero means from the start.
 	ValidUntil time.Time      // Local date, the last day; zero means without end.
+	MonthDay   int            // With Monthly, the day of the month, 1 to 31: past a month's end it is its last day. 0 means none.
+	Nth        int            // With Monthly, which of the first of Days: 1 to 4, or -1 for the last of the month. 0 leaves it free.
+	Dates      []time.Time    // With Once, the local dates (midnight UTC); empty means ValidFrom.
+	Place      Place          // Chosen by the scheme, not agreed: Equal does not compare it.
 	Continuity Continuity     // Empty means Preferred.
 	CallerRing time.Duration  // 0 means 20 s.
 	Ring       time.Duration  // How long her phone rings; 0 means 60 s.

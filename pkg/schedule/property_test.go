@@ -1,0 +1,476 @@
+package schedule
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// The properties hold the package to oracles that read the clock minute by minute and share nothing with it but the rules.
+
+// allowed reports whether a person may be called at an instant, by the letter of what limits it.
+func allowed(a *roster.Agreement, r *Rules, at time.Time) bool {
+	scheme, hers := at.In(r.zone()), at.In(r.personZone())
+	in := func(windows []roster.Window, t time.Time) bool {
+		clock := roster.Clock(t.Hour()*60 + t.Minute())
+		return slices.ContainsFunc(windows, func(w roster.Window) bool {
+			return clock >= w.Begin && clock < w.End && (w.Days == 0 || w.Days.Has(t.Weekday()))
+		})
+	}
+	within := func(t, first, last time.Time) bool {
+		day := t.Format(time.DateOnly)
+		return day >= first.Format(time.DateOnly) && (last.IsZero() || day <= last.Format(time.DateOnly))
+	}
+	hours, excepted := []roster.Window{{Begin: 570, End: 1020, Days: roster.WeekdaysOf(1, 2, 3, 4, 5)}}, false
+	if r.Hours != nil {
+		hours = r.Hours[scheme.Weekday()]
+	}
+	for _, e := range r.Exceptions {
+		if within(scheme, e.First, e.Last) {
+			hours, excepted = e.Hours, true
+		}
+	}
+	y, m, d := scheme.Date()
+	if !excepted && r.Calendar.Holiday(time.Date(y, m, d, 0, 0, 0, 0, time.UTC)) {
+		return false
+	}
+	for _, p := range r.Pauses {
+		if within(hers, p.First, p.Last) {
+			return false
+		}
+	}
+	return in(hours, scheme) && (len(a.Windows) == 0 || in(a.Windows, hers))
+}
+
+// usableDay reports whether a person can be called at some minute of one of her dates (windows of these properties begin and
+// end on a multiple of five minutes), and whether that is sure: on days on which clocks change, part of a window may be
+// lost.
+func usableDay(a *roster.Agreement, r *Rules, day int) (usable, sure bool) {
+	first, _ := passes(day, 0, r.personZone())
+	last, _ := passes(day+1, 0, r.personZone())
+	for at := first; at.Before(last) && !usable; at = at.Add(5 * time.Minute) {
+		usable = allowed(a, r, at)
+		if usable && len(a.Windows) == 0 && r.elsewhere() {
+			// Without a window of her own she is called inside the scheme's hours by her clock too.
+			b := *a
+			for _, h := range r.hours(day) {
+				b.Windows = append(b.Windows, roster.Window{Begin: h.Begin, End: h.End})
+			}
+			usable = len(b.Windows) > 0 && allowed(&b, r, at)
+		}
+	}
+	steady := func(zone *time.Location) bool {
+		before, _ := passes(day-1, 0, zone)
+		after, _ := passes(day+2, 0, zone)
+		_, x := before.Zone()
+		_, y := after.Zone()
+		return x == y
+	}
+	return usable, steady(r.zone()) && steady(r.personZone())
+}
+
+func drawDay(t *rapid.T, label string) time.Time {
+	return date("2026-01-01").AddDate(0, 0, rapid.IntRange(0, 720).Draw(t, label))
+}
+
+func drawWindow(t *rapid.T, label string) roster.Window {
+	begin := rapid.IntRange(0, 287).Draw(t, label+" begin")
+	return roster.Window{
+		Begin: roster.Clock(5 * begin), End: roster.Clock(5 * rapid.IntRange(begin+1, 288).Draw(t, label+" end")),
+	}
+}
+
+func drawWindows(t *rapid.T, label string) []roster.Window {
+	list := make([]roster.Window, rapid.IntRange(0, 2).Draw(t, label))
+	for i := range list {
+		list[i] = drawWindow(t, label)
+		list[i].Days = roster.Weekdays(rapid.SampledFrom([]int{0, 0, 0b0111110, 0b0100010, 0b1000001}).Draw(t, "window days"))
+	}
+	return list
+}
+
+func drawDays(t *rapid.T, label string) []time.Weekday {
+	weekday := rapid.SampledFrom([]time.Weekday{0, 1, 2, 3, 4, 5, 6})
+	return rapid.SliceOfNDistinct(weekday, 0, 4, rapid.ID[time.Weekday]).Draw(t, label)
+}
+
+// anything draws rules and an agreement.
+func anything(t *rapid.T) (roster.Agreement, Rules) {
+	zones := []string{
+		"Europe/Brussels", "Europe/Paris", "America/Martinique", "Indian/Reunion", "Pacific/Noumea", "Australia/Lord_Howe",
+	}
+	cal, err := NewCalendar(rapid.SampledFrom([]string{"", "FR", "BE", "FR-68"}).Draw(t, "country"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Rules{Zone: zone(t, rapid.SampledFrom(zones).Draw(t, "zone")), Calendar: cal, Seed: rapid.Int64().Draw(t, "seed")}
+	if rapid.Bool().Draw(t, "elsewhere") {
+		r.PersonZone = zone(t, rapid.SampledFrom(zones).Draw(t, "her zone"))
+	}
+	if rapid.Bool().Draw(t, "own hours") {
+		r.Hours = &Week{}
+		for d := range r.Hours {
+			if rapid.IntRange(0, 4).Draw(t, "open day") > 0 {
+				r.Hours[d] = []roster.Window{drawWindow(t, "hours")}
+			}
+		}
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "exceptions") {
+		first := drawDay(t, "exception")
+		e := Exception{First: first, Last: first.AddDate(0, 0, rapid.IntRange(0, 20).Draw(t, "length"))}
+		if rapid.Bool().Draw(t, "extra") {
+			e.Hours = []roster.Window{drawWindow(t, "extra hours")}
+		}
+		r.Exceptions = append(r.Exceptions, e)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "pauses") {
+		first := drawDay(t, "pause")
+		p := Pause{First: first, WelcomeBack: rapid.Bool().Draw(t, "welcome back")}
+		if n := rapid.IntRange(-1, 40).Draw(t, "length"); n >= 0 {
+			p.Last = first.AddDate(0, 0, n)
+		}
+		r.Pauses = append(r.Pauses, p)
+	}
+	a := roster.Agreement{
+		Cadence: rapid.SampledFrom(roster.Cadences()).Draw(t, "cadence"), PerWeek: rapid.IntRange(0, 7).Draw(t, "per week"),
+		Days: drawDays(t, "days"), Windows: drawWindows(t, "windows"), MonthDay: max(0, rapid.IntRange(-20, 31).Draw(t, "month day")),
+		Nth:    rapid.IntRange(-1, 4).Draw(t, "nth"),
+		Length: time.Duration(rapid.IntRange(0, 60).Draw(t, "minutes")) * time.Minute,
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "dates") {
+		a.Dates = append(a.Dates, drawDay(t, "date"))
+	}
+	if rapid.Bool().Draw(t, "placed") {
+		var load Load
+		a.Place = load.Place(a, r)
+	}
+	if rapid.Bool().Draw(t, "bounded") {
+		a.ValidFrom = drawDay(t, "from")
+		a.ValidUntil = a.ValidFrom.AddDate(0, 0, rapid.IntRange(0, 400).Draw(t, "valid"))
+	}
+	return a, r
+}
+
+// drawStretch draws a few weeks to plan.
+func drawStretch(t *rapid.T) (from, until time.Time) {
+	from = drawDay(t, "planned from").Add(time.Duration(rapid.IntRange(0, 1439).Draw(t, "minute")) * time.Minute)
+	return from, from.AddDate(0, 0, rapid.IntRange(1, 60).Draw(t, "planned days"))
+}
+
+func TestSlotsAreAlwaysAllowed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		from, until := drawStretch(t)
+		for i, s := range Between(a, r, from, until) {
+			if i > 100 {
+				t.Fatal("more than one a day")
+			}
+			if !s.Closes.After(from) || !s.Opens.Before(until) || !s.Opens.Before(s.Closes) {
+				t.Fatalf("outside the stretch: %v", s)
+			}
+			if a.Cadence != roster.Once && !a.ValidFrom.IsZero() && (s.Date.Before(a.ValidFrom) || s.Date.After(a.ValidUntil)) {
+				t.Fatalf("outside validity: %v", s.Date)
+			}
+			// The first and the last minute, and some between.
+			step := max(time.Minute, s.Closes.Sub(s.Opens)/40).Truncate(time.Minute)
+			for at := s.Opens; at.Before(s.Closes); at = at.Add(step) {
+				if !allowed(&a, &r, at) || !DateIn(at, r.personZone()).Equal(s.Date) {
+					t.Fatalf("%v is outside the window, the hours or her date", at)
+				}
+				if open, _ := r.Open(at); !open {
+					t.Fatalf("the scheme is closed at %v", at)
+				}
+			}
+			if !allowed(&a, &r, s.Closes.Add(-time.Minute)) {
+				t.Fatalf("the last minute before %v is outside", s.Closes)
+			}
+		}
+	})
+}
+
+// The result does not depend on how time is cut up, looking further only adds, and Next walks the same days.
+func TestCuttingTimeChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		from, until := drawStretch(t)
+		whole := Between(a, r, from, until)
+		cut := from.Add(time.Duration(rapid.Int64Range(0, int64(until.Sub(from))).Draw(t, "cut")))
+		parts := Between(a, r, from, cut)
+		if !slices.Equal(days(whole[:len(parts)]), days(parts)) {
+			t.Fatalf("looking further changed %v to %v", days(parts), days(whole))
+		}
+		for _, s := range Between(a, r, cut, until) {
+			if len(parts) == 0 || parts[len(parts)-1].Date.Before(s.Date) {
+				parts = append(parts, s)
+			}
+		}
+		if !slices.Equal(days(parts), days(whole)) {
+			t.Fatalf("cut at %v: %v, whole: %v", cut, days(parts), days(whole))
+		}
+		at := from
+		for _, want := range whole {
+			if !want.Date.After(DateIn(from, r.personZone())) {
+				continue
+			}
+			got, ok := Next(a, r, at)
+			if !ok || !got.Date.Equal(want.Date) {
+				t.Fatalf("after %v: %v, want %v", at, got.Date, want.Date)
+			}
+			at = got.Opens
+		}
+	})
+}
+
+// Every week has as many distinct days as agreed, or all the days on which the person can be called, and then it says so.
+func TestAsManyAWeekAsAgreed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		a.Cadence, a.ValidFrom, a.ValidUntil = roster.Weekly, time.Time{}, time.Time{}
+		for i := range r.Pauses {
+			r.Pauses[i].WelcomeBack = false
+		}
+		agreed := max(a.PerWeek, 1)
+		if len(a.Days) > 0 {
+			if agreed = min(agreed, len(a.Days)); a.PerWeek == 0 {
+				agreed = len(a.Days)
+			}
+		}
+		monday := mondayOf(dayOf(drawDay(t, "week")))
+		for week := range 3 {
+			monday := monday + 7*week
+			free, sure := 0, true
+			for d := monday; d < monday+7; d++ {
+				usable, known := usableDay(&a, &r, d)
+				if usable {
+					free++
+				}
+				sure = sure && known
+			}
+			var got []wish
+			r.days(&a, monday, monday+6, func(w wish) bool { got = append(got, w); return true })
+			for i := 1; i < len(got); i++ {
+				if got[i-1].day >= got[i].day {
+					t.Fatalf("twice on a day: %v", got)
+				}
+			}
+			if len(got) != min(agreed, free) && (sure || len(got) > agreed) {
+				t.Fatalf("week of %v: %d calls, agreed %d, %d usable days", dateOf(monday), len(got), agreed, free)
+			}
+			short := Shortfalls(a, r, dateOf(monday), dateOf(monday+6))
+			if (len(got) < agreed) != (len(short) == 1) || len(short) == 1 && (short[0].Booked != len(got) || short[0].Wanted != agreed) {
+				t.Fatalf("week of %v: %d of %d calls, and it says %v", dateOf(monday), len(got), agreed, short)
+			}
+		}
+	})
+}
+
+// Fortnightly calls lie in every second week, whatever lies between, unless the whole week is closed to her; and monthly
+// ones in every month.
+func TestPeriodsAreKept(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		a.Cadence = rapid.SampledFrom([]roster.Cadence{roster.Fortnightly, roster.Monthly}).Draw(t, "period")
+		a.ValidUntil = time.Time{}
+		for i := range r.Pauses {
+			r.Pauses[i].WelcomeBack = false
+		}
+		begin, _ := validity(&a)
+		first := max(dayOf(drawDay(t, "first")), begin+40)
+		count := 0
+		r.periods(&a, first, first+60, func(p *period) bool {
+			count++
+			usable, sure := 0, true
+			for d := p.first; d <= p.last; d++ {
+				yes, known := usableDay(&a, &r, d)
+				sure = sure && known
+				if yes {
+					usable++
+					if a.Cadence == roster.Fortnightly && d < p.first+7 && sure && len(p.days) == 1 && p.days[0].day >= p.first+7 {
+						t.Fatalf("put off to the second week though %v is usable", dateOf(d))
+					}
+				}
+			}
+			if len(p.days) != min(1, usable) && sure {
+				t.Fatalf("%v to %v: %d calls, %d usable days", dateOf(p.first), dateOf(p.last), len(p.days), usable)
+			}
+			if a.Cadence == roster.Fortnightly && (weekNumber(p.first)-r.phase(&a))%2 != 0 {
+				t.Fatalf("out of phase: %v", dateOf(p.first))
+			}
+			return true
+		})
+		if count < 2 {
+			t.Fatalf("%d periods", count)
+		}
+	})
+}
+
+// Whatever was booked under one agreement and one set of rules, revising it under others touches nothing that is fixed,
+// leaves exactly what the new agreement has, and revising again changes nothing.
+func TestRevisingTwiceChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		from, until := drawStretch(t)
+		var promises []Promise
+		for i, s := range Between(a, r, from, until) {
+			p := Promise{ID: int64(i + 1), Date: s.Date, Opens: s.Opens, Closes: s.Closes, WelcomeBack: s.WelcomeBack}
+			switch rapid.IntRange(0, 9).Draw(t, "state") {
+			case 0:
+				p.Fixed = true
+			case 1:
+				if later, ok := DayLater(a, r, s.Date); ok {
+					p.Moved = true
+					promises = append(promises, Promise{
+						ID: int64(i + 1001), Date: later.Date, Opens: later.Opens, Closes: later.Closes,
+					})
+				}
+			}
+			promises = append(promises, p)
+		}
+		if v := Revise(a, r, promises, Horizon{from, until}); !v.Empty() {
+			t.Fatalf("nothing has changed, yet: %+v", v)
+		}
+		b, q := a, r
+		if rapid.Bool().Draw(t, "other agreement") {
+			b, q = anything(t)
+			q.Seed = r.Seed
+		} else {
+			first := DateIn(from, r.personZone()).AddDate(0, 0, rapid.IntRange(0, 10).Draw(t, "away"))
+			q.Pauses = append(slices.Clone(r.Pauses), Pause{First: first, Last: first.AddDate(0, 0, 5), WelcomeBack: true})
+		}
+		v := Revise(b, q, promises, Horizon{from, until})
+		after := apply(t, promises, v)
+		open := map[string]bool{}
+		for _, p := range after {
+			day := p.Date.Format(time.DateOnly)
+			if p.Fixed || p.Moved {
+				continue
+			}
+			if open[day] {
+				t.Fatalf("two open promises on %s", day)
+			}
+			open[day] = true
+			if q.paused(dayOf(p.Date)) || !q.offers(&b, p) {
+				t.Fatalf("kept on %s, where she cannot be called", day)
+			}
+		}
+		for _, s := range Between(b, q, from, until) {
+			held := open[s.Date.Format(time.DateOnly)] ||
+				slices.ContainsFunc(after, func(p Promise) bool { return (p.Fixed || p.Moved) && p.Date.Equal(s.Date) })
+			if !held {
+				t.Fatalf("nothing is booked for %v", s.Date)
+			}
+		}
+		if again := Revise(b, q, after, Horizon{from, until}); !again.Empty() {
+			t.Fatalf("revised twice: %+v after %+v", again, v)
+		}
+	})
+}
+
+// apply does what a revision says.
+func apply(t *rapid.T, promises []Promise, v Revision) []Promise {
+	var after []Promise
+	next := int64(100_000)
+	add := func(s Slot) {
+		next++
+		after = append(after, Promise{ID: next, Date: s.Date, Opens: s.Opens, Closes: s.Closes, WelcomeBack: s.WelcomeBack})
+	}
+	gone := slices.Clone(v.Cancelled)
+	for _, m := range v.Moved {
+		gone = append(gone, m.ID)
+		add(m.To)
+	}
+	for _, p := range promises {
+		if !slices.Contains(gone, p.ID) {
+			after = append(after, p)
+			continue
+		}
+		if p.Fixed || p.Moved {
+			t.Fatalf("a fixed promise was touched: %+v", p)
+		}
+		if slices.ContainsFunc(v.Moved, func(m Move) bool { return m.ID == p.ID }) {
+			p.Moved = true
+			after = append(after, p)
+		}
+	}
+	for _, s := range v.Booked {
+		add(s)
+	}
+	return after
+}
+
+// No place makes the week more uneven than the bound says, in any mixture of agreements; nobody's days move when others come
+// and go.
+func TestPlacesKeepTheWeekEven(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var load Load
+		free := rapid.Bool().Draw(t, "all free")
+		for i := range rapid.IntRange(1, 60).Draw(t, "people") {
+			a := roster.Agreement{Cadence: roster.Weekly, PerWeek: rapid.IntRange(1, 5).Draw(t, "per week")}
+			if !free {
+				a.Cadence = rapid.SampledFrom(roster.Cadences()).Draw(t, "cadence")
+				a.Windows = drawWindows(t, "windows")
+				if rapid.IntRange(0, 2).Draw(t, "chosen") == 0 {
+					a.Days = drawDays(t, "days")
+				}
+			}
+			r := Rules{Seed: int64(i)}
+			a.Place = load.Place(a, r)
+			if again := load.Place(a, r); again != a.Place {
+				t.Fatalf("%v, then %v", a.Place, again)
+			}
+			before := load
+			load.Add(a, r)
+			if a.Place.Days == 0 {
+				continue
+			}
+			among := r.weekdays(&a)
+			figure := func(l Load) int {
+				if a.Cadence == roster.Fortnightly {
+					return unevenness(l[r.phase(&a)], among, 0, 0)
+				}
+				var both [7]int
+				for d := range both {
+					both[d] = l[0][d] + l[1][d]
+				}
+				return unevenness(both, among, 0, 0)
+			}
+			w := map[roster.Cadence]int{roster.Weekly: 2 * weekWeight, roster.Fortnightly: weekWeight, roster.Monthly: 2 * monthWeight}[a.Cadence]
+			if figure(load) > max(figure(before), 2*w) {
+				t.Fatalf("from %v to %v by %v", before, load, a.Place)
+			}
+		}
+		if d := unevenness(load[0], 0b0111110, 0, 0); free && d > 2*weekWeight {
+			t.Fatalf("%d quarters of a call between two weekdays: %v", d, load[0])
+		}
+	})
+}
+
+func FuzzLocal(f *testing.F) {
+	f.Add(int32(20541), uint16(120), uint16(240), uint8(0))
+	f.Fuzz(func(t *testing.T, day int32, begin, end uint16, which uint8) {
+		names := []string{"Europe/Brussels", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca", "America/St_Johns"}
+		z := zone(t, names[int(which)%len(names)])
+		d := int(day % 60000)
+		w := roster.Window{Begin: roster.Clock(begin % 1441), End: roster.Clock(end % 1441)}
+		opens, closes, ok := Local(dateOf(d), w, z)
+		if !ok {
+			return
+		}
+		if !opens.Before(closes) || closes.Sub(opens) > 26*time.Hour {
+			t.Fatalf("%v to %v", opens, closes)
+		}
+		for _, at := range []time.Time{opens, opens.Add(closes.Sub(opens) / 2).Truncate(time.Minute), closes.Add(-time.Minute)} {
+			if at.Before(opens) {
+				continue
+			}
+			local := at.In(z)
+			if clock := roster.Clock(local.Hour()*60 + local.Minute()); clock < w.Begin || clock >= w.End {
+				t.Fatalf("%v is outside %v", local, w)
+			}
+		}
+	})
+}
