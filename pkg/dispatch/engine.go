@@ -196,8 +196,8 @@ func (e *Engine) configure(s Scheme) error {
 	if s.Zone == nil {
 		s.Zone = time.UTC
 	}
-	if e.calendar == nil || s.Country != e.settings.Country {
-		calendar, err := schedule.NewCalendar(s.Country)
+	if e.calendar == nil || s.Country != e.settings.Country || s.Region != e.settings.Region {
+		calendar, err := s.Calendar()
 		if err != nil {
 			return fmt.Errorf("configure scheme: %w", err)
 		}

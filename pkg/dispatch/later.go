@@ -39,8 +39,7 @@ func DayLater(closed *Occurrence, bookings []Booking, rules schedule.Rules, at t
 	if following == nil || following.State != call.OccurrenceOpen {
 		return Settlement{}, false
 	}
-	rules.Seed, rules.Pauses = closed.Agreement, closed.Pauses
-	slot, ok := schedule.DayLater(closed.Terms, rules, following.LocalDate)
+	slot, ok := schedule.DayLater(closed.Terms, closed.Rules(rules), following.LocalDate)
 	if !ok {
 		return Settlement{}, false
 	}
@@ -55,5 +54,5 @@ func DayLater(closed *Occurrence, bookings []Booking, rules schedule.Rules, at t
 
 // counts reports whether a booking is a promised call that was neither moved nor cancelled.
 func (b *Booking) counts() bool {
-	return b.Kind == call.KindScheduled && b.State != call.OccurrenceMoved && b.State != call.OccurrenceCancelled
+	return (b.Kind == call.KindScheduled || b.Kind == call.KindWelcomeBack) && b.State != call.OccurrenceMoved && b.State != call.OccurrenceCancelled
 }

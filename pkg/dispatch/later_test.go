@@ -61,7 +61,7 @@ func TestDayLater(t *testing.T) {
 				closed.State = c.state
 			}
 			if c.pause {
-				closed.Pauses = []schedule.Span{{First: day(25), Last: day(25)}}
+				closed.Pauses = []schedule.Pause{{First: day(25), Last: day(25)}}
 			}
 			at := day(17).Add(11 * time.Hour)
 			s, ok := DayLater(closed, c.bookings, schedule.Rules{}, at)

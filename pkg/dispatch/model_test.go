@@ -342,6 +342,15 @@ func among[N int | int64](from, to N) *rapid.Generator[N] {
 	return oneOf(values)
 }
 
+// everyDay is the usual hours on every day of the week.
+func everyDay() *schedule.Week {
+	week := &schedule.Week{}
+	for d := range week {
+		week[d] = []roster.Window{{Begin: schedule.DefaultOpens, End: schedule.DefaultCloses}}
+	}
+	return week
+}
+
 func boardAgainstModel(t *rapid.T) {
 	limits := Limits{
 		Lines: among(3, 9).Draw(t, "lines"), InboundReserve: among(1, 2).Draw(t, "reserve"),
@@ -350,7 +359,7 @@ func boardAgainstModel(t *rapid.T) {
 		Automatic: among(1, 2).Draw(t, "automatic"),
 		Load:      Load{Calls: oneOf([]int{0, 0, 3, 6}).Draw(t, "calls"), Hard: among(0, 3).Draw(t, "most hard"), HardInRow: among(0, 2).Draw(t, "in a row"), Talk: time.Hour},
 	}
-	rules := schedule.Rules{Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
+	rules := schedule.Rules{Hours: everyDay()}
 	m := &model{limits: limits, rules: rules, holds: map[string]int{}}
 	b := NewBoard(limits, rules)
 	now := time.Date(2026, 11, 24, 9, oneOf([]int{29, 35}).Draw(t, "minute"), 0, 0, time.UTC)

@@ -6,18 +6,39 @@ import (
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
-// RulesOf gives the rules by which the calls of a scheme are dated. Seed and Pauses are left to the agreement at hand.
+// RulesOf gives the rules by which the calls of a scheme are dated. What concerns one person is left to the agreement at
+// hand: Occurrence.Rules.
 func RulesOf(s *Scheme, calendar *schedule.Calendar) schedule.Rules {
-	return schedule.Rules{
-		Zone: s.Zone, Opens: s.Opens, Closes: s.Closes, Calendar: calendar, Closures: s.Closures,
+	r := schedule.Rules{Zone: s.Zone, Hours: s.Hours, Calendar: calendar, Exceptions: s.Exceptions}
+	if r.Hours == nil && (s.Opens != 0 || s.Closes != 0) {
+		r.Hours = schedule.Workdays(s.Opens, s.Closes)
 	}
+	return r
 }
 
-// Following is the scheduled occurrence of a slot, made from an earlier occurrence of the same agreement. Its ID is 0.
+// Calendar computes the public holidays on which the scheme does not call. The error is schedule.ErrUnknownCountry.
+func (s *Scheme) Calendar() (*schedule.Calendar, error) {
+	if s.Region != "" {
+		return schedule.NewCalendar(s.Region)
+	}
+	return schedule.NewCalendar(s.Country)
+}
+
+// Rules narrows a scheme's rules to the person and the agreement of an occurrence.
+func (o *Occurrence) Rules(of schedule.Rules) schedule.Rules {
+	of.Seed, of.PersonZone, of.Pauses = o.Agreement, o.PersonZone, o.Pauses
+	return of
+}
+
+// Following is the scheduled occurrence of a slot, or the welcome-back call of one, made from an earlier occurrence of the
+// same agreement. Its ID is 0.
 func Following(o *Occurrence, slot schedule.Slot) Occurrence {
 	next := *o
 	next.ID = 0
 	next.Kind = call.KindScheduled
+	if slot.WelcomeBack {
+		next.Kind = call.KindWelcomeBack
+	}
 	next.State = call.OccurrenceOpen
 	next.Opens, next.Closes, next.NotBefore = slot.Opens, slot.Closes, slot.Opens
 	next.LocalDate = slot.Date

@@ -25,7 +25,7 @@ const (
 // Terms is what a settlement depends on besides the occurrence and its outcome.
 type Terms struct {
 	Ladder RetryLadder
-	Rules  schedule.Rules // Of the scheme; Seed and Pauses come from the occurrence.
+	Rules  schedule.Rules // Of the scheme; what concerns the person comes from the occurrence.
 	// UnknownUntil is until when the phone may still ring by an order whose fate is unknown: its dial-by instant plus
 	// the ring time, by the service's clock.
 	UnknownUntil time.Time
@@ -63,7 +63,7 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 				break
 			}
 			if o.Kind != call.KindApology {
-				s.Next = apology(o, out.At, t.rules(o))
+				s.Next = apology(o, out.At, o.Rules(t.Rules))
 				return s
 			}
 		}
@@ -148,19 +148,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (t Terms) rules(o *Occurrence) schedule.Rules {
-	r := t.Rules
-	r.Seed, r.Pauses = o.Agreement, o.Pauses
-	return r
-}
-
 // next is the following occurrence of the agreement, on a later local day than both the one that ended and now; nil
 // when the agreement has none.
 func (t Terms) next(o *Occurrence, now time.Time) *Occurrence {
-	if o.Agreement == 0 || o.Terms.Cadence == "" || o.Terms.Cadence == roster.Once {
+	if o.Agreement == 0 || o.Terms.Cadence == "" {
 		return nil
 	}
-	slot, ok := schedule.Next(o.Terms, t.rules(o), later(o.Opens, now))
+	slot, ok := schedule.Next(o.Terms, o.Rules(t.Rules), later(o.Opens, now))
 	if !ok {
 		return nil
 	}
@@ -186,6 +180,6 @@ func apology(o *Occurrence, now time.Time, r schedule.Rules) *Occurrence {
 	a := Following(o, schedule.Slot{Opens: opens, Closes: closes})
 	a.Kind = call.KindApology
 	a.Continuity = roster.Preferred
-	a.LocalDate = schedule.DateIn(opens, r.Zone)
+	a.LocalDate = r.DateIn(opens)
 	return &a
 }

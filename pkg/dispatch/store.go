@@ -91,9 +91,11 @@ type Scheme struct {
 	Hold           time.Duration        // How long an occurrence waits for its reference caller.
 	WrapUp         time.Duration        // After-call work before a caller is ready again by herself; 0 means none.
 	Retry          RetryLadder
-	Opens, Closes  roster.Clock // Scheme hours, 9:30 to 17:00 by default.
-	Country        string       // "FR" or "BE": public holidays and the numbers' default region.
-	Closures       []schedule.Span
+	Opens, Closes  roster.Clock   // Scheme hours, 9:30 to 17:00 by default.
+	Hours          *schedule.Week // Per day of the week; nil means Opens to Closes, Monday to Friday.
+	Country        string         // "FR" or "BE": public holidays and the numbers' default region.
+	Region         string         // ISO 3166-2, such as "FR-67": where holidays differ from the country's; empty as a rule.
+	Exceptions     []schedule.Exception
 	Load           Load // What one caller is given on a day.
 }
 
@@ -127,7 +129,8 @@ type Occurrence struct {
 	Ring        time.Duration
 	LocalDate   time.Time        // Midnight UTC of the local day.
 	Terms       roster.Agreement // From which the next one is booked.
-	Pauses      []schedule.Span  // No-call periods and absences of the person; they bear on the next one.
+	PersonZone  *time.Location   // Of her windows and dates; nil means the scheme's.
+	Pauses      []schedule.Pause // No-call periods and absences of the person; they bear on the next one.
 }
 
 // Caller is one caller or registrar.

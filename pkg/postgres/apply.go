@@ -60,7 +60,7 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 	defer func() { <-turn }()
 	for race := 1; ; race++ {
 		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops}
-		b.rules = func(ctx context.Context, q *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Span, error) {
+		b.rules = func(ctx context.Context, q *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Pause, error) {
 			return s.rules(ctx, q, scheme, now)
 		}
 		err := s.tryCommit(ctx, b)

@@ -219,13 +219,13 @@ func beneficiariesOf(ctx context.Context, q *sqldb.Queries, scheme int64, rows [
 	for i, r := range rows {
 		list[i] = roster.Beneficiary{
 			Ref: r.Ref, Given: r.GivenName, Family: r.FamilyName, Numbers: of[r.BeneficiaryID],
-			Language: roster.Language(r.Language), Class: int(r.Class), Purpose: roster.Purpose(r.Purpose),
+			Language: roster.Language(r.Language), Zone: r.Zone, Class: int(r.Class), Purpose: roster.Purpose(r.Purpose),
 			Consent: roster.Consent{State: roster.ConsentState(r.ConsentState), On: dateOf(r.GivenOn), How: r.ConsentHow},
 			Source:  roster.Source(r.Source), Reference: r.Reference, Deputy: r.Deputy,
 			Agreement: termsOf(sqldb.CurrentAgreementsRow{
 				Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
 				ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Continuity: r.Continuity, CallerRingMs: r.CallerRingMs,
-				RingMs: r.RingMs,
+				RingMs: r.RingMs, WindowDays: r.WindowDays, MonthDay: r.MonthDay, Nth: r.Nth, Dates: r.Dates,
 			}),
 		}.Normal()
 	}
@@ -234,8 +234,10 @@ func beneficiariesOf(ctx context.Context, q *sqldb.Queries, scheme int64, rows [
 
 func termsOf(r sqldb.CurrentAgreementsRow) roster.Agreement {
 	return roster.Agreement{
-		Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days), Windows: windows(r.Begins, r.Ends),
-		Length: milliseconds(r.LengthMs), ValidFrom: dateOf(r.ValidFrom), ValidUntil: dateOf(r.ValidUntil),
+		Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days),
+		Windows: windows(r.Begins, r.Ends, r.WindowDays), Length: milliseconds(r.LengthMs), ValidFrom: dateOf(r.ValidFrom),
+		ValidUntil: dateOf(r.ValidUntil), MonthDay: int(r.MonthDay), Nth: int(r.Nth), Dates: dates(r.Dates),
+		Place:      roster.Place{Days: roster.Weekdays(r.PlaceDays.Int16), Week: int(r.PlaceWeek)},
 		Continuity: roster.Continuity(r.Continuity), CallerRing: milliseconds(r.CallerRingMs), Ring: milliseconds(r.RingMs),
 	}
 }

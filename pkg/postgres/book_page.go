@@ -230,11 +230,14 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 		return err
 	}
 	p := sqldb.UpsertBeneficiariesParams{SchemeID: w.scheme, Now: w.now}
-	normal := make(map[string]roster.Beneficiary, len(list))
+	normal, known := make(map[string]roster.Beneficiary, len(list)), zones{}
 	for _, b := range list {
 		b = b.Normal()
 		if len(b.Numbers) == 0 {
 			return fmt.Errorf("%w: it has no number", roster.ErrRefused)
+		}
+		if b.Zone != "" && known.find(b.Zone) == nil {
+			return fmt.Errorf("%w: it has an unknown time zone", roster.ErrRefused)
 		}
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -247,6 +250,7 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 		p.FamilyNames = append(p.FamilyNames, b.Family)
 		p.NameKeys = append(p.NameKeys, roster.NameKey(b.Given, b.Family))
 		p.Languages = append(p.Languages, string(b.Language))
+		p.Zones = append(p.Zones, b.Zone)
 		p.Classes = append(p.Classes, int16(b.Class))
 		p.Sources = append(p.Sources, string(b.Source))
 		p.Purposes = append(p.Purposes, string(b.Purpose))
@@ -389,8 +393,12 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 		p.PerWeeks = append(p.PerWeeks, int16(a.PerWeek))
 		p.Days = append(p.Days, joined(a.Days))
 		begins, ends := make([]roster.Clock, len(a.Windows)), make([]roster.Clock, len(a.Windows))
+		on, days := make([]int, len(a.Windows)), make([]string, len(a.Dates))
 		for i, window := range a.Windows {
-			begins[i], ends[i] = window.Begin, window.End
+			begins[i], ends[i], on[i] = window.Begin, window.End, int(window.Days)
+		}
+		for i, date := range a.Dates {
+			days[i] = date.Format(time.DateOnly)
 		}
 		p.Begins = append(p.Begins, joined(begins))
 		p.Ends = append(p.Ends, joined(ends))
@@ -400,6 +408,10 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 		p.Continuities = append(p.Continuities, string(a.Continuity))
 		p.CallerRings = append(p.CallerRings, a.CallerRing.Milliseconds())
 		p.Rings = append(p.Rings, a.Ring.Milliseconds())
+		p.WindowDays = append(p.WindowDays, joined(on))
+		p.MonthDays = append(p.MonthDays, int16(a.MonthDay))
+		p.Nths = append(p.Nths, int16(a.Nth))
+		p.Dates = append(p.Dates, strings.Join(days, ","))
 	}
 	if len(p.Uids) == 0 {
 		return nil

@@ -9,7 +9,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
-	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
@@ -45,7 +44,7 @@ func (l *ledger) closeCall(c dispatch.CloseCall) error {
 }
 
 // rulesReader reads what limits every agreement of the scheme, and the pauses of each person.
-type rulesReader func(context.Context, *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Span, error)
+type rulesReader func(context.Context, *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Pause, error)
 
 // moveLater moves the calls that follow those closed with "a day later". It runs once the bookings of the batch are
 // written: the call to be moved may have been booked by the end of the same call.
@@ -89,11 +88,13 @@ func (l *ledger) closedCall(ctx context.Context, q *sqldb.Queries, occ *occurren
 	return &dispatch.Occurrence{
 		ID: occ.id, Agreement: occ.agreement, Beneficiary: occ.beneficiary, Kind: occ.kind, State: occ.state,
 		LocalDate: occ.localDate,
-		Terms: roster.Agreement{
-			Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days),
-			Windows: windows(r.Begins, r.Ends), Length: milliseconds(r.LengthMs), ValidFrom: dateOf(r.ValidFrom),
-			ValidUntil: dateOf(r.ValidUntil), Continuity: roster.Continuity(r.Continuity),
-		},
+		PersonZone: zones{}.find(r.Zone),
+		Terms: termsOf(sqldb.CurrentAgreementsRow{
+			Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
+			ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Continuity: r.Continuity, CallerRingMs: r.CallerRingMs,
+			RingMs: r.RingMs, WindowDays: r.WindowDays, MonthDay: r.MonthDay, Nth: r.Nth, Dates: r.Dates,
+			PlaceDays: r.PlaceDays, PlaceWeek: r.PlaceWeek,
+		}),
 	}, nil
 }
 

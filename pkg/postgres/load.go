@@ -120,7 +120,7 @@ func (s *Store) raiseLoadFrom(ctx context.Context, snap *dispatch.Snapshot, earl
 }
 
 // readScheme reads a scheme, the pauses of its people, and from when on its open occurrences open.
-func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time, snap *dispatch.Snapshot) (map[int64][]schedule.Span, time.Time, error) {
+func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time, snap *dispatch.Snapshot) (map[int64][]schedule.Pause, time.Time, error) {
 	row, err := q.ReadScheme(ctx, scheme)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, time.Time{}, fmt.Errorf("read scheme %d: %w", scheme, errNoScheme)
@@ -135,7 +135,7 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 	snap.Scheme = dispatch.Scheme{
 		ID: scheme, Name: row.Name, Zone: zone, Paused: row.Paused, Hold: milliseconds(row.HoldMs),
 		WrapUp: milliseconds(row.WrapUpMs), Opens: roster.Clock(row.Opens), Closes: roster.Clock(row.Closes),
-		Country: row.Country, CLI: map[call.Kind]string{},
+		Country: row.Country, Region: row.Region, CLI: map[call.Kind]string{},
 		Retry: dispatch.RetryLadder{After: map[call.Result]time.Duration{}, MaxAttempts: int(row.MaxAttempts)},
 	}
 	retry, err := q.ReadRetry(ctx, scheme)
@@ -148,18 +148,9 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 	if err := readOutbound(ctx, q, &snap.Scheme); err != nil {
 		return nil, time.Time{}, err
 	}
-	rows, err := q.ReadPauses(ctx, sqldb.ReadPausesParams{SchemeID: scheme, Today: localDate(schedule.DateIn(now, zone))})
+	pauses, err := readCalendar(ctx, q, now, &snap.Scheme)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("read pauses: %w", err)
-	}
-	pauses := map[int64][]schedule.Span{}
-	for _, r := range rows {
-		span := schedule.Span{First: dateOf(r.FirstDay), Last: dateOf(r.LastDay)}
-		if r.BeneficiaryID == 0 {
-			snap.Scheme.Closures = append(snap.Scheme.Closures, span)
-		} else {
-			pauses[r.BeneficiaryID] = append(pauses[r.BeneficiaryID], span)
-		}
+		return nil, time.Time{}, err
 	}
 	return pauses, when(row.LoadFrom), nil
 }

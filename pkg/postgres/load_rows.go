@@ -31,6 +31,7 @@ type person struct {
 	reference   int64
 	deputy      int64
 	lastCaller  int64
+	zone        *time.Location // nil means the scheme's.
 }
 
 // bare is an occurrence as its row has it, a sixth of the size of what the dispatcher holds.
@@ -73,7 +74,7 @@ func (l *bareList) all() iter.Seq[*bare] {
 }
 
 // loadOccurrences adds the open occurrences to the snapshot and returns when the earliest of them opens.
-func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snapshot, r loadRange, pauses map[int64][]schedule.Span) (earliest time.Time, err error) {
+func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snapshot, r loadRange, pauses map[int64][]schedule.Pause) (earliest time.Time, err error) {
 	scheme := snap.Scheme.ID
 	var found bareList
 	err = q.EachOccurrence(ctx, sqldb.StreamOccurrencesParams{
@@ -118,7 +119,8 @@ func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snaps
 				Length: milliseconds(o.lengthMS), Deferred: int(o.deferred), Attempts: int(o.attempts), Rang: o.rang,
 				Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
 				Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
-				LocalDate: day(int64(o.day)), Terms: p.terms, Pauses: pauses[o.beneficiary],
+				LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
+				Pauses: pauses[o.beneficiary],
 			})
 		}
 	}
@@ -128,9 +130,10 @@ func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snaps
 // loadPeople reads, by agreement, the terms and the person: of every agreement that is current, or has calls among those
 // found.
 func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bareList) (map[int64]*person, error) {
-	people := map[int64]*person{}
+	people, known := map[int64]*person{}, zones{}
 	add := func(row [][]byte) {
 		p := decodePerson(row)
+		p.zone = known.find(string(row[24]))
 		people[integer(row[0])] = &p
 	}
 	// Most agreements are current: the ended ones are asked for only when some are missing.
@@ -175,9 +178,11 @@ func decodePerson(row [][]byte) person {
 		beneficiary: integer(row[1]),
 		terms: roster.Agreement{
 			Cadence: roster.Cadence(row[2]), PerWeek: int(integer(row[3])), Days: weekdays(smallints(row[4])),
-			Windows: windows(smallints(row[5]), smallints(row[6])), Length: milliseconds(integer(row[7])),
+			Windows: windows(smallints(row[5]), smallints(row[6]), smallints(row[18])), Length: milliseconds(integer(row[7])),
 			ValidFrom: date(row[8]), ValidUntil: date(row[9]), Continuity: roster.Continuity(row[10]),
 			CallerRing: milliseconds(integer(row[11])), Ring: milliseconds(integer(row[12])),
+			MonthDay: int(integer(row[19])), Nth: int(integer(row[20])), Dates: dateList(row[21]),
+			Place: roster.Place{Days: roster.Weekdays(integer(row[22])), Week: int(integer(row[23]))},
 		},
 		reference: integer(row[13]), deputy: integer(row[14]), class: int(integer(row[15])),
 		language: roster.Language(row[16]), lastCaller: integer(row[17]),
@@ -238,6 +243,19 @@ func smallints(b []byte) []int16 {
 	list := make([]int16, 0, (len(b)-header)/element)
 	for b = b[header:]; len(b) >= element; b = b[element:] {
 		list = append(list, int16(binary.BigEndian.Uint16(b[4:])))
+	}
+	return list
+}
+
+// dateList decodes a date[] of one dimension without nulls, as smallints does.
+func dateList(b []byte) []time.Time {
+	const header, element = 20, 8
+	if len(b) < header {
+		return nil
+	}
+	list := make([]time.Time, 0, (len(b)-header)/element)
+	for b = b[header:]; len(b) >= element; b = b[element:] {
+		list = append(list, date(b[4:element]))
 	}
 	return list
 }

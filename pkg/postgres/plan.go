@@ -51,13 +51,13 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 // rules returns what limits every agreement of a scheme, and the pauses of each person.
 func (s *Store) rules(
 	ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time,
-) (schedule.Rules, map[int64][]schedule.Span, error) {
+) (schedule.Rules, map[int64][]schedule.Pause, error) {
 	snap := &dispatch.Snapshot{}
 	pauses, _, err := s.readScheme(ctx, q, scheme, now, snap)
 	if err != nil {
 		return schedule.Rules{}, nil, err
 	}
-	calendar, err := schedule.NewCalendar(snap.Scheme.Country)
+	calendar, err := snap.Scheme.Calendar()
 	if err != nil {
 		return schedule.Rules{}, nil, fmt.Errorf("scheme %d: %w", scheme, err)
 	}
@@ -72,23 +72,32 @@ type plannedSlot struct {
 	length                 time.Duration
 }
 
-func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[int64][]schedule.Span, from, until time.Time) []plannedSlot {
+func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[int64][]schedule.Pause, from, until time.Time) []plannedSlot {
 	var slots []plannedSlot
+	known := zones{}
 	for _, r := range page {
-		terms := roster.Agreement{
-			Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days), Windows: windows(r.Begins, r.Ends),
-			Length: milliseconds(r.LengthMs), ValidFrom: dateOf(r.ValidFrom), ValidUntil: dateOf(r.ValidUntil),
-		}
-		own := rules
-		own.Seed, own.Pauses = r.AgreementID, pauses[r.BeneficiaryID]
+		terms, own := agreementOf(r), rules
+		own.Seed, own.PersonZone, own.Pauses = r.AgreementID, known.find(r.Zone), pauses[r.BeneficiaryID]
 		for _, slot := range schedule.Between(terms, own, from, until) {
-			slots = append(slots, plannedSlot{
+			planned := plannedSlot{
 				Slot: slot, agreement: r.AgreementID, beneficiary: r.BeneficiaryID, kind: call.Kind(r.Kind),
 				length: schedule.Length(terms),
-			})
+			}
+			if slot.WelcomeBack {
+				planned.kind = call.KindWelcomeBack
+			}
+			slots = append(slots, planned)
 		}
 	}
 	return slots
+}
+
+func agreementOf(r sqldb.ReadAgreementsRow) roster.Agreement {
+	return termsOf(sqldb.CurrentAgreementsRow{
+		Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
+		ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, WindowDays: r.WindowDays, MonthDay: r.MonthDay, Nth: r.Nth,
+		Dates: r.Dates, PlaceDays: r.PlaceDays, PlaceWeek: r.PlaceWeek,
+	})
 }
 
 // bookPage books what is not booked yet, in one transaction under the scheme's lock.
@@ -147,6 +156,14 @@ func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time
 	return booked, nil
 }
 
+// promised is what counts as one promise a day: a welcome-back call is the scheduled call of its day.
+func promised(kind call.Kind) call.Kind {
+	if kind == call.KindWelcomeBack {
+		return call.KindScheduled
+	}
+	return kind
+}
+
 // unbooked leaves out the slots on days on which the person has a call of the kind already.
 func unbooked(ctx context.Context, q *sqldb.Queries, scheme int64, slots []plannedSlot) ([]plannedSlot, error) {
 	type day struct {
@@ -173,11 +190,11 @@ func unbooked(ctx context.Context, q *sqldb.Queries, scheme int64, slots []plann
 	}
 	taken := make(map[day]bool, len(rows))
 	for _, r := range rows {
-		taken[day{r.BeneficiaryID, call.Kind(r.Kind), dateOf(r.LocalDate).Unix()}] = true
+		taken[day{r.BeneficiaryID, promised(call.Kind(r.Kind)), dateOf(r.LocalDate).Unix()}] = true
 	}
 	var fresh []plannedSlot
 	for _, slot := range slots {
-		key := day{slot.beneficiary, slot.kind, slot.Date.Unix()}
+		key := day{slot.beneficiary, promised(slot.kind), slot.Date.Unix()}
 		if !taken[key] {
 			taken[key] = true
 			fresh = append(fresh, slot)
@@ -217,10 +234,14 @@ func weekdays(days []int16) []time.Weekday {
 	return list
 }
 
-func windows(begins, ends []int16) []roster.Window {
+func windows(begins, ends, on []int16) []roster.Window {
 	var list []roster.Window
 	for i := range min(len(begins), len(ends)) {
-		list = append(list, roster.Window{Begin: roster.Clock(begins[i]), End: roster.Clock(ends[i])})
+		w := roster.Window{Begin: roster.Clock(begins[i]), End: roster.Clock(ends[i])}
+		if i < len(on) {
+			w.Days = roster.Weekdays(on[i])
+		}
+		list = append(list, w)
 	}
 	return list
 }

@@ -28,6 +28,7 @@ type Scheme struct {
 	Spoken      string // What the line calls it in its greeting; empty for a neutral greeting.
 	Zone        string // IANA zone, such as Europe/Brussels.
 	Country     string // "FR" or "BE".
+	Region      string // Where public holidays differ: "FR-57", "FR-67" or "FR-68" (Alsace-Moselle); empty otherwise.
 	Language    roster.Language
 	Paused      bool
 	Opens       roster.Clock // Both 0 means 9:30 to 17:00.
@@ -51,6 +52,9 @@ func (s Scheme) Validate() error {
 	}
 	if s.Hold < 0 || s.WrapUp < 0 {
 		return fmt.Errorf("scheme %q: a length of time is below zero", s.Name)
+	}
+	if _, err := schedule.NewCalendar(s.Region); err != nil || s.Region != "" && !strings.HasPrefix(s.Region, s.Country+"-") {
+		return fmt.Errorf("scheme %q: no public holidays of its own are known for region %q of %s", s.Name, s.Region, s.Country)
 	}
 	return nil
 }
@@ -80,7 +84,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	scheme.ID = id.String()
 	err = s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		scheme.Key, err = q.InsertScheme(ctx, sqldb.InsertSchemeParams{
-			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country,
+			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(),
 			MaxAttempts: int16(scheme.MaxAttempts), CreatedAt: instant(now),
@@ -107,7 +111,7 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	scheme.fill()
 	err := s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
 		_, err := q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
-			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country,
+			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
 		})
@@ -153,7 +157,7 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 	list := make([]Scheme, len(rows))
 	for i, r := range rows {
 		list[i] = Scheme{
-			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country,
+			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
 			Retry: map[call.Result]time.Duration{},

@@ -98,6 +98,9 @@ func (r *Rules) paused(day int) bool {
 	return false
 }
 
+// DateIn is the person's date at an instant, as midnight UTC.
+func (r Rules) DateIn(t time.Time) time.Time { return DateIn(t, r.personZone()) }
+
 // WorkingDay reports whether the scheme calls on one of its dates (midnight UTC).
 func (r Rules) WorkingDay(date time.Time) bool { return len(r.hours(dayOf(date))) > 0 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
-	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Apply implements dispatch.Store.
@@ -191,7 +190,7 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 
 // dayLater moves the call that follows a closed one.
 func (m *Memory) dayLater(scheme int64, a *Attempt) error {
-	calendar, err := schedule.NewCalendar(m.schemes[scheme].Country)
+	calendar, err := m.schemes[scheme].Calendar()
 	if err != nil {
 		return fmt.Errorf("close call of scheme %d: %w", scheme, err)
 	}

@@ -254,7 +254,7 @@ func (m *Memory) Plan(_ context.Context, scheme, epoch int64, now, until time.Ti
 	if s == nil || s.epoch != epoch {
 		return 0, dispatch.ErrFenced
 	}
-	calendar, err := schedule.NewCalendar(s.Country)
+	calendar, err := s.Calendar()
 	if err != nil {
 		return 0, fmt.Errorf("plan scheme %d: %w", scheme, err)
 	}
@@ -269,8 +269,7 @@ func (m *Memory) Plan(_ context.Context, scheme, epoch int64, now, until time.Ti
 	booked := 0
 	for _, key := range slices.Sorted(maps.Keys(agreements)) {
 		o := agreements[key]
-		rules := dispatch.RulesOf(&s.Scheme, calendar)
-		rules.Pauses, rules.Seed = o.Pauses, key
+		rules := o.Rules(dispatch.RulesOf(&s.Scheme, calendar))
 		for _, slot := range schedule.Between(o.Terms, rules, now, until) {
 			next := dispatch.Following(&o, slot)
 			if m.known(scheme, &next) == 0 {

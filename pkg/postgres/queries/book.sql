@@ -13,13 +13,15 @@ FROM caller
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]);
 
 -- name: PageBeneficiaries :many
-SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.class, b.purpose, b.source,
+SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
     coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
-    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms
+    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
+    coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
+    coalesce(a.dates, '{}') AS dates
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -35,13 +37,15 @@ ORDER BY b.ref
 LIMIT sqlc.arg(page);
 
 -- name: FindBeneficiaries :many
-SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.class, b.purpose, b.source,
+SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
     coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
-    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms
+    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
+    coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
+    coalesce(a.dates, '{}') AS dates
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -100,16 +104,16 @@ ON CONFLICT (scheme_id, caller_id) DO NOTHING;
 SELECT caller_id, ref FROM caller WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]);
 
 -- name: UpsertBeneficiaries :many
-INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, class, source, purpose,
+INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, zone, class, source, purpose,
     reference_id, deputy_id, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(refs)::text[]),
     unnest(sqlc.arg(given_names)::text[]), unnest(sqlc.arg(family_names)::text[]), unnest(sqlc.arg(name_keys)::text[]),
-    unnest(sqlc.arg(languages)::text[]), unnest(sqlc.arg(classes)::smallint[]), unnest(sqlc.arg(sources)::text[]),
-    unnest(sqlc.arg(purposes)::text[]), nullif(unnest(sqlc.arg(reference_ids)::bigint[]), 0),
+    unnest(sqlc.arg(languages)::text[]), unnest(sqlc.arg(zones)::text[]), unnest(sqlc.arg(classes)::smallint[]),
+    unnest(sqlc.arg(sources)::text[]), unnest(sqlc.arg(purposes)::text[]), nullif(unnest(sqlc.arg(reference_ids)::bigint[]), 0),
     nullif(unnest(sqlc.arg(deputy_ids)::bigint[]), 0), sqlc.arg(now)::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
-    language = excluded.language, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
+    language = excluded.language, zone = excluded.zone, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
     reference_id = excluded.reference_id, deputy_id = excluded.deputy_id
 RETURNING beneficiary_id, ref;
 
@@ -156,7 +160,7 @@ ON CONFLICT (scheme_id, register_id, beneficiary_id) DO NOTHING;
 
 -- name: CurrentAgreements :many
 SELECT agreement_id, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from, valid_until, continuity,
-    caller_ring_ms, ring_ms
+    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week
 FROM agreement
 WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]) AND kind = 'scheduled'
     AND ended_at IS NULL;
@@ -169,7 +173,7 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND agreement_id = ANY (sqlc.arg(agreement
 -- name: InsertAgreements :exec
 -- Lists within a row arrive as one text, parted by commas.
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
-    valid_until, continuity, caller_ring_ms, ring_ms, created_at)
+    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(beneficiary_ids)::bigint[]),
     unnest(sqlc.arg(cadences)::text[]), unnest(sqlc.arg(per_weeks)::smallint[]),
     string_to_array(unnest(sqlc.arg(days)::text[]), ',')::smallint[],
@@ -177,6 +181,8 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.
     string_to_array(unnest(sqlc.arg(ends)::text[]), ',')::smallint[],
     unnest(sqlc.arg(lengths)::bigint[]), unnest(sqlc.arg(valid_froms)::date[]), unnest(sqlc.arg(valid_untils)::date[]),
     unnest(sqlc.arg(continuities)::text[]), unnest(sqlc.arg(caller_rings)::bigint[]), unnest(sqlc.arg(rings)::bigint[]),
+    string_to_array(unnest(sqlc.arg(window_days)::text[]), ',')::smallint[], unnest(sqlc.arg(month_days)::smallint[]),
+    unnest(sqlc.arg(nths)::smallint[]), string_to_array(unnest(sqlc.arg(dates)::text[]), ',')::date[],
     sqlc.arg(now)::timestamptz;
 
 -- name: CancelOccurrences :many

@@ -1,7 +1,7 @@
 -- What a dispatcher starts from.
 
 -- name: ReadScheme :one
-SELECT s.uid, s.name, s.zone, s.country, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
+SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
     l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
@@ -21,14 +21,26 @@ ORDER BY position, trunk_id;
 SELECT trunk_id, kind, e164 FROM trunk_cli WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadPauses :many
--- No-call periods and absences that are not over, of one person or (beneficiary_id 0) of the scheme.
-SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, p.last_day
+-- No-call periods and absences that are not over since long, of one person or (beneficiary_id 0) of the scheme. An infinite
+-- last day is sent as null.
+SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, nullif(p.last_day, 'infinity')::date AS last_day,
+    false AS welcome_back
 FROM no_call_period p
-WHERE p.scheme_id = sqlc.arg(scheme_id) AND p.last_day >= sqlc.arg(today)
+WHERE p.scheme_id = sqlc.arg(scheme_id) AND p.last_day >= sqlc.arg(since) AND p.revoked_at IS NULL
 UNION ALL
-SELECT a.beneficiary_id, a.first_day, a.last_day
+SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back
 FROM absence a
-WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.last_day >= sqlc.arg(today) AND a.revoked_at IS NULL;
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.last_day >= sqlc.arg(since) AND a.revoked_at IS NULL;
+
+-- name: ReadHours :many
+SELECT weekday, begins, ends FROM scheme_hours WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY weekday;
+
+-- name: ReadExceptions :many
+-- Dates with other hours that are not over since long, in the order in which they were made.
+SELECT uid, first_day, nullif(last_day, 'infinity')::date AS last_day, begins, ends, made_at
+FROM hours_exception
+WHERE scheme_id = sqlc.arg(scheme_id) AND last_day >= sqlc.arg(since) AND revoked_at IS NULL
+ORDER BY exception_id;
 
 -- name: ReadCallers :many
 SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
@@ -74,7 +86,8 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurren
 -- The current agreements, and those that ended with calls still open.
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
-    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id
+    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id

@@ -2,7 +2,7 @@
 -- A page of the agreements that calls may be booked under: current, of a person who has a number and did not refuse or
 -- withdraw consent to the purpose she is known for.
 SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until
+    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id > sqlc.arg(after) AND a.ended_at IS NULL
@@ -22,3 +22,16 @@ FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
 JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date BETWEEN sqlc.arg(first_day) AND sqlc.arg(last_day)
     AND o.state NOT IN ('moved', 'cancelled');
+
+-- name: CountUnplaced :one
+-- Agreements for which it is not decided yet where the scheme puts them.
+SELECT count(*) FROM agreement WHERE scheme_id = sqlc.arg(scheme_id) AND place_days IS NULL AND ended_at IS NULL;
+
+-- name: SetPlaces :exec
+UPDATE agreement a
+SET place_days = u.days, place_week = u.week
+FROM (
+    SELECT unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(days)::smallint[]) AS days,
+        unnest(sqlc.arg(weeks)::smallint[]) AS week
+) u
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = u.agreement_id AND a.place_days IS NULL;

@@ -1,8 +1,8 @@
 -- Schemes, trunks, numbers that people dial, destinations, and the SIP accounts made from them.
 
 -- name: InsertScheme :one
-INSERT INTO scheme (uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
-VALUES (sqlc.arg(uid), sqlc.arg(name), sqlc.arg(spoken), sqlc.arg(zone), sqlc.arg(country), sqlc.arg(language), sqlc.arg(paused),
+INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+VALUES (sqlc.arg(uid), sqlc.arg(name), sqlc.arg(spoken), sqlc.arg(zone), sqlc.arg(country), sqlc.arg(region), sqlc.arg(language), sqlc.arg(paused),
     sqlc.arg(opens), sqlc.arg(closes), sqlc.arg(hold_ms), sqlc.arg(wrap_up_ms), sqlc.arg(max_attempts), sqlc.arg(created_at))
 RETURNING scheme_id;
 
@@ -11,14 +11,14 @@ INSERT INTO scheme_lead (scheme_id) VALUES (sqlc.arg(scheme_id));
 
 -- name: UpdateScheme :execrows
 UPDATE scheme
-SET name = sqlc.arg(name), spoken = sqlc.arg(spoken), zone = sqlc.arg(zone), country = sqlc.arg(country), language = sqlc.arg(language),
+SET name = sqlc.arg(name), spoken = sqlc.arg(spoken), zone = sqlc.arg(zone), country = sqlc.arg(country), region = sqlc.arg(region), language = sqlc.arg(language),
     paused = sqlc.arg(paused), opens = sqlc.arg(opens), closes = sqlc.arg(closes), hold_ms = sqlc.arg(hold_ms),
     wrap_up_ms = sqlc.arg(wrap_up_ms), max_attempts = sqlc.arg(max_attempts)
 WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ListSchemes :many
 -- Every scheme of the installation, for whoever starts their dispatchers.
-SELECT scheme_id, uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
+SELECT scheme_id, uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
 FROM scheme
 ORDER BY scheme_id;
 

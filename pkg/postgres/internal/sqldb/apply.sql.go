@@ -788,8 +788,11 @@ func (q *Queries) ReadReservations(ctx context.Context, callerIds []int64) ([]Re
 }
 
 const readTerms = `-- name: ReadTerms :one
-SELECT a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from, a.valid_until, a.continuity
+SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
+    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, a.window_days, a.month_day, a.nth, a.dates, a.place_days,
+    a.place_week, b.zone
 FROM agreement a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = $1 AND a.agreement_id = $2
 `
 
@@ -799,21 +802,34 @@ type ReadTermsParams struct {
 }
 
 type ReadTermsRow struct {
-	Cadence    string
-	PerWeek    int16
-	Days       []int16
-	Begins     []int16
-	Ends       []int16
-	LengthMs   int64
-	ValidFrom  pgtype.Date
-	ValidUntil pgtype.Date
-	Continuity string
+	AgreementID   int64
+	BeneficiaryID int64
+	Cadence       string
+	PerWeek       int16
+	Days          []int16
+	Begins        []int16
+	Ends          []int16
+	LengthMs      int64
+	ValidFrom     pgtype.Date
+	ValidUntil    pgtype.Date
+	Continuity    string
+	CallerRingMs  int64
+	RingMs        int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
+	PlaceDays     pgtype.Int2
+	PlaceWeek     int16
+	Zone          string
 }
 
 func (q *Queries) ReadTerms(ctx context.Context, arg ReadTermsParams) (ReadTermsRow, error) {
 	row := q.db.QueryRow(ctx, readTerms, arg.SchemeID, arg.AgreementID)
 	var i ReadTermsRow
 	err := row.Scan(
+		&i.AgreementID,
+		&i.BeneficiaryID,
 		&i.Cadence,
 		&i.PerWeek,
 		&i.Days,
@@ -823,6 +839,15 @@ func (q *Queries) ReadTerms(ctx context.Context, arg ReadTermsParams) (ReadTerms
 		&i.ValidFrom,
 		&i.ValidUntil,
 		&i.Continuity,
+		&i.CallerRingMs,
+		&i.RingMs,
+		&i.WindowDays,
+		&i.MonthDay,
+		&i.Nth,
+		&i.Dates,
+		&i.PlaceDays,
+		&i.PlaceWeek,
+		&i.Zone,
 	)
 	return i, err
 }

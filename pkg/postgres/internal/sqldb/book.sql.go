@@ -218,7 +218,7 @@ func (q *Queries) CountForeignRefs(ctx context.Context, arg CountForeignRefsPara
 
 const currentAgreements = `-- name: CurrentAgreements :many
 SELECT agreement_id, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from, valid_until, continuity,
-    caller_ring_ms, ring_ms
+    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week
 FROM agreement
 WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[]) AND kind = 'scheduled'
     AND ended_at IS NULL
@@ -243,6 +243,12 @@ type CurrentAgreementsRow struct {
 	Continuity    string
 	CallerRingMs  int64
 	RingMs        int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
+	PlaceDays     pgtype.Int2
+	PlaceWeek     int16
 }
 
 func (q *Queries) CurrentAgreements(ctx context.Context, arg CurrentAgreementsParams) ([]CurrentAgreementsRow, error) {
@@ -268,6 +274,12 @@ func (q *Queries) CurrentAgreements(ctx context.Context, arg CurrentAgreementsPa
 			&i.Continuity,
 			&i.CallerRingMs,
 			&i.RingMs,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
+			&i.PlaceDays,
+			&i.PlaceWeek,
 		); err != nil {
 			return nil, err
 		}
@@ -329,13 +341,15 @@ func (q *Queries) EnsureRegisters(ctx context.Context, arg EnsureRegistersParams
 }
 
 const findBeneficiaries = `-- name: FindBeneficiaries :many
-SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.class, b.purpose, b.source,
+SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
     coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
-    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms
+    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
+    coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
+    coalesce(a.dates, '{}') AS dates
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -360,6 +374,7 @@ type FindBeneficiariesRow struct {
 	GivenName     string
 	FamilyName    string
 	Language      string
+	Zone          string
 	Class         int16
 	Purpose       string
 	Source        string
@@ -379,6 +394,10 @@ type FindBeneficiariesRow struct {
 	Continuity    string
 	CallerRingMs  int64
 	RingMs        int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
 }
 
 func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesParams) ([]FindBeneficiariesRow, error) {
@@ -396,6 +415,7 @@ func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesPa
 			&i.GivenName,
 			&i.FamilyName,
 			&i.Language,
+			&i.Zone,
 			&i.Class,
 			&i.Purpose,
 			&i.Source,
@@ -415,6 +435,10 @@ func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesPa
 			&i.Continuity,
 			&i.CallerRingMs,
 			&i.RingMs,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
 		); err != nil {
 			return nil, err
 		}
@@ -481,7 +505,7 @@ func (q *Queries) FindStaff(ctx context.Context, arg FindStaffParams) ([]FindSta
 
 const insertAgreements = `-- name: InsertAgreements :exec
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
-    valid_until, continuity, caller_ring_ms, ring_ms, created_at)
+    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($4::text[]), unnest($5::smallint[]),
     string_to_array(unnest($6::text[]), ',')::smallint[],
@@ -489,7 +513,9 @@ SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     string_to_array(unnest($8::text[]), ',')::smallint[],
     unnest($9::bigint[]), unnest($10::date[]), unnest($11::date[]),
     unnest($12::text[]), unnest($13::bigint[]), unnest($14::bigint[]),
-    $15::timestamptz
+    string_to_array(unnest($15::text[]), ',')::smallint[], unnest($16::smallint[]),
+    unnest($17::smallint[]), string_to_array(unnest($18::text[]), ',')::date[],
+    $19::timestamptz
 `
 
 type InsertAgreementsParams struct {
@@ -507,6 +533,10 @@ type InsertAgreementsParams struct {
 	Continuities   []string
 	CallerRings    []int64
 	Rings          []int64
+	WindowDays     []string
+	MonthDays      []int16
+	Nths           []int16
+	Dates          []string
 	Now            pgtype.Timestamptz
 }
 
@@ -527,6 +557,10 @@ func (q *Queries) InsertAgreements(ctx context.Context, arg InsertAgreementsPara
 		arg.Continuities,
 		arg.CallerRings,
 		arg.Rings,
+		arg.WindowDays,
+		arg.MonthDays,
+		arg.Nths,
+		arg.Dates,
 		arg.Now,
 	)
 	return err
@@ -713,13 +747,15 @@ func (q *Queries) NumbersOf(ctx context.Context, arg NumbersOfParams) ([]Numbers
 }
 
 const pageBeneficiaries = `-- name: PageBeneficiaries :many
-SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.class, b.purpose, b.source,
+SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
     coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
-    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms
+    coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
+    coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
+    coalesce(a.dates, '{}') AS dates
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -747,6 +783,7 @@ type PageBeneficiariesRow struct {
 	GivenName     string
 	FamilyName    string
 	Language      string
+	Zone          string
 	Class         int16
 	Purpose       string
 	Source        string
@@ -766,6 +803,10 @@ type PageBeneficiariesRow struct {
 	Continuity    string
 	CallerRingMs  int64
 	RingMs        int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
 }
 
 func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesParams) ([]PageBeneficiariesRow, error) {
@@ -783,6 +824,7 @@ func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesPa
 			&i.GivenName,
 			&i.FamilyName,
 			&i.Language,
+			&i.Zone,
 			&i.Class,
 			&i.Purpose,
 			&i.Source,
@@ -802,6 +844,10 @@ func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesPa
 			&i.Continuity,
 			&i.CallerRingMs,
 			&i.RingMs,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
 		); err != nil {
 			return nil, err
 		}
@@ -872,16 +918,16 @@ func (q *Queries) PageStaff(ctx context.Context, arg PageStaffParams) ([]PageSta
 }
 
 const upsertBeneficiaries = `-- name: UpsertBeneficiaries :many
-INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, class, source, purpose,
+INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, zone, class, source, purpose,
     reference_id, deputy_id, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::text[]),
     unnest($4::text[]), unnest($5::text[]), unnest($6::text[]),
-    unnest($7::text[]), unnest($8::smallint[]), unnest($9::text[]),
-    unnest($10::text[]), nullif(unnest($11::bigint[]), 0),
-    nullif(unnest($12::bigint[]), 0), $13::timestamptz
+    unnest($7::text[]), unnest($8::text[]), unnest($9::smallint[]),
+    unnest($10::text[]), unnest($11::text[]), nullif(unnest($12::bigint[]), 0),
+    nullif(unnest($13::bigint[]), 0), $14::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
-    language = excluded.language, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
+    language = excluded.language, zone = excluded.zone, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
     reference_id = excluded.reference_id, deputy_id = excluded.deputy_id
 RETURNING beneficiary_id, ref
 `
@@ -894,6 +940,7 @@ type UpsertBeneficiariesParams struct {
 	FamilyNames  []string
 	NameKeys     []string
 	Languages    []string
+	Zones        []string
 	Classes      []int16
 	Sources      []string
 	Purposes     []string
@@ -916,6 +963,7 @@ func (q *Queries) UpsertBeneficiaries(ctx context.Context, arg UpsertBeneficiari
 		arg.FamilyNames,
 		arg.NameKeys,
 		arg.Languages,
+		arg.Zones,
 		arg.Classes,
 		arg.Sources,
 		arg.Purposes,

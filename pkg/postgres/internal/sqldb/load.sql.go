@@ -104,6 +104,85 @@ func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCaller
 	return items, nil
 }
 
+const readExceptions = `-- name: ReadExceptions :many
+SELECT uid, first_day, nullif(last_day, 'infinity')::date AS last_day, begins, ends, made_at
+FROM hours_exception
+WHERE scheme_id = $1 AND last_day >= $2 AND revoked_at IS NULL
+ORDER BY exception_id
+`
+
+type ReadExceptionsParams struct {
+	SchemeID int64
+	Since    pgtype.Date
+}
+
+type ReadExceptionsRow struct {
+	Uid      pgtype.UUID
+	FirstDay pgtype.Date
+	LastDay  pgtype.Date
+	Begins   []int16
+	Ends     []int16
+	MadeAt   pgtype.Timestamptz
+}
+
+// Dates with other hours that are not over since long, in the order in which they were made.
+func (q *Queries) ReadExceptions(ctx context.Context, arg ReadExceptionsParams) ([]ReadExceptionsRow, error) {
+	rows, err := q.db.Query(ctx, readExceptions, arg.SchemeID, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadExceptionsRow
+	for rows.Next() {
+		var i ReadExceptionsRow
+		if err := rows.Scan(
+			&i.Uid,
+			&i.FirstDay,
+			&i.LastDay,
+			&i.Begins,
+			&i.Ends,
+			&i.MadeAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const readHours = `-- name: ReadHours :many
+SELECT weekday, begins, ends FROM scheme_hours WHERE scheme_id = $1 ORDER BY weekday
+`
+
+type ReadHoursRow struct {
+	Weekday int16
+	Begins  []int16
+	Ends    []int16
+}
+
+func (q *Queries) ReadHours(ctx context.Context, schemeID int64) ([]ReadHoursRow, error) {
+	rows, err := q.db.Query(ctx, readHours, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadHoursRow
+	for rows.Next() {
+		var i ReadHoursRow
+		if err := rows.Scan(&i.Weekday, &i.Begins, &i.Ends); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readLive = `-- name: ReadLive :many
 SELECT a.attempt_id, a.occurrence_id, a.kind, a.number, a.trunk, a.cli, a.language, a.ring_ms, a.claimed_at, a.state, a.offer,
     a.caller_id, a.dial_by, a.rung_before, a.bridged_at, a.channel, o.endpoint, o.number AS caller_number,
@@ -208,29 +287,32 @@ func (q *Queries) ReadLiveOccurrences(ctx context.Context, schemeID int64) ([]in
 }
 
 const readPauses = `-- name: ReadPauses :many
-SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, p.last_day
+SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, nullif(p.last_day, 'infinity')::date AS last_day,
+    false AS welcome_back
 FROM no_call_period p
-WHERE p.scheme_id = $1 AND p.last_day >= $2
+WHERE p.scheme_id = $1 AND p.last_day >= $2 AND p.revoked_at IS NULL
 UNION ALL
-SELECT a.beneficiary_id, a.first_day, a.last_day
+SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back
 FROM absence a
 WHERE a.scheme_id = $1 AND a.last_day >= $2 AND a.revoked_at IS NULL
 `
 
 type ReadPausesParams struct {
 	SchemeID int64
-	Today    pgtype.Date
+	Since    pgtype.Date
 }
 
 type ReadPausesRow struct {
 	BeneficiaryID int64
 	FirstDay      pgtype.Date
 	LastDay       pgtype.Date
+	WelcomeBack   bool
 }
 
-// No-call periods and absences that are not over, of one person or (beneficiary_id 0) of the scheme.
+// No-call periods and absences that are not over since long, of one person or (beneficiary_id 0) of the scheme. An infinite
+// last day is sent as null.
 func (q *Queries) ReadPauses(ctx context.Context, arg ReadPausesParams) ([]ReadPausesRow, error) {
-	rows, err := q.db.Query(ctx, readPauses, arg.SchemeID, arg.Today)
+	rows, err := q.db.Query(ctx, readPauses, arg.SchemeID, arg.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +320,12 @@ func (q *Queries) ReadPauses(ctx context.Context, arg ReadPausesParams) ([]ReadP
 	var items []ReadPausesRow
 	for rows.Next() {
 		var i ReadPausesRow
-		if err := rows.Scan(&i.BeneficiaryID, &i.FirstDay, &i.LastDay); err != nil {
+		if err := rows.Scan(
+			&i.BeneficiaryID,
+			&i.FirstDay,
+			&i.LastDay,
+			&i.WelcomeBack,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -280,7 +367,7 @@ func (q *Queries) ReadRetry(ctx context.Context, schemeID int64) ([]ReadRetryRow
 
 const readScheme = `-- name: ReadScheme :one
 
-SELECT s.uid, s.name, s.zone, s.country, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
+SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
     l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
@@ -292,6 +379,7 @@ type ReadSchemeRow struct {
 	Name        string
 	Zone        string
 	Country     string
+	Region      string
 	Language    string
 	Paused      bool
 	Opens       int16
@@ -313,6 +401,7 @@ func (q *Queries) ReadScheme(ctx context.Context, schemeID int64) (ReadSchemeRow
 		&i.Name,
 		&i.Zone,
 		&i.Country,
+		&i.Region,
 		&i.Language,
 		&i.Paused,
 		&i.Opens,
@@ -394,7 +483,8 @@ func (q *Queries) ReadTrunks(ctx context.Context, schemeID int64) ([]ReadTrunksR
 const streamAgreements = `-- name: StreamAgreements :many
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
-    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id
+    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
@@ -426,6 +516,13 @@ type StreamAgreementsRow struct {
 	Class         int16
 	Language      string
 	LastCallerID  int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
+	PlaceDays     int16
+	PlaceWeek     int16
+	Zone          string
 }
 
 // The current agreements, and those that ended with calls still open.
@@ -457,6 +554,13 @@ func (q *Queries) StreamAgreements(ctx context.Context, arg StreamAgreementsPara
 			&i.Class,
 			&i.Language,
 			&i.LastCallerID,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
+			&i.PlaceDays,
+			&i.PlaceWeek,
+			&i.Zone,
 		); err != nil {
 			return nil, err
 		}

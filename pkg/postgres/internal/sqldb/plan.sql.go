@@ -11,9 +11,21 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const countUnplaced = `-- name: CountUnplaced :one
+SELECT count(*) FROM agreement WHERE scheme_id = $1 AND place_days IS NULL AND ended_at IS NULL
+`
+
+// Agreements for which it is not decided yet where the scheme puts them.
+func (q *Queries) CountUnplaced(ctx context.Context, schemeID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, countUnplaced, schemeID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const readAgreements = `-- name: ReadAgreements :many
 SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until
+    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = $1 AND a.agreement_id > $2 AND a.ended_at IS NULL
@@ -45,6 +57,13 @@ type ReadAgreementsRow struct {
 	LengthMs      int64
 	ValidFrom     pgtype.Date
 	ValidUntil    pgtype.Date
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
+	PlaceDays     pgtype.Int2
+	PlaceWeek     int16
+	Zone          string
 }
 
 // A page of the agreements that calls may be booked under: current, of a person who has a number and did not refuse or
@@ -70,6 +89,13 @@ func (q *Queries) ReadAgreements(ctx context.Context, arg ReadAgreementsParams) 
 			&i.LengthMs,
 			&i.ValidFrom,
 			&i.ValidUntil,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
+			&i.PlaceDays,
+			&i.PlaceWeek,
+			&i.Zone,
 		); err != nil {
 			return nil, err
 		}
@@ -126,4 +152,31 @@ func (q *Queries) ReadBookedDays(ctx context.Context, arg ReadBookedDaysParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const setPlaces = `-- name: SetPlaces :exec
+UPDATE agreement a
+SET place_days = u.days, place_week = u.week
+FROM (
+    SELECT unnest($2::bigint[]) AS agreement_id, unnest($3::smallint[]) AS days,
+        unnest($4::smallint[]) AS week
+) u
+WHERE a.scheme_id = $1 AND a.agreement_id = u.agreement_id AND a.place_days IS NULL
+`
+
+type SetPlacesParams struct {
+	SchemeID     int64
+	AgreementIds []int64
+	Days         []int16
+	Weeks        []int16
+}
+
+func (q *Queries) SetPlaces(ctx context.Context, arg SetPlacesParams) error {
+	_, err := q.db.Exec(ctx, setPlaces,
+		arg.SchemeID,
+		arg.AgreementIds,
+		arg.Days,
+		arg.Weeks,
+	)
+	return err
 }

@@ -192,9 +192,9 @@ func (q *Queries) InsertRetry(ctx context.Context, arg InsertRetryParams) error 
 
 const insertScheme = `-- name: InsertScheme :one
 
-INSERT INTO scheme (uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12, $13)
+INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $11, $12, $13, $14)
 RETURNING scheme_id
 `
 
@@ -204,6 +204,7 @@ type InsertSchemeParams struct {
 	Spoken      string
 	Zone        string
 	Country     string
+	Region      string
 	Language    string
 	Paused      bool
 	Opens       int16
@@ -222,6 +223,7 @@ func (q *Queries) InsertScheme(ctx context.Context, arg InsertSchemeParams) (int
 		arg.Spoken,
 		arg.Zone,
 		arg.Country,
+		arg.Region,
 		arg.Language,
 		arg.Paused,
 		arg.Opens,
@@ -454,7 +456,7 @@ func (q *Queries) ListRetry(ctx context.Context) ([]SchemeRetry, error) {
 }
 
 const listSchemes = `-- name: ListSchemes :many
-SELECT scheme_id, uid, name, spoken, zone, country, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
+SELECT scheme_id, uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
 FROM scheme
 ORDER BY scheme_id
 `
@@ -466,6 +468,7 @@ type ListSchemesRow struct {
 	Spoken      string
 	Zone        string
 	Country     string
+	Region      string
 	Language    string
 	Paused      bool
 	Opens       int16
@@ -492,6 +495,7 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.Spoken,
 			&i.Zone,
 			&i.Country,
+			&i.Region,
 			&i.Language,
 			&i.Paused,
 			&i.Opens,
@@ -558,10 +562,10 @@ func (q *Queries) ListTrunks(ctx context.Context) ([]Trunk, error) {
 
 const updateScheme = `-- name: UpdateScheme :execrows
 UPDATE scheme
-SET name = $1, spoken = $2, zone = $3, country = $4, language = $5,
-    paused = $6, opens = $7, closes = $8, hold_ms = $9,
-    wrap_up_ms = $10, max_attempts = $11
-WHERE scheme_id = $12
+SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
+    paused = $7, opens = $8, closes = $9, hold_ms = $10,
+    wrap_up_ms = $11, max_attempts = $12
+WHERE scheme_id = $13
 `
 
 type UpdateSchemeParams struct {
@@ -569,6 +573,7 @@ type UpdateSchemeParams struct {
 	Spoken      string
 	Zone        string
 	Country     string
+	Region      string
 	Language    string
 	Paused      bool
 	Opens       int16
@@ -585,6 +590,7 @@ func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int
 		arg.Spoken,
 		arg.Zone,
 		arg.Country,
+		arg.Region,
 		arg.Language,
 		arg.Paused,
 		arg.Opens,
