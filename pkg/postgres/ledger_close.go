@@ -87,7 +87,7 @@ func (l *ledger) closedCall(ctx context.Context, q *sqldb.Queries, occ *occurren
 	}
 	return &dispatch.Occurrence{
 		ID: occ.id, Agreement: occ.agreement, Beneficiary: occ.beneficiary, Kind: occ.kind, State: occ.state,
-		LocalDate: occ.localDate,
+		LocalDate:  occ.localDate,
 		PersonZone: zones{}.find(r.Zone),
 		Terms: termsOf(sqldb.CurrentAgreementsRow{
 			Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
