@@ -36,8 +36,9 @@ type Options struct {
 	Lead          time.Duration // No call starts later than this before its window's end; 0 means 10 s, real time.
 	BatchOps      int           // Most operations committed at once; 0 means 500.
 	// Gather is how long what has happened on the telephone waits for company before it is committed: a commit costs about
-	// the same whether it holds one operation or fifty. Claims, offers and bridges never wait. 0 means 20 ms, less means not at
-	// all; real time.
+	// the same whether it holds one operation or fifty. Claims, offers and bridges do not gather; on a busy day they keep a
+	// pace: the first goes at once, and those that come within half of this time from there go together. 0 means 20 ms,
+	// less means that nothing waits; real time.
 	Gather     time.Duration
 	FlushLimit time.Duration // How long Close tries to commit what is left; 0 means 5 s, real time.
 }

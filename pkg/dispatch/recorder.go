@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,10 +36,14 @@ type recorder struct {
 	meter  *meter
 	wake   chan struct{} // Size 1: a wake-up that is pending already need not be doubled.
 
-	mu    sync.Mutex
-	queue []Op
-	down  bool // Only touched by the recorder's goroutine, like wait.
+	mu     sync.Mutex // Guards queue and urgent.
+	queue  []Op
+	urgent int // How many of the queue do not wait for company.
+
+	// Only the recorder's own goroutine touches these.
+	down  bool
 	wait  time.Duration
+	begun time.Time // The last commit.
 }
 
 func newRecorder(e *Engine, epoch int64) *recorder {
@@ -54,6 +57,7 @@ func newRecorder(e *Engine, epoch int64) *recorder {
 func (r *recorder) add(ops ...Op) {
 	r.mu.Lock()
 	r.queue = append(r.queue, ops...)
+	r.urgent += countUrgent(ops)
 	n := len(r.queue)
 	r.mu.Unlock()
 	r.meter.queue.Set(float64(n))
@@ -84,6 +88,7 @@ func (r *recorder) batch(into []Op) []Op {
 
 func (r *recorder) cut(n int) {
 	r.mu.Lock()
+	r.urgent -= countUrgent(r.queue[:n])
 	rest := copy(r.queue, r.queue[n:])
 	clear(r.queue[rest:])
 	r.queue = r.queue[:rest]
@@ -122,54 +127,67 @@ func (r *recorder) run(ctx context.Context) error {
 }
 
 // gather waits until there is something to commit that must not wait: a phone rings only after its claim, so claims and
-// offers go at once, like the bridge, and take along what has gathered. So does everything while the store is out of reach, since it may
-// keep it elsewhere. It reports false when there is nothing left, or the context has ended.
+// offers do not gather, like the bridge, and take along what has gathered; they only keep the pace. So does everything
+// while the store is out of reach, since it may keep it elsewhere. It reports false when there is nothing left, or the
+// context has ended.
 func (r *recorder) gather(ctx context.Context) bool {
-	var late <-chan time.Time
+	seen := time.Now()
 	for ctx.Err() == nil {
 		waiting, urgent := r.pressing()
-		switch {
-		case waiting == 0:
+		if waiting == 0 {
 			return false
-		case urgent || r.down || r.opts.Gather <= 0 || waiting >= r.opts.BatchOps:
-			return true
-		case late == nil:
-			t := time.NewTimer(r.opts.Gather)
-			defer t.Stop()
-			late = t.C
 		}
+		if r.down || waiting >= r.opts.BatchOps {
+			return true
+		}
+		at := r.begun.Add(r.opts.Gather / 2)
+		if late := seen.Add(r.opts.Gather); !urgent && late.After(at) {
+			at = late
+		}
+		left := time.Until(at)
+		if left <= 0 {
+			return true
+		}
+		t := time.NewTimer(left)
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
-		case <-late:
-			return true
+		case <-t.C:
 		}
+		t.Stop()
 	}
 	return false
 }
 
-// pressing counts the operations that wait, and reports whether a phone waits for one of them.
+// pressing counts the operations that wait, and reports whether one of them does not wait for company.
 func (r *recorder) pressing() (waiting int, urgent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.queue), slices.ContainsFunc(r.queue, func(op Op) bool {
+	return len(r.queue), r.urgent > 0
+}
+
+// countUrgent counts the operations that do not wait for company: those for which a phone waits, and the bridge, because
+// whether they talk decides, after a crash, whether she is rung again.
+func countUrgent(ops []Op) (n int) {
+	for _, op := range ops {
 		switch op := op.(type) {
 		case Claim, Offer:
-			return true
-		case Progress: // Whether they talk decides, after a crash, whether she is rung again.
-			return op.Step.State == call.StateBridged
-		default:
-			return false
+			n++
+		case Progress:
+			if op.Step.State == call.StateBridged {
+				n++
+			}
 		}
-	})
+	}
+	return n
 }
 
 // commit applies a batch and reports whether it was committed. When the store is out of reach it waits a while, or until
 // more operations come, and leaves the batch in the queue.
 func (r *recorder) commit(ctx context.Context, ops []Op) (bool, error) {
-	began := time.Now()
+	r.begun = time.Now()
 	errs, err := r.opts.Store.Apply(ctx, r.scheme, r.epoch, r.opts.Now(), ops)
-	r.meter.commit.Observe(time.Since(began).Seconds())
+	r.meter.commit.Observe(time.Since(r.begun).Seconds())
 	switch {
 	case err == nil:
 		r.meter.batch.Observe(float64(len(ops)))

@@ -85,7 +85,8 @@ func TestRecorderShowsEverythingToAStoreOutOfReach(t *testing.T) {
 	})
 }
 
-// TestRecorderGathers: what has happened waits a moment for company; what a phone waits for goes at once and takes it along.
+// TestRecorderGathers: what has happened waits a moment for company; what a phone waits for goes at once and takes it along,
+// and what comes right behind it keeps the pace.
 func TestRecorderGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := newMetrics(nil)
@@ -100,26 +101,29 @@ func TestRecorderGathers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.run(ctx) }()
+		after := func(wait time.Duration, want []int, ops ...Op) {
+			t.Helper()
+			r.add(ops...)
+			time.Sleep(wait)
+			synctest.Wait()
+			require.Equal(t, want, store.batches())
+		}
 
-		r.add(Finish{})
-		time.Sleep(10 * time.Millisecond)
-		r.add(Finish{})
-		synctest.Wait()
-		require.Empty(t, store.batches())
-		time.Sleep(10 * time.Millisecond)
-		synctest.Wait()
-		require.Equal(t, []int{2}, store.batches())
-
-		r.add(Finish{})
-		synctest.Wait()
-		require.Len(t, store.batches(), 1)
-		r.add(Claim{})
-		synctest.Wait()
-		require.Equal(t, []int{2, 2}, store.batches())
+		after(10*time.Millisecond, nil, Finish{})
+		after(9*time.Millisecond, nil, Finish{})
+		after(time.Millisecond, []int{2})
+		after(10*time.Millisecond, []int{2}, Finish{})
+		after(0, []int{2, 2}, Claim{})
+		after(4*time.Millisecond, []int{2, 2}, Claim{})
+		after(5*time.Millisecond, []int{2, 2}, Progress{Step: call.Step{State: call.StateBridged}}, Finish{})
+		after(time.Millisecond, []int{2, 2, 3})
+		require.Zero(t, r.urgent)
+		after(time.Second, []int{2, 2, 3})
+		after(0, []int{2, 2, 3, 1}, Progress{Step: call.Step{State: call.StateBridged}})
 
 		r.add(Finish{})
 		cancel()
 		require.NoError(t, <-ended)
-		require.Equal(t, []int{2, 2, 1}, store.batches(), "nothing is left behind at the end")
+		require.Equal(t, []int{2, 2, 3, 1, 1}, store.batches(), "nothing is left behind at the end")
 	})
 }

@@ -95,21 +95,23 @@ func (s *Store) turn(scheme int64) chan struct{} {
 }
 
 func (s *Store) tryCommit(ctx context.Context, b *batch) error {
-	tx, err := s.writers.Begin(ctx)
+	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := b.run(ctx, s.query.WithTx(tx)); err != nil {
-		// The first error says more than that of an undo on what may be a broken connection.
-		_ = tx.Rollback(ctx)
+	defer conn.Release()
+	p := newPipeline(conn.Conn())
+	if err := b.run(ctx, p); err != nil {
+		p.undo(ctx)
 		return err
 	}
-	err = tx.Commit(ctx)
+	err = p.commit(ctx)
 	if err == nil {
 		return nil
 	}
-	if !isAway(err) || errors.Is(err, pgx.ErrTxCommitRollback) {
-		return fmt.Errorf("commit: %w", err)
+	p.undo(ctx)
+	if !isAway(err) {
+		return fmt.Errorf("write and commit: %w", err)
 	}
 	return s.resolve(ctx, b.transaction, err)
 }
@@ -150,12 +152,23 @@ type batch struct {
 	transaction string
 }
 
-func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
-	lead, err := q.LockLead(ctx, b.scheme)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("lock scheme %d: %w", b.scheme, errNoScheme)
-	} else if err != nil {
-		return fmt.Errorf("lock scheme: %w", err)
+// run decides the batch and leaves its last statements in the pipeline, to be committed with them.
+func (b *batch) run(ctx context.Context, p *pipeline) error {
+	q, k := sqldb.New(p), keysOf(b.ops)
+	var lead sqldb.LockLeadRow
+	var first firstRows
+	err := p.together(ctx, func() (err error) {
+		lead, err = q.LockLead(ctx, b.scheme)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("lock scheme %d: %w", b.scheme, errNoScheme)
+		} else if err != nil {
+			return fmt.Errorf("lock scheme: %w", err)
+		}
+		first, err = readFirst(ctx, q, b.scheme, k)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	b.transaction = lead.Transaction
 	zone, err := time.LoadLocation(lead.Zone)
@@ -168,14 +181,21 @@ func (b *batch) run(ctx context.Context, q *sqldb.Queries) error {
 	if b.ledger.fenced && !slices.ContainsFunc(b.ops, isFact) {
 		return dispatch.ErrFenced
 	}
-	if err := b.ledger.read(ctx, q, b.ops); err != nil {
+	b.ledger.takeFirst(first, k)
+	var second secondRows
+	err = p.together(ctx, func() (err error) {
+		second, err = readSecond(ctx, q, b.scheme, k)
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	b.ledger.takeSecond(second)
 	b.refused = make([]error, len(b.ops))
 	for i, op := range b.ops {
 		b.refused[i] = b.ledger.apply(op)
 	}
-	return b.ledger.write(ctx, q, b.rules)
+	return b.ledger.write(ctx, p, b.rules)
 }
 
 // keys are what a batch touches, as far as the operations themselves say.

@@ -48,10 +48,11 @@ type rulesReader func(context.Context, *sqldb.Queries) (schedule.Rules, map[int6
 
 // moveLater moves the calls that follow those closed with "a day later". It runs once the bookings of the batch are
 // written: the call to be moved may have been booked by the end of the same call.
-func (l *ledger) moveLater(ctx context.Context, q *sqldb.Queries, readRules rulesReader) error {
+func (l *ledger) moveLater(ctx context.Context, p *pipeline, readRules rulesReader) error {
 	if len(l.later) == 0 {
 		return nil
 	}
+	q := sqldb.New(p)
 	rules, pauses, err := readRules(ctx, q)
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func (l *ledger) moveLater(ctx context.Context, q *sqldb.Queries, readRules rule
 			return err
 		}
 		if s, ok := dispatch.DayLater(closed, bookingsOf(following), rules, a.closed); ok {
-			if err := l.move(ctx, q, s, following); err != nil {
+			if err := l.move(ctx, p, s, following); err != nil {
 				return err
 			}
 		}
@@ -136,7 +137,7 @@ func bookingsOf(rows []*occurrenceRow) []dispatch.Booking {
 
 // move ends a call as moved and books the one in its place. Where calls of that day were moved or cancelled before, it is
 // one more of the day.
-func (l *ledger) move(ctx context.Context, q *sqldb.Queries, s dispatch.Settlement, following []*occurrenceRow) error {
+func (l *ledger) move(ctx context.Context, p *pipeline, s dispatch.Settlement, following []*occurrenceRow) error {
 	var moved *occurrenceRow
 	sequence := 0
 	for _, o := range following {
@@ -152,5 +153,5 @@ func (l *ledger) move(ctx context.Context, q *sqldb.Queries, s dispatch.Settleme
 	s.Attempts, s.Deferred, s.Rang, s.Next = moved.attempts, moved.deferred, moved.rang, nil
 	l.settleRow(moved, s)
 	l.bookings = []*booking{{next: next, sequence: sequence}}
-	return l.book(ctx, q)
+	return l.book(ctx, p, sqldb.New(p))
 }

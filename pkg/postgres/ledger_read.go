@@ -9,58 +9,48 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 )
 
-// read fills the ledger with every row that the operations may touch.
-func (l *ledger) read(ctx context.Context, q *sqldb.Queries, ops []dispatch.Op) error {
-	k := keysOf(ops)
-	if err := l.readAttempts(ctx, q, k); err != nil {
-		return err
-	}
-	if err := l.readOccurrences(ctx, q, k); err != nil {
-		return err
-	}
-	if err := l.readHeld(ctx, q, k); err != nil {
-		return err
-	}
-	return l.readCallers(ctx, q, k)
+// firstRows are those that the operations name.
+type firstRows struct {
+	attempts []sqldb.ReadAttemptsRow
+	offers   []sqldb.ReadOffersRow
 }
 
-func (l *ledger) readAttempts(ctx context.Context, q *sqldb.Queries, k *keys) error {
+// readFirst reads the attempts that the operations name, and their offers.
+func readFirst(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (rows firstRows, err error) {
 	if len(k.attempts.list) == 0 {
-		return nil
+		return rows, nil
 	}
 	ids := make([]pgtype.UUID, len(k.attempts.list))
 	for i, id := range k.attempts.list {
 		ids[i] = attemptUUID(id)
 	}
-	attempts, err := q.ReadAttempts(ctx, sqldb.ReadAttemptsParams{SchemeID: l.scheme, AttemptIds: ids})
-	if err != nil {
-		return fmt.Errorf("read attempts: %w", err)
+	if rows.attempts, err = q.ReadAttempts(ctx, sqldb.ReadAttemptsParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
+		return rows, fmt.Errorf("read attempts: %w", err)
 	}
-	if len(attempts) == 0 {
-		return nil
+	if rows.offers, err = q.ReadOffers(ctx, sqldb.ReadOffersParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
+		return rows, fmt.Errorf("read offers: %w", err)
 	}
-	for _, r := range attempts {
+	return rows, nil
+}
+
+// takeFirst fills in what readFirst has read, and adds to the keys what it points to.
+func (l *ledger) takeFirst(rows firstRows, k *keys) {
+	for _, r := range rows.attempts {
 		a := attemptOf(r)
 		l.attempts[a.id] = a
 		k.occurrences.add(a.occurrence)
 		k.numbers.add(a.number)
 		k.callers.add(a.caller)
 	}
-	offers, err := q.ReadOffers(ctx, sqldb.ReadOffersParams{SchemeID: l.scheme, AttemptIds: ids})
-	if err != nil {
-		return fmt.Errorf("read offers: %w", err)
-	}
-	for _, r := range offers {
+	for _, r := range rows.offers {
 		l.offers[offerKey{attemptID(r.AttemptID), int(r.Offer)}] = &offerRow{
 			caller: r.CallerID, state: call.OfferState(r.State), ended: when(r.EndedAt),
 		}
 		k.callers.add(r.CallerID)
 	}
-	return nil
 }
 
 func attemptOf(r sqldb.ReadAttemptsRow) *attemptRow {
@@ -75,81 +65,78 @@ func attemptOf(r sqldb.ReadAttemptsRow) *attemptRow {
 	}
 }
 
-func (l *ledger) readOccurrences(ctx context.Context, q *sqldb.Queries, k *keys) error {
-	if len(k.occurrences.list) == 0 {
-		return nil
-	}
-	rows, err := q.ReadOccurrences(ctx, sqldb.ReadOccurrencesParams{SchemeID: l.scheme, OccurrenceIds: k.occurrences.list})
-	if err != nil {
-		return fmt.Errorf("read occurrences: %w", err)
-	}
-	for _, r := range rows {
-		l.occurrences[r.OccurrenceID] = occurrenceOf(r)
-	}
-	return nil
+// secondRows are those that the operations and the rows read first point to.
+type secondRows struct {
+	occurrences []sqldb.ReadOccurrencesRow
+	numbers     []sqldb.LiveNumber
+	reserved    []sqldb.ReadReservationsRow
+	callers     []sqldb.ReadCallerStatusRow
+	log         []sqldb.ReadCallerLogRow
 }
 
-// readHeld reads which numbers, persons and callers are held.
-func (l *ledger) readHeld(ctx context.Context, q *sqldb.Queries, k *keys) error {
-	var persons set[int64]
-	for _, o := range l.occurrences {
-		persons.add(o.beneficiary)
+// readSecond reads every other row that the operations may touch: the occurrences, which numbers, persons and callers are
+// held, the callers, and which of their changes were written before.
+func readSecond(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (rows secondRows, err error) {
+	if list := k.occurrences.list; len(list) > 0 {
+		rows.occurrences, err = q.ReadOccurrences(ctx, sqldb.ReadOccurrencesParams{SchemeID: scheme, OccurrenceIds: list})
+		if err != nil {
+			return rows, fmt.Errorf("read occurrences: %w", err)
+		}
 	}
-	if len(k.numbers.list) > 0 || len(persons.list) > 0 {
-		rows, err := q.ReadLiveNumbers(ctx, sqldb.ReadLiveNumbersParams{
-			Numbers: k.numbers.list, SchemeID: l.scheme, BeneficiaryIds: persons.list,
+	if len(k.numbers.list) > 0 || len(k.occurrences.list) > 0 {
+		rows.numbers, err = q.ReadLiveNumbers(ctx, sqldb.ReadLiveNumbersParams{
+			Numbers: k.numbers.list, SchemeID: scheme, OccurrenceIds: k.occurrences.list,
 		})
 		if err != nil {
-			return fmt.Errorf("read live numbers: %w", err)
-		}
-		for _, r := range rows {
-			l.numbers[r.E164] = attemptID(r.AttemptID)
-			if r.SchemeID == l.scheme {
-				l.persons[r.BeneficiaryID] = attemptID(r.AttemptID)
-			}
+			return rows, fmt.Errorf("read live numbers: %w", err)
 		}
 	}
-	if len(k.callers.list) > 0 {
-		rows, err := q.ReadReservations(ctx, k.callers.list)
-		if err != nil {
-			return fmt.Errorf("read reservations: %w", err)
-		}
-		for _, r := range rows {
-			l.reserved[r.CallerID] = offerKey{attemptID(r.AttemptID), int(r.Offer)}
-		}
+	if len(k.callers.list) == 0 {
+		return rows, nil
 	}
-	l.remember()
-	return nil
+	if rows.reserved, err = q.ReadReservations(ctx, k.callers.list); err != nil {
+		return rows, fmt.Errorf("read reservations: %w", err)
+	}
+	rows.callers, err = q.ReadCallerStatus(ctx, sqldb.ReadCallerStatusParams{SchemeID: scheme, CallerIds: k.callers.list})
+	if err != nil {
+		return rows, fmt.Errorf("read callers: %w", err)
+	}
+	if len(k.changes) == 0 {
+		return rows, nil
+	}
+	ids, ats := make([]int64, len(k.changes)), make([]pgtype.Timestamptz, len(k.changes))
+	for i, c := range k.changes {
+		ids[i], ats[i] = c.Caller, instant(c.At)
+	}
+	if rows.log, err = q.ReadCallerLog(ctx, sqldb.ReadCallerLogParams{SchemeID: scheme, CallerIds: ids, Ats: ats}); err != nil {
+		return rows, fmt.Errorf("read caller log: %w", err)
+	}
+	return rows, nil
 }
 
-func (l *ledger) readCallers(ctx context.Context, q *sqldb.Queries, k *keys) error {
-	if len(k.callers.list) == 0 {
-		return nil
+// takeSecond fills in what readSecond has read.
+func (l *ledger) takeSecond(rows secondRows) {
+	for _, r := range rows.occurrences {
+		l.occurrences[r.OccurrenceID] = occurrenceOf(r)
 	}
-	rows, err := q.ReadCallerStatus(ctx, sqldb.ReadCallerStatusParams{SchemeID: l.scheme, CallerIds: k.callers.list})
-	if err != nil {
-		return fmt.Errorf("read callers: %w", err)
+	for _, r := range rows.numbers {
+		l.numbers[r.E164] = attemptID(r.AttemptID)
+		if r.SchemeID == l.scheme {
+			l.persons[r.BeneficiaryID] = attemptID(r.AttemptID)
+		}
 	}
-	for _, r := range rows {
+	for _, r := range rows.reserved {
+		l.reserved[r.CallerID] = offerKey{attemptID(r.AttemptID), int(r.Offer)}
+	}
+	l.remember()
+	for _, r := range rows.callers {
 		l.callers[r.CallerID] = &callerRow{
 			id: r.CallerID, uid: uuid.UUID(r.Uid.Bytes), state: call.CallerState(r.State), reason: r.Reason,
 			since: when(r.Since), missedInRow: int(r.MissedInRow), day: dateOf(r.Day), calls: int(r.CallsToday),
 			hard: int(r.HardToday), lastEnded: when(r.LastEnded), events: int(r.Events),
 		}
 	}
-	if len(k.changes) == 0 {
-		return nil
-	}
-	ids, ats := make([]int64, len(k.changes)), make([]pgtype.Timestamptz, len(k.changes))
-	for i, c := range k.changes {
-		ids[i], ats[i] = c.Caller, instant(c.At)
-	}
-	log, err := q.ReadCallerLog(ctx, sqldb.ReadCallerLogParams{SchemeID: l.scheme, CallerIds: ids, Ats: ats})
-	if err != nil {
-		return fmt.Errorf("read caller log: %w", err)
-	}
-	for _, r := range log {
+	for _, r := range rows.log {
 		l.written[logRow{caller: r.CallerID, at: r.At.Time.UnixMicro(), state: call.CallerState(r.State), reason: r.Reason}] = true
 	}
-	return nil
 }

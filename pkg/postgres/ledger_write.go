@@ -22,7 +22,8 @@ func (l *ledger) remember() {
 
 // write writes back what has changed, set by set. Rows that are unique across schemes are written in the order of their
 // keys, so that two schemes never wait for each other in a circle.
-func (l *ledger) write(ctx context.Context, q *sqldb.Queries, readRules rulesReader) error {
+func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) error {
+	q := sqldb.New(p)
 	steps := []struct {
 		name string
 		run  func(context.Context, *sqldb.Queries) error
@@ -32,8 +33,8 @@ func (l *ledger) write(ctx context.Context, q *sqldb.Queries, readRules rulesRea
 		{"new attempts", l.insertAttempts},
 		{"attempts", l.updateAttempts},
 		{"offers", l.writeOffers},
-		{"bookings", l.book},
-		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, q, readRules) }},
+		{"bookings", func(ctx context.Context, q *sqldb.Queries) error { return l.book(ctx, p, q) }},
+		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, p, readRules) }},
 		{"occurrences", l.updateOccurrences},
 		{"callers", l.writeCallers},
 		{"events", l.writeEvents},
@@ -229,7 +230,7 @@ func (b *booking) key() bookingKey {
 
 // book books the next calls and writes the key of each into its Next: the new one's, or that of the one that was booked
 // for the same day before.
-func (l *ledger) book(ctx context.Context, q *sqldb.Queries) error {
+func (l *ledger) book(ctx context.Context, in *pipeline, q *sqldb.Queries) error {
 	p := sqldb.InsertOccurrencesParams{SchemeID: l.scheme, Events: 1}
 	made := map[uuid.UUID]*booking{}
 	var earliest time.Time
@@ -263,7 +264,11 @@ func (l *ledger) book(ctx context.Context, q *sqldb.Queries) error {
 		}
 	}
 	if len(made) > 0 {
-		rows, err := q.InsertOccurrences(ctx, p)
+		var rows []sqldb.InsertOccurrencesRow
+		err := in.together(ctx, func() (err error) {
+			rows, err = q.InsertOccurrences(ctx, p)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -198,6 +200,13 @@ func (c *cutter) accept() {
 	}
 }
 
+// commitMessage is what the wire carries when the prepared statement that commits is bound to no parameters: the name that
+// pgx gives a statement, behind the empty name of the portal.
+func commitMessage() []byte {
+	sum := sha256.Sum256([]byte("commit"))
+	return []byte("\x00stmtcache_" + hex.EncodeToString(sum[:24]) + "\x00")
+}
+
 // pass copies from one side to the other. On the way to the server it watches for a commit.
 func (c *cutter) pass(to, from net.Conn, lost chan struct{}, watch bool) {
 	defer func() { _, _ = to.Close(), from.Close() }()
@@ -207,7 +216,7 @@ func (c *cutter) pass(to, from net.Conn, lost chan struct{}, watch bool) {
 		if err != nil {
 			return
 		}
-		if watch && bytes.Contains(buffer[:n], []byte("Q\x00\x00\x00\x0bcommit\x00")) {
+		if watch && bytes.Contains(buffer[:n], commitMessage()) {
 			c.mu.Lock()
 			if c.armed {
 				c.armed = false

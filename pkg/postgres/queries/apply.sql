@@ -1,26 +1,24 @@
--- The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys: one lookup
--- each in a large table, one pass over a small one.
+-- The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys, one lookup
+-- each. The scheme stands in that list like the other keys, not in a condition of its own: while the planner does not know yet
+-- how much of a table one scheme is, it would read the whole scheme to find one row.
 
 -- name: ReadAttempts :many
 SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
     a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
     a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
-FROM (SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id) u
-JOIN attempt a ON a.attempt_id = u.attempt_id
-WHERE a.scheme_id = sqlc.arg(scheme_id);
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[])) u (scheme_id, attempt_id)
+JOIN attempt a ON a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id;
 
 -- name: ReadOffers :many
 SELECT o.attempt_id, o.offer, o.caller_id, o.state, o.ended_at
-FROM (SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id) u
-JOIN offer o ON o.attempt_id = u.attempt_id
-WHERE o.scheme_id = sqlc.arg(scheme_id);
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[])) u (scheme_id, attempt_id)
+JOIN offer o ON o.scheme_id = u.scheme_id AND o.attempt_id = u.attempt_id;
 
 -- name: ReadOccurrences :many
 SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
     o.deferred, o.attempts, o.rang, o.ended_at, o.events
-FROM (SELECT unnest(sqlc.arg(occurrence_ids)::bigint[]) AS occurrence_id) u
-JOIN occurrence o ON o.occurrence_id = u.occurrence_id
-WHERE o.scheme_id = sqlc.arg(scheme_id);
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(occurrence_ids)::bigint[])) u (scheme_id, occurrence_id)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 
 -- name: ReadLiveNumbers :many
 -- A number is held across all schemes, a person within hers.
@@ -29,9 +27,9 @@ FROM (SELECT unnest(sqlc.arg(numbers)::text[]) AS e164) u
 JOIN live_number n ON n.e164 = u.e164
 UNION ALL
 SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
-FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
-JOIN live_number n ON n.beneficiary_id = u.beneficiary_id
-WHERE n.scheme_id = sqlc.arg(scheme_id);
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(occurrence_ids)::bigint[])) u (scheme_id, occurrence_id)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id
+JOIN live_number n ON n.beneficiary_id = o.beneficiary_id AND n.scheme_id = o.scheme_id;
 
 -- name: ReadReservations :many
 -- A caller is held across all schemes.
@@ -42,24 +40,22 @@ JOIN reservation r ON r.caller_id = u.caller_id;
 -- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
     s.events
-FROM (SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id) u
-JOIN caller_status s ON s.caller_id = u.caller_id
-JOIN caller c ON c.scheme_id = s.scheme_id AND c.caller_id = s.caller_id
-WHERE s.scheme_id = sqlc.arg(scheme_id);
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[])) u (scheme_id, caller_id)
+JOIN caller_status s ON s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
+JOIN caller c ON c.scheme_id = u.scheme_id AND c.caller_id = u.caller_id;
 
 -- name: ReadCallerLog :many
 -- Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
 SELECT l.caller_id, l.at, l.state, l.reason
 FROM (
-    SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id, unnest(sqlc.arg(ats)::timestamptz[]) AS at
-) u
-JOIN caller_log l ON l.caller_id = u.caller_id AND l.at = u.at
-WHERE l.scheme_id = sqlc.arg(scheme_id);
+    SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(ats)::timestamptz[])
+) u (scheme_id, caller_id, at)
+JOIN caller_log l ON l.scheme_id = u.scheme_id AND l.caller_id = u.caller_id AND l.at = u.at;
 
 -- name: DeleteLiveNumbers :exec
 DELETE FROM live_number n
-USING (SELECT unnest(sqlc.arg(numbers)::text[]) AS e164) u
-WHERE n.scheme_id = sqlc.arg(scheme_id) AND n.e164 = u.e164;
+USING (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(numbers)::text[])) u (scheme_id, e164)
+WHERE n.scheme_id = u.scheme_id AND n.e164 = u.e164;
 
 -- name: InsertLiveNumbers :exec
 -- A number that another scheme took meanwhile breaks the primary key; the batch is then decided anew.
@@ -69,8 +65,8 @@ SELECT unnest(sqlc.arg(numbers)::text[]), sqlc.arg(scheme_id)::bigint, unnest(sq
 
 -- name: DeleteReservations :exec
 DELETE FROM reservation r
-USING (SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id) u
-WHERE r.scheme_id = sqlc.arg(scheme_id) AND r.caller_id = u.caller_id;
+USING (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[])) u (scheme_id, caller_id)
+WHERE r.scheme_id = u.scheme_id AND r.caller_id = u.caller_id;
 
 -- name: InsertReservations :exec
 INSERT INTO reservation (caller_id, scheme_id, attempt_id, offer, since)
@@ -95,7 +91,7 @@ SET state = u.state, offer = u.offer, caller_id = u.caller_id, dial_by = u.dial_
     talk_ms = u.talk_ms, rang = u.rang, end_estimated = u.end_estimated, disposition = u.disposition,
     follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, events = u.events
 FROM (
-    SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id, unnest(sqlc.arg(states)::text[]) AS state,
+    SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(offers)::smallint[]) AS offer, unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id,
         unnest(sqlc.arg(dial_bys)::timestamptz[]) AS dial_by, unnest(sqlc.arg(rung_befores)::boolean[]) AS rung_before,
         unnest(sqlc.arg(accepted_ats)::timestamptz[]) AS accepted_at,
@@ -109,7 +105,7 @@ FROM (
         unnest(sqlc.arg(day_laters)::boolean[]) AS day_later, unnest(sqlc.arg(closed_ats)::timestamptz[]) AS closed_at,
         unnest(sqlc.arg(events)::integer[]) AS events
 ) u
-WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = u.attempt_id;
+WHERE a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id;
 
 -- name: InsertOffers :exec
 INSERT INTO offer (scheme_id, attempt_id, offer, caller_id, endpoint, number, language, caller_ring_ms, made_at, state,
@@ -123,22 +119,22 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[]), unnes
 UPDATE offer o
 SET state = u.state, ended_at = u.ended_at
 FROM (
-    SELECT unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id, unnest(sqlc.arg(offers)::smallint[]) AS offer,
+    SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id, unnest(sqlc.arg(offers)::smallint[]) AS offer,
         unnest(sqlc.arg(states)::text[]) AS state, unnest(sqlc.arg(ended_ats)::timestamptz[]) AS ended_at
 ) u
-WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.attempt_id = u.attempt_id AND o.offer = u.offer;
+WHERE o.scheme_id = u.scheme_id AND o.attempt_id = u.attempt_id AND o.offer = u.offer;
 
 -- name: UpdateOccurrences :exec
 UPDATE occurrence o
 SET state = u.state, not_before = u.not_before, deferred = u.deferred, attempts = u.attempts, rang = u.rang,
     ended_at = u.ended_at, events = u.events
 FROM (
-    SELECT unnest(sqlc.arg(occurrence_ids)::bigint[]) AS occurrence_id, unnest(sqlc.arg(states)::text[]) AS state,
+    SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(occurrence_ids)::bigint[]) AS occurrence_id, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(deferred)::smallint[]) AS deferred,
         unnest(sqlc.arg(attempts)::smallint[]) AS attempts, unnest(sqlc.arg(rangs)::boolean[]) AS rang,
         unnest(sqlc.arg(ended_ats)::timestamptz[]) AS ended_at, unnest(sqlc.arg(events)::integer[]) AS events
 ) u
-WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.occurrence_id = u.occurrence_id;
+WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 
 -- name: InsertOccurrences :many
 -- Books calls. One that exists already is left as it is and not returned.
@@ -155,10 +151,10 @@ RETURNING occurrence_id, uid;
 -- name: FindBooked :many
 SELECT o.occurrence_id, o.agreement_id, o.kind, o.sequence, o.local_date
 FROM (
-    SELECT unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(local_dates)::date[]) AS local_date
-) u
-JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.state <> 'moved';
+    SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(agreement_ids)::bigint[]), unnest(sqlc.arg(local_dates)::date[])
+) u (scheme_id, agreement_id, local_date)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.agreement_id = u.agreement_id AND o.local_date = u.local_date
+WHERE o.state <> 'moved';
 
 -- name: ReadFollowing :many
 -- Every call of a person on a later day, moved and cancelled ones too.
@@ -181,13 +177,13 @@ UPDATE caller_status s
 SET state = u.state, reason = u.reason, since = u.since, missed_in_row = u.missed_in_row, day = u.day,
     calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events
 FROM (
-    SELECT unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id, unnest(sqlc.arg(states)::text[]) AS state,
+    SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(reasons)::text[]) AS reason, unnest(sqlc.arg(sinces)::timestamptz[]) AS since,
         unnest(sqlc.arg(missed)::smallint[]) AS missed_in_row, unnest(sqlc.arg(days)::date[]) AS day,
         unnest(sqlc.arg(calls)::integer[]) AS calls_today, unnest(sqlc.arg(hard)::integer[]) AS hard_today,
         unnest(sqlc.arg(last_endeds)::timestamptz[]) AS last_ended, unnest(sqlc.arg(events)::integer[]) AS events
 ) u
-WHERE s.scheme_id = sqlc.arg(scheme_id) AND s.caller_id = u.caller_id;
+WHERE s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id;
 
 -- name: InsertCallerLog :exec
 INSERT INTO caller_log (scheme_id, caller_id, at, state, reason)

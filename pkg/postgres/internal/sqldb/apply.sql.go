@@ -13,49 +13,49 @@ import (
 
 const deleteLiveNumbers = `-- name: DeleteLiveNumbers :exec
 DELETE FROM live_number n
-USING (SELECT unnest($1::text[]) AS e164) u
-WHERE n.scheme_id = $2 AND n.e164 = u.e164
+USING (SELECT $1::bigint, unnest($2::text[])) u (scheme_id, e164)
+WHERE n.scheme_id = u.scheme_id AND n.e164 = u.e164
 `
 
 type DeleteLiveNumbersParams struct {
-	Numbers  []string
 	SchemeID int64
+	Numbers  []string
 }
 
 func (q *Queries) DeleteLiveNumbers(ctx context.Context, arg DeleteLiveNumbersParams) error {
-	_, err := q.db.Exec(ctx, deleteLiveNumbers, arg.Numbers, arg.SchemeID)
+	_, err := q.db.Exec(ctx, deleteLiveNumbers, arg.SchemeID, arg.Numbers)
 	return err
 }
 
 const deleteReservations = `-- name: DeleteReservations :exec
 DELETE FROM reservation r
-USING (SELECT unnest($1::bigint[]) AS caller_id) u
-WHERE r.scheme_id = $2 AND r.caller_id = u.caller_id
+USING (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, caller_id)
+WHERE r.scheme_id = u.scheme_id AND r.caller_id = u.caller_id
 `
 
 type DeleteReservationsParams struct {
-	CallerIds []int64
 	SchemeID  int64
+	CallerIds []int64
 }
 
 func (q *Queries) DeleteReservations(ctx context.Context, arg DeleteReservationsParams) error {
-	_, err := q.db.Exec(ctx, deleteReservations, arg.CallerIds, arg.SchemeID)
+	_, err := q.db.Exec(ctx, deleteReservations, arg.SchemeID, arg.CallerIds)
 	return err
 }
 
 const findBooked = `-- name: FindBooked :many
 SELECT o.occurrence_id, o.agreement_id, o.kind, o.sequence, o.local_date
 FROM (
-    SELECT unnest($1::bigint[]) AS agreement_id, unnest($2::date[]) AS local_date
-) u
-JOIN occurrence o ON o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.scheme_id = $3 AND o.state <> 'moved'
+    SELECT $1::bigint, unnest($2::bigint[]), unnest($3::date[])
+) u (scheme_id, agreement_id, local_date)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.agreement_id = u.agreement_id AND o.local_date = u.local_date
+WHERE o.state <> 'moved'
 `
 
 type FindBookedParams struct {
+	SchemeID     int64
 	AgreementIds []int64
 	LocalDates   []pgtype.Date
-	SchemeID     int64
 }
 
 type FindBookedRow struct {
@@ -67,7 +67,7 @@ type FindBookedRow struct {
 }
 
 func (q *Queries) FindBooked(ctx context.Context, arg FindBookedParams) ([]FindBookedRow, error) {
-	rows, err := q.db.Query(ctx, findBooked, arg.AgreementIds, arg.LocalDates, arg.SchemeID)
+	rows, err := q.db.Query(ctx, findBooked, arg.SchemeID, arg.AgreementIds, arg.LocalDates)
 	if err != nil {
 		return nil, err
 	}
@@ -331,14 +331,13 @@ const readAttempts = `-- name: ReadAttempts :many
 SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
     a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
     a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
-FROM (SELECT unnest($1::uuid[]) AS attempt_id) u
-JOIN attempt a ON a.attempt_id = u.attempt_id
-WHERE a.scheme_id = $2
+FROM (SELECT $1::bigint, unnest($2::uuid[])) u (scheme_id, attempt_id)
+JOIN attempt a ON a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id
 `
 
 type ReadAttemptsParams struct {
-	AttemptIds []pgtype.UUID
 	SchemeID   int64
+	AttemptIds []pgtype.UUID
 }
 
 type ReadAttemptsRow struct {
@@ -370,10 +369,11 @@ type ReadAttemptsRow struct {
 	Events        int32
 }
 
-// The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys: one lookup
-// each in a large table, one pass over a small one.
+// The reads and writes of one batch. All of them run under LockLead. Rows are joined to the list of their keys, one lookup
+// each. The scheme stands in that list like the other keys, not in a condition of its own: while the planner does not know yet
+// how much of a table one scheme is, it would read the whole scheme to find one row.
 func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]ReadAttemptsRow, error) {
-	rows, err := q.db.Query(ctx, readAttempts, arg.AttemptIds, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readAttempts, arg.SchemeID, arg.AttemptIds)
 	if err != nil {
 		return nil, err
 	}
@@ -422,16 +422,15 @@ func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]R
 const readCallerLog = `-- name: ReadCallerLog :many
 SELECT l.caller_id, l.at, l.state, l.reason
 FROM (
-    SELECT unnest($1::bigint[]) AS caller_id, unnest($2::timestamptz[]) AS at
-) u
-JOIN caller_log l ON l.caller_id = u.caller_id AND l.at = u.at
-WHERE l.scheme_id = $3
+    SELECT $1::bigint, unnest($2::bigint[]), unnest($3::timestamptz[])
+) u (scheme_id, caller_id, at)
+JOIN caller_log l ON l.scheme_id = u.scheme_id AND l.caller_id = u.caller_id AND l.at = u.at
 `
 
 type ReadCallerLogParams struct {
+	SchemeID  int64
 	CallerIds []int64
 	Ats       []pgtype.Timestamptz
-	SchemeID  int64
 }
 
 type ReadCallerLogRow struct {
@@ -443,7 +442,7 @@ type ReadCallerLogRow struct {
 
 // Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
 func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([]ReadCallerLogRow, error) {
-	rows, err := q.db.Query(ctx, readCallerLog, arg.CallerIds, arg.Ats, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readCallerLog, arg.SchemeID, arg.CallerIds, arg.Ats)
 	if err != nil {
 		return nil, err
 	}
@@ -470,15 +469,14 @@ func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([
 const readCallerStatus = `-- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
     s.events
-FROM (SELECT unnest($1::bigint[]) AS caller_id) u
-JOIN caller_status s ON s.caller_id = u.caller_id
-JOIN caller c ON c.scheme_id = s.scheme_id AND c.caller_id = s.caller_id
-WHERE s.scheme_id = $2
+FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, caller_id)
+JOIN caller_status s ON s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
+JOIN caller c ON c.scheme_id = u.scheme_id AND c.caller_id = u.caller_id
 `
 
 type ReadCallerStatusParams struct {
-	CallerIds []int64
 	SchemeID  int64
+	CallerIds []int64
 }
 
 type ReadCallerStatusRow struct {
@@ -496,7 +494,7 @@ type ReadCallerStatusRow struct {
 }
 
 func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusParams) ([]ReadCallerStatusRow, error) {
-	rows, err := q.db.Query(ctx, readCallerStatus, arg.CallerIds, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readCallerStatus, arg.SchemeID, arg.CallerIds)
 	if err != nil {
 		return nil, err
 	}
@@ -600,20 +598,20 @@ FROM (SELECT unnest($1::text[]) AS e164) u
 JOIN live_number n ON n.e164 = u.e164
 UNION ALL
 SELECT n.e164, n.scheme_id, n.attempt_id, n.beneficiary_id
-FROM (SELECT unnest($2::bigint[]) AS beneficiary_id) u
-JOIN live_number n ON n.beneficiary_id = u.beneficiary_id
-WHERE n.scheme_id = $3
+FROM (SELECT $2::bigint, unnest($3::bigint[])) u (scheme_id, occurrence_id)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id
+JOIN live_number n ON n.beneficiary_id = o.beneficiary_id AND n.scheme_id = o.scheme_id
 `
 
 type ReadLiveNumbersParams struct {
-	Numbers        []string
-	BeneficiaryIds []int64
-	SchemeID       int64
+	Numbers       []string
+	SchemeID      int64
+	OccurrenceIds []int64
 }
 
 // A number is held across all schemes, a person within hers.
 func (q *Queries) ReadLiveNumbers(ctx context.Context, arg ReadLiveNumbersParams) ([]LiveNumber, error) {
-	rows, err := q.db.Query(ctx, readLiveNumbers, arg.Numbers, arg.BeneficiaryIds, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readLiveNumbers, arg.Numbers, arg.SchemeID, arg.OccurrenceIds)
 	if err != nil {
 		return nil, err
 	}
@@ -640,14 +638,13 @@ func (q *Queries) ReadLiveNumbers(ctx context.Context, arg ReadLiveNumbersParams
 const readOccurrences = `-- name: ReadOccurrences :many
 SELECT o.occurrence_id, o.uid, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.state, o.not_before,
     o.deferred, o.attempts, o.rang, o.ended_at, o.events
-FROM (SELECT unnest($1::bigint[]) AS occurrence_id) u
-JOIN occurrence o ON o.occurrence_id = u.occurrence_id
-WHERE o.scheme_id = $2
+FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, occurrence_id)
+JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id
 `
 
 type ReadOccurrencesParams struct {
-	OccurrenceIds []int64
 	SchemeID      int64
+	OccurrenceIds []int64
 }
 
 type ReadOccurrencesRow struct {
@@ -668,7 +665,7 @@ type ReadOccurrencesRow struct {
 }
 
 func (q *Queries) ReadOccurrences(ctx context.Context, arg ReadOccurrencesParams) ([]ReadOccurrencesRow, error) {
-	rows, err := q.db.Query(ctx, readOccurrences, arg.OccurrenceIds, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readOccurrences, arg.SchemeID, arg.OccurrenceIds)
 	if err != nil {
 		return nil, err
 	}
@@ -704,14 +701,13 @@ func (q *Queries) ReadOccurrences(ctx context.Context, arg ReadOccurrencesParams
 
 const readOffers = `-- name: ReadOffers :many
 SELECT o.attempt_id, o.offer, o.caller_id, o.state, o.ended_at
-FROM (SELECT unnest($1::uuid[]) AS attempt_id) u
-JOIN offer o ON o.attempt_id = u.attempt_id
-WHERE o.scheme_id = $2
+FROM (SELECT $1::bigint, unnest($2::uuid[])) u (scheme_id, attempt_id)
+JOIN offer o ON o.scheme_id = u.scheme_id AND o.attempt_id = u.attempt_id
 `
 
 type ReadOffersParams struct {
-	AttemptIds []pgtype.UUID
 	SchemeID   int64
+	AttemptIds []pgtype.UUID
 }
 
 type ReadOffersRow struct {
@@ -723,7 +719,7 @@ type ReadOffersRow struct {
 }
 
 func (q *Queries) ReadOffers(ctx context.Context, arg ReadOffersParams) ([]ReadOffersRow, error) {
-	rows, err := q.db.Query(ctx, readOffers, arg.AttemptIds, arg.SchemeID)
+	rows, err := q.db.Query(ctx, readOffers, arg.SchemeID, arg.AttemptIds)
 	if err != nil {
 		return nil, err
 	}
@@ -877,7 +873,7 @@ SET state = u.state, offer = u.offer, caller_id = u.caller_id, dial_by = u.dial_
     talk_ms = u.talk_ms, rang = u.rang, end_estimated = u.end_estimated, disposition = u.disposition,
     follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, events = u.events
 FROM (
-    SELECT unnest($2::uuid[]) AS attempt_id, unnest($3::text[]) AS state,
+    SELECT $1::bigint AS scheme_id, unnest($2::uuid[]) AS attempt_id, unnest($3::text[]) AS state,
         unnest($4::smallint[]) AS offer, unnest($5::bigint[]) AS caller_id,
         unnest($6::timestamptz[]) AS dial_by, unnest($7::boolean[]) AS rung_before,
         unnest($8::timestamptz[]) AS accepted_at,
@@ -891,7 +887,7 @@ FROM (
         unnest($22::boolean[]) AS day_later, unnest($23::timestamptz[]) AS closed_at,
         unnest($24::integer[]) AS events
 ) u
-WHERE a.scheme_id = $1 AND a.attempt_id = u.attempt_id
+WHERE a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id
 `
 
 type UpdateAttemptsParams struct {
@@ -956,13 +952,13 @@ UPDATE caller_status s
 SET state = u.state, reason = u.reason, since = u.since, missed_in_row = u.missed_in_row, day = u.day,
     calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events
 FROM (
-    SELECT unnest($2::bigint[]) AS caller_id, unnest($3::text[]) AS state,
+    SELECT $1::bigint AS scheme_id, unnest($2::bigint[]) AS caller_id, unnest($3::text[]) AS state,
         unnest($4::text[]) AS reason, unnest($5::timestamptz[]) AS since,
         unnest($6::smallint[]) AS missed_in_row, unnest($7::date[]) AS day,
         unnest($8::integer[]) AS calls_today, unnest($9::integer[]) AS hard_today,
         unnest($10::timestamptz[]) AS last_ended, unnest($11::integer[]) AS events
 ) u
-WHERE s.scheme_id = $1 AND s.caller_id = u.caller_id
+WHERE s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
 `
 
 type UpdateCallerStatusParams struct {
@@ -1001,12 +997,12 @@ UPDATE occurrence o
 SET state = u.state, not_before = u.not_before, deferred = u.deferred, attempts = u.attempts, rang = u.rang,
     ended_at = u.ended_at, events = u.events
 FROM (
-    SELECT unnest($2::bigint[]) AS occurrence_id, unnest($3::text[]) AS state,
+    SELECT $1::bigint AS scheme_id, unnest($2::bigint[]) AS occurrence_id, unnest($3::text[]) AS state,
         unnest($4::timestamptz[]) AS not_before, unnest($5::smallint[]) AS deferred,
         unnest($6::smallint[]) AS attempts, unnest($7::boolean[]) AS rang,
         unnest($8::timestamptz[]) AS ended_at, unnest($9::integer[]) AS events
 ) u
-WHERE o.scheme_id = $1 AND o.occurrence_id = u.occurrence_id
+WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id
 `
 
 type UpdateOccurrencesParams struct {
@@ -1040,10 +1036,10 @@ const updateOffers = `-- name: UpdateOffers :exec
 UPDATE offer o
 SET state = u.state, ended_at = u.ended_at
 FROM (
-    SELECT unnest($2::uuid[]) AS attempt_id, unnest($3::smallint[]) AS offer,
+    SELECT $1::bigint AS scheme_id, unnest($2::uuid[]) AS attempt_id, unnest($3::smallint[]) AS offer,
         unnest($4::text[]) AS state, unnest($5::timestamptz[]) AS ended_at
 ) u
-WHERE o.scheme_id = $1 AND o.attempt_id = u.attempt_id AND o.offer = u.offer
+WHERE o.scheme_id = u.scheme_id AND o.attempt_id = u.attempt_id AND o.offer = u.offer
 `
 
 type UpdateOffersParams struct {
