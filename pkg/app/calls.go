@@ -28,6 +28,7 @@ import (
 
 const (
 	leadEvery     = 2 * time.Second // How often schemes without a leader are looked for; real time.
+	lostLimit     = 100_000         // Events read back when the database has lost some.
 	accountsEvery = time.Second     // How often changed SIP accounts are looked for; real time.
 	spokenLimit   = time.Minute     // How long the first start waits for the dialplan's prompts; real time.
 	// After so many looks without a change the PBX is given time to read all its accounts again.
@@ -172,6 +173,7 @@ func (a *App) leadAll(ctx context.Context) error {
 	if err := a.ensureSchema(ctx); err != nil {
 		return err
 	}
+	published := a.relay.schemes() // Before the records are read: what is published was committed before.
 	schemes, err := a.store.Schemes(ctx)
 	if err != nil {
 		return fmt.Errorf("list schemes: %w", err)
@@ -179,7 +181,16 @@ func (a *App) leadAll(ctx context.Context) error {
 	led := a.dispatcher.Schemes()
 	var errs []error
 	for _, s := range schemes {
-		if slices.Contains(led, s.Key) {
+		last, followed := published[s.Key]
+		restored := false
+		if !followed || last > s.LastEvent {
+			if s.LastEvent, restored, err = a.lookBack(ctx, s, last); err != nil {
+				// Nobody dials while it is not known whom this service has called already.
+				errs = append(errs, err)
+				continue
+			}
+		}
+		if slices.Contains(led, s.Key) && !restored {
 			continue
 		}
 		// The PBX may be away: then nothing rings, and syncAccounts tries again and says so.
@@ -194,14 +205,37 @@ func (a *App) leadAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// lookBack finds out whether the database was brought back to an earlier moment: then events are missing in it that this
+// process committed, or that were published. The scheme is then paused until a person has seen what was lost.
+// It returns the number of the last event.
+func (a *App) lookBack(ctx context.Context, s postgres.Scheme, published int64) (last int64, restored bool, err error) {
+	lost, err := a.bus.After(ctx, s.ID, s.LastEvent, lostLimit)
+	if err != nil {
+		if a.cfg.NATS.URL == "" {
+			return s.LastEvent, false, fmt.Errorf("compare the records with what was published: %w", err)
+		}
+		// An event bus that is elsewhere, and away, keeps no promise from being kept.
+		a.log.Warn("the event bus is away: a database brought back to an earlier moment would not be noticed", zap.Error(err))
+	}
+	last = max(s.LastEvent, published)
+	if len(lost) > 0 {
+		last = max(last, lost[len(lost)-1].Number)
+	}
+	if last == s.LastEvent {
+		return last, false, nil
+	}
+	if restored, err = a.store.Restored(ctx, s.Key, lost, last, a.now()); err != nil || !restored {
+		return s.LastEvent, false, err
+	}
+	a.log.Error("the database was brought back to an earlier moment: the scheme is paused; see rappel scheme lost",
+		zap.String("scheme", s.ID), zap.Int64("last_event", s.LastEvent), zap.Int64("lost_up_to", last))
+	return last, true, nil
+}
+
 // catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
 func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
-	last, err := a.store.LastEventNumber(ctx, s.Key)
-	if err == nil {
-		a.relay.follow(s.Key, last)
-		err = a.bus.CatchUp(ctx, s.ID, s.Key, last)
-	}
-	if err != nil && ctx.Err() == nil {
+	a.relay.follow(s.Key, s.LastEvent)
+	if err := a.bus.CatchUp(ctx, s.ID, s.Key, s.LastEvent); err != nil && ctx.Err() == nil {
 		a.log.Warn("compare events with the bus", zap.Error(err))
 	}
 }

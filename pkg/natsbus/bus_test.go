@@ -185,6 +185,35 @@ func TestTheSameEventTwiceIsKeptOnce(t *testing.T) {
 	require.EqualValues(t, 4, stream.CachedInfo().State.Msgs)
 }
 
+// What a log that was brought back has lost is read from the stream, whatever the order in which it came.
+func TestAfter(t *testing.T) {
+	log := &ledger{}
+	b := open(t, natsbus.Options{Log: log})
+	n := collect(t, b)
+	events := log.commit(6)
+	b.Publish(events[:3])
+	b.Publish(events[4:])
+	b.Publish(events[3:4]) // Late, as after a gap.
+	n.wait(t, 6)
+	b.Publish(log.commit(1))
+	n.wait(t, 7)
+	for after, want := range map[int64][]int64{2: {3, 4, 5, 6, 7}, 6: {7}, 7: nil, 100: nil} {
+		var got []int64
+		found, err := b.After(t.Context(), scheme, after, 10)
+		require.NoError(t, err)
+		for _, e := range found {
+			got = append(got, e.Number)
+		}
+		require.Equal(t, want, got, "after %d", after)
+	}
+	found, err := b.After(t.Context(), scheme, 0, 2)
+	require.NoError(t, err)
+	require.Len(t, found, 2, "the newest")
+	require.Equal(t, int64(6), found[0].Number)
+	require.Equal(t, events[5].ID, found[0].ID)
+	require.Equal(t, int64(3), found[0].Epoch)
+}
+
 func TestCatchUpAfterACrashBetweenCommitAndPublish(t *testing.T) {
 	dir, log := t.TempDir(), &ledger{}
 	first := open(t, natsbus.Options{StoreDir: dir, Log: log})

@@ -59,7 +59,7 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 	}
 	defer func() { <-turn }()
 	for race := 1; ; race++ {
-		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops}
+		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops, known: s.lastCommitted(scheme)}
 		b.rules = func(ctx context.Context, q *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Pause, error) {
 			return s.rules(ctx, q, scheme, now)
 		}
@@ -67,6 +67,7 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 		switch {
 		case err == nil:
 			if len(b.ledger.journal.events) > 0 {
+				s.committed(scheme, b.ledger.journal.number)
 				s.opts.Publish(b.ledger.journal.events)
 			}
 			if slices.Contains(b.refused, dispatch.ErrFenced) {
@@ -92,6 +93,19 @@ func (s *Store) turn(scheme int64) chan struct{} {
 		s.turns[scheme] = t
 	}
 	return t
+}
+
+// lastCommitted is the number of the last event that a batch of this process committed for the scheme.
+func (s *Store) lastCommitted(scheme int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lasts[scheme]
+}
+
+func (s *Store) committed(scheme, number int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lasts[scheme] = number
 }
 
 func (s *Store) tryCommit(ctx context.Context, b *batch) error {
@@ -146,6 +160,7 @@ type batch struct {
 	now           time.Time
 	ops           []dispatch.Op
 	rules         rulesReader
+	known         int64 // Number of the last event that this process committed.
 
 	ledger      *ledger
 	refused     []error
@@ -176,7 +191,9 @@ func (b *batch) run(ctx context.Context, p *pipeline) error {
 		return fmt.Errorf("load zone of the scheme: %w", err)
 	}
 	b.ledger = newLedger(b.scheme, b.epoch, b.now, zone)
-	b.ledger.fenced = lead.Epoch != b.epoch
+	// Fewer events than this process has committed: the database was brought back to an earlier moment, and knows neither
+	// whom we have called since nor who may have led.
+	b.ledger.fenced = lead.Epoch != b.epoch || lead.EventNumber < b.known
 	b.ledger.journal = newJournal(b.scheme, b.epoch, lead)
 	if b.ledger.fenced && !slices.ContainsFunc(b.ops, isFact) {
 		return dispatch.ErrFenced

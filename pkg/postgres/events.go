@@ -9,17 +9,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 )
 
-// LastEventNumber returns the number of the scheme's newest event; 0 before the first.
-func (s *Store) LastEventNumber(ctx context.Context, scheme int64) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	number, err := s.query.LastEventNumber(ctx, scheme)
-	if err != nil {
-		return 0, fmt.Errorf("read last event number: %w", storeError(err))
-	}
-	return number, nil
-}
-
 // Events returns the scheme's events numbered first to last, both included, in order, as far as they are still kept.
 func (s *Store) Events(ctx context.Context, scheme, first, last int64) ([]call.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)

@@ -75,6 +75,10 @@ type (
 		Language string `json:"language"`
 		LengthMS int64  `json:"length_ms"`
 	}
+	restoredData struct {
+		From int64 `json:"from"`
+		To   int64 `json:"to"`
+	}
 	rosterData struct {
 		Staff         int `json:"staff"`
 		Beneficiaries int `json:"beneficiaries"`
@@ -92,10 +96,12 @@ type journal struct {
 	// loadFrom is the instant before which no open occurrence opens; zero when there is no such limit yet.
 	loadFrom time.Time
 	events   []call.Event
-	ids      []pgtype.UUID
-	of       []pgtype.UUID
-	payload  []string
-	err      error // The first payload that could not be written, or id that could not be made.
+	// published is how many of the first events were published in an earlier life of the database.
+	published int
+	ids       []pgtype.UUID
+	of        []pgtype.UUID
+	payload   []string
+	err       error // The first payload that could not be written, or id that could not be made.
 }
 
 // newJournal returns a journal that goes on where the scheme's last transaction stopped.

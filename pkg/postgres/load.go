@@ -67,8 +67,8 @@ func (s *Store) transact(ctx context.Context, scheme int64, work func(*sqldb.Que
 	if err != nil {
 		return storeError(err)
 	}
-	if len(j.events) > 0 {
-		s.opts.Publish(j.events)
+	if fresh := j.events[j.published:]; len(fresh) > 0 {
+		s.opts.Publish(fresh)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Scheme struct {
 	WrapUp      time.Duration // After-call work; 0 means none.
 	MaxAttempts int           // Per occurrence; 0 means 3.
 	Retry       map[call.Result]time.Duration
+	LastEvent   int64 // Number of its newest event, as Schemes found it; 0 before the first.
 }
 
 // Validate returns what is wrong with a scheme that is to be kept.
@@ -160,7 +161,7 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
-			Retry: map[call.Result]time.Duration{},
+			Retry: map[call.Result]time.Duration{}, LastEvent: r.EventNumber,
 		}
 		for _, step := range retry {
 			if step.SchemeID == r.SchemeID {

@@ -73,8 +73,9 @@ type Store struct {
 	writers *pgxpool.Pool
 	spool   *Spool // Nil when there is none.
 
-	mu    sync.Mutex // Guards turns.
+	mu    sync.Mutex // Guards turns and lasts.
 	turns map[int64]chan struct{}
+	lasts map[int64]int64 // By scheme: the last event that a batch of this process committed.
 	grown growth
 	// replaying is held by whoever brings the spool to the database.
 	replaying chan struct{}
@@ -97,7 +98,7 @@ func New(ctx context.Context, opts Options) (*Store, error) {
 		pool.Close()
 		return nil, err
 	}
-	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, turns: map[int64]chan struct{}{}, replaying: make(chan struct{}, 1)}
+	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, turns: map[int64]chan struct{}{}, lasts: map[int64]int64{}, replaying: make(chan struct{}, 1)}
 	if opts.Spool != "" {
 		if s.spool, err = OpenSpool(opts.Spool); err != nil {
 			s.closePools()

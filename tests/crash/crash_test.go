@@ -25,12 +25,13 @@ func TestMain(m *testing.M) {
 func TestCrash(t *testing.T) {
 	program := house.Program(t)
 	for name, crash := range map[string]func(*testing.T, string){
-		"service killed under calls":                  serviceKilled,
-		"service killed while phones ring":            serviceKilledWhileRinging,
-		"service told to stop":                        drain,
-		"Asterisk killed":                             asteriskKilled,
-		"PostgreSQL stopped":                          postgresStopped,
-		"PostgreSQL stopped, then the service killed": postgresStoppedServiceKilled,
+		"service killed under calls":                   serviceKilled,
+		"service killed while phones ring":             serviceKilledWhileRinging,
+		"service told to stop":                         drain,
+		"Asterisk killed":                              asteriskKilled,
+		"PostgreSQL stopped":                           postgresStopped,
+		"PostgreSQL stopped, then the service killed":  postgresStoppedServiceKilled,
+		"PostgreSQL brought back to an earlier moment": broughtBack,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

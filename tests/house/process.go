@@ -17,6 +17,8 @@ import (
 
 // Process is rappel serve in a process of its own.
 type Process struct {
+	Config string // Its configuration, for other commands.
+
 	cmd  *exec.Cmd
 	done chan struct{} // Closed when it has ended.
 	log  string
@@ -75,7 +77,7 @@ func (s *Street) Serve(t *testing.T, program string) *Process {
 	require.NoError(t, os.WriteFile(file, text.Bytes(), 0o600))
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
-	p := &Process{cmd: exec.Command(program, "serve", "--config", file), done: make(chan struct{}), log: log.Name()} //nolint:noctx // Kill ends it.
+	p := &Process{cmd: exec.Command(program, "serve", "--config", file), done: make(chan struct{}), log: log.Name(), Config: file} //nolint:noctx // Kill ends it.
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1) // Room for the one answer.

@@ -48,9 +48,6 @@ JOIN scheme s ON s.scheme_id = e.scheme_id
 WHERE e.scheme_id = sqlc.arg(scheme_id) AND e.number BETWEEN sqlc.arg(first) AND sqlc.arg(last)
 ORDER BY e.number;
 
--- name: LastEventNumber :one
-SELECT event_number FROM scheme_lead WHERE scheme_id = sqlc.arg(scheme_id);
-
 -- name: RefreshStatistics :exec
 SELECT refresh_statistics();
 

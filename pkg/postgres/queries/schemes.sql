@@ -18,9 +18,11 @@ WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ListSchemes :many
 -- Every scheme of the installation, for whoever starts their dispatchers.
-SELECT scheme_id, uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
-FROM scheme
-ORDER BY scheme_id;
+SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
+    s.wrap_up_ms, s.max_attempts, l.event_number
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+ORDER BY s.scheme_id;
 
 -- name: ListRetry :many
 SELECT scheme_id, result, after_ms FROM scheme_retry ORDER BY scheme_id, result;

@@ -59,17 +59,6 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) erro
 	return err
 }
 
-const lastEventNumber = `-- name: LastEventNumber :one
-SELECT event_number FROM scheme_lead WHERE scheme_id = $1
-`
-
-func (q *Queries) LastEventNumber(ctx context.Context, schemeID int64) (int64, error) {
-	row := q.db.QueryRow(ctx, lastEventNumber, schemeID)
-	var event_number int64
-	err := row.Scan(&event_number)
-	return event_number, err
-}
-
 const lockLead = `-- name: LockLead :one
 SELECT l.epoch, l.event_number, l.own_events, l.load_from, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l

@@ -456,9 +456,11 @@ func (q *Queries) ListRetry(ctx context.Context) ([]SchemeRetry, error) {
 }
 
 const listSchemes = `-- name: ListSchemes :many
-SELECT scheme_id, uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts
-FROM scheme
-ORDER BY scheme_id
+SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
+    s.wrap_up_ms, s.max_attempts, l.event_number
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+ORDER BY s.scheme_id
 `
 
 type ListSchemesRow struct {
@@ -476,6 +478,7 @@ type ListSchemesRow struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	EventNumber int64
 }
 
 // Every scheme of the installation, for whoever starts their dispatchers.
@@ -503,6 +506,7 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.HoldMs,
 			&i.WrapUpMs,
 			&i.MaxAttempts,
+			&i.EventNumber,
 		); err != nil {
 			return nil, err
 		}

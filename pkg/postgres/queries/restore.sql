@@ -1,0 +1,52 @@
+-- A database that was brought back to an earlier moment.
+
+-- name: PauseScheme :exec
+UPDATE scheme SET paused = sqlc.arg(paused) WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: MarkRestored :exec
+-- Epochs given since must not be given again: whoever was overtaken then would be let in.
+UPDATE scheme_lead
+SET restored_from = coalesce(restored_from, sqlc.arg(restored_from)), restored_to = sqlc.arg(restored_to),
+    restored_at = sqlc.arg(now), epoch = greatest(epoch, sqlc.arg(epoch))
+WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ForgetRestored :exec
+UPDATE scheme_lead
+SET restored_from = NULL, restored_to = NULL, restored_at = NULL
+WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadRestored :one
+SELECT coalesce(restored_from, 0) AS restored_from, coalesce(restored_to, 0) AS restored_to, restored_at
+FROM scheme_lead
+WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: LostCalls :many
+-- Promises of which the lost events tell: how each was closed then, or that an attempt was begun, and how it stands now. State
+-- is empty for a promise made in the time that was lost.
+WITH lost AS (
+    SELECT e.number, e.at, CASE WHEN e.entity = 'occurrence' THEN e.entity_id ELSE (e.data ->> 'occurrence')::uuid END AS uid,
+        CASE WHEN e.entity = 'occurrence' THEN e.kind ELSE 'begun' END AS kind
+    FROM event e
+    JOIN scheme_lead l ON l.scheme_id = e.scheme_id
+    WHERE e.scheme_id = sqlc.arg(scheme_id) AND e.number > l.restored_from AND e.number <= l.restored_to
+        AND ((e.entity = 'occurrence' AND e.kind IN ('reached', 'unreached', 'missed', 'moved', 'cancelled'))
+            OR (e.entity = 'attempt' AND e.kind = 'claimed'))
+), newest AS (
+    SELECT DISTINCT ON (uid) uid, number, at, kind FROM lost ORDER BY uid, number DESC
+)
+SELECT n.number, n.at, n.uid, n.kind, coalesce(b.ref, '') AS ref, coalesce(o.state, '') AS state
+FROM newest n
+LEFT JOIN occurrence o ON o.scheme_id = sqlc.arg(scheme_id) AND o.uid = n.uid
+LEFT JOIN beneficiary b ON b.scheme_id = o.scheme_id AND b.beneficiary_id = o.beneficiary_id
+ORDER BY n.number;
+
+-- name: CloseAsLost :execrows
+-- Closes promises as they were closed in the time that was lost. It runs under LockLead; the events of it are there already.
+UPDATE occurrence o
+SET state = u.state, ended_at = u.ended_at, events = greatest(o.events, e.entity_number::integer)
+FROM (
+    SELECT unnest(sqlc.arg(uids)::uuid[]) AS uid, unnest(sqlc.arg(states)::text[]) AS state,
+        unnest(sqlc.arg(ended)::timestamptz[]) AS ended_at, unnest(sqlc.arg(numbers)::bigint[]) AS number
+) u
+JOIN event e ON e.scheme_id = sqlc.arg(scheme_id) AND e.number = u.number
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.uid = u.uid AND o.state = 'open';

@@ -1,0 +1,77 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/tests/house"
+)
+
+// broughtBack: the database is brought back to a moment before a person was called. Nobody is dialled until somebody has
+// seen that, and the one who was called is not called again.
+func broughtBack(t *testing.T, program string) {
+	street := house.Build(t, house.Options{Outside: true})
+	service := street.Serve(t, program)
+	w := talking(t, street, 1, owed())
+	first, second := w.People[0], w.People[1]
+	restore := street.Snapshot(t)
+
+	// Of all that follows the database will know nothing: how the first call ended, and the second one.
+	w.end(t, 0)
+	require.Equal(t, call.ResultAnswered, w.AwaitEnd(first).Result)
+	w.Take(w.Callers[0])
+	theirs := w.AwaitCall(second)
+	_, err := theirs.HearTone(t.Context(), house.CallerTone)
+	require.NoError(t, err)
+	w.AwaitAttempt(second, 1, call.StateBridged)
+	w.HangUp(theirs)
+	require.Equal(t, call.OccurrenceReached, w.awaitClosed(t, second).State)
+	service.Kill()
+	restore()
+	require.Equal(t, call.OccurrenceOpen, w.Occurrences(second)[0].State)
+
+	service = street.Serve(t, program)
+	// Whose attempt is on record is adopted, as after any crash; then the caller is free.
+	require.Equal(t, call.ResultAnswered, w.AwaitEnd(first).Result)
+	w.AwaitState(w.Callers[0], call.CallerReady)
+	require.Equal(t, call.OccurrenceOpen, w.Occurrences(second)[0].State, "nothing is dialled")
+	require.Len(t, w.Rang(second.Number), 1)
+
+	rappel := func(args ...string) (string, int) {
+		c := exec.CommandContext(t.Context(), program, append(args, "--config", service.Config)...)
+		out, err := c.CombinedOutput()
+		if _, exited := errors.AsType[*exec.ExitError](err); !exited {
+			require.NoError(t, err)
+		}
+		return string(out), c.ProcessState.ExitCode()
+	}
+	listed, status := rappel("scheme", "lost")
+	require.Zero(t, status, listed)
+	require.Regexp(t, second.Ref+` +reached +open`, listed)
+	said, status := rappel("scheme", "resume")
+	require.Equal(t, 2, status, said)
+	require.Contains(t, said, "--as-lost")
+	said, status = rappel("scheme", "resume", "--as-lost")
+	require.Zero(t, status, said)
+	require.Contains(t, said, "1 calls closed")
+
+	require.Equal(t, call.OccurrenceReached, w.Occurrences(second)[0].State)
+	require.Len(t, w.Rang(second.Number), 1, "rung again")
+	require.Len(t, w.Rang(first.Number), 1, "rung again")
+	listed, status = rappel("scheme", "lost")
+	require.Zero(t, status, listed)
+	require.Contains(t, listed, "Nothing was lost")
+}
+
+// awaitClosed waits until the person's promise has been closed.
+func (w *talks) awaitClosed(t *testing.T, p *house.Person) house.Occurrence {
+	t.Helper()
+	house.Await(t, 30*time.Second, "the promise to be closed", func(context.Context) bool { return w.Occurrences(p)[0].State.Ended() })
+	return w.Occurrences(p)[0]
+}
