@@ -70,8 +70,9 @@ type Settings struct {
 	// RTPStart and RTPEnd bound the UDP ports used for audio, both inclusive.
 	RTPStart, RTPEnd uint16
 
-	// ARIUser may do everything, MonitorUser only read. The hashes are in
-	// crypt(3) format; the passwords themselves are not known to Asterisk.
+	// ARIUser may do everything, MonitorUser only read; without a name there
+	// is none. The hashes are in crypt(3) format; the passwords themselves are
+	// not known to Asterisk.
 	ARIUser, ARIHash         string
 	MonitorUser, MonitorHash string
 
@@ -127,8 +128,6 @@ func (s Settings) Validate() error {
 		{"SoundsDir", s.SoundsDir},
 		{"ARIUser", s.ARIUser},
 		{"ARIHash", s.ARIHash},
-		{"MonitorUser", s.MonitorUser},
-		{"MonitorHash", s.MonitorHash},
 		{"Language", s.Language},
 	} {
 		switch {
@@ -137,6 +136,9 @@ func (s Settings) Validate() error {
 		case strings.ContainsAny(field.value, "\n\r;"):
 			errs = append(errs, fmt.Errorf("%s holds a line break or a semicolon, which would end its line in Asterisk's configuration", field.name))
 		}
+	}
+	if s.MonitorUser != "" && s.MonitorHash == "" || strings.ContainsAny(s.MonitorUser+s.MonitorHash+s.CertFile+s.KeyFile+s.ExternalAddress, "\n\r;") {
+		errs = append(errs, errors.New("MonitorUser has no hash, or a value holds a line break or a semicolon"))
 	}
 	if !s.HTTP.IsValid() || !s.HTTP.Addr().IsLoopback() {
 		errs = append(errs, fmt.Errorf("HTTP is %s: ARI must listen on a loopback address", s.HTTP))

@@ -92,13 +92,10 @@ func (a *Asterisk) makeSettings() (asteriskconf.Settings, error) {
 		s.RTPTimeoutHold = 5 * time.Minute
 	}
 	var err error
-	// The salt only has to differ; base64url's "_" and "-" are not of crypt's
-	// alphabet.
-	salt := strings.NewReplacer("_", ".", "-", "/")
-	if s.ARIHash, err = cryptScrypt(a.secrets.ARIPassword, salt.Replace(randomText())); err != nil {
+	if s.ARIHash, err = HashPassword(a.secrets.ARIPassword); err != nil {
 		return asteriskconf.Settings{}, err
 	}
-	if s.MonitorHash, err = cryptScrypt(a.secrets.MonitorPassword, salt.Replace(randomText())); err != nil {
+	if s.MonitorHash, err = HashPassword(a.secrets.MonitorPassword); err != nil {
 		return asteriskconf.Settings{}, err
 	}
 	return s, nil

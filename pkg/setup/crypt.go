@@ -9,6 +9,15 @@ import (
 
 const cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+// HashPassword is what ari.conf holds of a password with password_format=crypt,
+// with a salt of its own. The password must be random: it is not stretched.
+func HashPassword(password string) (string, error) {
+	// The salt only has to differ; base64url's "_" and "-" are not of crypt's
+	// alphabet.
+	salt := strings.NewReplacer("_", ".", "-", "/").Replace(randomText())
+	return cryptScrypt(password, salt)
+}
+
 // cryptScrypt is crypt(3) with scrypt, format "$7$" (libxcrypt, crypt(5)). The
 // salt must be characters of the crypt alphabet.
 //
