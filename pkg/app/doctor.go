@@ -91,6 +91,7 @@ type examination struct {
 	trunks              []trunkSeen
 	phones              []phoneAccount
 	pbxAnswers          bool
+	recordsRead         bool // Then trunks and phones are known.
 }
 
 // offsetOf is how far a clock is ahead of ours.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -45,12 +47,20 @@ func (e *examination) call(ctx context.Context, account phoneAccount) outcome {
 	var refused *phone.StatusError
 	switch {
 	case errors.As(err, &refused) && (refused.Code == 401 || refused.Code == 403):
-		return wrong(fmt.Sprintf("refused (%d)", refused.Code), "the PBX does not know the accounts of the records",
-			"set asterisk.accounts and asterisk.trunks to the files that pjsip.conf includes")
+		seen := fmt.Sprintf("refused (%d)", refused.Code)
+		written, _ := os.ReadFile(e.cfg.Asterisk.Accounts) // One that cannot be read does not hold it either.
+		switch {
+		case e.cfg.Asterisk.Accounts == "" || e.cfg.Asterisk.Trunks == "":
+			return wrong(seen, "the service cannot tell the PBX of callers' phones",
+				"set asterisk.accounts and asterisk.trunks to the files that pjsip.conf includes, /etc/asterisk/pjsip_accounts.conf and pjsip_trunks.conf")
+		case !bytes.Contains(written, []byte("["+account.endpoint+"]")):
+			return wrong(seen, "the service has not told the PBX of callers' phones yet", "start the service: rappel serve --config "+e.file)
+		}
+		return wrong(seen, "the PBX has not read "+e.cfg.Asterisk.Accounts, "grep include /etc/asterisk/pjsip.conf; sudo asterisk -rx 'module reload res_pjsip.so'")
 	case errors.As(err, &refused):
-		return wrong(fmt.Sprintf("refused (%d)", refused.Code), "the dialplan has no echo test", "install asterisk/extensions.conf and: asterisk -rx 'dialplan reload'")
+		return wrong(fmt.Sprintf("refused (%d)", refused.Code), "the dialplan has no echo test", "install asterisk/extensions.conf and: sudo asterisk -rx 'dialplan reload'")
 	case err != nil:
-		return wrong("no answer at "+e.cfg.Asterisk.SIP, short(err), "check the transport in pjsip.conf: asterisk -rx 'pjsip show transports'")
+		return wrong("no answer at "+e.cfg.Asterisk.SIP, short(err), "set asterisk.sip to the address where the PBX hears SIP, which this shows: sudo asterisk -rx 'pjsip show transports'")
 	}
 	answered := time.Since(begun)
 	heard, err := c.HearTone(ctx, echoTone)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,8 +36,17 @@ const (
 func (e *examination) machine(ctx context.Context) {
 	data := e.cfg.Data
 	writable := e.look("machine.data", "data directory", func() outcome {
-		if err := os.MkdirAll(data, 0o750); err != nil {
-			return wrong(data, short(err), "sudo install -d -o $(id -un) -m 750 "+data)
+		// The service makes it, as its own user: made here, it would belong to whoever asks.
+		info, err := os.Stat(data)
+		if err == nil && !info.IsDir() {
+			return wrong(data+" is no directory", "the service keeps several files in it", "set data: to a directory, such as /var/lib/rappel")
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			data = existing(data)
+			if err := unix.Access(data, unix.W_OK|unix.X_OK); err != nil {
+				return wrong(e.cfg.Data+" is not there", data+" cannot be written: "+err.Error(), "sudo install -d -o $(id -un) -m 750 "+e.cfg.Data)
+			}
+			return fine("%s is not there yet; the service makes it", e.cfg.Data)
 		}
 		f, err := os.CreateTemp(data, ".doctor-*")
 		if err != nil {
@@ -69,6 +80,16 @@ func (e *examination) machine(ctx context.Context) {
 	_ = ctx
 }
 
+// existing is the nearest directory at or above a path that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
 // accounts looks whether the service can tell the PBX of callers' phones and of trunks.
 func (e *examination) accounts() outcome {
 	if !e.cfg.Has(RoleSwitch) {
@@ -97,9 +118,9 @@ func diskSpace(dir string) outcome {
 	seen := fmt.Sprintf("%.1f GiB free below %s", float64(free)/(1<<30), dir)
 	switch {
 	case free < leastDisk:
-		return wrong(seen, "a full disk stops dispatch and loses messages", "make room, or set data: to a larger disk")
+		return wrong(seen, "a full disk stops dispatch and loses messages", "find what fills it: sudo du -xh "+dir+" | sort -h | tail; or set data: to a larger disk")
 	case free < goodDisk:
-		return doubtful(seen, "less than 5 GiB is little for messages and backups", "make room soon")
+		return doubtful(seen, "less than 5 GiB is little for messages and backups", "sudo du -xh "+dir+" | sort -h | tail")
 	}
 	return fine("%s", seen)
 }
@@ -237,7 +258,7 @@ func (e *examination) pages(ctx context.Context) {
 		}
 		pair, err := tls.LoadX509KeyPair(e.cfg.Web.Certificate, e.cfg.Web.Key)
 		if err != nil {
-			return wrong(e.cfg.Web.Certificate, short(err), "openssl x509 -noout -modulus -in "+e.cfg.Web.Certificate)
+			return wrong(e.cfg.Web.Certificate, short(err), "name the key that belongs to it in web.key; they belong together when both print the same: openssl x509 -noout -pubkey -in "+e.cfg.Web.Certificate+"; openssl pkey -pubout -in "+e.cfg.Web.Key)
 		}
 		leaf, err := x509.ParseCertificate(pair.Certificate[0])
 		if err != nil {

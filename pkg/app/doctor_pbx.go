@@ -80,17 +80,21 @@ func (p *ariProbe) read(ctx context.Context, path string, into any) error {
 	return nil
 }
 
+func (e *examination) probe() *ariProbe {
+	return &ariProbe{
+		base: e.cfg.Asterisk.ARI, user: e.cfg.Asterisk.User, password: e.cfg.Asterisk.Password.Value(),
+		client: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{}},
+	}
+}
+
 // pbx looks at Asterisk.
 func (e *examination) pbx(ctx context.Context) {
-	rest := []string{"pbx.user", "pbx.version", "pbx.rights", "pbx.events", "pbx.modules", "pbx.codecs", "prompts.sounds", "trunk.online"}
+	rest := []string{"pbx.user", "pbx.version", "pbx.rights", "pbx.events", "pbx.modules", "pbx.codecs", "prompts.sounds"}
 	if !e.cfg.Has(RoleSwitch) {
 		e.leave("this process does not drive a PBX", append(rest, "pbx.reachable")...)
 		return
 	}
-	p := &ariProbe{
-		base: e.cfg.Asterisk.ARI, user: e.cfg.Asterisk.User, password: e.cfg.Asterisk.Password.Value(),
-		client: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{}},
-	}
+	p := e.probe()
 	defer p.client.CloseIdleConnections()
 	var status int
 	var info struct {
@@ -133,7 +137,7 @@ func (e *examination) pbx(ctx context.Context) {
 		case http.StatusOK:
 			return fine("%s", p.user)
 		case http.StatusUnauthorized, http.StatusForbidden:
-			return wrong(p.user, "user or password are wrong, or ari.conf does not permit this address", "compare asterisk.user and asterisk.password with ari.conf, then: asterisk -rx 'module reload res_ari.so'")
+			return wrong(p.user, "user or password are wrong, or ari.conf does not permit this address", "compare with asterisk.user and asterisk.password: sudo grep -A5 '^\\["+p.user+"\\]' /etc/asterisk/ari.conf; then: sudo asterisk -rx 'module reload res_ari.so'")
 		}
 		return wrong(fmt.Sprintf("status %d", status), "ARI answers with an error", "read Asterisk's log")
 	}) {
@@ -151,14 +155,13 @@ func (e *examination) pbx(ctx context.Context) {
 		case err != nil:
 			return wrong("unknown", short(err), "read Asterisk's log")
 		case status == http.StatusForbidden || status == http.StatusUnauthorized:
-			return wrong(p.user+" may only read", "read_only=yes in ari.conf", "set read_only=no for "+p.user+", then: asterisk -rx 'module reload res_ari.so'")
+			return wrong(p.user+" may only read", "read_only=yes in ari.conf", "set read_only=no for "+p.user+", then: sudo asterisk -rx 'module reload res_ari.so'")
 		}
 		return fine("%s may read and write", p.user)
 	})
 	e.look("pbx.events", "event stream opens", func() outcome { return eventStream(ctx, p) })
 	e.modules(ctx, p)
 	e.look("prompts.sounds", "sounds of the PBX", func() outcome { return e.sounds(ctx, p) })
-	e.look("trunk.online", "trunks answer OPTIONS", func() outcome { return e.trunkStates(ctx, p) })
 }
 
 func asteriskVersion(version string) outcome {
@@ -220,11 +223,11 @@ func (e *examination) modules(ctx context.Context, p *ariProbe) {
 	} {
 		e.look(c.name, c.title, func() outcome {
 			if err != nil {
-				return wrong("unknown", short(err), "asterisk -rx 'module show'")
+				return wrong("unknown", short(err), "sudo asterisk -rx 'module show'")
 			}
 			if lacking := missing(c.required); len(lacking) > 0 {
 				return wrong("missing: "+strings.Join(lacking, ", "), "they are not installed, or noload in modules.conf",
-					"remove their noload lines and: asterisk -rx 'module load "+lacking[0]+"'")
+					"remove their noload lines and: sudo asterisk -rx 'module load "+lacking[0]+"'")
 			}
 			return fine("all %d run", len(c.required))
 		})
@@ -249,27 +252,33 @@ func (e *examination) modules(ctx context.Context, p *ariProbe) {
 	})
 }
 
-// trunkStates compares the trunks of the records with what the PBX says of them.
-func (e *examination) trunkStates(ctx context.Context, p *ariProbe) outcome {
-	e.mu.Lock()
-	trunks := slices.Clone(e.trunks)
-	e.mu.Unlock()
-	if len(trunks) == 0 {
-		return skipped("the records name no trunk")
+// trunkStates compares the trunks of the records with what the PBX says of them, once both have answered.
+func (e *examination) trunkStates(ctx context.Context) outcome {
+	switch {
+	case !e.cfg.Has(RoleSwitch):
+		return skipped("this process does not drive a PBX")
+	case !e.pbxAnswers:
+		return skipped("the PBX does not answer")
+	case !e.recordsRead:
+		return skipped("the records cannot be read")
+	case len(e.trunks) == 0:
+		return doubtful("the records name no trunk", "nobody can be called", "rappel scheme trunk NAME --host HOST --cli NUMBER --config "+e.file)
 	}
+	p := e.probe()
+	defer p.client.CloseIdleConnections()
 	var endpoints []struct {
 		Resource string `json:"resource"`
 		State    string `json:"state"`
 	}
 	if err := p.read(ctx, "/endpoints/PJSIP", &endpoints); err != nil {
-		return wrong("unknown", short(err), "asterisk -rx 'pjsip show endpoints'")
+		return wrong("unknown", short(err), "sudo asterisk -rx 'pjsip show endpoints'")
 	}
 	states := map[string]string{}
 	for _, ep := range endpoints {
 		states[ep.Resource] = ep.State
 	}
 	var bad []string
-	for _, t := range trunks {
+	for _, t := range e.trunks {
 		if s := states[t.name]; s != "online" {
 			if s == "" {
 				s = "unknown to the PBX"
@@ -279,9 +288,9 @@ func (e *examination) trunkStates(ctx context.Context, p *ariProbe) outcome {
 	}
 	if len(bad) > 0 {
 		return wrong(strings.Join(bad, ", "), "the operator's side does not answer OPTIONS, or the service never wrote the trunk",
-			"asterisk -rx 'pjsip show contacts'; check host, port and firewall of the trunk")
+			"sudo asterisk -rx 'pjsip show contacts'; check host, port and firewall of the trunk")
 	}
-	return fine("%d online", len(trunks))
+	return fine("%d online", len(e.trunks))
 }
 
 // sounds asks which of the PBX's own sounds are there: the dialplan's last resort when the service is away.
@@ -290,7 +299,7 @@ func (e *examination) sounds(ctx context.Context, p *ariProbe) outcome {
 	for _, s := range []struct{ id, lang string }{{"beep", "en"}, {"vm-intro", "fr"}} {
 		status, _, _, err := p.ask(ctx, http.MethodGet, "/sounds/"+s.id+"?lang="+s.lang)
 		if err != nil {
-			return wrong("unknown", short(err), "asterisk -rx 'core show sounds'")
+			return wrong("unknown", short(err), "sudo asterisk -rx 'core show sounds'")
 		}
 		if status != http.StatusOK {
 			missing = append(missing, s.id+" ("+s.lang+")")

@@ -47,7 +47,7 @@ func (e *examination) postgres(ctx context.Context) {
 		var number int
 		var text string
 		if err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version')`).Scan(&number, &text); err != nil {
-			return wrong("unknown", short(err), "psql -c 'SHOW server_version'")
+			return wrong("unknown", short(err), "sudo -u postgres psql -c 'SHOW server_version'")
 		}
 		if number < leastPostgres {
 			return wrong(text, "Rappel needs features of PostgreSQL 15", "upgrade the server: pg_upgradecluster "+text[:2]+" main")
@@ -59,23 +59,23 @@ func (e *examination) postgres(ctx context.Context) {
 	e.look("postgres.durability", "commits survive a power cut", func() outcome {
 		var fsync, full, sync string
 		if err := conn.QueryRow(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')`).Scan(&fsync, &full, &sync); err != nil {
-			return wrong("unknown", short(err), "psql -c 'SHOW fsync'")
+			return wrong("unknown", short(err), "sudo -u postgres psql -c 'SHOW fsync'")
 		}
 		if fsync != "on" || full != "on" || sync == "off" {
 			return doubtful(fmt.Sprintf("fsync=%s full_page_writes=%s synchronous_commit=%s", fsync, full, sync),
 				"a power cut could lose or tear recorded calls; this is for tests only",
-				"psql -c \"ALTER SYSTEM SET fsync=on\" -c \"ALTER SYSTEM SET full_page_writes=on\" -c 'SELECT pg_reload_conf()'")
+				"sudo -u postgres psql -c \"ALTER SYSTEM SET fsync=on\" -c \"ALTER SYSTEM SET full_page_writes=on\" -c 'SELECT pg_reload_conf()'")
 		}
 		return fine("fsync, full_page_writes and synchronous_commit are on")
 	})
 	e.look("postgres.connections", "room for connections", func() outcome {
 		var limit, used int
 		if err := conn.QueryRow(ctx, `SELECT current_setting('max_connections')::int, (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend')`).Scan(&limit, &used); err != nil {
-			return wrong("unknown", short(err), "psql -c 'SHOW max_connections'")
+			return wrong("unknown", short(err), "sudo -u postgres psql -c 'SHOW max_connections'")
 		}
 		if limit-used < e.cfg.Postgres.Connections {
 			return wrong(fmt.Sprintf("%d of %d in use, %d wanted", used, limit, e.cfg.Postgres.Connections),
-				"the service could not open its connections", "lower postgres.connections, or ALTER SYSTEM SET max_connections = "+fmt.Sprint(limit+50)+" and restart")
+				"the service could not open its connections", "lower postgres.connections, or: "+moreConnections(used+e.cfg.Postgres.Connections+50))
 		}
 		return fine("%d of %d in use, %d wanted", used, limit, e.cfg.Postgres.Connections)
 	})
@@ -127,16 +127,20 @@ func unreachable(err error) outcome {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code {
 		case "28P01", "28000":
-			return wrong("sign-in refused", "user or password of postgres.url are wrong", `psql -c "\password rappel" and put the new one where postgres.url takes it from`)
+			return wrong("sign-in refused", "user or password of postgres.url are wrong", `sudo -u postgres psql -c "\password rappel" and put the new one where postgres.url takes it from`)
 		case "3D000":
 			return wrong("no such database", "the database of postgres.url does not exist", "sudo -u postgres createdb --owner=rappel rappel")
 		case "53300":
-			return wrong("too many connections", "the server has no connection left", "ALTER SYSTEM SET max_connections = 200 and restart it")
+			return wrong("too many connections", "the server has no connection left", moreConnections(200))
 		case "57P03":
 			return wrong("starting up", "the server is not ready yet", "wait, or read its log")
 		}
 	}
 	return wrong("no connection", "nothing answers at the address of postgres.url", "sudo systemctl start postgresql; pg_isready")
+}
+
+func moreConnections(n int) string {
+	return fmt.Sprintf("sudo -u postgres psql -c 'ALTER SYSTEM SET max_connections = %d' && sudo systemctl restart postgresql", n)
 }
 
 func (e *examination) migrations(ctx context.Context) outcome {
@@ -185,7 +189,7 @@ func (e *examination) role(ctx context.Context, conn *pgx.Conn) outcome {
 	}
 	if len(too) > 0 {
 		return wrong(role+" may "+strings.Join(too, ", "), "the service would run with more rights than it needs",
-			"psql -c 'ALTER ROLE "+role+" NOSUPERUSER NOCREATEDB NOCREATEROLE' -c 'REVOKE CREATE ON SCHEMA public FROM "+role+", PUBLIC'")
+			"sudo -u postgres psql -c 'ALTER ROLE "+role+" NOSUPERUSER NOCREATEDB NOCREATEROLE' -c 'REVOKE CREATE ON SCHEMA public FROM "+role+", PUBLIC'")
 	}
 	return fine("%s may define nothing", role)
 }
@@ -215,6 +219,7 @@ func (e *examination) recordsOfPBX(ctx context.Context, conn *pgx.Conn) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.recordsRead = true
 	for _, n := range names {
 		e.trunks = append(e.trunks, trunkSeen{name: n})
 	}
@@ -229,7 +234,7 @@ func (e *examination) recordsOfPBX(ctx context.Context, conn *pgx.Conn) {
 func (e *examination) nats(ctx context.Context) {
 	e.look("nats.jetstream", "event bus keeps events", func() outcome {
 		o := natsbus.Options{URL: e.cfg.NATS.URL, Credentials: e.cfg.NATS.Credentials, Logger: zap.NewNop()}
-		where := "embedded"
+		where, fix := "embedded", "df -h /tmp; free -m"
 		if o.URL == "" {
 			dir, err := os.MkdirTemp("", "rappel-doctor-nats-")
 			if err != nil {
@@ -239,10 +244,11 @@ func (e *examination) nats(ctx context.Context) {
 			o.StoreDir, o.MaxStore, o.MaxBytes = dir, 16<<20, 8<<20
 		} else if u, err := url.Parse(o.URL); err == nil {
 			where = u.Host
+			fix = "start the server there, with JetStream: nats-server -js; or leave nats.url empty for the server inside the service"
 		}
 		bus, err := natsbus.New(ctx, o)
 		if err != nil {
-			return wrong(where, short(err), "check free memory and disk")
+			return wrong(where, short(err), fix)
 		}
 		err = bus.Check(ctx)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -251,7 +257,7 @@ func (e *examination) nats(ctx context.Context) {
 			err = closeErr
 		}
 		if err != nil {
-			return wrong(where, short(err), "nats --server "+where+" server check jetstream")
+			return wrong(where, "it does not answer, or keeps nothing: "+short(err), fix)
 		}
 		return fine("%s", where)
 	})
@@ -279,5 +285,6 @@ func (e *examination) together(ctx context.Context) {
 			return fine("within %.1f s", c.o.offset.Abs().Seconds())
 		})
 	}
+	e.look("trunk.online", "trunks answer OPTIONS", func() outcome { return e.trunkStates(ctx) })
 	e.echo(ctx)
 }
