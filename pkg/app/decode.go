@@ -57,7 +57,7 @@ func Read(file string) (Config, error) {
 		return Config{}, &Problem{File: file, What: "does not exist", Remedy: "make it: rappel config example > rappel.yaml, or name another file with --config"}
 	}
 	if err != nil {
-		return Config{}, &Problem{File: file, What: "cannot be read: " + err.Error()}
+		return Config{}, &Problem{File: file, What: "cannot be read: " + err.Error(), Remedy: "as its owner: sudo chgrp $(id -gn) " + file + " && sudo chmod g+r " + file}
 	}
 	return Parse(file, text, os.LookupEnv)
 }
