@@ -54,6 +54,9 @@ type App struct {
 	connector  *callflow.Connector
 	dispatcher *dispatch.Dispatcher
 
+	node     string          // The name of this node; only where calls are made.
+	leases   *natsbus.Leases // Nil when no other node shares the event bus.
+	pbxSeen  time.Time       // When the PBX was last seen to be there; of the part that leads.
 	relay    relay
 	accounts struct {
 		mu    sync.Mutex
@@ -167,7 +170,8 @@ func (a *App) takeData() error {
 	}
 	// The lock ends with the file, and so with the process.
 	a.onStop("data directory", closeLimit, func(context.Context) error { return lock.Close() })
-	return nil
+	a.node, err = nodeName(a.cfg.Data)
+	return err
 }
 
 // background registers a part that runs in a goroutine of its own from Run until its stop function is called.

@@ -27,10 +27,7 @@ import (
 )
 
 const (
-	leadEvery     = 2 * time.Second // How often schemes without a leader are looked for; real time.
-	lostLimit     = 100_000         // Events read back when the database has lost some.
-	accountsEvery = time.Second     // How often changed SIP accounts are looked for; real time.
-	spokenLimit   = time.Minute     // How long the first start waits for the dialplan's prompts; real time.
+	accountsEvery = time.Second // How often changed SIP accounts are looked for; real time.
 	// After so many looks without a change the PBX is given time to read all its accounts again.
 	accountsCalm = 15
 )
@@ -48,7 +45,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.pbx = pbx
 	board := &switchboard{gate: gate{records: a.store}}
 	a.dispatcher, err = dispatch.New(dispatch.Options{
-		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: holder(),
+		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: a.node,
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
 	})
 	if err != nil {
@@ -81,6 +78,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("calls", closeLimit, func(context.Context) error { a.connector.Close(); return nil })
 	arrivals := a.background("inbound calls", a.connector.Run)
 	a.onStop("inbound calls", closeLimit, arrivals)
+	a.electLeader()
 	a.onStop("dispatch", closeLimit, func(context.Context) error { a.dispatcher.Close(); return nil })
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
@@ -102,15 +100,6 @@ func (a *App) buildCalls(ctx context.Context) error {
 		}},
 	)
 	return nil
-}
-
-// holder names this process to other nodes.
-func holder() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "rappel"
-	}
-	return host + ":" + strconv.Itoa(os.Getpid())
 }
 
 // readBook reads the flows: those of the configured folder, or the ones built in.
@@ -136,108 +125,6 @@ func CheckLine(cfg Config, d postgres.DID) error {
 		return fmt.Errorf("line %s: there is no flow %q; there are %s", d.Number, d.Flow, strings.Join(flows, ", "))
 	}
 	return nil
-}
-
-// lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
-// It begins when the PBX can say what it may have to say to whom it rings; a voice that hangs does not keep promises from
-// being kept.
-func (a *App) lead(ctx context.Context) error {
-	select {
-	case <-a.spoken:
-	case <-time.After(spokenLimit):
-		a.log.Warn("the dialplan's prompts are not spoken yet; leading without them")
-	case <-ctx.Done():
-		return nil
-	}
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
-	quiet := false
-	for {
-		err := a.leadAll(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !quiet {
-			a.log.Warn("lead schemes; trying again", zap.Error(err))
-		}
-		quiet = err != nil
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (a *App) leadAll(ctx context.Context) error {
-	if err := a.ensureSchema(ctx); err != nil {
-		return err
-	}
-	published := a.relay.schemes() // Before the records are read: what is published was committed before.
-	schemes, err := a.store.Schemes(ctx)
-	if err != nil {
-		return fmt.Errorf("list schemes: %w", err)
-	}
-	led := a.dispatcher.Schemes()
-	var errs []error
-	for _, s := range schemes {
-		last, followed := published[s.Key]
-		restored := false
-		if !followed || last > s.LastEvent {
-			if s.LastEvent, restored, err = a.lookBack(ctx, s, last); err != nil {
-				// Nobody dials while it is not known whom this service has called already.
-				errs = append(errs, err)
-				continue
-			}
-		}
-		if slices.Contains(led, s.Key) && !restored {
-			continue
-		}
-		// The PBX may be away: then nothing rings, and syncAccounts tries again and says so.
-		_ = a.updateAccounts(ctx)
-		if err := a.dispatcher.Lead(ctx, s.Key); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		a.log.Info("leading a scheme", zap.String("scheme", s.ID))
-		a.catchUp(ctx, s)
-	}
-	return errors.Join(errs...)
-}
-
-// lookBack finds out whether the database was brought back to an earlier moment: then events are missing in it that this
-// process committed, or that were published. The scheme is then paused until a person has seen what was lost.
-// It returns the number of the last event.
-func (a *App) lookBack(ctx context.Context, s postgres.Scheme, published int64) (last int64, restored bool, err error) {
-	lost, err := a.bus.After(ctx, s.ID, s.LastEvent, lostLimit)
-	if err != nil {
-		if a.cfg.NATS.URL == "" {
-			return s.LastEvent, false, fmt.Errorf("compare the records with what was published: %w", err)
-		}
-		// An event bus that is elsewhere, and away, keeps no promise from being kept.
-		a.log.Warn("the event bus is away: a database brought back to an earlier moment would not be noticed", zap.Error(err))
-	}
-	last = max(s.LastEvent, published)
-	if len(lost) > 0 {
-		last = max(last, lost[len(lost)-1].Number)
-	}
-	if last == s.LastEvent {
-		return last, false, nil
-	}
-	if restored, err = a.store.Restored(ctx, s.Key, lost, last, a.now()); err != nil || !restored {
-		return s.LastEvent, false, err
-	}
-	a.log.Error("the database was brought back to an earlier moment: the scheme is paused; see rappel scheme lost",
-		zap.String("scheme", s.ID), zap.Int64("last_event", s.LastEvent), zap.Int64("lost_up_to", last))
-	return last, true, nil
-}
-
-// catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
-func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
-	a.relay.follow(s.Key, s.LastEvent)
-	if err := a.bus.CatchUp(ctx, s.ID, s.Key, s.LastEvent); err != nil && ctx.Err() == nil {
-		a.log.Warn("compare events with the bus", zap.Error(err))
-	}
 }
 
 // syncAccounts makes the PBX know the SIP accounts and trunks of the records, within seconds of a change.

@@ -44,6 +44,13 @@ func (r *relay) follow(scheme, after int64) {
 	r.last[scheme] = after
 }
 
+// unfollow ends that: another process leads the scheme.
+func (r *relay) unfollow(scheme int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, scheme)
+}
+
 func (r *relay) schemes() map[int64]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

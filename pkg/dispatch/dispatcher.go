@@ -84,6 +84,25 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 	return nil
 }
 
+// Resign gives up the lead of a scheme, or what is left of it after another node took it: the engine ends, and what it had
+// decided is committed if the lead still allows. Calls go on by themselves; whoever leads next adopts them.
+func (d *Dispatcher) Resign(scheme int64) {
+	d.mu.Lock()
+	r := d.engines[scheme]
+	delete(d.engines, scheme)
+	d.mu.Unlock()
+	if r != nil {
+		r.stop()
+		<-r.done
+	}
+}
+
+// Overtaken reports whether another node has taken the lead of a scheme that was led here.
+func (d *Dispatcher) Overtaken(scheme int64) bool {
+	r, err := d.engine(scheme)
+	return err == nil && errors.Is(r.Healthy(), ErrFenced)
+}
+
 // serve runs the owner and the recorder. The recorder ends last: what the owner decided is still committed.
 func (e *Engine) serve(ctx context.Context) {
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))

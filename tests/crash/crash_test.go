@@ -32,6 +32,7 @@ func TestCrash(t *testing.T) {
 		"PostgreSQL stopped":                           postgresStopped,
 		"PostgreSQL stopped, then the service killed":  postgresStoppedServiceKilled,
 		"PostgreSQL brought back to an earlier moment": broughtBack,
+		"two nodes": twoNodes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

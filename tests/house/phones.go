@@ -12,6 +12,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/setup"
 )
 
 // Caller is somebody who works for the scheme, with her phone.
@@ -48,7 +49,6 @@ func (o *Offer) Decline(code int) error {
 
 // plugIn registers every SIP phone of the house.
 func (h *House) plugIn() {
-	t := h.t
 	for _, c := range append(append([]*Caller(nil), h.Callers...), h.Registrars...) {
 		if c.Number != "" {
 			h.subscribe(c.Number, func(phone.Ring, int) phone.Behaviour {
@@ -56,15 +56,21 @@ func (h *House) plugIn() {
 			}, nil)
 			continue
 		}
-		p, err := phone.New(phone.Options{
-			User: c.Endpoint, Secret: c.secret, Registrar: h.Asterisk.SIPAddr().String(), Pacer: h.pacer, Logger: zap.NewNop(),
-			Tones: []float64{CallerTone, PersonTone}, OnCall: c.rings,
-		})
-		require.NoError(t, err)
-		t.Cleanup(p.Close)
-		c.Phone = p
-		Await(t, startLimit, "her phone to register", func(ctx context.Context) bool { return p.Register(ctx) == nil })
+		c.Phone = h.PlugInto(c, h.Asterisk)
 	}
+}
+
+// PlugInto gives a caller a phone at a PBX, beside those she has.
+func (h *House) PlugInto(c *Caller, pbx *setup.Asterisk) *phone.Phone {
+	h.t.Helper()
+	p, err := phone.New(phone.Options{
+		User: c.Endpoint, Secret: c.secret, Registrar: pbx.SIPAddr().String(), Pacer: h.pacer, Logger: zap.NewNop(),
+		Tones: []float64{CallerTone, PersonTone}, OnCall: c.rings,
+	})
+	require.NoError(h.t, err)
+	h.t.Cleanup(p.Close)
+	Await(h.t, startLimit, "her phone to register", func(ctx context.Context) bool { return p.Register(ctx) == nil })
+	return p
 }
 
 // rings hands an incoming call to the test.

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/setup"
 )
 
 // Process is rappel serve in a process of its own.
@@ -32,6 +35,8 @@ log:
   level: debug
 clock:
   start: {{.Clock.Start.Format "2006-01-02T15:04:05.999999999Z07:00"}}
+nats:
+  url: "{{.NATS.URL}}"
 postgres:
   url: {{.Postgres.URL.Value}}
   patience: {{.Postgres.Patience}}
@@ -68,7 +73,24 @@ func Program(t *testing.T) string {
 // test at the latest, and with this process if that is killed.
 func (s *Street) Serve(t *testing.T, program string) *Process {
 	t.Helper()
+	return s.serve(t, program, s.Config)
+}
+
+// Node starts a further service on the street's records, beside a PBX of its own and with a data directory of its own. Both
+// share the event bus of Config.NATS.
+func (s *Street) Node(t *testing.T, program, data string, pbx *setup.Asterisk) *Process {
+	t.Helper()
 	config := s.Config
+	config.Data = data
+	config.Asterisk.ARI, config.Asterisk.User, config.Asterisk.Password = pbx.ARIURL(), pbx.ARIUser(), app.Secret(pbx.ARIPassword())
+	config.Asterisk.Sounds, config.Asterisk.PBXSounds = pbx.SoundsDir(), pbx.SoundsPath()
+	config.Asterisk.Recordings, config.Asterisk.SIP = pbx.RecordingsDir(), pbx.SIPAddr().String()
+	config.Asterisk.Accounts, config.Asterisk.Trunks = pbx.AccountsPath(), pbx.TrunksPath()
+	return s.serve(t, program, config)
+}
+
+func (s *Street) serve(t *testing.T, program string, config app.Config) *Process {
+	t.Helper()
 	config.Clock.Start = s.Now()
 	var text bytes.Buffer
 	require.NoError(t, template.Must(template.New("config").Parse(configuration)).Execute(&text, config))
@@ -115,6 +137,18 @@ func (s *Street) Serve(t *testing.T, program string) *Process {
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // It may be gone already.
 	<-p.done
+}
+
+// Pause stops every thread of the service where it is (SIGSTOP); Continue lets them go on.
+func (p *Process) Pause(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGSTOP))
+}
+
+// Continue ends a Pause.
+func (p *Process) Continue(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGCONT))
 }
 
 // Running reports whether the service lives.

@@ -80,6 +80,13 @@ func (h *House) AwaitState(c *Caller, state call.CallerState) {
 	Await(h.t, 10*time.Second, "caller "+c.Ref+" to be "+string(state), func(context.Context) bool { return h.CallerState(c) == state })
 }
 
+// Lead says which node leads the scheme, and in which epoch.
+func (h *House) Lead() (node string, epoch int) {
+	require.NoError(h.t, h.pool.QueryRow(h.t.Context(), `SELECT holder, epoch FROM scheme_lead WHERE scheme_id = $1`,
+		h.Scheme.Key).Scan(&node, &epoch))
+	return node, epoch
+}
+
 // Attempts are the attempts to reach somebody, in the order of their claims.
 func (h *House) Attempts(p *Person) []Attempt {
 	rows, err := h.pool.Query(h.t.Context(), `SELECT replace(attempt_id::text, '-', ''), occurrence_id, caller_id, state, coalesce(result, ''),

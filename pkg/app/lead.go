@@ -1,0 +1,210 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/postgres"
+)
+
+const (
+	leadEvery   = time.Second      // How often schemes without a leader are looked for; real time.
+	leaseTerm   = 5 * time.Second  // How long a node that has gone keeps its schemes; real time.
+	pbxPatience = 10 * time.Second // How long a node keeps its schemes while its PBX is away; real time.
+	spokenLimit = time.Minute      // How long the first start waits for the dialplan's prompts; real time.
+	lostLimit   = 100_000          // Events read back when the database has lost some.
+)
+
+// lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
+// It begins when the PBX can say what it may have to say to whom it rings; a voice that hangs does not keep promises from
+// being kept.
+func (a *App) lead(ctx context.Context) error {
+	select {
+	case <-a.spoken:
+	case <-time.After(spokenLimit):
+		a.log.Warn("the dialplan's prompts are not spoken yet; leading without them")
+	case <-ctx.Done():
+		return nil
+	}
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	quiet := false
+	for {
+		err := a.leadAll(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !quiet {
+			a.log.Warn("lead schemes; trying again", zap.Error(err))
+		}
+		quiet = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *App) leadAll(ctx context.Context) error {
+	if err := a.ensureSchema(ctx); err != nil {
+		return err
+	}
+	published := a.relay.schemes() // Before the records are read: what is published was committed before.
+	schemes, err := a.store.Schemes(ctx)
+	if err != nil {
+		return fmt.Errorf("list schemes: %w", err)
+	}
+	var errs []error
+	for _, s := range schemes {
+		led := slices.Contains(a.dispatcher.Schemes(), s.Key)
+		mine, err := a.elected(ctx, s, led)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if !mine {
+			if led {
+				a.resign(s)
+			}
+			continue
+		}
+		last, followed := published[s.Key]
+		restored := false
+		if !followed || last > s.LastEvent {
+			if s.LastEvent, restored, err = a.lookBack(ctx, s, last); err != nil {
+				// Nobody dials while it is not known whom this service has called already.
+				errs = append(errs, err)
+				continue
+			}
+		}
+		if led && !restored {
+			continue
+		}
+		// The PBX may be away: then nothing rings, and syncAccounts tries again and says so.
+		_ = a.updateAccounts(ctx)
+		if err := a.dispatcher.Lead(ctx, s.Key); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.log.Info("leading a scheme", zap.String("scheme", s.ID))
+		a.catchUp(ctx, s)
+	}
+	return errors.Join(errs...)
+}
+
+// lookBack finds out whether the database was brought back to an earlier moment: then events are missing in it that this
+// process committed, or that were published. The scheme is then paused until a person has seen what was lost.
+// It returns the number of the last event.
+func (a *App) lookBack(ctx context.Context, s postgres.Scheme, published int64) (last int64, restored bool, err error) {
+	lost, err := a.bus.After(ctx, s.ID, s.LastEvent, lostLimit)
+	if err != nil {
+		if a.cfg.NATS.URL == "" {
+			return s.LastEvent, false, fmt.Errorf("compare the records with what was published: %w", err)
+		}
+		// An event bus that is elsewhere, and away, keeps no promise from being kept.
+		a.log.Warn("the event bus is away: a database brought back to an earlier moment would not be noticed", zap.Error(err))
+	}
+	last = max(s.LastEvent, published)
+	if len(lost) > 0 {
+		last = max(last, lost[len(lost)-1].Number)
+	}
+	if last == s.LastEvent {
+		return last, false, nil
+	}
+	if restored, err = a.store.Restored(ctx, s.Key, lost, last, a.now()); err != nil || !restored {
+		return s.LastEvent, false, err
+	}
+	a.log.Error("the database was brought back to an earlier moment: the scheme is paused; see rappel scheme lost",
+		zap.String("scheme", s.ID), zap.Int64("last_event", s.LastEvent), zap.Int64("lost_up_to", last))
+	return last, true, nil
+}
+
+// catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
+func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
+	a.relay.follow(s.Key, s.LastEvent)
+	if err := a.bus.CatchUp(ctx, s.ID, s.Key, s.LastEvent); err != nil && ctx.Err() == nil {
+		a.log.Warn("compare events with the bus", zap.Error(err))
+	}
+}
+
+// electLeader lets the nodes that share an event bus decide who leads which scheme. An embedded bus is this node's alone.
+func (a *App) electLeader() {
+	if a.cfg.NATS.URL == "" {
+		return
+	}
+	a.leases = a.bus.Leases(a.node, leaseTerm)
+	// Given back after the last decision was committed, so that whoever leads next finds all of them.
+	a.onStop("leases", closeLimit, func(ctx context.Context) error {
+		var errs []error
+		for _, scheme := range a.leases.Held() {
+			errs = append(errs, a.leases.Release(ctx, scheme))
+		}
+		return errors.Join(errs...)
+	})
+	a.onStop("renewal of leases", closeLimit, a.background("leases", a.leases.Run))
+}
+
+// elected reports whether this node is to lead the scheme: it holds the lease, nobody has overtaken it in the records, and
+// its PBX can place calls.
+func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, error) {
+	if a.leases == nil {
+		return true, nil
+	}
+	if a.dispatcher.Overtaken(s.Key) {
+		// The records decide, whatever the lease says: this process was paused, or cut off from the bus.
+		a.leases.Drop(s.ID)
+		return false, nil
+	}
+	if a.pbx.Connected() {
+		a.pbxSeen = time.Now()
+	} else if time.Since(a.pbxSeen) > pbxPatience {
+		return false, a.leases.Release(ctx, s.ID)
+	} else if !led {
+		return false, nil
+	}
+	if !led && a.draining.Load() {
+		return false, nil
+	}
+	mine, err := a.leases.Claim(ctx, s.ID)
+	if err != nil && !led {
+		err = fmt.Errorf("ask who leads: %w", err)
+	}
+	return mine, err
+}
+
+// resign stops leading a scheme.
+func (a *App) resign(s postgres.Scheme) {
+	a.dispatcher.Resign(s.Key)
+	a.relay.unfollow(s.Key)
+	a.log.Warn("another node leads a scheme", zap.String("scheme", s.ID), zap.String("node", a.leases.Holder(s.ID)))
+}
+
+// nodeName returns the name of this node, which its data directory keeps: no other node's, and the same after a restart.
+func nodeName(dir string) (string, error) {
+	path := filepath.Join(dir, "node")
+	text, err := os.ReadFile(path) //nolint:gosec // Our own folder.
+	if err == nil && len(strings.TrimSpace(string(text))) > 0 {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read name of the node: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "rappel"
+	}
+	name := host + "-" + uuid.NewString()[:8]
+	if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep name of the node: %w", err)
+	}
+	return name, nil
+}

@@ -1,0 +1,106 @@
+package natsbus_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/natsbus"
+)
+
+// leaseTerm is long enough that a busy machine renews in time.
+const leaseTerm = 2 * time.Second
+
+// node is a process of a cluster, as far as its leases go.
+func node(t *testing.T, url, name string) (l *natsbus.Leases, crash func()) {
+	t.Helper()
+	l = open(t, natsbus.Options{URL: url}).Leases(name, leaseTerm)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1) // Room for the one answer.
+	go func() { done <- l.Run(ctx) }()
+	stopped := false
+	crash = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-done)
+		}
+	}
+	t.Cleanup(crash)
+	return l, crash
+}
+
+// claims claims until the node holds the name, and returns how long that took.
+func claims(t *testing.T, l *natsbus.Leases) time.Duration {
+	t.Helper()
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		mine, err := l.Claim(t.Context(), scheme)
+		return err == nil && mine
+	}, 30*time.Second, 20*time.Millisecond)
+	return time.Since(began)
+}
+
+func TestLeases(t *testing.T) {
+	s := startServer(t)
+	a, crashA := node(t, s.ClientURL(), "a")
+	b, _ := node(t, s.ClientURL(), "b")
+	claims(t, a)
+	require.Equal(t, []string{scheme}, a.Held())
+	refused := func() {
+		t.Helper()
+		mine, err := b.Claim(t.Context(), scheme)
+		require.NoError(t, err)
+		require.False(t, mine)
+	}
+	// It is renewed for as long as its node lives.
+	refused()
+	held := time.Now()
+	require.Eventually(t, func() bool { refused(); return time.Since(held) > 2*leaseTerm }, time.Minute, 50*time.Millisecond)
+	require.Equal(t, "a", b.Holder(scheme))
+
+	// A node that comes back takes what was its own at once.
+	crashA()
+	again, crashAgain := node(t, s.ClientURL(), "a")
+	mine, err := again.Claim(t.Context(), scheme)
+	require.NoError(t, err)
+	require.True(t, mine)
+	refused()
+
+	// One that does not come back loses it after the term; when it wakes, it hears of it.
+	crashAgain()
+	require.Greater(t, claims(t, b), leaseTerm/2)
+	require.Equal(t, []string{scheme}, again.Held(), "it does not know yet")
+	woken, stop := context.WithCancel(t.Context())
+	renewed := make(chan error, 1) // Room for the one answer.
+	go func() { renewed <- again.Run(woken) }()
+	require.Eventually(t, func() bool { return len(again.Held()) == 0 }, 30*time.Second, 20*time.Millisecond)
+	stop()
+	require.NoError(t, <-renewed)
+	require.Equal(t, "b", again.Holder(scheme))
+
+	// What is given back is taken at once.
+	require.NoError(t, b.Release(t.Context(), scheme))
+	mine, err = again.Claim(t.Context(), scheme)
+	require.NoError(t, err)
+	require.True(t, mine)
+}
+
+// A bus that is away takes nobody's lease: the records fence.
+func TestLeasesWithoutABus(t *testing.T) {
+	s := startServer(t)
+	a, _ := node(t, s.ClientURL(), "a")
+	claims(t, a)
+	s.Shutdown()
+	s.WaitForShutdown()
+	cut := time.Now()
+	require.Eventually(t, func() bool { return time.Since(cut) > 2*leaseTerm }, time.Minute, 50*time.Millisecond)
+	require.Equal(t, []string{scheme}, a.Held())
+	mine, err := a.Claim(t.Context(), scheme)
+	require.NoError(t, err)
+	require.True(t, mine)
+	_, err = a.Claim(t.Context(), "another")
+	require.Error(t, err)
+}

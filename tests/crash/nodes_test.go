@@ -1,0 +1,138 @@
+package crash
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/setup"
+	"github.com/rappel-tel/rappel/pkg/setup/setuptest"
+	"github.com/rappel-tel/rappel/tests/house"
+)
+
+// twoNodes: two services, each beside a PBX of its own, share records and event bus. One leads. It is frozen and wakes, the
+// other is killed, one is stopped in order, and the bus goes away: each time somebody leads within seconds, and every person
+// is called once.
+func twoNodes(t *testing.T, program string) {
+	bus := startNATS(t)
+	street := house.Build(t, house.Options{Outside: true})
+	street.Config.NATS.URL = bus.ClientURL()
+	other := setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.SoundsDir = street.Asterisk.SoundsDir() })
+	dir := t.TempDir()
+	first := street.Serve(t, program)
+	plan := house.Plan{Callers: []house.CallerPlan{{}}}
+	for range 5 {
+		plan.People = append(plan.People, house.PersonPlan{
+			Does: phone.Answers(200*time.Millisecond, house.PersonTone), Reference: 1, Continuity: roster.Strict,
+		})
+	}
+	h := street.Move(t, plan)
+	w := &talks{House: h}
+	caller := h.Callers[0]
+	at := map[string]*phone.Phone{nodeIn(t, street.Config.Data): caller.Phone}
+	called := map[*house.Person]bool{}
+	// The function one lets whoever is next be called, by the node that is to lead in the epoch.
+	one := func(data string, epoch int) {
+		t.Helper()
+		node := nodeIn(t, data)
+		house.Await(t, time.Minute, "the node to lead", func(context.Context) bool {
+			leader, now := h.Lead()
+			return leader == node && now == epoch
+		})
+		caller.Phone = at[node]
+		if len(called) > 0 { // She is in wrap-up, and the node may just be beginning to lead.
+			house.Await(t, time.Minute, "her to be ready", func(context.Context) bool {
+				h.Dial(caller, "*1")
+				return h.CallerState(caller) != call.CallerWrapUp
+			})
+		}
+		hers := h.Take(caller)
+		var theirs *phone.Call
+		var who *house.Person
+		house.Await(t, time.Minute, "somebody to be called", func(context.Context) bool {
+			for _, p := range h.People {
+				if !called[p] && len(h.Rang(p.Number)) > 0 {
+					who, theirs = p, h.AwaitCall(p)
+					return true
+				}
+			}
+			return false
+		})
+		called[who] = true
+		_, err := theirs.HearTone(t.Context(), house.CallerTone)
+		require.NoError(t, err)
+		_, err = hers.HearTone(t.Context(), house.PersonTone)
+		require.NoError(t, err)
+		h.HangUp(theirs)
+		h.HangUp(hers)
+		require.Equal(t, call.ResultAnswered, h.AwaitEnd(who).Result)
+		h.AwaitState(caller, call.CallerWrapUp)
+		for _, p := range h.People {
+			require.Len(t, h.Rang(p.Number), map[bool]int{true: 1}[called[p]], "rung twice, or by two nodes")
+		}
+	}
+	one(street.Config.Data, 1)
+
+	second := street.Node(t, program, dir, other)
+	house.Await(t, time.Minute, "the second node to be there", func(context.Context) bool { return nodeIn(t, dir) != "" })
+	at[nodeIn(t, dir)] = h.PlugInto(caller, other)
+	first.Pause(t)
+	one(dir, 2)
+	first.Continue(t)
+
+	second.Kill()
+	one(street.Config.Data, 3)
+
+	second = street.Node(t, program, dir, other)
+	require.NoError(t, at[nodeIn(t, dir)].Register(t.Context()))
+	first.Stop(t, 30*time.Second)
+	one(dir, 4)
+
+	bus.Shutdown()
+	bus.WaitForShutdown()
+	require.True(t, second.Running())
+	house.Await(t, 20*time.Second, "some seconds without a bus", longerThan(leaseTerm))
+	one(dir, 4)
+	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
+	require.Zero(t, w.Trunk.Ledger().Summary().SilentCalls)
+}
+
+// leaseTerm is how long a node keeps a lease that it does not renew.
+const leaseTerm = 5 * time.Second
+
+func longerThan(d time.Duration) func(context.Context) bool {
+	since := time.Now()
+	return func(context.Context) bool { return time.Since(since) > d }
+}
+
+// nodeIn is the name of the node with a data directory; empty before its first start.
+func nodeIn(t *testing.T, data string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(data, "node"))
+	if os.IsNotExist(err) {
+		return ""
+	}
+	require.NoError(t, err)
+	return strings.TrimSpace(string(text))
+}
+
+func startNATS(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
+	})
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(30*time.Second))
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return s
+}
