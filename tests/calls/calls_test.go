@@ -131,7 +131,7 @@ func sheHangsUpFirst(t *testing.T, street *house.Street) {
 	hers, theirs := bridged(t, h, caller, person)
 	w := talked(theirs)
 	h.HangUp(theirs)
-	h.Hears(hers, time.Now(), house.Beginning(h.Prompt("close.menu", nil), time.Second), 10*time.Second)
+	h.Hears(hers, time.Now(), house.Beginning(h.Prompt("close.menu", nil), time.Second), 40*time.Second)
 	settled(t, h, person, caller, w)
 	h.HangUp(hers)
 }
@@ -144,7 +144,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 	house.Await(t, 10*time.Second, "a talk of three seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 3*time.Second })
 	w := talked(theirs)
 	h.HangUp(hers)
-	h.AwaitDone(theirs, 3*time.Second)
+	h.AwaitDone(theirs, 30*time.Second)
 	settled(t, h, person, caller, w)
 }
 
@@ -160,17 +160,17 @@ func bothHangUp(t *testing.T, street *house.Street) {
 func busy(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.Busy()})
 	hers := h.Take(caller)
-	h.Hears(hers, time.Time{}, h.Prompt("after.busy", nil), 15*time.Second)
+	h.Hears(hers, time.Time{}, h.Prompt("after.busy", nil), 40*time.Second)
 	settled(t, h, person, caller, want{
 		result: call.ResultBusy, fault: call.FaultTheirs, causes: []int{17}, promise: call.OccurrenceUnreached, caller: call.CallerWrapUp,
 	})
-	h.AwaitDone(hers, 10*time.Second)
+	h.AwaitDone(hers, 30*time.Second)
 }
 
 func noAnswer(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.NoAnswer(), Ring: 4 * time.Second})
 	hers := h.Take(caller)
-	h.Hears(hers, time.Time{}, h.Prompt("after.no_answer", nil), 20*time.Second)
+	h.Hears(hers, time.Time{}, h.Prompt("after.no_answer", nil), 40*time.Second)
 	settled(t, h, person, caller, want{
 		result: call.ResultNoAnswer, fault: call.FaultTheirs, causes: []int{0, 16, 19}, promise: call.OccurrenceUnreached,
 		caller: call.CallerWrapUp,
@@ -183,7 +183,7 @@ func noAnswer(t *testing.T, street *house.Street) {
 func congestion(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: phone.Congested()})
 	hers := h.Take(caller)
-	h.Hears(hers, time.Time{}, h.Prompt("after.failed", nil), 15*time.Second)
+	h.Hears(hers, time.Time{}, h.Prompt("after.failed", nil), 40*time.Second)
 	settled(t, h, person, caller, want{
 		result: call.ResultCongestion, fault: call.FaultNetwork, causes: []int{34, 42}, promise: call.OccurrenceOpen, caller: call.CallerWrapUp,
 	})
@@ -193,7 +193,7 @@ func congestion(t *testing.T, street *house.Street) {
 func announcedNotFound(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, house.PersonPlan{Does: announcement(404)})
 	hers := h.Take(caller)
-	h.Hears(hers, time.Time{}, h.Prompt("after.invalid_number", nil), 20*time.Second)
+	h.Hears(hers, time.Time{}, h.Prompt("after.invalid_number", nil), 40*time.Second)
 	settled(t, h, person, caller, want{
 		result: call.ResultFailed, reason: call.ReasonInvalidNumber, fault: call.FaultTheirs, causes: []int{1},
 		promise: call.OccurrenceMissed, caller: call.CallerWrapUp,
@@ -259,7 +259,7 @@ func callerDrops(t *testing.T, street *house.Street) {
 	caller.Phone.Vanish()
 	// The PBX notices by the missing audio.
 	h.Hears(theirs, dropped, h.Prompt("apology.broken", nil), 30*time.Second)
-	h.AwaitDone(theirs, 10*time.Second)
+	h.AwaitDone(theirs, 30*time.Second)
 	a := h.AwaitEnd(person)
 	require.Equal(t, call.ResultAnswered, a.Result)
 	require.Equal(t, call.ReasonBrokenByUs, a.Reason)
@@ -278,7 +278,7 @@ func ordinaryWithoutKey(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{Ordinary: true}}, People: []house.PersonPlan{plan}})
 	caller, person := h.Callers[0], h.People[0]
 	machine := h.OrdinaryCall(caller)
-	h.Hears(machine, time.Time{}, h.Prompt("dialplan.press-a-key", nil), 15*time.Second)
+	h.Hears(machine, time.Time{}, h.Prompt("dialplan.press-a-key", nil), 40*time.Second)
 	a := h.AwaitEnd(person)
 	require.Equal(t, call.ResultCancelled, a.Result)
 	require.Equal(t, call.ReasonNoCaller, a.Reason)
@@ -294,7 +294,7 @@ func ordinaryWithKey(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{Ordinary: true}}, People: []house.PersonPlan{plan}})
 	caller, person := h.Callers[0], h.People[0]
 	hers := h.OrdinaryCall(caller)
-	h.Hears(hers, time.Time{}, h.Prompt("dialplan.press-a-key", nil), 15*time.Second)
+	h.Hears(hers, time.Time{}, h.Prompt("dialplan.press-a-key", nil), 40*time.Second)
 	require.Empty(t, h.Rang(person.Number), "not before the key")
 	require.NoError(t, hers.SendDTMF(t.Context(), "1"))
 	theirs := h.AwaitCall(person)

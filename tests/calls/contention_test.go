@@ -27,7 +27,7 @@ func together(all ...func()) {
 func oneAfterTheOther(t *testing.T, h *house.House, number string) {
 	t.Helper()
 	together(func() { takeOne(h, h.Callers[0]) }, func() { takeOne(h, h.Callers[1]) })
-	house.Await(t, 20*time.Second, "two calls to end", func(context.Context) bool {
+	house.Await(t, 60*time.Second, "two calls to end", func(context.Context) bool {
 		over := 0
 		for _, r := range h.Rang(number) {
 			if !r.Ended.IsZero() {
@@ -63,7 +63,7 @@ func twoForOne(t *testing.T, street *house.Street) {
 	plan.Does = plan.Does.HangsUpAfter(2 * time.Second)
 	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{}, {}}, People: []house.PersonPlan{plan}, NotReady: true})
 	person := h.People[0]
-	house.Await(t, 20*time.Second, "her call to be booked", func(context.Context) bool { return len(h.Occurrences(person)) > 0 })
+	house.Await(t, 60*time.Second, "her call to be booked", func(context.Context) bool { return len(h.Occurrences(person)) > 0 })
 	_, err := h.Pool().Exec(t.Context(), `INSERT INTO occurrence
 			(scheme_id, uid, agreement_id, beneficiary_id, kind, local_date, opens_at, closes_at, length_ms, not_before)
 		SELECT scheme_id, gen_random_uuid(), agreement_id, beneficiary_id, 'call_today', local_date, opens_at, closes_at, length_ms, not_before
@@ -71,7 +71,7 @@ func twoForOne(t *testing.T, street *house.Street) {
 	require.NoError(t, err)
 	// Somebody new makes the dispatcher look at the records again; her call is booked in that same look.
 	another := h.Join(t, house.PersonPlan{Does: phone.Busy(), NotDue: true})
-	house.Await(t, 20*time.Second, "somebody new to be booked", func(context.Context) bool { return len(h.Occurrences(another)) > 0 })
+	house.Await(t, 60*time.Second, "somebody new to be booked", func(context.Context) bool { return len(h.Occurrences(another)) > 0 })
 	together(func() { h.Ready(h.Callers[0]) }, func() { h.Ready(h.Callers[1]) })
 	oneAfterTheOther(t, h, person.Number)
 	for _, a := range h.Attempts(person) {

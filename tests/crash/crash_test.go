@@ -109,7 +109,7 @@ func serviceKilled(t *testing.T, program string) {
 	killed := time.Now()
 	w.HangUp(w.theirs[4])
 	short := time.Since(w.since[4])
-	w.AwaitDone(w.hers[4], 5*time.Second)
+	w.AwaitDone(w.hers[4], 30*time.Second)
 	house.Await(t, 10*time.Second, "five seconds without a service", func(context.Context) bool { return time.Since(killed) > 5*time.Second })
 	for i := range 4 {
 		w.soundSince(t, i, killed)
@@ -251,7 +251,7 @@ func postgresStoppedServiceKilled(t *testing.T, program string) {
 
 	require.NoError(t, street.Postgres.StopImmediate(t.Context()))
 	talked := w.end(t, 0)
-	house.Await(t, 20*time.Second, "the outcome to be on disk", func(context.Context) bool { return street.Spooled(t) > 0 })
+	house.Await(t, 60*time.Second, "the outcome to be on disk", func(context.Context) bool { return street.Spooled(t) > 0 })
 	service.Kill()
 	street.Serve(t, program)
 	answers(t, w.House)
@@ -299,6 +299,6 @@ func (w *talks) end(t *testing.T, i int) time.Duration {
 func answers(t *testing.T, h *house.House) {
 	t.Helper()
 	party := h.DialLine("+33639989999", phone.Silence())
-	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 10*time.Second)
+	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
 	h.HangUp(party)
 }

@@ -77,7 +77,7 @@ func (h *House) CallerState(c *Caller) call.CallerState {
 // AwaitState waits until the records have a caller in a state.
 func (h *House) AwaitState(c *Caller, state call.CallerState) {
 	h.t.Helper()
-	Await(h.t, 10*time.Second, "caller "+c.Ref+" to be "+string(state), func(context.Context) bool { return h.CallerState(c) == state })
+	Await(h.t, startLimit, "caller "+c.Ref+" to be "+string(state), func(context.Context) bool { return h.CallerState(c) == state })
 }
 
 // Lead says which node leads the scheme, and in which epoch.
