@@ -62,6 +62,10 @@ type Settings struct {
 	// CertFile and KeyFile are the certificate of HTTPS (PEM).
 	CertFile, KeyFile string
 
+	// CAFile holds the authorities (PEM) that certificates of trunks over TLS
+	// are checked against; empty: those of the system.
+	CAFile string
+
 	// SIP is the UDP address for phones and trunks.
 	SIP netip.AddrPort
 	// SIPTLS is the TLS address for SIP phones; the zero value switches it off.
@@ -137,7 +141,7 @@ func (s Settings) Validate() error {
 			errs = append(errs, fmt.Errorf("%s holds a line break or a semicolon, which would end its line in Asterisk's configuration", field.name))
 		}
 	}
-	if s.MonitorUser != "" && s.MonitorHash == "" || strings.ContainsAny(s.MonitorUser+s.MonitorHash+s.CertFile+s.KeyFile+s.ExternalAddress, "\n\r;") {
+	if s.MonitorUser != "" && s.MonitorHash == "" || strings.ContainsAny(s.MonitorUser+s.MonitorHash+s.CertFile+s.KeyFile+s.CAFile+s.ExternalAddress, "\n\r;") {
 		errs = append(errs, errors.New("MonitorUser has no hash, or a value holds a line break or a semicolon"))
 	}
 	if !s.HTTP.IsValid() || !s.HTTP.Addr().IsLoopback() {

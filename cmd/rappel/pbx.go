@@ -36,7 +36,7 @@ func (p *program) pbx() *cobra.Command {
 type pbxPlace struct {
 	etc, run, log, spool, lib, modules, data string
 	sip, sipTLS, wss                         string
-	certificate, key                         string
+	certificate, key, authorities            string
 	external                                 string
 	localNets                                []string
 	rtp                                      string
@@ -90,6 +90,7 @@ trunks, --sip-tls and --wss (with --certificate and --key) for callers at home. 
 	f.StringVar(&place.wss, "wss", "", "where softphones in browsers are heard, such as 0.0.0.0:8089")
 	f.StringVar(&place.certificate, "certificate", "", "certificate of --sip-tls and --wss (PEM)")
 	f.StringVar(&place.key, "key", "", "its key (PEM), readable by Asterisk's group")
+	f.StringVar(&place.authorities, "authorities", "", "who may sign the certificates of trunks over TLS (PEM; default: the system's)")
 	f.StringVar(&place.external, "external", "", "this machine's address on the internet, when it is behind a router")
 	f.StringSliceVar(&place.localNets, "local-net", nil, "networks before that router, such as 192.168.1.0/24")
 	f.StringVar(&place.rtp, "rtp", "10000-10999", "UDP ports of audio; each call takes four")
@@ -127,7 +128,7 @@ func (w pbxPlace) settings(cfg app.Config) (asteriskconf.Settings, error) {
 		EtcDir: w.etc, RunDir: w.run, LogDir: w.log, SpoolDir: w.spool, LibDir: w.lib,
 		ModuleDir: found(w.modules, "/usr/lib/*/asterisk/modules", "/usr/lib64/asterisk/modules", "/usr/lib/asterisk/modules"),
 		DataDir:   found(w.data, "/usr/share/asterisk", "/var/lib/asterisk"),
-		SoundsDir: cfg.Asterisk.PBXSounds, HTTP: http, CertFile: w.certificate, KeyFile: w.key,
+		SoundsDir: cfg.Asterisk.PBXSounds, HTTP: http, CertFile: w.certificate, KeyFile: w.key, CAFile: w.authorities,
 		ARIUser: cfg.Asterisk.User, MaxFiles: w.maxFiles, MaxCalls: w.maxCalls, Language: cfg.Speech.Language,
 		RTPTimeout: 8 * time.Second, RTPTimeoutHold: 5 * time.Minute, ExternalAddress: w.external,
 	}

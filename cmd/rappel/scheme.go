@@ -107,6 +107,11 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		t.Endpoint, t.Secret = args[0], trunkSecret()
+		if t.Port == 0 && t.Transport == "tls" {
+			t.Port = 5061
+		} else if t.Port == 0 {
+			t.Port = 5060
+		}
 		if t.Username != "" && t.Kind == postgres.TrunkAddress {
 			t.Kind = postgres.TrunkRegistration
 		}
@@ -128,7 +133,8 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 	})
 	f := c.Flags()
 	f.StringVar(&t.Host, "host", "", "address of the operator")
-	f.IntVar(&t.Port, "port", 5060, "its port")
+	f.IntVar(&t.Port, "port", 0, "its port (default: 5060, with tls 5061)")
+	f.StringVar(&t.Transport, "transport", "udp", "how it is reached: udp, or tls with encrypted audio (Asterisk needs --sip-tls of rappel pbx files)")
 	f.StringVar(&t.Username, "username", "", "user name, to register with")
 	f.IntVar(&t.Lines, "lines", t.Lines, "calls at once in all")
 	f.IntVar(&t.InboundReserve, "inbound-reserve", 0, "lines never used outbound (default: a fifth, at least 1)")

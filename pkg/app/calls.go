@@ -209,8 +209,8 @@ func (a *App) writeAccounts(ctx context.Context) (int64, error) {
 // CheckTrunk refuses a trunk that the PBX could not be told of, before it is kept: one that is wrong would keep every later
 // change of an account from the PBX.
 func CheckTrunk(t postgres.Trunk) error {
-	if t.Transport != "" && t.Transport != "udp" {
-		return fmt.Errorf("trunk %s: calls reach the operator over UDP only in this release; leave --transport away", t.Endpoint)
+	if !slices.Contains([]string{"", "udp", "tls"}, t.Transport) {
+		return fmt.Errorf("trunk %s: operators are reached over UDP or TLS; write --transport udp or --transport tls", t.Endpoint)
 	}
 	switch {
 	case t.Kind != postgres.TrunkSimulated && t.Host == "":
@@ -234,7 +234,7 @@ func codecs() []string { return []string{"alaw", "ulaw", "g722", "opus", "gsm"} 
 func trunkOf(t postgres.Trunk) asterisk.Trunk {
 	line := asterisk.Trunk{
 		Name: t.Endpoint, Address: net.JoinHostPort(t.Host, strconv.Itoa(t.Port)), Registrar: t.Kind == postgres.TrunkRegistration,
-		User: t.Username, Secret: t.Secret, Domain: t.FromDomain, Codecs: t.Codecs, DTMF: asterisk.DTMF(t.DTMF),
+		Transport: asterisk.Transport(t.Transport), User: t.Username, Secret: t.Secret, Domain: t.FromDomain, Codecs: t.Codecs, DTMF: asterisk.DTMF(t.DTMF),
 		Simulated: t.Kind == postgres.TrunkSimulated,
 	}
 	if ip, err := netip.ParseAddr(t.Host); err == nil {

@@ -30,6 +30,15 @@ const (
 	PhoneWeb Phone = "web" // WebRTC over a WebSocket.
 )
 
+// Transport carries the signalling of a trunk.
+type Transport string
+
+// The transports. The zero value is TransportUDP.
+const (
+	TransportUDP Transport = "udp"
+	TransportTLS Transport = "tls" // With encrypted audio (SDES). The peer's certificate must be good for the host in Address.
+)
+
 // Account is one caller's phone.
 type Account struct {
 	Endpoint string // Non-numeric name; user name and SIP address as well.
@@ -47,6 +56,7 @@ type Trunk struct {
 	Name      string         // Small letters, digits and underscores, a letter first, at most 40.
 	Address   string         // host:port (or host) of the peer, to which calls are sent.
 	Match     []netip.Prefix // Addresses from which calls are accepted; empty with Registrar: those the name resolves to.
+	Transport Transport
 	Registrar bool
 	User      string // For authentication towards the peer; empty: none.
 	Secret    string
@@ -104,7 +114,11 @@ func (t Trunk) render(b *bytes.Buffer) {
 	if t.Simulated {
 		mark = "RAPPEL_SIMULATED=1"
 	}
-	section(b, t.Name, "trunk", "aors", t.Name, "outbound_auth", auth, "from_domain", t.Domain,
+	template, transport, parameter := "trunk", "", ""
+	if t.Transport == TransportTLS {
+		template, transport, parameter = "trunk-tls", "transport-tls", ";transport=tls"
+	}
+	section(b, t.Name, template, "aors", t.Name, "outbound_auth", auth, "from_domain", t.Domain,
 		"language", t.Language, "allow", allow(t.Codecs), "dtmf_mode", string(t.DTMF), "set_var", mark)
 	if t.User != "" {
 		section(b, t.Name, "", "type", "auth", "auth_type", "digest", "username", t.User, "password", t.Secret)
@@ -116,10 +130,16 @@ func (t Trunk) render(b *bytes.Buffer) {
 	case t.Qualify > 0:
 		qualify = seconds(t.Qualify)
 	}
-	section(b, t.Name, "trunk-aor", "contact", "sip:"+t.Address, "qualify_frequency", qualify)
+	section(b, t.Name, "trunk-aor", "contact", uri("", t.Address, parameter), "qualify_frequency", qualify)
 	if t.Registrar {
-		section(b, t.Name, "trunk-registration", "outbound_auth", auth, "server_uri", "sip:"+t.Address,
-			"client_uri", "sip:"+t.User+"@"+t.Address, "contact_user", t.User, "endpoint", t.Name)
+		// The name of record is the operator's domain, which need not be the host of its registrar.
+		domain := t.Domain
+		if domain == "" {
+			domain = t.Address
+		}
+		section(b, t.Name, "trunk-registration", "transport", transport, "outbound_auth", auth,
+			"server_uri", uri("", t.Address, parameter), "client_uri", uri(t.User, domain, parameter),
+			"contact_user", t.User, "endpoint", t.Name)
 	}
 	match := make([]string, 0, len(t.Match))
 	for _, m := range t.Match {
@@ -129,6 +149,14 @@ func (t Trunk) render(b *bytes.Buffer) {
 		match = append(match, hostOf(t.Address))
 	}
 	section(b, t.Name, "", "type", "identify", "endpoint", t.Name, "match", strings.Join(match, ","))
+}
+
+// uri is a SIP address; its semicolon is escaped, because it would begin a comment.
+func uri(user, host, parameter string) string {
+	if user != "" {
+		host = user + "@" + host
+	}
+	return "sip:" + host + strings.ReplaceAll(parameter, ";", "\\;")
 }
 
 // section writes one section; options with an empty value are left out.
@@ -203,6 +231,8 @@ func (t Trunk) Validate() error {
 		return bad("its secret is empty")
 	case t.Registrar && t.User == "":
 		return bad("registering needs a user")
+	case !slices.Contains([]Transport{"", TransportUDP, TransportTLS}, t.Transport):
+		return bad("its transport is neither udp nor tls")
 	case t.Language != "" && !word(t.Language):
 		return bad("its language is no word")
 	}
@@ -233,7 +263,7 @@ func common(codecs []string, d DTMF) error {
 func reserved(name string) bool {
 	return slices.Contains([]string{
 		"system", "global", "endpoint-base", "caller", "caller-tls", "caller-web", "caller-auth", "caller-aor", "trunk",
-		"trunk-aor", "trunk-registration", "transport-udp", "transport-tls", "transport-ws", "acl", "anonymous",
+		"trunk-tls", "trunk-aor", "trunk-registration", "transport-udp", "transport-tls", "transport-ws", "acl", "anonymous",
 	}, name)
 }
 

@@ -76,6 +76,9 @@ type AsteriskOptions struct {
 	LocalNets       []netip.Prefix
 	// CertFile and KeyFile replace the installation's self-signed certificate.
 	CertFile, KeyFile string
+	// TrustFile holds the authorities (PEM) that sign the certificates of
+	// trunks over TLS. Zero means those of Asterisk's system.
+	TrustFile string
 	// Files adds or replaces configuration files by name, as templates over
 	// asteriskconf.Settings: a test's own dialplan, for example.
 	Files map[string]string

@@ -87,6 +87,9 @@ func (a *Asterisk) makeSettings() (asteriskconf.Settings, error) {
 		ExternalAddress: a.options.ExternalAddress,
 		LocalNets:       a.options.LocalNets,
 	}
+	if a.options.TrustFile != "" {
+		s.CAFile = c.inside("etc", "tls", "ca.pem")
+	}
 	if a.options.RTPTimeout > 0 {
 		s.RTPTimeout = a.options.RTPTimeout
 		s.RTPTimeoutHold = 5 * time.Minute
@@ -147,7 +150,12 @@ func (a *Asterisk) writeConfiguration() error {
 			return err
 		}
 	}
-	for from, name := range map[string]string{a.options.CertFile: "tls/cert.pem", a.options.KeyFile: "tls/key.pem"} {
+	for name, from := range map[string]string{
+		"tls/cert.pem": a.options.CertFile, "tls/key.pem": a.options.KeyFile, "tls/ca.pem": a.options.TrustFile,
+	} {
+		if from == "" {
+			continue
+		}
 		content, err := os.ReadFile(from)
 		if err != nil {
 			return fmt.Errorf("read certificate: %w", err)
