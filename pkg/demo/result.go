@@ -80,6 +80,9 @@ func (r *Result) byResult() map[call.Result]*int {
 // ErrBroken means that a demonstration broke one of its invariants.
 var ErrBroken = errors.New("an invariant broke")
 
+// ErrCutShort means that a demonstration was stopped before it had made as many attempts as it was to make.
+var ErrCutShort = errors.New("stopped early")
+
 // Check returns an error that wraps ErrBroken and names every invariant that does not hold: results sum to attempts, no
 // silent call, nobody rung twice, audio both ways, and every bridged call recorded.
 func (r Result) Check() error {

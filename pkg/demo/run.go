@@ -107,7 +107,8 @@ const (
 )
 
 // Run plays the demonstration until ctx ends, or until Options.Calls attempts have ended. It stops what it started and nothing
-// else. The error wraps ErrBroken when an invariant broke; a ctx that ends is no error.
+// else. The error wraps ErrBroken when an invariant broke. A ctx that ends is no error, unless Options.Calls attempts were to be
+// made: then it wraps ErrCutShort.
 func Run(ctx context.Context, options Options) (Result, error) {
 	if err := options.fill(); err != nil {
 		return Result{}, err
@@ -118,10 +119,14 @@ func Run(ctx context.Context, options Options) (Result, error) {
 	if stopErr := p.stop(); stopErr != nil {
 		err = errors.Join(err, stopErr)
 	}
-	if err != nil && !errors.Is(err, ErrBroken) {
-		if ctx.Err() != nil && !p.begun {
-			return Result{}, nil // Called off during the set-up.
+	calledOff := ctx.Err() != nil && !p.begun // During the set-up, which says so in many ways.
+	if calledOff || (err == nil && ctx.Err() != nil && result.Attempts < options.Calls) {
+		err = nil
+		if options.Calls > 0 {
+			err = fmt.Errorf("%w: %d of %d attempts were made", ErrCutShort, result.Attempts, options.Calls)
 		}
+	}
+	if calledOff || (err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrCutShort)) {
 		return result, err
 	}
 	if options.JSON {
