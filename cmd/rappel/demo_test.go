@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,10 @@ func TestDemoRefusesBeforeItBegins(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := gone.Addr().String()
+	require.NoError(t, gone.Close())
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -38,6 +43,9 @@ func TestDemoRefusesBeforeItBegins(t *testing.T) {
 		{[]string{"--postgres", "user:hunter2@host"}, 2, "postgres://user:password@host:5432/database"},
 		{[]string{"--listen", listener.Addr().String()}, 1, "is taken, by another demonstration perhaps; choose another address for the wall: --listen"},
 		{[]string{"--dir", "/proc/nowhere"}, 1, "choose a directory you may write to: --dir"},
+		{[]string{"--nats", "nats://town:hunter2@" + nobody}, 1, "--nats nats://town:xxxxx@" + nobody},
+		{[]string{"--ari", "http://town:hunter2@" + nobody + "/ari"}, 1, `sip="" is no address`},
+		{[]string{"--ari", "http://town:hunter2@" + nobody + "/ari?sip=127.0.0.1:5060&accounts=a&trunks=b&sounds=c"}, 1, "nothing answers there"},
 	} {
 		_, errs, status := said(t, t.TempDir(), append([]string{"demo"}, c.args...)...)
 		require.Equal(t, c.status, status, "%v: %s", c.args, errs)
@@ -71,7 +79,9 @@ func TestDemoComesAndGoes(t *testing.T) {
 			require.Fail(t, "the demonstration did not begin", told.String())
 		}
 		t.Logf("started in %s", time.Since(began).Round(10*time.Millisecond))
-		require.Less(t, time.Since(began), secondStart)
+		if idle(t) {
+			require.Less(t, time.Since(began), secondStart)
+		}
 		begun = family(c.Process.Pid)
 		all := fmt.Sprint(begun)
 		require.Contains(t, all, "asterisk")
@@ -106,6 +116,17 @@ func TestDemoComesAndGoes(t *testing.T) {
 	require.NoError(t, bystander.Process.Kill(), "the bystander lives on until now")
 	_ = bystander.Wait() // Killed.
 	require.Empty(t, open, "anybody may read these")
+}
+
+// idle reports whether the machine has a processor to spare, as a visitor's has. Beside other tests no start has a limit.
+func idle(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/loadavg")
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	require.NoError(t, err)
+	return load < float64(runtime.NumCPU())
 }
 
 // readable lists the files below a directory that every user of the machine can reach and read, but for a certificate.

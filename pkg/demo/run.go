@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -101,7 +102,7 @@ func (o *Options) tell(format string, args ...any) {
 
 // How long the parts have, in real time.
 const (
-	readyPatience = 30 * time.Second
+	readyPatience = time.Minute
 	stopPatience  = 20 * time.Second
 	lookEvery     = 250 * time.Millisecond
 )
@@ -180,6 +181,9 @@ func (p *play) stop() error {
 
 func (p *play) run(ctx context.Context) (Result, error) {
 	if err := p.checkListen(); err != nil {
+		return Result{}, err
+	}
+	if err := p.checkElsewhere(ctx); err != nil {
 		return Result{}, err
 	}
 	p.tell("Rappel: setting up in %s", p.Dir)
@@ -360,26 +364,24 @@ func (p *play) startService(ctx context.Context) (<-chan error, error) {
 func (p *play) awaitService(ctx context.Context, failed <-chan error) error {
 	_, ops := p.service.Addr()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	why := []byte("it says nothing")
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostOf(ops)+"/readyz", nil)
 		if err != nil {
 			return fmt.Errorf("await the service: %w", err)
 		}
 		if response, err := client.Do(request); err == nil {
-			why, _ := io.ReadAll(response.Body) // Only to tell why it is not ready.
-			_ = response.Body.Close()           // It was read.
+			why, _ = io.ReadAll(response.Body) // Only to tell why it is not ready.
+			_ = response.Body.Close()          // It was read.
 			if response.StatusCode == http.StatusOK {
 				return nil
-			}
-			if ctx.Err() != nil {
-				return fmt.Errorf("await the service: %s", why)
 			}
 		}
 		select {
 		case err := <-failed:
 			return fmt.Errorf("the service ended by itself: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("await the service: %w", ctx.Err())
+			return fmt.Errorf("await the service: %w; it says: %s", ctx.Err(), bytes.TrimSpace(why))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
