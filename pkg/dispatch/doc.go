@@ -40,7 +40,8 @@
 // when that took longer than a few seconds. An attempt whose fate is unknown is kept alive, in the records too, until
 // nothing of it can ring any more; until then nobody rings that number or that person. What a lost commit answer leaves
 // open is settled by committing again, which every Store lets pass. After a crash the attempts found live are adopted by the
-// switchboard first; their lines, numbers, persons and callers are in use from the start.
+// switchboard first; their lines, numbers, persons and callers are in use from the start. tests/model holds this protocol
+// as a Spin model, which is searched exhaustively.
 //
 // # When the store is away
 //

@@ -195,7 +195,8 @@ type Progress struct{ Step call.Step }
 
 // Finish records the outcome of an attempt, releases the number and the caller's reservation, and settles the occurrence,
 // all at once. A second Finish of the same attempt gets ErrStale and changes nothing, whatever the epoch: the first writer
-// wins.
+// wins. So does a Finish that names an earlier offer than the attempt's last: its writer was overtaken, and the later offer may
+// be ringing.
 type Finish struct {
 	Outcome    call.Outcome
 	Settlement Settlement

@@ -201,7 +201,7 @@ func (w *world) apply(t *town, op dispatch.Op) error {
 		}
 	case dispatch.Finish:
 		a := attempt(op.Outcome.Attempt)
-		if a == nil || a.state == call.StateEnded {
+		if a == nil || a.state == call.StateEnded || op.Outcome.Offer < len(a.offers) {
 			return dispatch.ErrStale
 		}
 		a.state = call.StateEnded

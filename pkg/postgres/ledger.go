@@ -321,7 +321,8 @@ func (l *ledger) progress(s call.Step) error {
 func (l *ledger) finish(f dispatch.Finish) error {
 	o := f.Outcome
 	a := l.attempts[o.Attempt]
-	if a == nil || a.state == call.StateEnded || !o.AttemptEnded() {
+	// What an overtaken leader knows of an earlier offer says nothing about the attempt: a later one may be ringing.
+	if a == nil || a.state == call.StateEnded || !o.AttemptEnded() || o.Offer != 0 && o.Offer < a.offer {
 		l.lookUp(f.Settlement.Next)
 		return dispatch.ErrStale
 	}

@@ -71,3 +71,14 @@ func (p *preparer) prepareProgram(ctx context.Context, program, pkg string) (str
 	}
 	return path, nil
 }
+
+// prepareSpin returns the path of the model checker and sees to it that what it writes can be compiled.
+func (p *preparer) prepareSpin(ctx context.Context) (string, error) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		packages := []string{"gcc", "libc6-dev"}
+		if err := p.step("install gcc", func() error { return p.apt.install(ctx, packages...) }); err != nil {
+			return "", err
+		}
+	}
+	return p.prepareProgram(ctx, "spin", "spin")
+}

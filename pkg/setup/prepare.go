@@ -39,6 +39,8 @@ type Options struct {
 	SIPp bool
 	// Browser also installs Chromium, for tests of pages.
 	Browser bool
+	// Spin also installs the model checker and the C compiler it needs.
+	Spin bool
 
 	// ignoreMachine pretends that the machine has neither PostgreSQL nor
 	// Asterisk of its own, for tests of the other path.
@@ -66,6 +68,8 @@ type Installation struct {
 	SIPp string
 	// Browser is the path of a Chromium; empty unless asked for.
 	Browser string
+	// Spin is the path of the model checker; empty unless asked for.
+	Spin string
 
 	postgres postgresPrograms
 	asterisk asteriskPrograms
@@ -97,7 +101,8 @@ type preparer struct {
 //
 // The machine stays as it was, except for Debian packages that start nothing:
 // mmdebstrap when a root file system has to be built, sip-tester when
-// Options.SIPp asks for it, and chromium when Options.Browser does.
+// Options.SIPp asks for it, chromium when Options.Browser does, and spin with gcc when
+// Options.Spin does.
 func Prepare(ctx context.Context, options Options) (*Installation, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("prepare installation: %w", err)
@@ -144,6 +149,11 @@ func (p *preparer) prepare(ctx context.Context) (*Installation, error) {
 	if !p.options.WithoutAsterisk {
 		if inst.asterisk, inst.voices, err = p.prepareAsterisk(ctx); err != nil {
 			return nil, fmt.Errorf("prepare Asterisk: %w", err)
+		}
+	}
+	if p.options.Spin {
+		if inst.Spin, err = p.prepareSpin(ctx); err != nil {
+			return nil, fmt.Errorf("prepare Spin: %w", err)
 		}
 	}
 	if p.options.SIPp {

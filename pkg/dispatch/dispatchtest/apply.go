@@ -164,7 +164,7 @@ func (m *Memory) progress(step call.Step) {
 
 func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 	a := m.attempts[op.Outcome.Attempt]
-	if a == nil || a.State == call.StateEnded {
+	if a == nil || a.State == call.StateEnded || op.Outcome.Offer != 0 && op.Outcome.Offer < a.Order.Offer {
 		return dispatch.ErrStale
 	}
 	m.release(a)

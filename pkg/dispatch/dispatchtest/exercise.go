@@ -325,6 +325,9 @@ func (s *suite) offers() {
 		Fault: call.FaultTheirs, Cause: 17, Rang: false, At: suiteNow().Add(time.Minute),
 	}
 	finish, _ := s.finish(id, out)
+	overtaken := finish
+	overtaken.Outcome.Offer, overtaken.Outcome.Result = 1, call.ResultUnknown
+	require.ErrorIs(s.t, s.applied(overtaken)[0], dispatch.ErrStale, "the second offer may be ringing her")
 	s.apply(finish)
 	got := s.Occurrence(id)
 	require.Equal(s.t, call.OccurrenceOpen, got.State)

@@ -72,6 +72,13 @@ func Browser(t testing.TB) string {
 	return prepare(t, setup.Options{WithoutAsterisk: true, WithoutPostgres: true, Browser: true}).Browser
 }
 
+// Spin returns the path of the model checker, installed with the C compiler it needs by whoever comes first on a machine
+// without them.
+func Spin(t testing.TB) string {
+	t.Helper()
+	return prepare(t, setup.Options{WithoutAsterisk: true, WithoutPostgres: true, Spin: true}).Spin
+}
+
 // NeedRoot skips the test when we are not root; with CI=true it fails.
 func NeedRoot(t testing.TB) {
 	t.Helper()
