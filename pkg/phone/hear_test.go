@@ -5,12 +5,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/setup"
+	"github.com/rappel-tel/rappel/pkg/setup/setuptest"
 )
 
 // prompts are different sentences of one voice, the first two with the same
@@ -36,21 +38,17 @@ func prompts(t testing.TB) [][]int16 {
 	return out
 }
 
-// speak runs pico2wave and sox, of this machine or of the root file system.
+// speak speaks with the installation's voice, which only root can run.
 func speak(t testing.TB, text string) ([]int16, bool) {
 	t.Helper()
-	dir := t.TempDir()
-	narrow := filepath.Join(dir, "narrow.wav")
-	script := `cd "$1" && pico2wave -l fr-FR -w wide.wav "$2" && sox wide.wav -r 8000 -c 1 -b 16 narrow.wav`
-	args := []string{"sh", "-c", script, "sh", dir, text}
-	if root := os.Getenv(rootVariable); root != "" {
-		enter := `mount --make-rprivate / && mount --bind "$1" "$2/mnt" && exec chroot "$2" sh -c "$3" sh /mnt "$4"`
-		args = []string{"unshare", "--mount", "sh", "-c", enter, "sh", dir, root, script, text}
-	}
-	if exec.CommandContext(t.Context(), args[0], args[1:]...).Run() != nil {
+	if os.Geteuid() != 0 {
 		return nil, false
 	}
-	raw, err := os.ReadFile(narrow)
+	voice, err := setup.NewVoice(setuptest.Installation(t))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "spoken.wav")
+	require.NoError(t, voice.Speak(t.Context(), "fr", text, path))
+	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	pcm, err := ReadWAV(bytes.NewReader(raw))
 	require.NoError(t, err)
