@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,12 +16,16 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	soon, now, release := stopSignals()
 	defer release()
-	p := &program{out: os.Stdout, err: os.Stderr, abort: now}
+	out := &faithful{to: os.Stdout}
+	p := &program{out: out, err: os.Stderr, abort: now}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	command, err := root.ExecuteContextC(soon)
+	if err == nil {
+		err = out.failed
+	}
 	if err == nil {
 		return 0
 	}
@@ -55,4 +60,20 @@ func stopSignals() (soon, now context.Context, release func()) {
 		stopSoon()
 		stopNow()
 	}
+}
+
+// faithful remembers that something was not written, to a full disk or a closed pipe, so that no command ends as if it had
+// been: not every one looks at each line it prints.
+type faithful struct {
+	to     io.Writer
+	failed error
+}
+
+// Write implements io.Writer.
+func (f *faithful) Write(b []byte) (int, error) {
+	n, err := f.to.Write(b)
+	if err != nil && f.failed == nil {
+		f.failed = fmt.Errorf("write output: %w", err)
+	}
+	return n, err
 }

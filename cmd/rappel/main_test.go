@@ -88,6 +88,12 @@ func TestMistakesAreAnsweredWithWhatToType(t *testing.T) {
 		require.Equal(t, c.status, status, "%v: %s", c.args, errs)
 		require.Contains(t, errs, c.want, "%v", c.args)
 	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	c := rappel(t, dir, "config", "example")
+	c.Stdout = full
+	require.Error(t, c.Run(), "half a file must not look like a whole one")
+	require.NoError(t, full.Close())
 	require.Contains(t, done(t, dir, "version"), "rappel ")
 	require.Contains(t, done(t, dir, "config", "example"), "postgres:")
 }

@@ -123,7 +123,7 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 	}
 	if err != nil {
 		err = fmt.Errorf("%w; the same file may be imported again", err)
-		if _, ours := errors.AsType[*fs.PathError](err); ours || errors.Is(err, sheet.ErrNoHeadings) {
+		if file, ok := errors.AsType[*fs.PathError](err); (ok && file.Op == "read") || errors.Is(err, sheet.ErrNoHeadings) {
 			return usageError{err}
 		}
 		return err
@@ -143,11 +143,15 @@ func (p *program) exportPeople() *cobra.Command {
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		out := p.out
 		if len(args) == 1 {
-			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return usageError{fmt.Errorf("make file: %w", err)}
+			f, openErr := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if openErr != nil {
+				return usageError{fmt.Errorf("make file: %w", openErr)}
 			}
-			defer func() { err = errors.Join(err, f.Close()) }()
+			defer func() {
+				if err = errors.Join(err, f.Close()); err != nil {
+					_ = os.Remove(args[0]) // Half of it is worth nothing, and would be in the way of the next try.
+				}
+			}()
 			out = f
 		}
 		if words == "" {
