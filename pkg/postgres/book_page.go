@@ -29,6 +29,7 @@ type page struct {
 	query   *sqldb.Queries
 	put     counted
 	changed []int64 // Agreements that ended, or whose calls are no longer wanted.
+	moved   []int64 // People whose calls are to be planned anew.
 	journal journal
 	release func() // Gives the scheme's turn to the next; nil when it was not taken.
 }
@@ -87,7 +88,7 @@ func (p *page) Alike(ctx context.Context, people roster.People) ([]roster.Likene
 
 // Put implements roster.Page. It runs inside a savepoint, so that what it refuses spoils nothing else of the edit.
 func (p *page) Put(ctx context.Context, people roster.People) error {
-	var changed []int64
+	var changed, moved []int64
 	err := pgx.BeginFunc(ctx, p.tx, func(tx pgx.Tx) error {
 		w := &putting{scheme: p.scheme, now: instant(p.now), query: p.query.WithTx(tx)}
 		if err := w.staff(ctx, people.Staff); err != nil {
@@ -96,13 +97,13 @@ func (p *page) Put(ctx context.Context, people roster.People) error {
 		if err := w.beneficiaries(ctx, people.Beneficiaries); err != nil {
 			return err
 		}
-		changed = w.changed
+		changed, moved = w.changed, w.moved.list
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("put people: %w", refused(storeError(err)))
 	}
-	p.changed = append(p.changed, changed...)
+	p.changed, p.moved = append(p.changed, changed...), append(p.moved, moved...)
 	p.put.staff += len(people.Staff)
 	p.put.beneficiaries += len(people.Beneficiaries)
 	return nil
@@ -124,7 +125,10 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		return fmt.Errorf("lock scheme: %w", err)
 	}
 	p.journal = newJournal(p.scheme, lead.Epoch, lead)
-	cancelled := 0
+	revised, err := s.replan(ctx, p.query, &p.journal, replanning{now: p.now, people: p.moved, held: true})
+	if err != nil {
+		return fmt.Errorf("plan changed agreements anew: %w", err)
+	}
 	if len(p.changed) > 0 {
 		rows, err := p.query.CancelOccurrences(ctx, sqldb.CancelOccurrencesParams{
 			SchemeID: p.scheme, AgreementIds: p.changed, Now: instant(p.now),
@@ -135,10 +139,11 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		for _, r := range rows {
 			p.journal.note("occurrence", uuid.UUID(r.Uid.Bytes), int(r.Events), "cancelled", p.now, settledData{})
 		}
-		cancelled = len(rows)
+		revised.Cancelled += len(rows)
 	}
 	p.journal.noteScheme("roster", p.now, rosterData{
-		Staff: p.put.staff, Beneficiaries: p.put.beneficiaries, Cancelled: cancelled,
+		Staff: p.put.staff, Beneficiaries: p.put.beneficiaries, Cancelled: revised.Cancelled,
+		Moved: revised.Moved, Booked: revised.Booked,
 	})
 	return p.journal.write(ctx, p.query)
 }
@@ -149,6 +154,7 @@ type putting struct {
 	now     pgtype.Timestamptz
 	query   *sqldb.Queries
 	changed []int64
+	moved   set[int64] // People whose calls are to be planned anew.
 	// declined holds who refuses or withdraws consent by this Put.
 	declined map[int64]bool
 }
@@ -257,6 +263,15 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 		p.ReferenceIds = append(p.ReferenceIds, callers[b.Reference])
 		p.DeputyIds = append(p.DeputyIds, callers[b.Deputy])
 	}
+	before, err := w.query.ZonesByRef(ctx, sqldb.ZonesByRefParams{SchemeID: w.scheme, Refs: p.Refs})
+	if err != nil {
+		return fmt.Errorf("read time zones: %w", err)
+	}
+	for _, r := range before {
+		if normal[r.Ref].Zone != r.Zone {
+			w.moved.add(r.BeneficiaryID)
+		}
+	}
 	rows, err := w.query.UpsertBeneficiaries(ctx, p)
 	if err != nil {
 		return fmt.Errorf("write beneficiaries: %w", err)
@@ -359,13 +374,17 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 	if err != nil {
 		return fmt.Errorf("read agreements: %w", err)
 	}
-	kept := map[int64]bool{}
+	kept, places := map[int64]bool{}, map[int64]roster.Place{}
 	var ended []int64
 	for _, r := range current {
 		b := people[r.BeneficiaryID]
 		// Whoever declines keeps her terms in case she changes her mind, as an agreement without calls.
 		if w.declined[r.BeneficiaryID] || !termsOf(r).Equal(b.Agreement) {
 			ended = append(ended, r.AgreementID)
+			w.moved.add(r.BeneficiaryID)
+			if old := termsOf(r); old.Cadence == b.Agreement.Cadence && old.PerWeek == b.Agreement.PerWeek {
+				places[r.BeneficiaryID] = old.Place // Free days stay what they were.
+			}
 		} else {
 			kept[r.BeneficiaryID] = true
 		}
@@ -412,6 +431,12 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 		p.MonthDays = append(p.MonthDays, int16(a.MonthDay))
 		p.Nths = append(p.Nths, int16(a.Nth))
 		p.Dates = append(p.Dates, strings.Join(days, ","))
+		place, placed := places[id], int16(-1)
+		if place.Days != 0 && len(a.Days) == 0 {
+			placed = int16(place.Days)
+		}
+		p.PlaceDays = append(p.PlaceDays, placed)
+		p.PlaceWeeks = append(p.PlaceWeeks, int16(place.Week))
 	}
 	if len(p.Uids) == 0 {
 		return nil
@@ -422,7 +447,7 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 	return nil
 }
 
-func joined[T ~int](list []T) string {
+func joined[T ~int | ~int16](list []T) string {
 	out := make([]string, len(list))
 	for i, n := range list {
 		out[i] = strconv.Itoa(int(n))

@@ -83,6 +83,23 @@ type (
 		Staff         int `json:"staff"`
 		Beneficiaries int `json:"beneficiaries"`
 		Cancelled     int `json:"cancelled"`
+		Moved         int `json:"moved,omitempty"`
+		Booked        int `json:"booked,omitempty"`
+	}
+	changedData struct {
+		Moved     int `json:"moved,omitempty"`
+		Cancelled int `json:"cancelled,omitempty"`
+		Booked    int `json:"booked,omitempty"`
+	}
+	pauseData struct {
+		First  string `json:"first"`
+		Last   string `json:"last,omitempty"`
+		NoCall bool   `json:"no_call,omitempty"`
+	}
+	exceptionData struct {
+		First  string `json:"first"`
+		Last   string `json:"last"`
+		Closed bool   `json:"closed"`
 	}
 )
 

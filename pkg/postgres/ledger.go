@@ -132,7 +132,8 @@ type logRow struct {
 type booking struct {
 	next     *dispatch.Occurrence
 	sequence int
-	find     bool // Only look for the id of one that was booked before.
+	find     bool      // Only look for the id of one that was booked before.
+	instead  time.Time // The date from which it was put off; zero as a rule.
 }
 
 // apply decides one operation. The operation's error leaves the ledger as it was.

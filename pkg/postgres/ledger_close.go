@@ -152,6 +152,6 @@ func (l *ledger) move(ctx context.Context, p *pipeline, s dispatch.Settlement, f
 	next := s.Next
 	s.Attempts, s.Deferred, s.Rang, s.Next = moved.attempts, moved.deferred, moved.rang, nil
 	l.settleRow(moved, s)
-	l.bookings = []*booking{{next: next, sequence: sequence}}
+	l.bookings = []*booking{{next: next, sequence: sequence, instead: moved.localDate}}
 	return l.book(ctx, p, sqldb.New(p))
 }

@@ -220,12 +220,11 @@ func (l *ledger) writeOffers(ctx context.Context, q *sqldb.Queries) error {
 type bookingKey struct {
 	agreement int64
 	kind      call.Kind
-	sequence  int
 	date      int64
 }
 
 func (b *booking) key() bookingKey {
-	return bookingKey{b.next.Agreement, b.next.Kind, b.sequence, b.next.LocalDate.Unix()}
+	return bookingKey{b.next.Agreement, promised(b.next.Kind), b.next.LocalDate.Unix()}
 }
 
 // book books the next calls and writes the key of each into its Next: the new one's, or that of the one that was booked
@@ -259,6 +258,7 @@ func (l *ledger) book(ctx context.Context, in *pipeline, q *sqldb.Queries) error
 			notBefore = n.Opens
 		}
 		p.NotBefores = append(p.NotBefores, instant(notBefore))
+		p.Insteads = append(p.Insteads, localDate(b.instead))
 		if earliest.IsZero() || n.Opens.Before(earliest) {
 			earliest = n.Opens
 		}
@@ -306,9 +306,10 @@ func (l *ledger) findBooked(ctx context.Context, q *sqldb.Queries) error {
 	if err != nil {
 		return err
 	}
+	// One promise a day, whichever it is of those made for that day: the one that still stands.
 	found := make(map[bookingKey]int64, len(rows))
 	for _, r := range rows {
-		found[bookingKey{r.AgreementID, call.Kind(r.Kind), int(r.Sequence), dateOf(r.LocalDate).Unix()}] = r.OccurrenceID
+		found[bookingKey{r.AgreementID, promised(call.Kind(r.Kind)), dateOf(r.LocalDate).Unix()}] = r.OccurrenceID
 	}
 	for _, b := range l.bookings {
 		if b.next.ID == 0 {

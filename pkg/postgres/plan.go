@@ -26,6 +26,16 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 	if err != nil {
 		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
 	}
+	err = s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
+		lead, err := q.LockLead(ctx, scheme)
+		if err != nil || lead.Epoch != epoch {
+			return err // Whoever was overtaken learns it below.
+		}
+		return placeFree(ctx, q, scheme, rules)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("place agreements: %w", storeError(err))
+	}
 	booked := 0
 	for after := int64(0); ; {
 		page, err := s.query.ReadAgreements(ctx, sqldb.ReadAgreementsParams{SchemeID: scheme, After: after, Page: planPage})
@@ -79,17 +89,22 @@ func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[in
 		terms, own := agreementOf(r), rules
 		own.Seed, own.PersonZone, own.Pauses = r.AgreementID, known.find(r.Zone), pauses[r.BeneficiaryID]
 		for _, slot := range schedule.Between(terms, own, from, until) {
-			planned := plannedSlot{
-				Slot: slot, agreement: r.AgreementID, beneficiary: r.BeneficiaryID, kind: call.Kind(r.Kind),
-				length: schedule.Length(terms),
-			}
-			if slot.WelcomeBack {
-				planned.kind = call.KindWelcomeBack
-			}
-			slots = append(slots, planned)
+			slots = append(slots, planOf(r, slot))
 		}
 	}
 	return slots
+}
+
+// planOf is the call to be booked for a slot of an agreement.
+func planOf(r sqldb.ReadAgreementsRow, slot schedule.Slot) plannedSlot {
+	p := plannedSlot{
+		Slot: slot, agreement: r.AgreementID, beneficiary: r.BeneficiaryID, kind: call.Kind(r.Kind),
+		length: schedule.Length(agreementOf(r)),
+	}
+	if slot.WelcomeBack {
+		p.kind = call.KindWelcomeBack
+	}
+	return p
 }
 
 func agreementOf(r sqldb.ReadAgreementsRow) roster.Agreement {
@@ -220,6 +235,7 @@ func bookingParams(scheme int64, slots []plannedSlot) (sqldb.InsertOccurrencesPa
 		p.ClosesAts = append(p.ClosesAts, instant(slot.Closes))
 		p.Lengths = append(p.Lengths, slot.length.Milliseconds())
 		p.NotBefores = append(p.NotBefores, instant(slot.Opens))
+		p.Insteads = append(p.Insteads, localDate(slot.Instead))
 	}
 	return p, nil
 }

@@ -104,14 +104,19 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	return scheme, nil
 }
 
-// UpdateScheme changes the scheme with the key. The dispatcher sees it when it loads the scheme again.
+// UpdateScheme changes the scheme with the key. Where that changes when it calls, open promises are brought in line, as
+// SetHours does. The dispatcher sees it when it loads the scheme again.
 func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) error {
 	if err := scheme.Validate(); err != nil {
 		return err
 	}
 	scheme.fill()
 	err := s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
-		_, err := q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
+		before, err := q.ReadScheme(ctx, scheme.Key)
+		if err != nil {
+			return fmt.Errorf("read scheme: %w", err)
+		}
+		_, err = q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
 			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
@@ -122,8 +127,18 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 		if err := q.DeleteRetry(ctx, scheme.Key); err != nil {
 			return fmt.Errorf("write retry ladder: %w", err)
 		}
-		j.noteScheme("changed", now, struct{}{})
-		return writeRetry(ctx, q, scheme)
+		if err := writeRetry(ctx, q, scheme); err != nil {
+			return err
+		}
+		var done Replanned
+		if before.Zone != scheme.Zone || before.Country != scheme.Country || before.Region != scheme.Region ||
+			before.Opens != int16(scheme.Opens) || before.Closes != int16(scheme.Closes) {
+			if done, err = s.replan(ctx, q, j, replanning{now: now, all: true}); err != nil {
+				return err
+			}
+		}
+		j.noteScheme("changed", now, changedData(done))
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("update scheme: %w", taken(err))

@@ -31,8 +31,9 @@ type Page interface {
 	// error.
 	Find(ctx context.Context, refs []string) (People, error)
 	// Put creates those whose ref is new and replaces the others whole, with their numbers and agreement; the staff first,
-	// so that beneficiaries may name them. It does not look for likenesses and does not book calls: the open occurrences of
-	// a changed agreement on which no attempt was made are cancelled, and the dispatcher plans anew. An error that wraps
+	// so that beneficiaries may name them. It does not look for likenesses. The promises of a changed agreement are planned
+	// anew with it: those to come stay where the new terms have them too, move, or are cancelled; what is due at the moment,
+	// was tried or is under way stays. The calls of new agreements are booked by the dispatcher. An error that wraps
 	// ErrRefused (a ref of the other kind, an unknown reference caller, a state the store does not allow) refuses the whole
 	// Put.
 	Put(ctx context.Context, people People) error

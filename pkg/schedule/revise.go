@@ -12,13 +12,12 @@ type Promise struct {
 	ID            int64
 	Date          time.Time // Of the person, midnight UTC.
 	Opens, Closes time.Time
-	WelcomeBack   bool
+	// Instead is the agreed date for which it stands in (Slot.Instead); zero when there is none.
+	Instead     time.Time
+	WelcomeBack bool
 	// Fixed marks what is never touched: claimed, live, held for the reference caller, or ended as reached, unreached or
 	// missed. No other call is booked for its date.
 	Fixed bool
-	// Moved marks a call that was moved within its day or put off to a later one, where another promise stands for it. Its
-	// date is settled too, as long as that one can be kept.
-	Moved bool
 }
 
 // Revision is how promises change when an agreement, or what limits it, has changed. Everything it does not name stays.
@@ -41,44 +40,57 @@ func (v Revision) Empty() bool { return len(v.Moved)+len(v.Cancelled)+len(v.Book
 const movesWithin = 14
 
 // Revise compares the promises of an agreement with the calls it has now that are not over at from and open before until,
-// and says what must change. The promises are those on from's date or later, ended ones included, in any order; those that
-// were cancelled are left out.
+// and says what must change. The promises are those on from's date or later, in any order, ended ones included; those that
+// were cancelled or moved are left out.
 //
 // A promise stays when its date is still one of the agreement's and its window one of that day's; so does one that stands
-// for a call put off from an earlier date, while that day is usable. What can no longer be kept moves to the nearest new
-// date within two weeks, or is cancelled. A new call is booked for every date that has none; a date with a fixed promise, or
-// from which one was put off, is left alone.
+// in for such a date, while it can be kept: what a person was told is not changed back. What can no longer be kept moves
+// to the nearest new date within two weeks, or is cancelled. A new call is booked for every date that has none, and for
+// every welcome-back call however far away it is; a date that has a fixed promise, or one that stands in for it, is left
+// alone. Where no promise would be left open, the first call beyond the horizon is booked.
 //
 // Revising again, with the revision applied, changes nothing.
 func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Revision {
 	var v Revision
 	promises = slices.Clone(promises)
 	slices.SortStableFunc(promises, func(x, y Promise) int { return x.Date.Compare(y.Date) })
-	// What is booked beyond the horizon (the next call of every agreement is) stays or moves as well.
-	until := horizon.Until
+	slots := Between(a, r, horizon.From, r.beyond(promises, horizon))
+	take := func(fits func(Slot) bool) bool {
+		i := slices.IndexFunc(slots, fits)
+		if i >= 0 {
+			slots = slices.Delete(slots, i, i+1)
+		}
+		return i >= 0
+	}
 	for _, p := range promises {
-		if beyond := p.Opens.AddDate(0, 0, movesWithin); !p.Fixed && !p.Moved && !p.Opens.Before(horizon.Until) && beyond.After(until) {
-			until = beyond
+		if p.Fixed {
+			take(func(s Slot) bool { return s.Date.Equal(p.Date) })
+			take(func(s Slot) bool { return !p.Instead.IsZero() && s.Date.Equal(p.Instead) })
 		}
 	}
-	slots := Between(a, r, horizon.From, until)
-	stands, settled := r.standIns(&a, promises)
-	open := slices.DeleteFunc(slices.Clone(promises), func(p Promise) bool {
-		if p.Fixed || p.Moved {
-			return true
+	kept := 0
+	var open []Promise
+	for _, p := range promises {
+		switch {
+		case p.Fixed:
+		case r.offers(&a, p) && take(func(s Slot) bool { return s.Date.Equal(p.Date) && s.WelcomeBack == p.WelcomeBack }):
+			kept++
+		default:
+			open = append(open, p)
 		}
-		i := slices.IndexFunc(slots, func(s Slot) bool { return s.Date.Equal(p.Date) && s.WelcomeBack == p.WelcomeBack })
-		if i < 0 || !r.offers(&a, p) {
-			return false
+	}
+	today := r.DateIn(horizon.From)
+	open = slices.DeleteFunc(open, func(p Promise) bool {
+		stays := !p.Instead.IsZero() && !p.WelcomeBack && !r.paused(dayOf(p.Date)) && r.offers(&a, p) &&
+			!slices.ContainsFunc(slots, func(s Slot) bool { return s.Date.Equal(p.Date) }) &&
+			(take(func(s Slot) bool { return s.Date.Equal(p.Instead) || s.Instead.Equal(p.Instead) }) ||
+				p.Instead.Before(today) && r.wanted(&a, dayOf(p.Instead)))
+		if stays {
+			kept++
 		}
-		slots = slices.Delete(slots, i, i+1)
-		return true
+		return stays
 	})
-	slots = slices.DeleteFunc(slots, func(s Slot) bool { return slices.Contains(settled, dayOf(s.Date)) })
 	for _, p := range open {
-		if slices.Contains(stands, p.ID) {
-			continue
-		}
 		best := -1
 		for i, s := range slots {
 			if d := distance(s.Date, p.Date); d <= movesWithin && (best < 0 || d < distance(slots[best].Date, p.Date)) {
@@ -92,8 +104,41 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 		v.Moved = append(v.Moved, Move{ID: p.ID, To: slots[best]})
 		slots = slices.Delete(slots, best, best+1)
 	}
-	v.Booked = slices.DeleteFunc(slots, func(s Slot) bool { return !s.Opens.Before(horizon.Until) })
+	v.Booked = slices.DeleteFunc(slots, func(s Slot) bool { return !s.Opens.Before(horizon.Until) && !s.WelcomeBack })
+	if kept+len(v.Moved)+len(v.Booked) == 0 {
+		// Nobody is left without a next call, however far away it is.
+		if s, ok := Next(a, r, horizon.From); ok && !slices.ContainsFunc(promises, func(p Promise) bool { return p.Date.Equal(s.Date) }) {
+			v.Booked = append(v.Booked, s)
+		}
+	}
 	return v
+}
+
+// beyond is until when slots are looked at: what is booked beyond the horizon (the next call of every agreement is) stays
+// or moves as well, and welcome-back calls are wanted wherever they are.
+func (r *Rules) beyond(promises []Promise, horizon Horizon) time.Time {
+	until := horizon.Until
+	for _, p := range promises {
+		if end := p.Opens.AddDate(0, 0, movesWithin); !p.Fixed && !p.Opens.Before(horizon.Until) && end.After(until) {
+			until = end
+		}
+	}
+	for _, p := range r.Pauses {
+		if back := p.Last.AddDate(0, 0, welcomeDays+2); p.WelcomeBack && !p.Last.IsZero() && back.After(until) {
+			until = back
+		}
+	}
+	return until
+}
+
+// wanted reports whether a day is one of the agreement's, or one for which another day stands in.
+func (r *Rules) wanted(a *roster.Agreement, day int) bool {
+	found := false
+	r.days(a, day-movesWithin, day+movesWithin, func(w wish) bool {
+		found = w.day == day || w.agreed == day
+		return !found
+	})
+	return found
 }
 
 // Horizon is the stretch of time for which promises are booked.
@@ -111,32 +156,6 @@ func (r *Rules) offers(a *roster.Agreement, p Promise) bool {
 		}
 	}
 	return false
-}
-
-// standIns returns the open promises that stand for calls put off from an earlier date and can be kept, and the days for
-// which nothing is to be booked: those of fixed promises, and those put off for which another promise stands.
-func (r *Rules) standIns(a *roster.Agreement, promises []Promise) (stands []int64, settled []int) {
-	used := map[int64]bool{}
-	for _, from := range promises {
-		if from.Fixed {
-			settled = append(settled, dayOf(from.Date))
-		}
-		if !from.Moved {
-			continue
-		}
-		for _, p := range promises {
-			if p.Moved || used[p.ID] || p.Date.Before(from.Date) || distance(p.Date, from.Date) > laterDays {
-				continue
-			}
-			if !p.Fixed && (r.paused(dayOf(p.Date)) || !r.offers(a, p)) {
-				continue
-			}
-			used[p.ID] = true
-			stands, settled = append(stands, p.ID), append(settled, dayOf(from.Date), dayOf(p.Date))
-			break
-		}
-	}
-	return stands, settled
 }
 
 // distance is how many days lie between two dates.

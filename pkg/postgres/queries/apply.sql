@@ -137,14 +137,24 @@ FROM (
 WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 
 -- name: InsertOccurrences :many
--- Books calls. One that exists already is left as it is and not returned.
+-- Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
+-- that ended meanwhile: another one has taken its place, or none.
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
-    length_ms, not_before, events)
-SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(agreement_ids)::bigint[]),
-    unnest(sqlc.arg(beneficiary_ids)::bigint[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(sequences)::smallint[]),
-    unnest(sqlc.arg(local_dates)::date[]), unnest(sqlc.arg(opens_ats)::timestamptz[]),
-    unnest(sqlc.arg(closes_ats)::timestamptz[]), unnest(sqlc.arg(lengths)::bigint[]),
-    unnest(sqlc.arg(not_befores)::timestamptz[]), sqlc.arg(events)::integer
+    length_ms, not_before, instead_of, events)
+SELECT sqlc.arg(scheme_id)::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
+    u.length_ms, u.not_before, u.instead_of, sqlc.arg(events)::integer
+FROM (
+    SELECT unnest(sqlc.arg(uids)::uuid[]) AS uid,
+        unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id,
+        unnest(sqlc.arg(kinds)::text[]) AS kind, unnest(sqlc.arg(sequences)::smallint[]) AS sequence,
+        unnest(sqlc.arg(local_dates)::date[]) AS local_date, unnest(sqlc.arg(opens_ats)::timestamptz[]) AS opens_at,
+        unnest(sqlc.arg(closes_ats)::timestamptz[]) AS closes_at, unnest(sqlc.arg(lengths)::bigint[]) AS length_ms,
+        unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(insteads)::date[]) AS instead_of
+) u
+WHERE u.kind NOT IN ('scheduled', 'welcome_back') OR (
+    -- One lookup a row: a join might read the whole table.
+    SELECT a.ended_at FROM agreement a
+    WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = u.agreement_id) IS NULL
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid;
 
@@ -154,7 +164,8 @@ FROM (
     SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(agreement_ids)::bigint[]), unnest(sqlc.arg(local_dates)::date[])
 ) u (scheme_id, agreement_id, local_date)
 JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.state <> 'moved';
+WHERE o.state NOT IN ('moved', 'cancelled')
+ORDER BY o.sequence;
 
 -- name: ReadFollowing :many
 -- Every call of a person on a later day, moved and cancelled ones too.

@@ -117,6 +117,9 @@ SET given_name = excluded.given_name, family_name = excluded.family_name, name_k
     reference_id = excluded.reference_id, deputy_id = excluded.deputy_id
 RETURNING beneficiary_id, ref;
 
+-- name: ZonesByRef :many
+SELECT ref, zone, beneficiary_id FROM beneficiary WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]);
+
 -- name: DeleteNumbers :exec
 DELETE FROM contact_number
 WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]);
@@ -173,7 +176,8 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND agreement_id = ANY (sqlc.arg(agreement
 -- name: InsertAgreements :exec
 -- Lists within a row arrive as one text, parted by commas.
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
-    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates, created_at)
+    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates,
+    place_days, place_week, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(beneficiary_ids)::bigint[]),
     unnest(sqlc.arg(cadences)::text[]), unnest(sqlc.arg(per_weeks)::smallint[]),
     string_to_array(unnest(sqlc.arg(days)::text[]), ',')::smallint[],
@@ -183,7 +187,7 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.
     unnest(sqlc.arg(continuities)::text[]), unnest(sqlc.arg(caller_rings)::bigint[]), unnest(sqlc.arg(rings)::bigint[]),
     string_to_array(unnest(sqlc.arg(window_days)::text[]), ',')::smallint[], unnest(sqlc.arg(month_days)::smallint[]),
     unnest(sqlc.arg(nths)::smallint[]), string_to_array(unnest(sqlc.arg(dates)::text[]), ',')::date[],
-    sqlc.arg(now)::timestamptz;
+    nullif(unnest(sqlc.arg(place_days)::smallint[]), -1::smallint), unnest(sqlc.arg(place_weeks)::smallint[]), sqlc.arg(now)::timestamptz;
 
 -- name: CancelOccurrences :many
 -- The open calls of these agreements on which no attempt was made. It runs under LockLead.

@@ -24,8 +24,17 @@ WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date BETWEEN sqlc.arg(first_
     AND o.state NOT IN ('moved', 'cancelled');
 
 -- name: CountUnplaced :one
--- Agreements for which it is not decided yet where the scheme puts them.
-SELECT count(*) FROM agreement WHERE scheme_id = sqlc.arg(scheme_id) AND place_days IS NULL AND ended_at IS NULL;
+-- Agreements that calls may be booked under and for which it is not decided yet where the scheme puts them.
+SELECT count(*)
+FROM agreement a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.place_days IS NULL AND a.ended_at IS NULL
+    AND EXISTS (
+        SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn');
 
 -- name: SetPlaces :exec
 UPDATE agreement a

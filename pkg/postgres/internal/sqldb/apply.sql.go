@@ -49,7 +49,8 @@ FROM (
     SELECT $1::bigint, unnest($2::bigint[]), unnest($3::date[])
 ) u (scheme_id, agreement_id, local_date)
 JOIN occurrence o ON o.scheme_id = u.scheme_id AND o.agreement_id = u.agreement_id AND o.local_date = u.local_date
-WHERE o.state <> 'moved'
+WHERE o.state NOT IN ('moved', 'cancelled')
+ORDER BY o.sequence
 `
 
 type FindBookedParams struct {
@@ -197,18 +198,28 @@ func (q *Queries) InsertLiveNumbers(ctx context.Context, arg InsertLiveNumbersPa
 
 const insertOccurrences = `-- name: InsertOccurrences :many
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
-    length_ms, not_before, events)
-SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
-    unnest($4::bigint[]), unnest($5::text[]), unnest($6::smallint[]),
-    unnest($7::date[]), unnest($8::timestamptz[]),
-    unnest($9::timestamptz[]), unnest($10::bigint[]),
-    unnest($11::timestamptz[]), $12::integer
+    length_ms, not_before, instead_of, events)
+SELECT $1::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
+    u.length_ms, u.not_before, u.instead_of, $2::integer
+FROM (
+    SELECT unnest($3::uuid[]) AS uid,
+        unnest($4::bigint[]) AS agreement_id, unnest($5::bigint[]) AS beneficiary_id,
+        unnest($6::text[]) AS kind, unnest($7::smallint[]) AS sequence,
+        unnest($8::date[]) AS local_date, unnest($9::timestamptz[]) AS opens_at,
+        unnest($10::timestamptz[]) AS closes_at, unnest($11::bigint[]) AS length_ms,
+        unnest($12::timestamptz[]) AS not_before, unnest($13::date[]) AS instead_of
+) u
+WHERE u.kind NOT IN ('scheduled', 'welcome_back') OR (
+    -- One lookup a row: a join might read the whole table.
+    SELECT a.ended_at FROM agreement a
+    WHERE a.scheme_id = $1 AND a.agreement_id = u.agreement_id) IS NULL
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid
 `
 
 type InsertOccurrencesParams struct {
 	SchemeID       int64
+	Events         int32
 	Uids           []pgtype.UUID
 	AgreementIds   []int64
 	BeneficiaryIds []int64
@@ -219,7 +230,7 @@ type InsertOccurrencesParams struct {
 	ClosesAts      []pgtype.Timestamptz
 	Lengths        []int64
 	NotBefores     []pgtype.Timestamptz
-	Events         int32
+	Insteads       []pgtype.Date
 }
 
 type InsertOccurrencesRow struct {
@@ -227,10 +238,12 @@ type InsertOccurrencesRow struct {
 	Uid          pgtype.UUID
 }
 
-// Books calls. One that exists already is left as it is and not returned.
+// Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
+// that ended meanwhile: another one has taken its place, or none.
 func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesParams) ([]InsertOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, insertOccurrences,
 		arg.SchemeID,
+		arg.Events,
 		arg.Uids,
 		arg.AgreementIds,
 		arg.BeneficiaryIds,
@@ -241,7 +254,7 @@ func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesPa
 		arg.ClosesAts,
 		arg.Lengths,
 		arg.NotBefores,
-		arg.Events,
+		arg.Insteads,
 	)
 	if err != nil {
 		return nil, err

@@ -505,7 +505,8 @@ func (q *Queries) FindStaff(ctx context.Context, arg FindStaffParams) ([]FindSta
 
 const insertAgreements = `-- name: InsertAgreements :exec
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
-    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates, created_at)
+    valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates,
+    place_days, place_week, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($4::text[]), unnest($5::smallint[]),
     string_to_array(unnest($6::text[]), ',')::smallint[],
@@ -515,7 +516,7 @@ SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($12::text[]), unnest($13::bigint[]), unnest($14::bigint[]),
     string_to_array(unnest($15::text[]), ',')::smallint[], unnest($16::smallint[]),
     unnest($17::smallint[]), string_to_array(unnest($18::text[]), ',')::date[],
-    $19::timestamptz
+    nullif(unnest($19::smallint[]), -1::smallint), unnest($20::smallint[]), $21::timestamptz
 `
 
 type InsertAgreementsParams struct {
@@ -537,6 +538,8 @@ type InsertAgreementsParams struct {
 	MonthDays      []int16
 	Nths           []int16
 	Dates          []string
+	PlaceDays      []int16
+	PlaceWeeks     []int16
 	Now            pgtype.Timestamptz
 }
 
@@ -561,6 +564,8 @@ func (q *Queries) InsertAgreements(ctx context.Context, arg InsertAgreementsPara
 		arg.MonthDays,
 		arg.Nths,
 		arg.Dates,
+		arg.PlaceDays,
+		arg.PlaceWeeks,
 		arg.Now,
 	)
 	return err
@@ -1062,6 +1067,41 @@ func (q *Queries) UpsertStaff(ctx context.Context, arg UpsertStaffParams) ([]Ups
 	for rows.Next() {
 		var i UpsertStaffRow
 		if err := rows.Scan(&i.CallerID, &i.Uid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const zonesByRef = `-- name: ZonesByRef :many
+SELECT ref, zone, beneficiary_id FROM beneficiary WHERE scheme_id = $1 AND ref = ANY ($2::text[])
+`
+
+type ZonesByRefParams struct {
+	SchemeID int64
+	Refs     []string
+}
+
+type ZonesByRefRow struct {
+	Ref           string
+	Zone          string
+	BeneficiaryID int64
+}
+
+func (q *Queries) ZonesByRef(ctx context.Context, arg ZonesByRefParams) ([]ZonesByRefRow, error) {
+	rows, err := q.db.Query(ctx, zonesByRef, arg.SchemeID, arg.Refs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ZonesByRefRow
+	for rows.Next() {
+		var i ZonesByRefRow
+		if err := rows.Scan(&i.Ref, &i.Zone, &i.BeneficiaryID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

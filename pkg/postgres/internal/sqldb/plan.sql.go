@@ -12,10 +12,19 @@ import (
 )
 
 const countUnplaced = `-- name: CountUnplaced :one
-SELECT count(*) FROM agreement WHERE scheme_id = $1 AND place_days IS NULL AND ended_at IS NULL
+SELECT count(*)
+FROM agreement a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = $1 AND a.place_days IS NULL AND a.ended_at IS NULL
+    AND EXISTS (
+        SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
 `
 
-// Agreements for which it is not decided yet where the scheme puts them.
+// Agreements that calls may be booked under and for which it is not decided yet where the scheme puts them.
 func (q *Queries) CountUnplaced(ctx context.Context, schemeID int64) (int64, error) {
 	row := q.db.QueryRow(ctx, countUnplaced, schemeID)
 	var count int64
