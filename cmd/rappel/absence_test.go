@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAbsencesAndHoursFromTheCommandLine(t *testing.T) {
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	done(t, dir, "migrate")
+	done(t, dir, "scheme", "create", "--name", "Colmar", "--country", "FR")
+	people := "ref;nom;prénom;téléphone;rythme\nB1;Meyer;Odile;+33 1 99 00 12 34;quotidien\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
+	done(t, dir, "import", "people.csv")
+
+	done(t, dir, "absence", "add", "B1", "--from", "2041-03-04", "--until", "2041-03-08")
+	done(t, dir, "absence", "add", "B1", "--from", "2042-03-04", "--no-call")
+	list := done(t, dir, "absence", "list", "B1")
+	require.Regexp(t, `B1 +2041-03-04 +2041-03-08 +absence +yes`, list)
+	require.Regexp(t, `B1 +2042-03-04 +further notice +no calls +no`, list)
+	done(t, dir, "absence", "end", "B1", "--back", "2041-03-06")
+	require.Regexp(t, `B1 +2041-03-04 +2041-03-05`, done(t, dir, "absence", "list"))
+
+	done(t, dir, "hours", "set", "fri,sat", "10-12,13:30-16:00")
+	done(t, dir, "hours", "close", "2041-12-24", "--until", "2041-12-31")
+	done(t, dir, "hours", "open", "2041-12-26", "10:00-12:00")
+	done(t, dir, "hours", "holidays", "FR-68")
+	shown := done(t, dir, "hours", "show")
+	for _, line := range []string{
+		`Mon +9:30-17:00`, `Fri +10:00-12:00,13:30-16:00`, `Sat +10:00-12:00,13:30-16:00`, `Sun +closed`,
+		`2041-12-24 to 2041-12-31 +closed`, `2041-12-26 +10:00-12:00`, `holidays +FR-68`,
+	} {
+		require.Regexp(t, line, shown)
+	}
+	done(t, dir, "hours", "usual", "2041-12-26")
+	require.NotContains(t, done(t, dir, "hours", "show"), "2041-12-26 ")
+
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"absence", "add", "B9"}, "no such beneficiary"},
+		{[]string{"absence", "add", "B1", "--from", "24/12/2041"}, "is no date such as"},
+		{[]string{"absence", "add", "B1", "--from", "2041-12-24", "--until", "2041-12-20"}, "the last day is before the first"},
+		{[]string{"hours", "set", "lundi", "9-12"}, "no days such as"},
+		{[]string{"hours", "set", "mon", "12-9"}, "no hours such as"},
+		{[]string{"hours", "usual", "2041-01-01"}, "no exception"},
+		{[]string{"hours", "holidays", "BE"}, "no public holidays of its own"},
+	} {
+		_, errs, status := said(t, dir, c.args...)
+		require.Equal(t, 2, status, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want, "%v", c.args)
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+func (p *program) hours() *cobra.Command {
+	c := &cobra.Command{Use: "hours", Short: "Say when the scheme calls: hours per weekday, closed days, extra hours, holidays"}
+	c.AddCommand(p.showHours(), p.setHours(), p.exceptHours(true), p.exceptHours(false), p.usualHours(), p.setRegion())
+	return c
+}
+
+func (p *program) showHours() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "show",
+		Short: "Print the hours of the week and the dates with other hours",
+		Args:  exactly(0),
+	}, func(ctx context.Context, r records, _ []string) error {
+		hours, err := r.Hours(ctx, r.scheme, r.today(time.Now()))
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		for i := 1; i <= 7; i++ {
+			d := time.Weekday(i % 7)
+			fmt.Fprintf(w, "%s\t%s\n", d.String()[:3], schedule.FormatHours(hours.Week[d]))
+		}
+		for _, e := range hours.Exceptions {
+			dates := e.First.Format(time.DateOnly)
+			if !e.Last.Equal(e.First) {
+				dates += " to " + e.Last.Format(time.DateOnly)
+			}
+			fmt.Fprintf(w, "%s\t%s\n", dates, schedule.FormatHours(e.Hours))
+		}
+		holidays := r.scheme.Country
+		if r.scheme.Region != "" {
+			holidays = r.scheme.Region
+		}
+		fmt.Fprintf(w, "holidays\t%s\n", holidays)
+		return w.Flush()
+	})
+}
+
+func (p *program) setHours() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "set DAYS HOURS",
+		Short: "Change the hours of some days of the week: rappel hours set mon-fri 9:30-12:00,13:30-17:00",
+		Long: `Changes the hours of some days of the week, "mon-fri" or "tue,thu"; HOURS may be "closed". The other days stay as they are.
+Open promises that no longer fit move at once; calls under way go on.`,
+		Args: exactly(2),
+	}, func(ctx context.Context, r records, args []string) error {
+		days, err := schedule.ParseWeekdays(args[0])
+		if err != nil {
+			return usageError{err}
+		}
+		windows, err := schedule.ParseHours(args[1])
+		if err != nil {
+			return usageError{err}
+		}
+		now := time.Now()
+		hours, err := r.Hours(ctx, r.scheme, r.today(now))
+		if err != nil {
+			return err
+		}
+		open := false
+		for d := range hours.Week {
+			if days.Has(time.Weekday(d)) {
+				hours.Week[d] = windows
+			}
+			open = open || len(hours.Week[d]) > 0
+		}
+		if !open {
+			return usageError{fmt.Errorf("no day would be open; to stop calling, type rappel scheme pause")}
+		}
+		done, err := r.SetHours(ctx, r.scheme.Key, hours.Week, now)
+		if err != nil {
+			return err
+		}
+		p.tell(done)
+		return nil
+	})
+}
+
+// exceptHours makes the commands open and close.
+func (p *program) exceptHours(open bool) *cobra.Command {
+	var until string
+	c := &cobra.Command{Use: "close DATE", Short: "Close on a date, or until another one; promises move at once", Args: exactly(1)}
+	if open {
+		c = &cobra.Command{
+			Use: "open DATE HOURS", Short: "Call on a date in other hours than usual, a public holiday included", Args: exactly(2),
+		}
+	}
+	p.inScheme(c, func(ctx context.Context, r records, args []string) error {
+		var e schedule.Exception
+		if err := readDates(args[0], until, &e); err != nil {
+			return err
+		}
+		if open {
+			var err error
+			if e.Hours, err = schedule.ParseHours(args[1]); err != nil {
+				return usageError{err}
+			}
+		}
+		done, err := r.Except(ctx, r.scheme.Key, e, time.Now())
+		if err != nil {
+			return mistake(err, postgres.ErrDatesBackward)
+		}
+		p.tell(done)
+		return nil
+	})
+	c.Flags().StringVar(&until, "until", "", "last date (default: the date alone)")
+	return c
+}
+
+func (p *program) usualHours() *cobra.Command {
+	var until string
+	c := p.inScheme(&cobra.Command{
+		Use: "usual DATE", Short: "Take back what open or close said of a date", Args: exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		var e schedule.Exception
+		if err := readDates(args[0], until, &e); err != nil {
+			return err
+		}
+		done, err := r.RevokeException(ctx, r.scheme.Key, e, time.Now())
+		if err != nil {
+			return mistake(err, postgres.ErrNoException)
+		}
+		p.tell(done)
+		return nil
+	})
+	c.Flags().StringVar(&until, "until", "", "last date, as it was given")
+	return c
+}
+
+func (p *program) setRegion() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "holidays CODE",
+		Short: "Keep the public holidays of the country (BE, FR) or of Alsace-Moselle (FR-57, FR-67, FR-68)",
+		Args:  exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		s := r.scheme
+		if s.Region = args[0]; s.Region == s.Country {
+			s.Region = ""
+		}
+		if err := s.Validate(); err != nil {
+			return usageError{err}
+		}
+		return r.UpdateScheme(ctx, s, time.Now())
+	})
+}
+
+func readDates(first, last string, e *schedule.Exception) error {
+	if err := readDate("date", first, &e.First); err != nil {
+		return err
+	}
+	return readDate("--until", last, &e.Last)
+}
