@@ -77,7 +77,11 @@ func (p *program) listSchemes() *cobra.Command {
 				}
 				w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 				for _, s := range schemes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Country, s.Zone, s.Name)
+					name := s.Name
+					if s.Paused {
+						name += "\tpaused: rappel scheme resume"
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Country, s.Zone, name)
 				}
 				return w.Flush()
 			})
