@@ -19,10 +19,15 @@ func (p *program) doctor() *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := app.Read(p.config)
-			if err != nil {
+			if err != nil && !asJSON {
 				return err
 			}
-			d := app.Doctor(c.Context(), cfg, p.config)
+			var d app.Diagnosis
+			if err != nil {
+				d = app.Misconfigured(err, p.config)
+			} else {
+				d = app.Doctor(c.Context(), cfg, p.config)
+			}
 			if asJSON {
 				enc := json.NewEncoder(p.out)
 				enc.SetIndent("", "  ")

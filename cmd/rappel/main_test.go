@@ -88,6 +88,11 @@ func TestMistakesAreAnsweredWithWhatToType(t *testing.T) {
 		require.Equal(t, c.status, status, "%v: %s", c.args, errs)
 		require.Contains(t, errs, c.want, "%v", c.args)
 	}
+	out, _, status := said(t, dir, "doctor", "--json")
+	require.Equal(t, 1, status)
+	var d app.Diagnosis
+	require.NoError(t, json.Unmarshal([]byte(out), &d), "who asks for JSON gets it")
+	require.Contains(t, d.Checks[0].Cause, "did you mean listen?")
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	c := rappel(t, dir, "config", "example")

@@ -73,6 +73,14 @@ func Doctor(ctx context.Context, cfg Config, file string) Diagnosis {
 	return d
 }
 
+// Misconfigured is the diagnosis when the configuration itself cannot be read: nothing else was looked at.
+func Misconfigured(err error, file string) Diagnosis {
+	return Diagnosis{Problems: 1, Checks: []Finding{{
+		Check: "config.file", Title: "configuration can be read", Verdict: VerdictFail, Detail: file, Cause: short(err),
+		Fix: "correct it, then type: rappel config check " + file,
+	}}}
+}
+
 // part orders the findings: the machine first, the call last.
 func part(check string) int {
 	return slices.IndexFunc([]string{"machine", "secrets", "postgres", "nats", "pbx", "trunk", "prompts", "web", "clock", "call"},
