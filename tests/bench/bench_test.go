@@ -82,7 +82,8 @@ func TestRampFindsTheLimit(t *testing.T) {
 		start := rapid.Float64Range(20, 400).Draw(t, "start")
 		flaky := rapid.Bool().Draw(t, "flaky")
 		tried := map[float64]int{}
-		best, err := ramp(start, 1000, func(rate float64) (bool, error) {
+		by := rapid.SampledFrom([]steps{wide(), narrow()}).Draw(t, "steps")
+		best, err := ramp(start, 1000, by, func(rate float64) (bool, error) {
 			tried[rate]++
 			return rate <= limit && (!flaky || tried[rate] > 1), nil
 		})
@@ -100,17 +101,17 @@ func TestRampFindsTheLimit(t *testing.T) {
 
 func TestRampEnds(t *testing.T) {
 	never := func(float64) (bool, error) { return false, nil }
-	best, err := ramp(300, 1000, never)
+	best, err := ramp(300, 1000, wide(), never)
 	require.NoError(t, err)
 	require.Zero(t, best)
 
 	always := func(float64) (bool, error) { return true, nil }
-	best, err = ramp(300, 500, always)
+	best, err = ramp(300, 500, wide(), always)
 	require.NoError(t, err)
 	require.InDelta(t, 500, best, 0.01)
 
 	broken := errors.New("broken")
-	_, err = ramp(300, 500, func(float64) (bool, error) { return false, broken })
+	_, err = ramp(300, 500, wide(), func(float64) (bool, error) { return false, broken })
 	require.ErrorIs(t, err, broken)
 }
 

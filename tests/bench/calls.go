@@ -8,14 +8,16 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Options say what is measured.
 type Options struct {
-	Quick    bool     // One short trial per mode.
-	Rounds   int      // 0 means 3; one when Quick.
-	Only     []string // Modes; empty means all.
+	Quick    bool          // One short trial per mode.
+	Rounds   int           // At most; 0 means 3; one when Quick.
+	Limit    time.Duration // No further round begins that would probably end later than this; 0 means 11 min.
+	Only     []string      // Modes; empty means all.
 	Length   time.Duration
 	Rate     float64 // Tries this rate only; 0 ramps.
 	Profile  string  // Folder for profiles of the service; empty makes none.
@@ -30,10 +32,13 @@ func (o *Options) fill() error {
 		o.Rounds = map[bool]int{true: 1, false: 3}[o.Quick]
 	}
 	if o.Length <= 0 {
-		o.Length = map[bool]time.Duration{true: 3 * time.Second, false: 8 * time.Second}[o.Quick]
+		o.Length = map[bool]time.Duration{true: 3 * time.Second, false: 6 * time.Second}[o.Quick]
 	}
 	if o.Quick && o.Rate == 0 {
 		o.Rate = quickRate
+	}
+	if o.Limit <= 0 {
+		o.Limit = 11 * time.Minute
 	}
 	if len(o.Only) == 0 {
 		o.Only = modes()
@@ -78,9 +83,11 @@ type Result struct {
 	OriginateRatio float64            `json:"originate_ratio"` // Median of originate/dial.
 	Asterisk       map[string]float64 `json:"asterisk_ms_per_call"`
 	CPU            map[string]CPU     `json:"cpu"`    // Milliseconds per call at the highest clean rate, by mode.
-	Leaked         int                `json:"leaked"` // Channels, bridges, descriptors and calls, in all trials together.
+	Leaked         int                `json:"leaked"` // Channels, bridges, descriptors and calls, in all clean trials together.
 	LeakedFiles    int                `json:"leaked_descriptors"`
-	Best           map[string]Trial   `json:"best"` // The highest clean trial of each mode, or the last one.
+	LeakedBeyond   int                `json:"leaked_beyond"` // The same in the trials that were not clean.
+	Limits         string             `json:"limits"`        // What limits the rate, in words.
+	Best           map[string]Trial   `json:"best"`          // The highest clean trial of each mode, or the last one.
 	Rounds         []Round            `json:"rounds"`
 	Trials         []Trial            `json:"trials"`
 	LoadBefore     float64            `json:"load_average_before"`
@@ -110,9 +117,7 @@ func Calls(ctx context.Context, o Options) (result *Result, err error) {
 		LoadBefore: loadAverage(), Processors: runtime.NumCPU(), Callers: len(r.endpoints), AsteriskIs: r.inst.AsteriskVersion(),
 		PostgresIs: r.inst.PostgresVersion(), Best: map[string]Trial{}, Asterisk: map[string]float64{}, CPU: map[string]CPU{},
 	}
-	if err := r.warmUp(ctx); err != nil {
-		return nil, err
-	}
+	ready := time.Now()
 	for round := range o.Rounds {
 		rates := Round{}
 		// The order turns, so that no mode always comes after the same other one.
@@ -124,14 +129,28 @@ func Calls(ctx context.Context, o Options) (result *Result, err error) {
 			o.tell("round %d: %s %.0f calls/s", round+1, mode, rates[mode])
 		}
 		result.Rounds = append(result.Rounds, rates)
+		if spent := time.Since(ready); time.Since(began)+spent/time.Duration(round+1) > o.Limit {
+			break
+		}
 	}
 	result.LoadAfter, result.Seconds = loadAverage(), round(time.Since(began).Seconds())
 	result.sum()
 	return result, nil
 }
 
-// warmUp has the PBX start its threads and open what it keeps open.
-func (r *rig) warmUp(ctx context.Context) error {
+// begin gives a mode a PBX that was just started: one that was driven too fast before, by whichever mode, needs up to
+// twice the processor time per call for about a minute. Then it has the PBX start its threads and open what it keeps open.
+func (r *rig) begin(ctx context.Context) error {
+	if r.driven && r.options.Quick {
+		return nil // It was not driven at all.
+	}
+	if r.driven {
+		if err := r.pbx.Restart(ctx); err != nil {
+			return err
+		}
+		r.ari.client.CloseIdleConnections()
+	}
+	r.driven = true
 	length := r.options.Length
 	r.options.Length = 2 * time.Second
 	defer func() { r.options.Length = length }()
@@ -143,7 +162,7 @@ func (r *rig) warmUp(ctx context.Context) error {
 
 // firstRate is where the first round's ramp begins.
 func firstRate(mode string) float64 {
-	return map[string]float64{modeDial: 250, modeOriginate: 180, modeCommand: 140, modeListened: 120, modeRappel: 90}[mode]
+	return map[string]float64{modeDial: 300, modeOriginate: 200, modeCommand: 160, modeListened: 140, modeRappel: 130}[mode]
 }
 
 // measure ramps one mode, or tries the one rate that was asked for.
@@ -161,6 +180,9 @@ func (r *rig) measure(ctx context.Context, result *Result, mode string) (float64
 		}
 		return t.Clean, err
 	}
+	if err := r.begin(ctx); err != nil {
+		return 0, err
+	}
 	if r.options.Rate > 0 {
 		clean, err := try(r.options.Rate)
 		if !clean {
@@ -168,11 +190,11 @@ func (r *rig) measure(ctx context.Context, result *Result, mode string) (float64
 		}
 		return r.options.Rate, err
 	}
-	start := firstRate(mode)
+	start, by := firstRate(mode), wide()
 	if n := len(result.Rounds); n > 0 && result.Rounds[n-1][mode] > 0 {
-		start = result.Rounds[n-1][mode]
+		start, by = result.Rounds[n-1][mode], narrow()
 	}
-	return ramp(start, float64(r.options.people()-warm)/r.options.Length.Seconds()-1, try)
+	return ramp(start, float64(r.options.people()-warm)/r.options.Length.Seconds()-1, by, try)
 }
 
 func (t Trial) verdict() string {
@@ -185,8 +207,12 @@ func (t Trial) verdict() string {
 // add keeps a trial, and remembers the best of its mode.
 func (x *Result) add(t Trial) {
 	x.Trials = append(x.Trials, t)
-	x.Leaked += t.Leaked.sum()
-	x.LeakedFiles += t.Leaked.Files
+	if t.Clean {
+		x.Leaked += t.Leaked.sum()
+		x.LeakedFiles += t.Leaked.Files
+	} else {
+		x.LeakedBeyond += t.Leaked.sum()
+	}
 	best, known := x.Best[t.Mode]
 	if !known || t.Clean && (!best.Clean || t.Rate > best.Rate) || !t.Clean && !best.Clean {
 		x.Best[t.Mode] = t
@@ -218,6 +244,19 @@ func (x *Result) sum() {
 	for mode, t := range x.Best {
 		x.Asterisk[mode], x.CPU[mode] = t.CPU.Asterisk, t.CPU
 	}
+	x.Limits = x.limits()
+}
+
+// limits says what a call costs, and how much of the processors the best trials used.
+func (x *Result) limits() string {
+	var parts []string
+	for _, mode := range slices.Sorted(maps.Keys(x.Best)) {
+		t := x.Best[mode]
+		parts = append(parts, fmt.Sprintf("%s at %.0f/s costs %.1f ms of processor per call (Asterisk %.1f, PostgreSQL %.1f, service %.1f, "+
+			"phones %.1f) and keeps the machine %.0f %% busy, %.0f %% by others", mode, t.Rate, t.CPU.sum(), t.CPU.Asterisk, t.CPU.Postgres,
+			t.CPU.Service, t.CPU.Phones, 100*t.Busy, 100*t.Others))
+	}
+	return fmt.Sprintf("%d processors have %d ms a second: %s", x.Processors, 1000*x.Processors, strings.Join(parts, "; "))
 }
 
 // median of none is 0.
@@ -234,6 +273,7 @@ func median(list []float64) float64 {
 func (x *Result) tell(out io.Writer) {
 	fmt.Fprintf(out, "dial %.0f, originate %.0f, rappel %.0f calls/s; rappel/dial %.2f (%.2f to %.2f); leaked %d; load %.1f to %.1f\n",
 		x.Dial, x.Originate, x.Rappel, x.Ratio, x.RatioSpread[0], x.RatioSpread[1], x.Leaked, x.LoadBefore, x.LoadAfter)
+	fmt.Fprintln(out, x.Limits)
 	for _, mode := range slices.Sorted(maps.Keys(x.CPU)) {
 		fmt.Fprintf(out, "%-9s at %.0f/s: setup p50 %.1f, p99 %.1f ms; ms per call: %+v\n", mode, x.Best[mode].Rate, x.Best[mode].P50,
 			x.Best[mode].P99, x.CPU[mode])

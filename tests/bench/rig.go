@@ -46,6 +46,7 @@ type rig struct {
 
 	beneficiaries, callers, diallers netip.AddrPort // Where the phones are.
 
+	driven bool // The PBX has had calls.
 	trials int
 	lead   time.Duration // From the start of a service to its first call.
 	files  int           // Descriptors of the PBX at rest.

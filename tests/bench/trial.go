@@ -84,6 +84,9 @@ type CPU struct {
 	Bench    float64 `json:"bench"`
 }
 
+// sum is what a call costs in all parts of the path, the benchmark's own bookkeeping aside.
+func (c CPU) sum() float64 { return c.Asterisk + c.Postgres + c.Service + c.Phones }
+
 // run is a trial under way.
 type run struct {
 	*rig
