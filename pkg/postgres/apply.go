@@ -109,7 +109,7 @@ func (s *Store) committed(scheme, number int64) {
 }
 
 func (s *Store) tryCommit(ctx context.Context, b *batch) error {
-	conn, err := s.writers.Acquire(ctx)
+	conn, err := s.batches.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

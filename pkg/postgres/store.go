@@ -25,7 +25,7 @@ const AppRole = "rappel_app"
 type Options struct {
 	URL  string // postgres://…; required.
 	Role string // Role taken by every connection; AppRole by default, "none" keeps the login's own.
-	// Connections is how many are kept open at most, 8 by default.
+	// Connections is how many are kept open at most, 8 by default; of 2 a third one is made when it is needed.
 	Connections int
 	// Patience is how long one operation may take before the database counts as away, 5 s by default. A batch that
 	// waits for its turn behind others waits as long at most.
@@ -69,8 +69,9 @@ type Store struct {
 	log   *zap.Logger
 	pool  *pgxpool.Pool // Reads, and writes of people and schemes.
 	query *sqldb.Queries
-	// writers carry everything that is written under a scheme's lock.
+	// writers and batches carry everything that is written under a scheme's lock: batches those of dispatch.
 	writers *pgxpool.Pool
+	batches *pgxpool.Pool
 	spool   *Spool // Nil when there is none.
 
 	mu    sync.Mutex // Guards turns and lasts.
@@ -93,12 +94,19 @@ func New(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	writers, err := openPool(ctx, opts, opts.Connections/2, writerSettings())
+	half := opts.Connections / 2
+	writers, err := openPool(ctx, opts, max(1, half/2), writerSettings())
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, turns: map[int64]chan struct{}{}, lasts: map[int64]int64{}, replaying: make(chan struct{}, 1)}
+	batches, err := openPool(ctx, opts, half-half/2, batchSettings())
+	if err != nil {
+		pool.Close()
+		writers.Close()
+		return nil, err
+	}
+	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, batches: batches, turns: map[int64]chan struct{}{}, lasts: map[int64]int64{}, replaying: make(chan struct{}, 1)}
 	if opts.Spool != "" {
 		if s.spool, err = OpenSpool(opts.Spool); err != nil {
 			s.closePools()
@@ -120,6 +128,7 @@ func (s *Store) Close() error {
 func (s *Store) closePools() {
 	s.pool.Close()
 	s.writers.Close()
+	s.batches.Close()
 }
 
 // Ping reports whether the database answers.
@@ -137,15 +146,19 @@ func readerSettings() map[string]string {
 	return map[string]string{"plan_cache_mode": "force_custom_plan"}
 }
 
-// writerSettings keep plans, because batches ask for the same rows by their keys all day, and allow none but lookups by
-// keys: a plan made while the tables were empty would read them whole, and the calls of a morning come faster than
-// the database looks how they have grown. (Measured: 1.4 ms of the server per batch of one or two operations before, see
-// deploy/decisions.)
+// writerSettings keep plans: the same is asked all day. A plan made while the tables were small is made anew when they are
+// analysed.
 func writerSettings() map[string]string {
-	return map[string]string{
-		"plan_cache_mode": "force_generic_plan", "jit": "off",
-		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	}
+	return map[string]string{"plan_cache_mode": "force_generic_plan", "jit": "off"}
+}
+
+// batchSettings also allow nothing but lookups by keys: a batch asks for a few rows, and a plan made while the tables
+// were empty would read them whole for each, while the calls of a morning come faster than the database looks how the
+// tables have grown. (deploy/decisions/0005)
+func batchSettings() map[string]string {
+	settings := writerSettings()
+	settings["enable_seqscan"], settings["enable_hashjoin"], settings["enable_mergejoin"] = "off", "off", "off"
+	return settings
 }
 
 func openPool(ctx context.Context, opts Options, connections int, settings map[string]string) (*pgxpool.Pool, error) {
