@@ -107,8 +107,8 @@ type CallsConfig struct {
 
 // SpeechConfig says who speaks the prompts.
 type SpeechConfig struct {
-	// Installation is a directory that rappel demo or rappel setup made: its voices speak. Without it, texts that nobody has
-	// recorded are heard as a tone.
+	// Installation is a directory that rappel demo made: its voices speak. Empty means the machine's own pico2wave, espeak-ng
+	// and sox; where these are not installed, texts that nobody has recorded are heard as a tone.
 	Installation string `yaml:"installation"`
 	// Language of the prompts that the PBX plays by itself while the service is away.
 	Language string `yaml:"language"`

@@ -36,18 +36,19 @@ func (e *examination) prompts(ctx context.Context) {
 
 // tryVoices has one word spoken in every language.
 func (a *App) tryVoices(ctx context.Context) outcome {
-	speaker, err := a.speaker(ctx)
-	if err != nil {
-		return wrong(a.cfg.Speech.Installation, short(err), "rappel demo makes an installation with voices; name its folder in speech.installation")
-	}
-	if _, silent := speaker.(mute); silent {
-		return doubtful("none", errMute.Error()+": people hear a tone where a text should be", "set speech.installation to a folder that rappel demo made (.rappel)")
-	}
 	dir, err := os.MkdirTemp("", "rappel-doctor-voice-")
 	if err != nil {
 		return wrong("no temporary directory", short(err), "df -h /tmp")
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // Below /tmp, swept anyway.
+	a.cfg.Data = dir                         // Where the voices write: the doctor changes nothing of the service's.
+	speaker, err := a.speaker(ctx)
+	if err != nil {
+		return wrong(a.cfg.Speech.Installation, short(err), "rappel demo makes an installation with voices; name its folder in speech.installation")
+	}
+	if _, silent := speaker.(mute); silent {
+		return doubtful("none", errMute.Error()+": people hear a tone where a text should be", "apt-get install libttspico-utils espeak-ng sox (the first is in Debian's non-free), or set speech.installation to a folder that rappel demo made (.rappel)")
+	}
 	var silent []string
 	var cause error
 	for _, l := range roster.Languages() {
@@ -61,6 +62,9 @@ func (a *App) tryVoices(ctx context.Context) outcome {
 		}
 	}
 	if len(silent) > 0 {
+		if a.cfg.Speech.Installation == "" {
+			return wrong("silent: "+strings.Join(silent, ", "), short(cause), "apt-get install --reinstall libttspico-utils espeak-ng sox")
+		}
 		return wrong("silent: "+strings.Join(silent, ", "), short(cause), "remove "+filepath.Join(a.cfg.Speech.Installation, "asterisk-root")+" and run rappel demo again")
 	}
 	return fine("fr, nl, de and en speak")

@@ -16,7 +16,7 @@ import (
 )
 
 // errMute is why nothing can be spoken.
-var errMute = errors.New("no voices: speech.installation is not set")
+var errMute = errors.New("no voices: pico2wave, espeak-ng or sox is not installed, and speech.installation is not set")
 
 // mute is the Speaker of a service without voices: callers hear tones, and the log says why.
 type mute struct{}
@@ -56,11 +56,17 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 	return voice, nil
 }
 
-// speaker opens the voices of an installation that is there already; it never makes one.
+// speaker opens the voices of an installation that is there already, or else the machine's own; it never makes one.
 func (a *App) speaker(ctx context.Context) (speech.Speaker, error) {
 	dir := a.cfg.Speech.Installation
 	if dir == "" {
-		return mute{}, nil
+		voice, err := setup.MachineVoice(filepath.Join(a.cfg.Data, "voice"))
+		if errors.Is(err, setup.ErrNoVoice) {
+			return mute{}, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("open the machine's voices: %w", err)
+		}
+		return voice, nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "secrets.json")); err != nil {
 		return nil, fmt.Errorf("open the voices of %s: it is no installation that rappel demo made: %w", dir, err)

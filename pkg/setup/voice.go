@@ -29,6 +29,17 @@ func NewVoice(inst *Installation) (*Voice, error) {
 	return &Voice{inst: inst}, nil
 }
 
+// MachineVoice returns the voices of the machine's own pico2wave, espeak-ng and
+// sox, for a service without root. What it writes meanwhile is below dir, which
+// is made when something is spoken. ErrNoVoice says that one is not installed.
+func MachineVoice(dir string) (*Voice, error) {
+	voices, ok := machineVoices()
+	if !ok {
+		return nil, fmt.Errorf("find pico2wave, espeak-ng and sox: %w", ErrNoVoice)
+	}
+	return &Voice{inst: &Installation{Dir: dir, voices: voices}}, nil
+}
+
 // picoLanguage is the name pico2wave knows a language by; other languages are
 // spoken by espeak-ng.
 func picoLanguage(lang string) (string, bool) {
