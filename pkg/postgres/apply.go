@@ -115,6 +115,11 @@ func (s *Store) tryCommit(ctx context.Context, b *batch) error {
 	}
 	defer conn.Release()
 	p := newPipeline(conn.Conn())
+	if plansOf(conn.Conn()).outgrown(len(b.ops), time.Now()) {
+		if _, err := p.Exec(ctx, "discard plans"); err != nil {
+			return err
+		}
+	}
 	if err := b.run(ctx, p); err != nil {
 		p.undo(ctx)
 		return err
