@@ -281,6 +281,19 @@ func (s *Switch) Unbridge(ctx context.Context, bridge string) error {
 	}))
 }
 
+// Guard sets the channel's absolute timeout: when it has passed Asterisk ends the Stasis application and goes on at the
+// extension T of the channel's context. Fractions of a second are rounded up; zero is no timeout.
+func (s *Switch) Guard(ctx context.Context, channel string, d time.Duration) error {
+	value := "0"
+	if d > 0 {
+		value = seconds(d)
+	}
+	return s.rest.do(ctx, request{
+		name: "guard", method: http.MethodPost, path: []string{"channels", channel, "variable"},
+		query: url.Values{"variable": {"TIMEOUT(absolute)"}, "value": {value}},
+	})
+}
+
 // Send hands a channel back to the dialplan.
 func (s *Switch) Send(ctx context.Context, channel, dialplanContext, extension string) error {
 	return s.rest.do(ctx, request{

@@ -160,6 +160,9 @@ func (c *Connector) apologise(l *live, conn *connection, a doApologise) {
 	if err == nil {
 		err = c.o.Switch.Play(ctx, a.channel, a.playback, media)
 	}
+	if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); err == nil && guardErr != nil {
+		c.logCommand("guard apology", l.key, guardErr)
+	}
 	if err != nil {
 		c.metrics.mute.Inc()
 		c.logCommand("play apology", l.key, err)

@@ -238,6 +238,8 @@ func (r *reception) lastLength(s *session, name string, estimate time.Duration) 
 	for {
 		e, woke := s.wait(end)
 		switch {
+		case s.gone:
+			s.gone = false // It has left the application, and now it is gone.
 		case !woke:
 			return estimate
 		case e.Type == telephony.EventRecordingDone && e.Recording == name:
@@ -358,9 +360,11 @@ func (r *reception) bridge() string { return r.l.key + "-bridge" }
 
 func (r *reception) join(ctx context.Context, s *session, leg string) bool {
 	r.ringing(ctx, s, false)
+	s.setGuard(0) // The two go on talking whatever becomes of us.
 	if err := r.c.o.Switch.Bridge(ctx, r.bridge(), s.channel, leg); err != nil {
 		r.c.logCommand("bridge registrar", r.l.key, err)
 		r.drop(leg)
+		s.setGuard(guardLimit)
 		return false
 	}
 	return true
@@ -391,6 +395,9 @@ func (r *reception) talk(s *session, leg string) {
 	}
 	if err := r.c.o.Switch.Unbridge(r.c.ctx, r.bridge()); err != nil {
 		r.c.logCommand("end bridge", r.l.key, err)
+	}
+	if !s.gone {
+		s.setGuard(guardLimit)
 	}
 }
 

@@ -19,6 +19,11 @@ const (
 	playLimit = 2 * time.Minute
 	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
 	sessionLimit = 30 * time.Minute
+	// guardLimit is how long a channel may hear from us no more before the dialplan takes it back; guardEvery is how often
+	// we say that we are there; guardSoon is when we do so first, long before telephony.GuardFirst has passed.
+	guardLimit = 9 * time.Second
+	guardEvery = 3 * time.Second
+	guardSoon  = 2 * time.Second
 )
 
 // session is a dialogue with one channel, which is in the application. One goroutine runs it and owns every field.
@@ -31,8 +36,10 @@ type session struct {
 	host    host
 
 	timer    *time.Timer
-	plays    int    // Numbers the playbacks.
-	playing  string // The playback under way; empty when there is none.
+	guard    time.Duration // What is renewed; 0 while the guard is off.
+	guardAt  time.Time     // When; the zero time means never.
+	plays    int           // Numbers the playbacks.
+	playing  string        // The playback under way; empty when there is none.
 	deadline time.Time
 	waiting  bool // The deadline ends a wait for a key, not one for a playback.
 	backlog  []telephony.Event
@@ -92,6 +99,7 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 		case ivr.AskHangup:
 			return true
 		case ivr.AskTransfer:
+			s.setGuard(0) // What the dialplan does with it has no limit of ours.
 			if err := s.c.o.Switch.Send(s.c.ctx, s.channel, out.Transfer.Context, out.Transfer.Extension); err != nil {
 				s.c.logCommand("transfer", s.l.key, err)
 				return true
@@ -149,13 +157,13 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 	for {
 		if len(s.backlog) > 0 {
 			e, s.backlog = s.backlog[0], s.backlog[1:]
-			if e.Channel == s.channel && e.Type == telephony.EventGone {
-				s.gone, s.cause = true, e.Cause
+			if e.Channel == s.channel && (e.Type == telephony.EventGone || e.Type == telephony.EventLeft) {
+				s.gone, s.cause = true, e.Cause // When it has left, the dialplan speaks to it.
 				return e, false
 			}
 			return e, true
 		}
-		alarm(s.timer, at)
+		alarm(s.timer, s.renew(at))
 		select {
 		case <-s.l.box.Wake():
 			s.backlog = append(s.backlog, s.l.box.Take()...)
@@ -164,10 +172,42 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 				s.reconcile()
 			}
 		case <-s.timer.C:
+			if time.Now().Before(at) {
+				continue // For the guard alone.
+			}
 			return telephony.Event{}, false
 		case <-s.c.ctx.Done():
 			return telephony.Event{}, false
 		}
+	}
+}
+
+// renew says that we are there when it is time to, and returns the earlier of an instant and the next time to.
+func (s *session) renew(at time.Time) time.Time {
+	if s.guardAt.IsZero() || s.gone {
+		return at
+	}
+	if now := time.Now(); !now.Before(s.guardAt) {
+		s.setGuard(s.guard)
+	}
+	if !s.guardAt.IsZero() && s.guardAt.Before(at) {
+		return s.guardAt
+	}
+	return at
+}
+
+// setGuard guards the channel from now on, or with 0 no longer. What fails is tried again.
+func (s *session) setGuard(d time.Duration) {
+	s.guard = d
+	err := s.c.o.Switch.Guard(s.c.ctx, s.channel, d)
+	switch now := time.Now(); {
+	case err != nil:
+		s.c.logCommand("guard channel", s.l.key, err)
+		s.guardAt = now.Add(time.Second)
+	case d == 0:
+		s.guardAt = time.Time{}
+	default:
+		s.guardAt = now.Add(guardEvery)
 	}
 }
 

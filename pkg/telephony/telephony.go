@@ -49,6 +49,10 @@ type Switch interface {
 	Unbridge(ctx context.Context, bridge string) error
 	// Send hands a channel back to the dialplan, at priority 1 of the extension.
 	Send(ctx context.Context, channel, dialplanContext, extension string) error
+	// Guard makes the dialplan take the channel out of the application and speak by itself, unless Guard is called again
+	// within d: so nobody listens to the silence of a service that has died or stands still. The dialplan sets GuardFirst
+	// when a channel enters. Zero ends the guard, as must be done before channels are bridged that go on without us.
+	Guard(ctx context.Context, channel string, d time.Duration) error
 	// Channel returns one channel, or ErrNoChannel.
 	Channel(ctx context.Context, channel string) (Channel, error)
 	// Channels lists every living channel.
@@ -66,6 +70,9 @@ type Switch interface {
 	// call must be compared with Channels. It has room for one value; older ones are replaced.
 	Reconciled() <-chan Reconciliation
 }
+
+// GuardFirst is how long a channel that has entered the application waits for the service: see Switch.Guard.
+const GuardFirst = 8 * time.Second
 
 // Reconciliation says that the event stream was cut and is back.
 type Reconciliation struct {

@@ -397,47 +397,104 @@ func closeLast(t *testing.T, street *house.Street) {
 }
 
 // TestServiceAway: without the service the dialplan alone greets, warns and takes a message, which is listed once the service
-// is back.
+// is back. Whoever was on the line when the service died, or when it stood still, is not left in silence.
 func TestServiceAway(t *testing.T) {
 	t.Parallel()
 	street := house.Build(t, house.Options{Outside: true})
 	program := house.Program(t)
 	service := street.Serve(t, program)
-	h := street.Move(t, house.Plan{Callers: []house.CallerPlan{{}}})
-	house.Await(t, hearLimit, "the dialplan's prompts", func(context.Context) bool {
-		_, err := os.Stat(filepath.Join(street.Asterisk.SoundsDir(), "fallback-thanks.wav"))
-		return err == nil
-	})
-	// Somebody is on the line when it happens.
+	h, hers := talked(t, street)
+	promptsReady(t, street)
+	// A caller is about to close her call, and somebody is on the line.
+	proposed(h, hers, time.Time{})
 	early := dial(t, h, "+33639989002")
 	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
+	killed := time.Now()
 	service.Kill()
-	// A call that enters the application before the PBX has seen it die waits there for the service to come back.
-	house.Await(t, hearLimit, "the PBX to notice", func(context.Context) bool {
-		log, err := os.ReadFile(street.Asterisk.LogPath())
-		require.NoError(t, err)
-		return strings.Contains(string(log), "WebSocket read error")
-	})
+	at := h.Hears(early, killed, start(h, "dialplan.fallback-greeting"), hearLimit).At
+	t.Logf("somebody on the line heard the dialplan %v after the death of the service", at.Sub(killed).Round(time.Millisecond))
+	h.Hears(hers, killed, start(h, "dialplan.service-away"), hearLimit)
+	h.AwaitDone(hers, hearLimit)
+	h.HangUp(early)
 
 	party := dial(t, h, stranger)
 	heard := h.Hears(party, time.Time{}, start(h, "dialplan.fallback-greeting"), hearLimit)
 	require.WithinDuration(t, party.Answered(), heard.At, time.Second)
 	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-emergency"), hearLimit)
-	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-message"), hearLimit)
-	recorded(t, street, "messages/*_*.*", 3*time.Second)
-	done := press(t, party, "#")
-	h.Hears(party, done, start(h, "dialplan.fallback-thanks"), hearLimit)
-	h.AwaitDone(party, hearLimit)
+	leaveMessage(t, h, party, stranger)
 	// Her own phone says so too.
-	line, err := h.Callers[0].Phone.Dial(t.Context(), "*1", phone.DialOptions{Say: phone.Silence()})
-	require.NoError(t, err)
+	line := feature(t, h, "*1")
 	h.Hears(line, time.Time{}, start(h, "dialplan.service-away"), hearLimit)
 	h.HangUp(line)
 
-	back := time.Now()
-	street.Serve(t, program)
+	service = street.Serve(t, program)
 	require.Equal(t, stranger, messages(t, h, 1)[0].CLI)
-	// Who was on the line is not forgotten: the dialplan takes a message of hers too.
-	h.Hears(early, back, start(h, "dialplan.fallback-greeting"), hearLimit)
+	// She closes her call as if nothing had happened.
+	house.Await(t, hearLimit, "her call to be there to be closed", func(context.Context) bool {
+		line = feature(t, h, "*6")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, _, err := line.HearAfter(ctx, time.Time{}, start(h, "close.ended"))
+		if err != nil {
+			h.HangUp(line)
+		}
+		return err == nil
+	})
+	proposed(h, line, time.Time{})
+	later := press(t, line, "4")
+	h.Hears(line, later, house.Beginning(h.Prompt("close.day_later", nil), time.Second), hearLimit)
+	h.HangUp(line)
+	house.Await(t, hearLimit, "the next call to be put off", func(context.Context) bool {
+		return h.Attempts(h.People[0])[0].DayLater
+	})
+	putOff(t, h)
+	require.Len(t, h.Rang(h.People[0].Number), 1, "she was rung once")
+
+	frozen(t, h, service)
+}
+
+// promptsReady waits until the dialplan can speak.
+func promptsReady(t *testing.T, street *house.Street) {
+	t.Helper()
+	house.Await(t, hearLimit, "the dialplan's prompts", func(context.Context) bool {
+		_, err := os.Stat(filepath.Join(street.Asterisk.SoundsDir(), "fallback-thanks.wav"))
+		return err == nil
+	})
+}
+
+func feature(t *testing.T, h *house.House, code string) *phone.Call {
+	t.Helper()
+	line, err := h.Callers[0].Phone.Dial(t.Context(), code, phone.DialOptions{Say: phone.Silence()})
+	require.NoError(t, err)
+	return line
+}
+
+// leaveMessage leaves a message with the dialplan, whose file tells the number rung from.
+func leaveMessage(t *testing.T, h *house.House, party *phone.Call, from string) {
+	t.Helper()
+	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-message"), hearLimit)
+	recorded(t, h.Street, "messages/*_*"+strings.TrimPrefix(from, "+33")+"_*.*", 3*time.Second)
+	done := press(t, party, "#")
+	h.Hears(party, done, start(h, "dialplan.fallback-thanks"), hearLimit)
+	h.AwaitDone(party, hearLimit)
+}
+
+// frozen: a service that stands still while its connections are open. Who is on the line, and who dials it then, is answered
+// by the dialplan; the service, moving again, lets them finish.
+func frozen(t *testing.T, h *house.House, service *house.Process) {
+	t.Helper()
+	early := dial(t, h, "+33639989003")
+	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
+	stopped := time.Now()
+	service.Pause(t)
+	late := dial(t, h, "+33639989004")
+	h.Hears(late, time.Time{}, start(h, "dialplan.fallback-greeting"), hearLimit)
+	at := h.Hears(early, stopped, start(h, "dialplan.fallback-greeting"), hearLimit).At
+	t.Logf("somebody on the line heard the dialplan %v after the service stood still", at.Sub(stopped).Round(time.Millisecond))
+	service.Continue(t)
+	leaveMessage(t, h, late, "+33639989004")
 	h.HangUp(early)
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	h.HangUp(party)
 }

@@ -288,6 +288,39 @@ func (f *Fake) Send(_ context.Context, id, dialplanContext, extension string) er
 	return err
 }
 
+// Guard takes the channel out of the application when it is not renewed; the dialplan says a prompt then and hangs up.
+func (f *Fake) Guard(_ context.Context, id string, d time.Duration) error {
+	act, err := f.begin("Guard", fmt.Sprint(id, " ", d))
+	defer f.mu.Unlock()
+	if !act {
+		return err
+	}
+	c, appErr := f.app(id)
+	if appErr != nil {
+		return appErr
+	}
+	if c.guard != nil {
+		c.guard.Stop()
+		delete(f.timers, c.guard)
+		c.guard = nil
+	}
+	if d <= 0 {
+		return err
+	}
+	c.guard = f.after(d, c, func() {
+		c.guard = nil
+		if !c.inApp {
+			return
+		}
+		f.leave(c)
+		c.inApp, c.comforted = false, true
+		f.heard[id] = append(f.heard[id], "dialplan")
+		f.emit(c, telephony.Event{Type: telephony.EventLeft})
+		f.after(f.opts.Prompt, c, func() { f.end(c, telephony.CauseNormal) })
+	})
+	return err
+}
+
 // Channel returns one channel.
 func (f *Fake) Channel(_ context.Context, id string) (telephony.Channel, error) {
 	act, err := f.begin("Channel", id)

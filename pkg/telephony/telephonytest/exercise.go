@@ -317,6 +317,7 @@ func absent(t *testing.T, l *Lab) {
 	require.ErrorIs(t, sw.Answer(ctx, "nobody"), telephony.ErrNoChannel)
 	require.ErrorIs(t, sw.Record(ctx, "nobody", telephony.Recording{Name: "n"}), telephony.ErrNoChannel)
 	require.ErrorIs(t, sw.Send(ctx, "nobody", "nowhere", "s"), telephony.ErrNoChannel)
+	require.ErrorIs(t, sw.Guard(ctx, "nobody", time.Second), telephony.ErrNoChannel)
 	number, trunk := l.Beneficiary(Script{})
 	id := call.NewID()
 	err = sw.Connect(ctx, telephony.Connect{
@@ -349,8 +350,15 @@ func inbound(t *testing.T, l *Lab) {
 	}))
 	done := w.Until(e.Leg, telephony.EventRecordingDone)
 	require.Equal(t, "exercise-"+e.Key, done.Recording)
-	require.NoError(t, sw.Hangup(ctx, e.Channel, telephony.CauseNormal))
+	// Whoever leaves a channel alone for too long loses it to the dialplan, also while something is said.
+	require.NoError(t, sw.Guard(ctx, e.Channel, time.Second))
+	require.NoError(t, sw.Guard(ctx, e.Channel, 0))
+	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p2", l.Sound))
+	w.Until(e.Leg, telephony.EventPlaybackDone)
+	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p3", "silence:5000"))
+	require.NoError(t, sw.Guard(ctx, e.Channel, time.Second))
 	w.Until(e.Leg, telephony.EventLeft)
+	require.NoError(t, sw.Hangup(ctx, e.Channel, telephony.CauseNormal))
 	w.Until(e.Leg, telephony.EventGone)
 }
 

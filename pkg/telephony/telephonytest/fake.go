@@ -68,6 +68,7 @@ type channel struct {
 	joined         time.Time // When it entered the bridge it is in.
 	awaitKey       func()    // Runs at the next key instead of an event (the dialplan's Read).
 	recording      *recording
+	guard          *time.Timer // Takes it out of the application.
 	timers         []*time.Timer
 }
 
