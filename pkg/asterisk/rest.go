@@ -185,6 +185,9 @@ func escape(path []string) []string {
 
 // sendError tells a command that was not sent from one whose answer is missing.
 func sendError(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // Its text holds the whole URL: a number, perhaps, that no log may know.
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Errorf("%w: %w", telephony.ErrDown, err)
 	}

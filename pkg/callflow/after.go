@@ -107,6 +107,6 @@ func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
 func (c *Connector) session(l *live, channel, flow string, lang roster.Language, vars ivr.Vars) *session {
 	return &session{
 		c: c, l: l, channel: channel, lang: lang, walker: ivr.NewWalker(c.o.Book, flow, lang, vars),
-		guard: guardLimit, guardAt: time.Now().Add(guardSoon),
+		guard: guard{on: true, at: time.Now().Add(guardSoon)},
 	}
 }

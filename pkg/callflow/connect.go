@@ -158,10 +158,10 @@ func (c *Connector) apologise(l *live, conn *connection, a doApologise) {
 	lang := roster.Language(conn.order.Language)
 	media, err := c.o.Voice.Media(ctx, lang, c.o.Book.Text(lang, key, nil))
 	if err == nil {
+		if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); guardErr != nil {
+			c.logCommand("guard apology", l.key, guardErr)
+		}
 		err = c.o.Switch.Play(ctx, a.channel, a.playback, media)
-	}
-	if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); err == nil && guardErr != nil {
-		c.logCommand("guard apology", l.key, guardErr)
 	}
 	if err != nil {
 		c.metrics.mute.Inc()

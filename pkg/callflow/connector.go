@@ -24,6 +24,8 @@ type Voice interface {
 	// Media returns what says the text. It falls back to another voice rather than fail; an error means that nothing at
 	// all can be said.
 	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
+	// Length is how long a medium that Media returned lasts; 0 when it is not known.
+	Length(m telephony.Media) time.Duration
 }
 
 // Options is what a Connector is made of. All fields without "may" are required.
@@ -138,7 +140,7 @@ func New(o Options) (*Connector, error) {
 		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
 	}
 	c.spool = newSpool(o.SpoolDir, o.Records, o.Logger)
-	c.stored = &stored{recordings: o.Recordings, lines: c.lines, spool: c.spool, logger: o.Logger, seen: map[string]bool{}}
+	c.stored = newStored(o.Recordings, c.lines, c.spool, o.Logger)
 	return c, nil
 }
 

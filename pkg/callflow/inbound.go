@@ -190,8 +190,22 @@ func (r *reception) spoken(a Appointment, now time.Time) ivr.Vars {
 
 // record takes a message. What was said before a hang-up is kept.
 func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (string, ivr.Vars, bool) {
-	id := uuid.Must(uuid.NewV7()).String()
-	name := "messages/" + id
+	m := r.message(s)
+	name := m.Recording
+	r.c.spool.begin(m)
+	kept := false
+	defer func() {
+		// When it is the service that ends, the recording goes on, and the next one lists the message.
+		if !kept && r.c.ctx.Err() == nil {
+			r.c.spool.drop(m.ID)
+		}
+	}()
+	keep := func(length time.Duration) {
+		kept, m.Length, m.At, r.end = true, length, r.c.o.Now(), "message"
+		r.c.spool.keep(context.WithoutCancel(r.c.ctx), m)
+	}
+	s.guard.busy(s, time.Duration(want.Max)+time.Second) // And the beep.
+	defer s.guard.idle()
 	err := r.c.o.Switch.Record(ctx, s.channel, telephony.Recording{
 		Name: name, MaxLength: time.Duration(want.Max), MaxSilence: time.Duration(want.Silence), Beep: true, TerminateOn: "#",
 	})
@@ -207,7 +221,7 @@ func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (st
 		switch {
 		case s.gone:
 			if length := r.lastLength(s, name, time.Since(began)); length >= leastMessage {
-				r.save(s, id, name, length)
+				keep(length)
 			}
 			return "", nil, false
 		case !woke:
@@ -224,7 +238,7 @@ func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (st
 			if e.Length < least {
 				return ivr.AnswerEmpty, nil, true
 			}
-			r.save(s, id, name, e.Length)
+			keep(e.Length)
 			return ivr.AnswerKept, nil, true
 		}
 	}
@@ -251,12 +265,13 @@ func (r *reception) lastLength(s *session, name string, estimate time.Duration) 
 	}
 }
 
-func (r *reception) save(s *session, id, name string, length time.Duration) {
-	r.end = "message"
-	r.c.spool.keep(context.WithoutCancel(r.c.ctx), Message{
-		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(), Recording: name, Length: length,
+// message is one that the party is about to leave.
+func (r *reception) message(s *session) Message {
+	id := uuid.Must(uuid.NewV7()).String()
+	return Message{
+		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(), Recording: "messages/" + id,
 		At: r.c.o.Now(), Dialled: r.did,
-	})
+	}
 }
 
 // queue rings registrars one after the other and joins the party with the first who answers.
@@ -360,11 +375,11 @@ func (r *reception) bridge() string { return r.l.key + "-bridge" }
 
 func (r *reception) join(ctx context.Context, s *session, leg string) bool {
 	r.ringing(ctx, s, false)
-	s.setGuard(0) // The two go on talking whatever becomes of us.
+	s.guard.off(s) // The two go on talking whatever becomes of us.
 	if err := r.c.o.Switch.Bridge(ctx, r.bridge(), s.channel, leg); err != nil {
 		r.c.logCommand("bridge registrar", r.l.key, err)
 		r.drop(leg)
-		s.setGuard(guardLimit)
+		s.guard.idle()
 		return false
 	}
 	return true
@@ -396,9 +411,7 @@ func (r *reception) talk(s *session, leg string) {
 	if err := r.c.o.Switch.Unbridge(r.c.ctx, r.bridge()); err != nil {
 		r.c.logCommand("end bridge", r.l.key, err)
 	}
-	if !s.gone {
-		s.setGuard(guardLimit)
-	}
+	s.guard.idle()
 }
 
 func (r *reception) release(reg Registrar, state call.OfferState) {

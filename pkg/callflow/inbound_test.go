@@ -203,6 +203,31 @@ func TestMessagesSurviveTheRecords(t *testing.T) {
 	})
 }
 
+// TestAMessageSurvivesTheService: the process ends in the middle of a message, which the PBX records to its end.
+func TestAMessageSurvivesTheService(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "spool")
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(o *Options) { o.SpoolDir = dir })
+		r.dial(cli, keys(3*time.Second, "0"), 20*time.Second)
+		require.NotEmpty(t, r.pbx.Commands())
+		require.Empty(t, r.seen().messages)
+		r.close()
+		next := newRig(t, func(o *Options) { o.SpoolDir = dir })
+		defer next.close()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, next.seen().messages, 1)
+		require.Equal(t, cli, next.seen().messages[0].CLI)
+		// Nothing is kept of a message that nobody left.
+		next.dial(cli, keys(3*time.Second, "0", 5*time.Second, "#"), time.Minute)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+		require.Len(t, next.seen().messages, 1)
+	})
+}
+
 // TestHangingUpAtAnyMoment ends an inbound call at every tenth of a second of a dialogue with a registrar and a message.
 func TestHangingUpAtAnyMoment(t *testing.T) {
 	t.Parallel()
@@ -411,6 +436,32 @@ func TestACallerWithAnOrdinaryPhone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTheDialplanTakesOverFromADeadService, wherever the dialogue was; two people who talk are left in peace.
+func TestTheDialplanTakesOverFromADeadService(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}} })
+		r.pbx.SetPhone("rosa", telephonytest.Script{})
+		talking := r.dial(cli, keys(time.Second, "0"), 10*time.Second)
+		saying := r.dial(cli, telephonytest.Script{}, 500*time.Millisecond)
+		waiting := r.dial(cli, keys(time.Second, "3"), 20*time.Second)
+		feature := r.pbx.Feature("anna", "*6", telephonytest.Script{})
+		r.desk.locked(func() { r.desk.last = call.NewID() })
+		time.Sleep(5 * time.Second)
+		require.NotContains(t, r.heard(saying)+r.heard(waiting), "dialplan", "nobody is cut off while the service lives")
+		r.leave()
+		time.Sleep(guardLimit + 5*time.Second)
+		require.Contains(t, r.heard(saying), "dialplan")
+		require.Contains(t, r.heard(waiting), "dialplan")
+		require.Empty(t, r.pbx.Find(feature))
+		require.NotContains(t, r.heard(talking), "dialplan")
+		time.Sleep(time.Hour)
+		require.NotEmpty(t, r.pbx.Find(talking), "they talk on")
+		r.pbx.Close()
+	})
 }
 
 // TestForgottenChannels: what an earlier process left in the application is not left in silence.

@@ -221,6 +221,9 @@ func (s spoken) Media(_ context.Context, lang roster.Language, text string) (tel
 	return telephony.Media(string(lang) + ": " + text), s.err
 }
 
+// Length implements Voice: the Fake plays everything for a second.
+func (s spoken) Length(telephony.Media) time.Duration { return time.Second }
+
 const (
 	did    = "+3281000000"
 	number = "+3281000101"

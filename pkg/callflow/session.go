@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,13 +18,10 @@ import (
 const (
 	// playLimit ends a wait for prompts whose end is never reported.
 	playLimit = 2 * time.Minute
+	// playUnknown is taken for the length of a prompt of which the voice does not know it.
+	playUnknown = 20 * time.Second
 	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
 	sessionLimit = 30 * time.Minute
-	// guardLimit is how long a channel may hear from us no more before the dialplan takes it back; guardEvery is how often
-	// we say that we are there; guardSoon is when we do so first, long before telephony.GuardFirst has passed.
-	guardLimit = 9 * time.Second
-	guardEvery = 3 * time.Second
-	guardSoon  = 2 * time.Second
 )
 
 // session is a dialogue with one channel, which is in the application. One goroutine runs it and owns every field.
@@ -36,10 +34,9 @@ type session struct {
 	host    host
 
 	timer    *time.Timer
-	guard    time.Duration // What is renewed; 0 while the guard is off.
-	guardAt  time.Time     // When; the zero time means never.
-	plays    int           // Numbers the playbacks.
-	playing  string        // The playback under way; empty when there is none.
+	guard    guard
+	plays    int    // Numbers the playbacks.
+	playing  string // The playback under way; empty when there is none.
 	deadline time.Time
 	waiting  bool // The deadline ends a wait for a key, not one for a playback.
 	backlog  []telephony.Event
@@ -99,7 +96,7 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 		case ivr.AskHangup:
 			return true
 		case ivr.AskTransfer:
-			s.setGuard(0) // What the dialplan does with it has no limit of ours.
+			s.guard.off(s) // What the dialplan does with it has no limit of ours.
 			if err := s.c.o.Switch.Send(s.c.ctx, s.channel, out.Transfer.Context, out.Transfer.Extension); err != nil {
 				s.c.logCommand("transfer", s.l.key, err)
 				return true
@@ -137,12 +134,14 @@ func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
 			return s.walker.Timeout(), true
 		case !woke:
 			s.deadline, s.playing = time.Time{}, ""
+			s.guard.idle()
 			return s.walker.Played(), true
 		case e.Type == telephony.EventDigit:
 			s.deadline = time.Time{}
 			return s.walker.Digit(e.Digit), true
 		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing && s.playing != "":
 			s.deadline, s.playing = time.Time{}, ""
+			s.guard.idle()
 			if e.Failed {
 				s.c.metrics.mute.Inc()
 			}
@@ -163,7 +162,7 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 			}
 			return e, true
 		}
-		alarm(s.timer, s.renew(at))
+		alarm(s.timer, s.guard.next(s, at))
 		select {
 		case <-s.l.box.Wake():
 			s.backlog = append(s.backlog, s.l.box.Take()...)
@@ -179,35 +178,6 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 		case <-s.c.ctx.Done():
 			return telephony.Event{}, false
 		}
-	}
-}
-
-// renew says that we are there when it is time to, and returns the earlier of an instant and the next time to.
-func (s *session) renew(at time.Time) time.Time {
-	if s.guardAt.IsZero() || s.gone {
-		return at
-	}
-	if now := time.Now(); !now.Before(s.guardAt) {
-		s.setGuard(s.guard)
-	}
-	if !s.guardAt.IsZero() && s.guardAt.Before(at) {
-		return s.guardAt
-	}
-	return at
-}
-
-// setGuard guards the channel from now on, or with 0 no longer. What fails is tried again.
-func (s *session) setGuard(d time.Duration) {
-	s.guard = d
-	err := s.c.o.Switch.Guard(s.c.ctx, s.channel, d)
-	switch now := time.Now(); {
-	case err != nil:
-		s.c.logCommand("guard channel", s.l.key, err)
-		s.guardAt = now.Add(time.Second)
-	case d == 0:
-		s.guardAt = time.Time{}
-	default:
-		s.guardAt = now.Add(guardEvery)
 	}
 }
 
@@ -251,14 +221,34 @@ func (s *session) play(media ...telephony.Media) bool {
 		return false
 	}
 	s.stop()
+	s.guard.busy(s, s.lasts(media))
 	s.plays++
 	id := s.l.key + "-p" + strconv.Itoa(s.plays)
 	if err := s.c.o.Switch.Play(s.c.ctx, s.channel, id, media...); err != nil {
 		s.c.logCommand("play prompt", s.l.key, err)
+		s.guard.idle()
 		return false
 	}
 	s.playing, s.deadline, s.waiting = id, time.Now().Add(playLimit), false
 	return true
+}
+
+// lasts is how long media last at most.
+func (s *session) lasts(media []telephony.Media) time.Duration {
+	var total time.Duration
+	for _, m := range media {
+		if ms, ok := strings.CutPrefix(string(m), "silence:"); ok {
+			n, _ := strconv.Atoi(ms) // We wrote it.
+			total += time.Duration(n)*time.Millisecond + time.Second
+			continue
+		}
+		length := s.c.o.Voice.Length(m)
+		if length == 0 {
+			length = playUnknown
+		}
+		total += length
+	}
+	return total
 }
 
 // stop ends what is being said.
@@ -270,6 +260,7 @@ func (s *session) stop() {
 		s.c.logCommand("stop prompt", s.l.key, err)
 	}
 	s.playing = ""
+	s.guard.idle()
 }
 
 // awaitGone waits for the end of a channel that was hung up, for a while.

@@ -33,12 +33,34 @@ func newSpool(dir string, r Records, logger *zap.Logger) *spool {
 	return &spool{dir: dir, records: r, logger: logger, pending: map[string]Message{}}
 }
 
+// begin notes on disk that a message is being taken, so that it is listed although the process dies meanwhile: the PBX
+// records it to its end. It is followed by keep or drop.
+func (s *spool) begin(m Message) {
+	if s.dir == "" {
+		return
+	}
+	if err := s.write(m); err != nil {
+		s.logger.Error("spool a message that is being taken failed", zap.String("message", m.ID), zap.Error(err))
+	}
+}
+
+// drop forgets a message that was not taken after all, or that the records have.
+func (s *spool) drop(id string) {
+	if s.dir == "" {
+		return
+	}
+	if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.logger.Warn("remove spooled message failed", zap.String("message", id), zap.Error(err))
+	}
+}
+
 // keep saves a message, or spools it while the records are away.
 func (s *spool) keep(ctx context.Context, m Message) {
 	ctx, cancel := context.WithTimeout(ctx, afterwards)
 	defer cancel()
 	err := s.save(ctx, m)
 	if err == nil {
+		s.drop(m.ID)
 		return
 	}
 	s.logger.Warn("save message failed, spooling it", zap.String("message", m.ID), zap.Error(err))
@@ -166,11 +188,6 @@ func (s *spool) flush(ctx context.Context) {
 		s.mu.Lock()
 		delete(s.pending, m.ID)
 		s.mu.Unlock()
-		if s.dir == "" {
-			continue
-		}
-		if err := os.Remove(s.path(m.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.logger.Warn("remove spooled message failed", zap.String("message", m.ID), zap.Error(err))
-		}
+		s.drop(m.ID)
 	}
 }

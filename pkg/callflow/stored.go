@@ -29,9 +29,17 @@ type stored struct {
 	lines      *lineMemory
 	spool      *spool
 	logger     *zap.Logger
+	form       *regexp.Regexp
 
 	mu   sync.Mutex
 	seen map[string]bool
+}
+
+func newStored(r Recordings, l *lineMemory, s *spool, logger *zap.Logger) *stored {
+	return &stored{
+		recordings: r, lines: l, spool: s, logger: logger, seen: map[string]bool{},
+		form: regexp.MustCompile(`^messages/(\d{9,11})_([+0-9]+|s)_([+0-9]*)_[0-9.]+$`),
+	}
 }
 
 // run looks for messages until ctx ends.
@@ -60,7 +68,7 @@ func (s *stored) collect(ctx context.Context) {
 		return
 	}
 	for _, name := range names {
-		m, ok := storedMessage(name)
+		m, ok := s.message(name)
 		s.mu.Lock()
 		known := s.seen[name]
 		s.mu.Unlock()
@@ -89,11 +97,10 @@ func (s *stored) collect(ctx context.Context) {
 	}
 }
 
-// storedMessage reads the name that the dialplan gave to a message. The same name always gives the same ID, so that a
+// message reads the name that the dialplan gave to a message. The same name always gives the same ID, so that a
 // message is kept once however often it is found.
-func storedMessage(name string) (Message, bool) {
-	form := regexp.MustCompile(`^messages/(\d{9,11})_([+0-9]+|s)_([+0-9]*)_[0-9.]+$`)
-	parts := form.FindStringSubmatch(strings.TrimSuffix(name, ".wav"))
+func (s *stored) message(name string) (Message, bool) {
+	parts := s.form.FindStringSubmatch(strings.TrimSuffix(name, ".wav"))
 	if parts == nil {
 		return Message{}, false
 	}

@@ -9,6 +9,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
 // rate is the sampling rate of a telephone.
@@ -138,4 +142,17 @@ func writeWhole(file string, data []byte) error {
 		return errors.Join(fmt.Errorf("write %s: %w", filepath.Base(file), err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// Length is how long a medium that Media returned lasts; 0 when its file is not there.
+func (v *Voice) Length(m telephony.Media) time.Duration {
+	rel, ours := strings.CutPrefix(string(m), string(v.media())+"/")
+	if !ours {
+		return 0
+	}
+	info, err := os.Stat(filepath.Join(v.o.Dir, filepath.FromSlash(rel)+".wav"))
+	if err != nil || info.Size() <= headerSize {
+		return 0
+	}
+	return time.Duration(info.Size()-headerSize) * time.Second / (2 * rate)
 }

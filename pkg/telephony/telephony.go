@@ -51,7 +51,8 @@ type Switch interface {
 	Send(ctx context.Context, channel, dialplanContext, extension string) error
 	// Guard makes the dialplan take the channel out of the application and speak by itself, unless Guard is called again
 	// within d: so nobody listens to the silence of a service that has died or stands still. The dialplan sets GuardFirst
-	// when a channel enters. Zero ends the guard, as must be done before channels are bridged that go on without us.
+	// when a channel enters. Zero ends the guard, as must be done before channels are bridged that go on without us. It must
+	// not be called while something is played or recorded on the channel: the PBX would do it only afterwards.
 	Guard(ctx context.Context, channel string, d time.Duration) error
 	// Channel returns one channel, or ErrNoChannel.
 	Channel(ctx context.Context, channel string) (Channel, error)

@@ -27,9 +27,10 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	stranger  = "+33639989001" // Nobody whom the records know.
-	voice     = 500.0          // Hz: what an inbound party says.
-	hearLimit = 40 * time.Second
+	stranger   = "+33639989001" // Nobody whom the records know.
+	inTheMidst = "+33639989002" // She is on the line when the service dies.
+	voice      = 500.0          // Hz: what an inbound party says.
+	hearLimit  = 40 * time.Second
 )
 
 // TestLine dials the line in every way. The ways share one street and run side by side.
@@ -407,28 +408,27 @@ func TestServiceAway(t *testing.T) {
 	promptsReady(t, street)
 	// A caller is about to close her call, and somebody is on the line.
 	proposed(h, hers, time.Time{})
-	early := dial(t, h, "+33639989002")
+	early := dial(t, h, inTheMidst)
 	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
 	killed := time.Now()
 	service.Kill()
-	at := h.Hears(early, killed, start(h, "dialplan.fallback-greeting"), hearLimit).At
-	t.Logf("somebody on the line heard the dialplan %v after the death of the service", at.Sub(killed).Round(time.Millisecond))
-	h.Hears(hers, killed, start(h, "dialplan.service-away"), hearLimit)
-	h.AwaitDone(hers, hearLimit)
-	h.HangUp(early)
-
 	party := dial(t, h, stranger)
 	heard := h.Hears(party, time.Time{}, start(h, "dialplan.fallback-greeting"), hearLimit)
 	require.WithinDuration(t, party.Answered(), heard.At, time.Second)
 	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-emergency"), hearLimit)
-	leaveMessage(t, h, party, stranger)
-	// Her own phone says so too.
+	h.HangUp(party)
+	// A caller's own phones say so too, the one that is on a call and the one that dials a code.
+	h.Hears(hers, killed, start(h, "dialplan.service-away"), hearLimit)
+	h.AwaitDone(hers, hearLimit)
 	line := feature(t, h, "*1")
 	h.Hears(line, time.Time{}, start(h, "dialplan.service-away"), hearLimit)
 	h.HangUp(line)
+	at := h.Hears(early, killed, start(h, "dialplan.fallback-greeting"), hearLimit).At
+	t.Logf("somebody on the line heard the dialplan %v after the death of the service", at.Sub(killed).Round(time.Millisecond))
+	leaveMessage(t, h, early, inTheMidst)
 
 	service = street.Serve(t, program)
-	require.Equal(t, stranger, messages(t, h, 1)[0].CLI)
+	require.Equal(t, inTheMidst, messages(t, h, 1)[0].CLI)
 	// She closes her call as if nothing had happened.
 	house.Await(t, hearLimit, "her call to be there to be closed", func(context.Context) bool {
 		line = feature(t, h, "*6")
@@ -492,7 +492,8 @@ func frozen(t *testing.T, h *house.House, service *house.Process) {
 	at := h.Hears(early, stopped, start(h, "dialplan.fallback-greeting"), hearLimit).At
 	t.Logf("somebody on the line heard the dialplan %v after the service stood still", at.Sub(stopped).Round(time.Millisecond))
 	service.Continue(t)
-	leaveMessage(t, h, late, "+33639989004")
+	h.Hears(late, time.Time{}, start(h, "dialplan.fallback-message"), hearLimit)
+	h.HangUp(late)
 	h.HangUp(early)
 	party := dial(t, h, stranger)
 	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)

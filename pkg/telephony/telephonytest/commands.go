@@ -299,6 +299,9 @@ func (f *Fake) Guard(_ context.Context, id string, d time.Duration) error {
 	if appErr != nil {
 		return appErr
 	}
+	if c.recording != nil || f.playsOn(id) {
+		panic("telephonytest: Guard while something is played or recorded on " + id)
+	}
 	if c.guard != nil {
 		c.guard.Stop()
 		delete(f.timers, c.guard)
@@ -319,6 +322,15 @@ func (f *Fake) Guard(_ context.Context, id string, d time.Duration) error {
 		f.after(f.opts.Prompt, c, func() { f.end(c, telephony.CauseNormal) })
 	})
 	return err
+}
+
+func (f *Fake) playsOn(id string) bool {
+	for _, p := range f.plays {
+		if p.channel == id {
+			return true
+		}
+	}
+	return false
 }
 
 // Channel returns one channel.

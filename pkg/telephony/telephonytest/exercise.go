@@ -86,11 +86,22 @@ func NewWatch(t *testing.T, sw telephony.Switch, key string, patience time.Durat
 // Until waits for an event of that leg and type and returns it; the test fails when it does not come.
 func (w *Watch) Until(leg string, typ telephony.EventType) telephony.Event {
 	w.t.Helper()
+	return w.until(leg, typ, "")
+}
+
+// Played waits until a playback has ended.
+func (w *Watch) Played(leg, playback string) {
+	w.t.Helper()
+	w.until(leg, telephony.EventPlaybackDone, playback)
+}
+
+func (w *Watch) until(leg string, typ telephony.EventType, playback string) telephony.Event {
+	w.t.Helper()
 	limit := time.NewTimer(w.patience)
 	defer limit.Stop()
 	for {
 		for _, e := range w.events {
-			if e.Leg == leg && e.Type == typ {
+			if e.Leg == leg && e.Type == typ && (playback == "" || e.Playback == playback) {
 				return e
 			}
 		}
@@ -353,10 +364,10 @@ func inbound(t *testing.T, l *Lab) {
 	// Whoever leaves a channel alone for too long loses it to the dialplan, also while something is said.
 	require.NoError(t, sw.Guard(ctx, e.Channel, time.Second))
 	require.NoError(t, sw.Guard(ctx, e.Channel, 0))
-	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p2", l.Sound))
-	w.Until(e.Leg, telephony.EventPlaybackDone)
-	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p3", "silence:5000"))
+	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p2", "silence:2000"))
+	w.Played(e.Leg, e.Key+"-p2")
 	require.NoError(t, sw.Guard(ctx, e.Channel, time.Second))
+	require.NoError(t, sw.Play(ctx, e.Channel, e.Key+"-p3", "silence:5000"))
 	w.Until(e.Leg, telephony.EventLeft)
 	require.NoError(t, sw.Hangup(ctx, e.Channel, telephony.CauseNormal))
 	w.Until(e.Leg, telephony.EventGone)

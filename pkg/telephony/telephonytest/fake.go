@@ -196,6 +196,9 @@ func (f *Fake) ring(c *channel, limit time.Duration, up func(), ended func(telep
 	}
 	if script.Ring >= 0 && (script.Refuse == 0 || script.Ring < script.Answer) {
 		f.after(script.Ring, c, func() {
+			if c.state == telephony.ChannelUp {
+				return // Timers that are due together fire in any order.
+			}
 			c.state = telephony.ChannelRinging
 			f.emit(c, telephony.Event{Type: telephony.EventRinging})
 		})
