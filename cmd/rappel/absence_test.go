@@ -55,3 +55,41 @@ func TestAbsencesAndHoursFromTheCommandLine(t *testing.T) {
 		require.Contains(t, errs, c.want, "%v", c.args)
 	}
 }
+
+func TestAgreementsFromTheCommandLine(t *testing.T) {
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	done(t, dir, "migrate")
+	done(t, dir, "scheme", "create", "--name", "Namur")
+	people := "ref;nom;prénom;téléphone;rythme\nB1;Meyer;Odile;+32 498 12 34 56;quotidien\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
+	done(t, dir, "import", "people.csv")
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--cadence", "monthly", "--days", "tue", "--nth", "2"}, []string{`cadence +monthly`, `days +tue`, `nth +2`}},
+		{[]string{"--month-day", "31"}, []string{`month day +31`}},
+		{[]string{"--cadence", "weekly", "--days", "mon,thu", "--window", "mon 9:30-11", "--window", "thu 14-16", "--zone", "Indian/Reunion"},
+			[]string{`cadence +weekly`, `per week +2`, `window +mon 9:30-11:00`, `window +thu 14:00-16:00`, `zone +Indian/Reunion`}},
+		{[]string{"--cadence", "once", "--days", "free", "--dates", "2041-02-03,2041-03-04"}, []string{`cadence +once`, `date +2041-02-03`, `date +2041-03-04`}},
+	} {
+		done(t, dir, append([]string{"agreement", "set", "B1"}, c.args...)...)
+		shown := done(t, dir, "agreement", "show", "B1")
+		for _, line := range c.want {
+			require.Regexp(t, line, shown, "%v", c.args)
+		}
+	}
+	// What a sheet cannot say survives a way through one.
+	done(t, dir, "agreement", "set", "B1", "--cadence", "weekly", "--window", "mon 9:30-11")
+	before := done(t, dir, "agreement", "show", "B1")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "again.csv"), []byte(done(t, dir, "export")), 0o600))
+	done(t, dir, "import", "again.csv")
+	require.Equal(t, before, done(t, dir, "agreement", "show", "B1"))
+	for _, args := range [][]string{
+		{"B9"}, {"B1", "--nth", "2"}, {"B1", "--dates", "2041-02-03"}, {"B1", "--window", "9-8"}, {"B1", "--zone", "Mars"}, {"B1", "--per-week", "8"},
+		{"B1", "--cadence", "yearly"},
+	} {
+		_, errs, status := said(t, dir, append([]string{"agreement", "set"}, args...)...)
+		require.Equal(t, 2, status, "%v: %s", args, errs)
+	}
+}

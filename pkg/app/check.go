@@ -62,6 +62,7 @@ func (d *decoder) check(c *Config) {
 	d.positive("drain", c.Drain)
 	d.positive("postgres.patience", c.Postgres.Patience)
 	d.positive("nats.max_age", c.NATS.MaxAge)
+	d.positive("dispatch.ahead", c.Dispatch.Ahead)
 	d.positive("dispatch.horizon", c.Dispatch.Horizon)
 	d.positive("calls.registrar_ring", c.Calls.RegistrarRing)
 	d.between("postgres.connections", c.Postgres.Connections, 2, 500)

@@ -2,6 +2,8 @@ package app
 
 import (
 	"time"
+
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Config is the configuration file. Only this package and cmd read it; every other package takes its own Options. A zero
@@ -94,6 +96,7 @@ type OpsConfig struct {
 
 // DispatchConfig tunes the dispatcher.
 type DispatchConfig struct {
+	Ahead     time.Duration `yaml:"ahead"`
 	Horizon   time.Duration `yaml:"horizon"`
 	MaxMissed int           `yaml:"max_missed"`
 }
@@ -142,7 +145,7 @@ func Defaults() Config {
 		},
 		Web:      WebConfig{Listen: "127.0.0.1:8080"},
 		Ops:      OpsConfig{Listen: "127.0.0.1:9465"},
-		Dispatch: DispatchConfig{Horizon: 36 * time.Hour, MaxMissed: 1},
+		Dispatch: DispatchConfig{Ahead: schedule.DefaultAhead * 24 * time.Hour, Horizon: 36 * time.Hour, MaxMissed: 1},
 		Calls:    CallsConfig{RegistrarRing: 20 * time.Second},
 		Speech:   SpeechConfig{Language: "fr"},
 	}

@@ -158,7 +158,7 @@ func (e *Engine) lead(ctx context.Context) error {
 		return fmt.Errorf("lead scheme: %w", err)
 	}
 	until := now.Add(e.opts.Horizon)
-	if _, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, until); err != nil {
+	if _, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, now.Add(e.opts.Ahead)); err != nil {
 		return fmt.Errorf("plan occurrences: %w", err)
 	}
 	snap, err := e.opts.Store.Load(ctx, e.scheme, now, until)

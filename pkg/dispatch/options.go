@@ -28,7 +28,8 @@ type Options struct {
 	Automatic bool
 
 	MaxMissed     int           // Offers a caller may leave unanswered in a row before she is set aside; 0 means 1.
-	Horizon       time.Duration // How far ahead occurrences are booked and held; 0 means 36 h.
+	Horizon       time.Duration // How far ahead occurrences are held in memory; 0 means 36 h.
+	Ahead         time.Duration // How far ahead they are booked, Horizon at least; 0 means Horizon.
 	Refresh       time.Duration // How often that is renewed, besides Changed; 0 means 15 min.
 	DeclinePause  time.Duration // How long a caller who declined is left alone; 0 means 30 s.
 	PresenceLimit time.Duration // How long a caller may stay on the line in wrap-up; 0 means 10 min, real time.
@@ -60,6 +61,7 @@ func (o Options) validate() (Options, error) {
 	orDefault(&o.Speed, 1)
 	orDefault(&o.MaxMissed, 1)
 	orDefault(&o.Horizon, 36*time.Hour)
+	o.Ahead = max(o.Ahead, o.Horizon)
 	orDefault(&o.Refresh, 15*time.Minute)
 	orDefault(&o.DeclinePause, 30*time.Second)
 	orDefault(&o.PresenceLimit, 10*time.Minute)

@@ -24,7 +24,13 @@ type Book struct {
 	scheme int64
 	now    func() time.Time
 	tx     pgx.Tx // Of a rehearsal; nil otherwise.
+	// replanned is what the last Edit did to promises.
+	replanned Replanned
 }
+
+// Replanned says what the last Edit did to the promises of agreements that it changed. It must not be asked while an Edit
+// runs.
+func (b *Book) Replanned() Replanned { return b.replanned }
 
 var _ roster.Book = (*Book)(nil)
 
@@ -80,6 +86,7 @@ func (b *Book) Edit(ctx context.Context, change func(roster.Page) error) error {
 	case err != nil:
 		return fmt.Errorf("edit the book: %w", storeError(err))
 	}
+	b.replanned = page.replanned
 	if len(page.journal.events) > 0 {
 		b.store.opts.Publish(page.journal.events)
 	}

@@ -31,7 +31,9 @@ type page struct {
 	changed []int64 // Agreements that ended, or whose calls are no longer wanted.
 	moved   []int64 // People whose calls are to be planned anew.
 	journal journal
-	release func() // Gives the scheme's turn to the next; nil when it was not taken.
+	// replanned is what became of promises.
+	replanned Replanned
+	release   func() // Gives the scheme's turn to the next; nil when it was not taken.
 }
 
 type counted struct{ staff, beneficiaries int }
@@ -141,6 +143,7 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		}
 		revised.Cancelled += len(rows)
 	}
+	p.replanned = revised
 	p.journal.noteScheme("roster", p.now, rosterData{
 		Staff: p.put.staff, Beneficiaries: p.put.beneficiaries, Cancelled: revised.Cancelled,
 		Moved: revised.Moved, Booked: revised.Booked,

@@ -53,7 +53,7 @@ func serve(file string) (err error) {
 	c.Asterisk.ARI, c.Asterisk.User, c.Asterisk.Password = o.ARI, o.User, app.Secret(o.Password)
 	c.Asterisk.Sounds, c.Asterisk.PBXSounds, c.Asterisk.Recordings, c.Asterisk.SIP = o.Sounds, o.PBXSounds, o.Recordings, o.SIP
 	c.Web.Listen, c.Ops.Listen = "127.0.0.1:0", o.Ops
-	c.Dispatch.Horizon = horizon
+	c.Dispatch.Horizon, c.Dispatch.Ahead = horizon, horizon
 	c.Calls.NoWrapUp = true
 	log, err := app.NewLogger(c.Log)
 	if err != nil {

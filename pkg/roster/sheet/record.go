@@ -270,7 +270,10 @@ func (r *record) agreement(a roster.Agreement) roster.Agreement {
 		a.PerWeek = r.perWeek
 	}
 	lay(r, columnDays, &a.Days, t.Days)
-	lay(r, columnWindows, &a.Windows, t.Windows)
+	// A sheet does not say on which days a window holds: the same windows leave that as it was.
+	if windowsText(t.Windows) != windowsText(a.Windows) {
+		lay(r, columnWindows, &a.Windows, t.Windows)
+	}
 	lay(r, columnLength, &a.Length, t.Length)
 	lay(r, columnFrom, &a.ValidFrom, t.ValidFrom)
 	lay(r, columnUntil, &a.ValidUntil, t.ValidUntil)

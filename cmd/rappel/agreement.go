@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+func (p *program) agreement() *cobra.Command {
+	c := &cobra.Command{Use: "agreement", Short: "Show or change what was agreed with one person about her calls"}
+	c.AddCommand(p.showAgreement(), p.setAgreement())
+	return c
+}
+
+// errNoAgreement means that a person is on the register and no calls were agreed.
+var errNoAgreement = errors.New("no calls are agreed with her; name a --cadence")
+
+func (p *program) showAgreement() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use: "show REF", Short: "Print what was agreed", Args: exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		return r.Book(r.scheme.Key, time.Now).Edit(ctx, func(page roster.Page) error {
+			b, err := beneficiary(ctx, page, args[0])
+			if err != nil {
+				return err
+			}
+			return p.printAgreement(b)
+		})
+	})
+}
+
+func (p *program) printAgreement(b roster.Beneficiary) error {
+	a := b.Agreement
+	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, value)
+		}
+	}
+	line("cadence", string(a.Cadence))
+	if a.PerWeek > 0 {
+		line("per week", fmt.Sprint(a.PerWeek))
+	}
+	line("days", daysText(roster.WeekdaysOf(a.Days...)))
+	if a.MonthDay > 0 {
+		line("month day", fmt.Sprint(a.MonthDay))
+	}
+	if a.Nth != 0 {
+		line("nth", fmt.Sprint(a.Nth))
+	}
+	for _, d := range a.Dates {
+		line("date", d.Format(time.DateOnly))
+	}
+	for _, window := range a.Windows {
+		line("window", strings.TrimSpace(daysText(window.Days)+" "+schedule.FormatHours([]roster.Window{window})))
+	}
+	line("zone", b.Zone)
+	line("length", a.Length.String())
+	return w.Flush()
+}
+
+// terms are the flags that change an agreement; those not given stay as they were.
+type terms struct {
+	cadence                roster.Cadence
+	days, zone             string
+	windows, dates         []string
+	perWeek, monthDay, nth int
+	given                  func(flag string) bool
+}
+
+func (p *program) setAgreement() *cobra.Command {
+	var t terms
+	c := p.inScheme(&cobra.Command{
+		Use:   "set REF",
+		Short: "Change what was agreed; promises to come move at once, what is due or under way stays",
+		Long: `Changes what was agreed with one person; what no flag names stays as it was. Promises to come move at once or are
+cancelled; what is due at this moment, was tried, or is under way stays.
+
+  rappel agreement set B017 --cadence monthly --days tue --nth 2
+  rappel agreement set B017 --cadence monthly --month-day 31          (the last day of a shorter month)
+  rappel agreement set B017 --window "mon 9:30-11:00" --window "tue-fri 14:00-16:00" --zone Indian/Reunion`,
+		Args: exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		book := r.Book(r.scheme.Key, time.Now)
+		err := book.Edit(ctx, func(page roster.Page) error {
+			b, err := beneficiary(ctx, page, args[0])
+			if err != nil {
+				return err
+			}
+			if err := t.change(&b); err != nil {
+				return usageError{err}
+			}
+			return page.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{b}})
+		})
+		if err != nil {
+			return err
+		}
+		p.tell(book.Replanned())
+		return nil
+	})
+	f := c.Flags()
+	f.Var(&word[roster.Cadence]{&t.cadence, roster.Cadences()}, "cadence", choice(roster.Cadences()))
+	f.IntVar(&t.perWeek, "per-week", 0, "how often a week, with weekly")
+	f.StringVar(&t.days, "days", "", `chosen days, such as mon,thu; "free" leaves them to the scheme`)
+	f.StringArrayVar(&t.windows, "window", nil, `when she may be called, such as 9:30-11:00 or "mon 14-16"; may be given again; "any" is whenever the scheme calls`)
+	f.IntVar(&t.monthDay, "month-day", 0, "day of the month, with monthly")
+	f.IntVar(&t.nth, "nth", 0, "which of the chosen day in the month, 1 to 4 or -1 for the last, with monthly")
+	f.StringSliceVar(&t.dates, "dates", nil, "dates, with once")
+	f.StringVar(&t.zone, "zone", "", `time zone of her windows, such as Indian/Reunion; "scheme" is the scheme's`)
+	t.given = f.Changed
+	return c
+}
+
+// change lays the flags over what was agreed.
+func (t *terms) change(b *roster.Beneficiary) error {
+	a := &b.Agreement
+	if t.given("cadence") && a.Cadence != t.cadence {
+		a.Cadence, a.PerWeek, a.MonthDay, a.Nth, a.Dates = t.cadence, 0, 0, 0, nil
+	}
+	if a.Cadence == "" {
+		return errNoAgreement
+	}
+	if t.given("days") {
+		a.Days = nil
+		if t.days != "free" {
+			set, err := schedule.ParseWeekdays(t.days)
+			if err != nil {
+				return err
+			}
+			for d := time.Sunday; d <= time.Saturday; d++ {
+				if set.Has(d) {
+					a.Days = append(a.Days, d)
+				}
+			}
+		}
+		a.PerWeek = 0
+	}
+	if t.given("per-week") {
+		a.PerWeek = t.perWeek
+	}
+	if t.given("month-day") {
+		a.MonthDay, a.Nth = t.monthDay, 0
+	}
+	if t.given("nth") {
+		a.Nth, a.MonthDay = t.nth, 0
+	}
+	if t.given("zone") {
+		if b.Zone = t.zone; t.zone == "scheme" {
+			b.Zone = ""
+		}
+		if _, err := time.LoadLocation(b.Zone); err != nil {
+			return fmt.Errorf("%q is no time zone such as Europe/Brussels", b.Zone)
+		}
+	}
+	if err := t.changeWindows(a); err != nil {
+		return err
+	}
+	return t.changeDates(a)
+}
+
+func (t *terms) changeWindows(a *roster.Agreement) error {
+	if !t.given("window") {
+		return nil
+	}
+	a.Windows = nil
+	for _, text := range t.windows {
+		if text == "any" {
+			continue
+		}
+		var on roster.Weekdays
+		if days, hours, ok := strings.Cut(strings.TrimSpace(text), " "); ok {
+			set, err := schedule.ParseWeekdays(days)
+			if err != nil {
+				return err
+			}
+			on, text = set, hours
+		}
+		windows, err := schedule.ParseHours(text)
+		if err != nil {
+			return err
+		}
+		for _, w := range windows {
+			w.Days = on
+			a.Windows = append(a.Windows, w)
+		}
+	}
+	return nil
+}
+
+// changeDates reads the dates, and holds what belongs together to it.
+func (t *terms) changeDates(a *roster.Agreement) error {
+	if t.given("dates") {
+		a.Dates = nil
+		for _, text := range t.dates {
+			var date time.Time
+			if err := readDate("--dates", text, &date); err != nil {
+				return err
+			}
+			a.Dates = append(a.Dates, date)
+		}
+		// The dates say when; a first or last day of before does not bear on them.
+		a.ValidFrom, a.ValidUntil = slices.MinFunc(a.Dates, time.Time.Compare), time.Time{}
+	}
+	switch {
+	case a.Cadence == roster.Once && len(a.Dates) == 0 && a.ValidFrom.IsZero():
+		return errors.New("calls on dates need --dates")
+	case a.Cadence != roster.Once && len(a.Dates) > 0:
+		return errors.New("--dates goes with --cadence once")
+	case a.Cadence != roster.Monthly && (a.MonthDay != 0 || a.Nth != 0):
+		return errors.New("--month-day and --nth go with --cadence monthly")
+	case a.MonthDay < 0 || a.MonthDay > 31:
+		return errors.New("--month-day is 1 to 31")
+	case a.Nth < -1 || a.Nth > 4 || a.Nth != 0 && len(a.Days) != 1:
+		return errors.New("--nth is 1 to 4 or -1, of one day: --days tue --nth 2")
+	case a.PerWeek < 0 || a.PerWeek > 7 || a.PerWeek > 0 && a.Cadence != roster.Weekly:
+		return errors.New("--per-week is 1 to 7, with --cadence weekly")
+	}
+	return nil
+}
+
+// beneficiary finds one person by her ref.
+func beneficiary(ctx context.Context, page roster.Page, ref string) (roster.Beneficiary, error) {
+	found, err := page.Find(ctx, []string{ref})
+	if err != nil {
+		return roster.Beneficiary{}, err
+	}
+	if len(found.Beneficiaries) == 0 {
+		return roster.Beneficiary{}, usageError{postgres.ErrNoBeneficiary}
+	}
+	return found.Beneficiaries[0], nil
+}
+
+// daysText writes days of the week as schedule.ParseWeekdays reads them; none is the empty text.
+func daysText(set roster.Weekdays) string {
+	var list []string
+	for i := 1; i <= 7; i++ {
+		if d := time.Weekday(i % 7); set.Has(d) {
+			list = append(list, strings.ToLower(d.String()[:3]))
+		}
+	}
+	return strings.Join(list, ",")
+}
