@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/demo"
 )
 
 // defaultConfig is where a package puts the configuration.
@@ -81,7 +82,7 @@ func (p *program) explain(command *cobra.Command, err error) int {
 		return 2
 	}
 	if d, ok := errors.AsType[demoError](err); ok {
-		if d.log != "" {
+		if d.log != "" && !errors.Is(err, demo.ErrCutShort) {
 			fmt.Fprintf(p.err, "The service's own log is %s\n", d.log)
 		}
 		return 1
