@@ -80,7 +80,8 @@ func TestHardening(t *testing.T) {
 		"pjsip.conf":    {"endpoint_identifier_order = username,ip"},
 		"pjsip_templates.conf": {
 			"allow_transfer = no", "allow_subscribe = no", "allow_overlap = no",
-			"allow_unauthenticated_options = no", "max_contacts = 1", "remove_existing = yes", "media_encryption_optimistic = no",
+			"allow_unauthenticated_options = no", "max_contacts = 1", "remove_existing = yes", "max_retries = 1000000", "auth_rejection_permanent = no",
+			"media_encryption_optimistic = no",
 		},
 		"modules.conf": {
 			"noload = chan_iax2.so", "noload = chan_unistim.so", "noload = chan_ooh323.so", "noload = res_phoneprov.so",

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,9 @@ func TestTrunksAndPhonesOfEveryKind(t *testing.T) {
 		{Name: "north", Address: over, Registrar: true, User: "first", Secret: operatorSecret},
 		{Name: "south", Address: over, Registrar: true, User: "second", Secret: operatorSecret, Domain: "127.0.0.9"},
 		{Name: "east", Address: secure, Registrar: true, User: "third", Secret: operatorSecret, Transport: asterisk.TransportTLS},
+		// Nobody is there, and the second one's secret is wrong.
+		{Name: "west", Address: "127.0.0.9:1", Registrar: true, User: "fourth", Secret: operatorSecret, Transport: asterisk.TransportTLS},
+		{Name: "nowhere", Address: over, Registrar: true, User: "third", Secret: "not-the-secret-there"},
 	}
 	l.accounts = append(l.accounts,
 		asterisk.Account{Endpoint: "claire", Secret: secret, Enabled: true},
@@ -126,7 +130,17 @@ func TestTrunksAndPhonesOfEveryKind(t *testing.T) {
 			out, err := operator.Console(t.Context(), "pjsip show contacts")
 			require.NoError(t, err)
 			return strings.Contains(out, customer+"/sip:"+customer+"@")
-		}, 60*time.Second, 200*time.Millisecond, "%s registers", customer)
+		}, 120*time.Second, 200*time.Millisecond, "%s registers", customer)
+	}
+	// An operator that is away, and one that refuses us, are asked again.
+	for _, server := range []string{"sip:127.0.0.9:1;", "sip:third@" + over} {
+		require.Eventually(t, func() bool {
+			text, err := os.ReadFile(l.pbx.LogPath())
+			require.NoError(t, err)
+			return slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
+				return strings.Contains(line, server) && strings.Contains(line, "retrying in '")
+			})
+		}, 120*time.Second, 200*time.Millisecond, server)
 	}
 	for _, trunk := range []struct{ name, customer, safe string }{
 		{"north", "first", "tls 0 srtp 0"}, {"south", "second", "tls 0 srtp 0"}, {"east", "third", "tls 1 srtp 1"},
