@@ -126,6 +126,10 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 	if err := a.takeData(); err != nil {
 		return nil, err
 	}
+	// First, to be stopped last: whoever drains is there still.
+	if s, watched := supervised(os.Getenv); watched {
+		a.onStop("supervisor", closeLimit, a.background("supervisor", s.run))
+	}
 	if a.opsAddr, err = a.serve("ops", cfg.Ops.Listen, a.opsHandler()); err != nil {
 		return nil, err
 	}

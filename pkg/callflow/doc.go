@@ -4,4 +4,7 @@
 // What happens next in a connected call is decided by connection, which does no I/O and is handed the time; Connector acts
 // on it, with one goroutine per live call that waits in one select. Commands go to a telephony.Switch; what is said comes
 // from flows (package ivr) and a Voice.
+//
+// Two decisions are told in deploy/decisions: how far a number presented is believed (8), and how nobody is left listening to
+// a service that has died or stands still (7).
 package callflow

@@ -69,7 +69,7 @@ type Known string
 // The ways of knowing a caller.
 const (
 	KnownByPhone  Known = ""          // Her own SIP account, which proves who she is.
-	KnownByNumber Known = "by_number" // The number that she rang from, which can be forged: see decision 5.
+	KnownByNumber Known = "by_number" // The number that she rang from, which can be forged: see decision 8.
 )
 
 // NextCall is what a caller may be told before a call: nothing that identifies a person.
