@@ -43,12 +43,16 @@ type Board struct {
 	people     map[int64]int32
 	numbers    map[string]int32
 
-	outbound int   // Lines used by attempts.
-	auto     int   // Those of them used by calls that need no caller.
-	inbound  int   // Lines used by the registration line.
-	pace     int64 // When the next start is due at the agreed calls per second (generic cell rate algorithm).
-	counts   [phaseCount]int
-	scratch  []int32
+	outbound  int   // Lines used by attempts.
+	auto      int   // Those of them used by calls that need no caller.
+	inbound   int   // Lines used by the registration line.
+	pace      int64 // When the next start is due at the agreed calls per second (generic cell rate algorithm).
+	counts    [phaseCount]int
+	scratch   []int32
+	batch     together
+	entries   []freeEntry
+	decisions uint32 // Counts them: what is started together is one decision.
+	gathered  int64  // When those who gather are paired; 0 while nobody gathers.
 }
 
 // Limits are the bounds within which a board starts calls.
@@ -63,7 +67,10 @@ type Limits struct {
 	// Lead is how long before its window's end an occurrence is started at the latest, by the clock that Plan is
 	// given: somebody's phone has to ring first.
 	Lead time.Duration
-	Load Load // What one caller is given on a day, unless she has bounds of her own.
+	// Gather is how long several occurrences and several callers wait for company before they are paired, all at once, by the
+	// clock that Plan is given; 0 means that they are paired one by one at once.
+	Gather time.Duration
+	Load   Load // What one caller is given on a day, unless she has bounds of her own.
 	// Automatic is how many lines the calls that need no caller use at most; 0 means that the switchboard cannot run such
 	// calls, and they wait for callers like the others.
 	Automatic int
@@ -101,8 +108,9 @@ type item struct {
 	nextPerson, nextNumber  int32 // Next item of the same group.
 	pos                     int32 // In the lane's heap.
 	gen                     uint32
-	deferred                int32 // While pooled: less what the lane had counted when it came in.
-	held                    int32 // The caller whose line it is, while taken.
+	passedIn                uint32 // The last decision in which it was deferred, while it is kept for somebody.
+	deferred                int32  // While pooled: less what the lane had counted when it came in.
+	held                    int32  // The caller whose line it is, while taken.
 	cost                    uint8
 
 	lane       int32

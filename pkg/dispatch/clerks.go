@@ -23,11 +23,12 @@ type clerk struct {
 	langs int      // How many of the words are languages.
 	lanes []int32  // Those she serves, in order.
 
-	cost  uint8 // Lines that a call of hers uses: her own phone may need one too.
-	free  bool  // May be given a call now.
-	fit   bool  // Free but for her rest.
-	light bool  // Is spared hard calls now.
-	duty  bool  // Will come back by herself: worth waiting for.
+	cost   uint8 // Lines that a call of hers uses: her own phone may need one too.
+	column bool  // Is among those to choose from, while they are gathered.
+	free   bool  // May be given a call now.
+	fit    bool  // Free but for her rest.
+	light  bool  // Is spared hard calls now.
+	duty   bool  // Will come back by herself: worth waiting for.
 }
 
 // serves reports whether a caller has a lane's language and skills.

@@ -210,6 +210,9 @@ func (e *Engine) configure(s Scheme) error {
 	if limits.InboundReserve <= 0 {
 		limits.InboundReserve = max(1, s.Lines/5)
 	}
+	if e.opts.Together > 0 {
+		limits.Gather = e.opts.service(e.opts.Together)
+	}
 	if e.opts.Automatic {
 		// Half of what is left for outbound calls: neither people nor machines wait for the other to be done.
 		limits.Automatic = max(1, (s.Lines-limits.InboundReserve+1)/2)

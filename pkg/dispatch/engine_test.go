@@ -42,7 +42,7 @@ func newHouse(t *testing.T, change ...func(*dispatch.Scheme)) *house {
 		c(&s)
 	}
 	h.scheme = h.store.AddScheme(s)
-	h.opts = dispatch.Options{Store: h.store, Switchboard: h.board, Logger: zap.NewNop(), Now: time.Now, Gather: -1}
+	h.opts = dispatch.Options{Store: h.store, Switchboard: h.board, Logger: zap.NewNop(), Now: time.Now, Gather: -1, Together: -1}
 	return h
 }
 

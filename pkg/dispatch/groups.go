@@ -6,6 +6,7 @@ import "time"
 type group struct {
 	head   int32 // First item.
 	busy   int32
+	marked bool   // Is in the batch that is being gathered.
 	person int64  // The key of a person's group.
 	number string // The key of a number's group.
 }

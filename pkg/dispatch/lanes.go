@@ -16,10 +16,12 @@ type lane struct {
 	language uint16
 	skills   []uint16 // Sorted; empty asks for none.
 
-	ready  [2][classCount][]int32 // Heaps of pooled items: [courtesy, hard][class].
-	passed [2][classCount]int32   // How often a higher class was started instead of the items of such a heap.
-	free   [2][]freeEntry         // Heaps of free callers: [may take both, courtesy only]; entries outlive the freedom.
-	nFree  [2]int
+	ready    [2][classCount][]int32 // Heaps of pooled items: [courtesy, hard][class].
+	passed   [2][classCount]int32   // How often a higher class was started instead of the items of such a heap.
+	decision [2]uint32              // The last decision in which something of it was deferred,
+	below    [2]uint8               // and everything below which class.
+	free     [2][]freeEntry         // Heaps of free callers: [may take both, courtesy only]; entries outlive the freedom.
+	nFree    [2]int
 
 	first int32 // The item to start first; valid while pos >= 0.
 	pos   int32 // In the heap of lanes from which something can start; -1 when not in it.

@@ -351,7 +351,11 @@ func everyDay() *schedule.Week {
 	return week
 }
 
-func boardAgainstModel(t *rapid.T) {
+func boardAgainstModel(t *rapid.T) { boardProperties(t, false) }
+
+// boardProperties drives a board and the model by the same events. One by one the board has to make the model's choice;
+// together its choice has to be safe, complete, within the bound, and the best.
+func boardProperties(t *rapid.T, together bool) {
 	limits := Limits{
 		Lines: among(3, 9).Draw(t, "lines"), InboundReserve: among(1, 2).Draw(t, "reserve"),
 		Interval: time.Duration(among(0, 2).Draw(t, "interval")) * time.Minute / 2,
@@ -360,6 +364,9 @@ func boardAgainstModel(t *rapid.T) {
 		Load:      Load{Calls: oneOf([]int{0, 0, 3, 6}).Draw(t, "calls"), Hard: among(0, 3).Draw(t, "most hard"), HardInRow: among(0, 2).Draw(t, "in a row"), Talk: time.Hour},
 	}
 	rules := schedule.Rules{Hours: everyDay()}
+	if together {
+		limits.Gather = 1
+	}
 	m := &model{limits: limits, rules: rules, holds: map[string]int{}}
 	b := NewBoard(limits, rules)
 	now := time.Date(2026, 11, 24, 9, oneOf([]int{29, 35}).Draw(t, "minute"), 0, 0, time.UTC)
@@ -543,6 +550,20 @@ func boardAgainstModel(t *rapid.T) {
 				b.Remove(id)
 			}
 			m.items = slices.DeleteFunc(m.items, func(o *modelItem) bool { return slices.Contains(d.Ended, o.ID) })
+			if together {
+				first := slices.Clone(d.Starts)
+				now = now.Add(1) // Whoever gathers has gathered.
+				b.Plan(now, &d)
+				if early && len(d.Starts) > 0 {
+					t.Fatalf("told to look again at %v only, but at %v there was work", again, now)
+				}
+				if len(d.Ended) > 0 {
+					t.Skip("a window ended within the nanosecond")
+				}
+				m.judge(t, b, append(first, d.Starts...), now)
+				again, quiet = d.Again, true
+				return
+			}
 			want := m.plan(now)
 			if !slices.Equal(d.Starts, want) {
 				t.Fatalf("at %v starts %v, want %v", now, d.Starts, want)

@@ -40,7 +40,10 @@ type Options struct {
 	// the same whether it holds one operation or fifty. Claims, offers and bridges do not gather; on a busy day they keep a
 	// pace: the first goes at once, and those that come within half of this time from there go together. 0 means 20 ms,
 	// less means that nothing waits; real time.
-	Gather     time.Duration
+	Gather time.Duration
+	// Together is how long starts wait for company when several occurrences and several callers could be paired, as at the
+	// opening hour: they are then paired as well as possible. 0 means 5 ms, less means one by one; real time.
+	Together   time.Duration
 	FlushLimit time.Duration // How long Close tries to commit what is left; 0 means 5 s, real time.
 }
 
@@ -69,6 +72,7 @@ func (o Options) validate() (Options, error) {
 	orDefault(&o.Lead, 10*time.Second)
 	orDefault(&o.BatchOps, 500)
 	orDefault(&o.Gather, 20*time.Millisecond)
+	orDefault(&o.Together, 5*time.Millisecond)
 	orDefault(&o.FlushLimit, 5*time.Second)
 	if o.RealNow == nil {
 		o.RealNow = time.Now

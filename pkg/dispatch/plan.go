@@ -79,8 +79,41 @@ func (b *Board) advance(now int64, d *Decision) {
 	}
 }
 
-// startAll takes pairs until none is left, and returns when to look again (math.MaxInt64 for never).
+// startAll starts what can start, and returns when to look again (math.MaxInt64 for never).
 func (b *Board) startAll(now int64, d *Decision) int64 {
+	if b.limits.Gather > 0 {
+		for b.both() {
+			if b.gathered == 0 {
+				b.gathered = now + int64(b.limits.Gather)
+			}
+			if now < b.gathered {
+				return b.gathered
+			}
+			if early := b.paceDue(); now < early {
+				return early
+			}
+			started, again := b.startTogether(now, d)
+			if again > 0 {
+				return again
+			}
+			if !started {
+				break
+			}
+		}
+		if !b.both() {
+			b.gathered = 0
+		}
+	}
+	return b.startEach(now, d)
+}
+
+// paceDue is when the next start is due at the agreed calls per second.
+func (b *Board) paceDue() int64 {
+	return b.pace - int64(b.limits.Burst-1)*int64(b.limits.Interval)
+}
+
+// startEach takes pairs one by one until none is left, and returns when to look again.
+func (b *Board) startEach(now int64, d *Decision) int64 {
 	again := int64(math.MaxInt64)
 	skipped := b.scratch[:0]
 	for {
@@ -92,7 +125,7 @@ func (b *Board) startAll(now int64, d *Decision) int64 {
 		if i < 0 {
 			break
 		}
-		if early := b.pace - int64(b.limits.Burst-1)*int64(b.limits.Interval); now < early {
+		if early := b.paceDue(); now < early {
 			again = early
 			break
 		}
@@ -102,7 +135,10 @@ func (b *Board) startAll(now int64, d *Decision) int64 {
 			skipped = append(skipped, k)
 			continue
 		}
+		class := b.items[i].class
 		b.begin(i, k, now, d)
+		b.decisions++
+		b.deferBelow(k, class)
 	}
 	for _, k := range skipped {
 		b.setFree(k, true)
@@ -193,45 +229,40 @@ func (b *Board) take(i, k int32) {
 		it.cost = b.clerks[k].cost
 	} else {
 		b.auto++
+		b.fixLane(autoLane)
 	}
 	b.outbound += int(it.cost)
 	b.busy(it.person)
 	b.busy(it.number)
-	if k < 0 {
-		for lower := range it.class {
-			b.lanes[autoLane].passed[courtesy][lower]++
-		}
-		b.fixLane(autoLane)
-		return
+	if k >= 0 {
+		b.setFree(k, false)
+		b.clerks[k].fit = false
 	}
-	b.setFree(k, false)
-	b.clerks[k].fit = false
-	b.deferBelow(k, it.class)
 }
 
-// deferBelow counts one deferral for everything of a lower class that the caller could have taken.
+// deferBelow counts one deferral for everything of a lower class that the caller of a start could have taken; -1 stands for
+// a call that needs none. Within one decision nothing is deferred twice.
 func (b *Board) deferBelow(k int32, class uint8) {
 	if class == 0 {
 		return
 	}
+	if k < 0 {
+		b.deferLane(autoLane, courtesy, class)
+		return
+	}
 	c := &b.clerks[k]
 	for _, at := range c.lanes {
-		l := &b.lanes[at]
 		for kind := range 2 - c.kind() {
-			for lower := range class {
-				l.passed[kind][lower]++
-			}
-		}
-		if l.pos >= 0 {
-			b.fixLane(at)
+			b.deferLane(at, kind, class)
 		}
 	}
 	for _, i := range c.own {
 		it := &b.items[i]
-		if it.class >= class || !c.suits(it) {
+		if it.class >= class || it.passedIn == b.decisions || !c.suits(it) {
 			continue
 		}
 		it.deferred++
+		it.passedIn = b.decisions
 		for _, other := range [2]int32{it.reference, it.deputy} {
 			if other >= 0 && other != k && it.phase == phaseOwn {
 				b.own.fix(other)
@@ -239,4 +270,19 @@ func (b *Board) deferBelow(k int32, class uint8) {
 		}
 	}
 	b.own.fix(k)
+}
+
+// deferLane counts one deferral for what a lane holds below a class.
+func (b *Board) deferLane(at int32, kind int, class uint8) {
+	l := &b.lanes[at]
+	if l.decision[kind] != b.decisions {
+		l.decision[kind], l.below[kind] = b.decisions, 0
+	}
+	for lower := l.below[kind]; lower < class; lower++ {
+		l.passed[kind][lower]++
+	}
+	l.below[kind] = max(l.below[kind], class)
+	if l.pos >= 0 {
+		b.fixLane(at)
+	}
 }
