@@ -28,11 +28,19 @@
 //
 // # Order and its bound
 //
-// What may start is ordered by times deferred, class, slack, age. An occurrence is deferred once by every start in which it
-// was open and allowed, the caller could have taken it, and a higher class was started instead. Because the times
-// deferred come first, an occurrence that was deferred is never passed over again for one of a higher class that was
-// not: no due call waits twice running for a never-deferred one above it. The model test asserts it at every start, for any
-// order of arrivals.
+// What may start is ordered by times deferred, class, slack, age. An occurrence is deferred once by every decision that
+// started one of a higher class instead while it was open and allowed and the caller could have taken it. A decision is one
+// start, or all that is paired together when several occurrences and several callers wait. Because the times deferred come
+// first, an occurrence that was deferred is never passed over again for one of a higher class that was not: no due call
+// waits twice running for a never-deferred one above it. The model tests assert it at every start, for any order of
+// arrivals. Calls that need no caller defer one another only, and use half of the outbound lines at most.
+//
+// # Who takes it
+//
+// Only callers who have the language and the skills, are not resting after a hard call, and have not done what Load allows
+// for the day. Score says how good a pair is: the relation first, then fewest hard calls today, then longest idle. One by
+// one the best caller is taken; together the sum of the scores is the greatest among those pairings that serve whoever
+// comes first.
 //
 // # At most once
 //

@@ -237,6 +237,14 @@ func (b *Board) gatherColumns() {
 			b.columnsOf(w.lane, kind, 2*w.n+spareCallers)
 		}
 	}
+	// Lanes share callers: what the first of each lane leaves open is filled up.
+	for _, w := range t.waiting {
+		for kind := range b.lanes[w.lane].free {
+			if len(t.columns) < 2*len(t.rows) {
+				b.columnsOf(w.lane, kind, 2*len(t.rows))
+			}
+		}
+	}
 	for _, k := range t.columns {
 		b.clerks[k].column = false
 	}

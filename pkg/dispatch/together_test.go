@@ -87,7 +87,7 @@ func (m *model) follow(t *rapid.T, starts []Start, n int, now time.Time, passed 
 			NumberFor(&x.Occurrence) == NumberFor(&o.Occurrence) {
 			continue
 		}
-		if x.deferred > 0 && o.deferred == 0 && !slices.ContainsFunc(rest, func(s Start) bool { return s.Occurrence == x.ID }) {
+		if x.deferred > 0 && s.Deferred == 0 && !slices.ContainsFunc(rest, func(s Start) bool { return s.Occurrence == x.ID }) {
 			t.Fatalf("%d deferred %d times, again for %d", x.ID, x.deferred, o.ID)
 		}
 		passed[x] = true
