@@ -304,7 +304,7 @@ func (m *model) ended(now time.Time) (ids []int64) {
 }
 
 func TestBoardDoesWhatTheModelSays(t *testing.T) {
-	thorough(t, 1500, 150)
+	thorough(t, 600, 150)
 	rapid.Check(t, boardAgainstModel)
 }
 

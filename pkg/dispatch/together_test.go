@@ -10,7 +10,7 @@ import (
 )
 
 func TestTogetherIsSafeCompleteAndBest(t *testing.T) {
-	thorough(t, 1500, 150)
+	thorough(t, 600, 150)
 	rapid.Check(t, func(t *rapid.T) { boardProperties(t, true) })
 }
 
