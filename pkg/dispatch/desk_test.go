@@ -279,6 +279,32 @@ func TestRefusedOrderIsNoStorm(t *testing.T) {
 	})
 }
 
+func TestNumberOffTheAllowListHoldsUpNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		anna := h.caller()
+		refused := h.occurrence("+3290000001", func(o *dispatch.Occurrence) { o.Class = 3 })
+		h.occurrence("+3281000002")
+		h.board.OnStart = func(o call.Order) error {
+			if o.Number == "+3290000001" {
+				return dispatch.ErrNotPermitted
+			}
+			return nil
+		}
+		h.open()
+		after(time.Second)
+		require.Len(t, h.board.Started(), 2, "no pause, as there would be without a PBX")
+		require.Equal(t, "+3281000002", h.last().Number)
+		require.Equal(t, anna, h.last().Caller)
+		a, ok := h.store.Attempt(h.board.Started()[0].Attempt)
+		require.True(t, ok)
+		require.Equal(t, call.ResultFailed, a.Outcome.Result)
+		require.Equal(t, call.ReasonNotPermitted, a.Outcome.Reason)
+		require.Equal(t, call.OccurrenceOpen, h.store.Occurrence(refused).State, "she is owed a call: somebody has to act")
+		require.Zero(t, h.store.Occurrence(refused).Attempts)
+	})
+}
+
 func TestChangesOfOthersAreTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
