@@ -80,6 +80,10 @@ func (p *promise) settled(turn uint64) bool {
 
 func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
 	p, known := e.occurrences[o.ID]
+	if known {
+		// What bears on the next call and on trying again may have changed during this one; its owner never changes it.
+		p.Agreement, p.Terms, p.PersonZone, p.Pauses = o.Agreement, o.Terms, o.PersonZone, o.Pauses
+	}
 	if _, ended := e.gone[o.ID]; ended || known && !p.settled(turn) {
 		return
 	}

@@ -42,7 +42,7 @@ type Terms struct {
 // failures of ours are none of hers: they are repeated until the window closes, an unknown one only after UnknownUntil.
 //
 // What can no longer be tried ends as unreached when her phone rang (or was busy) inside the window, and as missed when it
-// never did.
+// never did; what an absence announced meanwhile has called off ends as cancelled.
 func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	s := Settlement{Occurrence: o.ID, Attempts: o.Attempts, Deferred: o.Deferred, Rang: o.Rang || out.Rang, At: out.At}
 	again := time.Time{} // The next try; zero means that the ladder is spent.
@@ -80,12 +80,23 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	default: // Cancelled.
 		again = afterCancel(out)
 	}
-	if !again.IsZero() && again.Before(o.Closes) {
+	switch tried := !again.IsZero() && again.Before(o.Closes); {
+	case tried && o.calledOff(again, t):
+		// She went away while her phone rang, or said so at the line: that is no promise broken.
+		t.close(&s, o)
+		s.State = call.OccurrenceCancelled
+	case tried:
 		s.State, s.NotBefore = call.OccurrenceOpen, again
-		return s
+	default:
+		t.close(&s, o)
 	}
-	t.close(&s, o)
 	return s
+}
+
+// calledOff reports whether an absence or a no-call period that was announced meanwhile covers an instant. Whoever asked for
+// a call herself is called all the same.
+func (o *Occurrence) calledOff(at time.Time, t Terms) bool {
+	return o.Kind != call.KindCallback && o.Kind != call.KindCallToday && o.Rules(t.Rules).Away(at)
 }
 
 // LapsedSettlement says what becomes of an occurrence whose window closed at now without an attempt under way.

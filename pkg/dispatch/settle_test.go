@@ -29,6 +29,9 @@ func TestSettlement(t *testing.T) {
 	}
 	tried := func(n int) func(*Occurrence) { return func(o *Occurrence) { o.Attempts, o.Rang = n, n > 0 } }
 	apologising := func(o *Occurrence) { o.Kind = call.KindApology }
+	away := func(o *Occurrence) {
+		o.Pauses = []schedule.Pause{{First: o.LocalDate, Last: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)}}
+	}
 	nearEnd := func(o *Occurrence) { o.Closes = ended.Add(4 * time.Minute) }
 	for _, c := range []struct {
 		name     string
@@ -41,6 +44,8 @@ func TestSettlement(t *testing.T) {
 		next     call.Kind
 	}{
 		{"answered", occurrence(), call.Outcome{Result: call.ResultAnswered}, call.OccurrenceReached, 0, 1, true, call.KindScheduled},
+		{"away by now", occurrence(away), call.Outcome{Result: call.ResultNoAnswer}, call.OccurrenceCancelled, 0, 1, true, call.KindScheduled},
+		{"away by now, asked for it", occurrence(away, func(o *Occurrence) { o.Kind = call.KindCallToday }), call.Outcome{Result: call.ResultBusy}, call.OccurrenceOpen, 5 * time.Minute, 1, true, ""},
 		{
 			"broken by us", occurrence(), call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs},
 			call.OccurrenceReached, 0, 1, true, call.KindApology,

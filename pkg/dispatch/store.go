@@ -62,8 +62,9 @@ type Store interface {
 	// committed: ErrFenced, ErrStoreDown.
 	Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []Op) ([]error, error)
 	// Plan books occurrences that do not exist yet, up to until, for every valid agreement of the scheme, as
-	// schedule.Between gives them with the agreement's key as the seed. It is idempotent (an agreement has at most one
-	// occurrence of a kind per local date) and returns how many were booked.
+	// schedule.Between gives them with the agreement's key as the seed. It is idempotent (a person has at most one promise, a
+	// scheduled or a welcome-back call, per local date) and returns how many were booked. An agreement that leaves its days
+	// free may be given its place first (schedule.Load).
 	Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error)
 }
 

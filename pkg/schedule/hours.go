@@ -101,6 +101,9 @@ func (r *Rules) paused(day int) bool {
 // DateIn is the person's date at an instant, as midnight UTC.
 func (r Rules) DateIn(t time.Time) time.Time { return DateIn(t, r.personZone()) }
 
+// Away reports whether an absence or a no-call period of the person covers an instant.
+func (r Rules) Away(at time.Time) bool { return r.paused(dayOf(r.DateIn(at))) }
+
 // WorkingDay reports whether the scheme calls on one of its dates (midnight UTC).
 func (r Rules) WorkingDay(date time.Time) bool { return len(r.hours(dayOf(date))) > 0 }
 

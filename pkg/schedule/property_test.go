@@ -471,3 +471,39 @@ func FuzzLocal(f *testing.F) {
 		}
 	})
 }
+
+// Whoever can be called at some minute of a day has her daily call on it, and a dated call is made within two weeks when that
+// can be.
+func TestEveryUsableDayCounts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, r := anything(t)
+		a.ValidFrom, a.ValidUntil = time.Time{}, time.Time{}
+		for i := range r.Pauses {
+			r.Pauses[i].WelcomeBack = false
+		}
+		first := dayOf(drawDay(t, "first"))
+		chosen := roster.WeekdaysOf(a.Days...)
+		firstUsable := -1
+		for d := first; d <= first+onceMoves; d++ {
+			usable, sure := usableDay(&a, &r, d)
+			if !sure {
+				return
+			}
+			if usable && firstUsable < 0 {
+				firstUsable = d
+			}
+			a.Cadence = roster.Daily
+			got := false
+			r.days(&a, d, d, func(wish) bool { got = true; return true })
+			if want := usable && (chosen == 0 || chosen.Has(weekdayOf(d))); got != want {
+				t.Fatalf("daily call on %v: %v, usable: %v", dateOf(d), got, usable)
+			}
+		}
+		a.Cadence, a.Dates = roster.Once, []time.Time{dateOf(first)}
+		got := -1
+		r.days(&a, first, first+onceMoves, func(w wish) bool { got = w.day; return true })
+		if got != firstUsable {
+			t.Fatalf("call of %v: on %v, usable from %v", dateOf(first), dateOf(got), dateOf(firstUsable))
+		}
+	})
+}
