@@ -239,7 +239,11 @@ func TestPhonesFromRecords(t *testing.T) {
 	within(t, loadLimit, imported, "the last of 10,000 callers registers after their import", registers(last))
 	began = time.Now()
 	o.bring("A03;appelant;Petit;Marc;;français;;;;;oui")
-	within(t, loadLimit, began, "one more beside 10,000 registers", registers(o.phone("A03", nil)))
+	marc := o.phone("A03", nil)
+	within(t, loadLimit, began, "one more beside 10,000 registers", registers(marc))
+	began = time.Now()
+	done(t, o.dir, "caller", "disable", "A03")
+	within(t, loadLimit, began, "one less beside 10,000 is refused", refused(marc))
 
 	require.False(t, over(hers) || over(his), "the call goes on")
 	t.Logf("longest silence in the call meanwhile: %s", hers.Heard().LongestSilence)
