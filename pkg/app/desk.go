@@ -87,6 +87,11 @@ func (c callers) ReserveRegistrar(
 	return callflow.Registrar(r), asFlow(err)
 }
 
+// ConfirmRegistrar implements callflow.Callers.
+func (c callers) ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error {
+	return asFlow(c.Dispatcher.ConfirmRegistrar(ctx, scheme, registrar, key))
+}
+
 // ReleaseRegistrar implements callflow.Callers.
 func (c callers) ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error {
 	return asFlow(c.Dispatcher.ReleaseRegistrar(ctx, scheme, registrar, key, state))

@@ -297,7 +297,7 @@ func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bo
 		}
 		leg := r.l.key + "-c" + strconv.Itoa(n)
 		state := r.ring(ctx, s, leg, reg)
-		if state == call.OfferAccepted && !r.join(ctx, s, leg) {
+		if state == call.OfferAccepted && !(r.mayTake(ctx, s, leg, reg) && r.join(ctx, s, leg)) {
 			state = call.OfferFailed
 		}
 		if state == call.OfferAccepted {
@@ -315,6 +315,20 @@ func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bo
 	}
 	r.ringing(ctx, s, false)
 	return ivr.AnswerNobody, nil, true
+}
+
+// mayTake reports whether a registrar who has answered is one still, and lets her go otherwise. While nobody knows she is.
+func (r *reception) mayTake(ctx context.Context, s *session, leg string, reg Registrar) bool {
+	err := r.c.o.Callers.ConfirmRegistrar(ctx, r.line.Scheme, reg.ID, r.l.key)
+	if errors.Is(err, ErrUnknownCaller) {
+		r.c.o.Logger.Info("a registrar left the scheme while her phone rang", zap.String("call", r.l.key))
+		r.drop(leg)
+		return false
+	}
+	if err != nil {
+		r.c.logCommand("confirm registrar", r.l.key, err)
+	}
+	return true
 }
 
 func (r *reception) ringing(ctx context.Context, s *session, on bool) {

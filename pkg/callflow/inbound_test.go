@@ -146,6 +146,25 @@ func TestARegistrarIsRungAndBridged(t *testing.T) {
 	})
 }
 
+func TestARegistrarWhoLeftTheSchemeTakesNoCall(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.desk.locked(func() {
+			r.desk.free, r.desk.disabled = []Registrar{{ID: 1, Endpoint: "rosa"}, {ID: 2, Endpoint: "rita"}}, 1
+		})
+		r.pbx.SetPhone("rosa", telephonytest.Script{Answer: 2 * time.Second})
+		r.pbx.SetPhone("rita", telephonytest.Script{Answer: 2 * time.Second, HangUpBridged: time.Minute})
+		ch := r.dial(cli, keys(3*time.Second, "0"), 12*time.Second)
+		require.Empty(t, r.pbx.Find(ch+"-c1"), "she is let go")
+		require.NotEmpty(t, r.pbx.Find(ch+"-c2"))
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []call.OfferState{call.OfferFailed, call.OfferAccepted}, r.seen().released)
+		r.sound(t)
+	})
+}
+
 func TestAMessageIsTakenWhenNobodyIsFree(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

@@ -53,6 +53,9 @@ type Callers interface {
 	// ReserveRegistrar reserves a registrar who is ready and speaks the language, else one who does not, for the inbound
 	// call with this key; never one that the same key was given before. It returns ErrNobodyFree.
 	ReserveRegistrar(ctx context.Context, scheme int64, language roster.Language, key string) (Registrar, error)
+	// ConfirmRegistrar returns ErrUnknownCaller when a reserved registrar who has just answered left the scheme while her
+	// phone rang. She must not take the call.
+	ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error
 	// ReleaseRegistrar ends the reservation: accepted when the two talked; timed_out, declined or failed when the
 	// registrar's phone was not answered (missed-offer protection); recalled when the inbound party left before.
 	ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error

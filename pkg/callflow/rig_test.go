@@ -63,6 +63,7 @@ type notes struct {
 	next       NextCall
 	nextErr    error
 	free       []Registrar
+	disabled   int64 // A registrar who left while her phone rang.
 	released   []call.OfferState
 	held       map[string]string
 	messages   []Message
@@ -131,6 +132,15 @@ func (d *desk) ReserveRegistrar(context.Context, int64, roster.Language, string)
 		r, d.free = d.free[0], d.free[1:]
 	})
 	return r, err
+}
+
+func (d *desk) ConfirmRegistrar(_ context.Context, _, registrar int64, _ string) (err error) {
+	d.locked(func() {
+		if registrar == d.disabled {
+			err = ErrUnknownCaller
+		}
+	})
+	return err
 }
 
 func (d *desk) ReleaseRegistrar(_ context.Context, _, _ int64, _ string, s call.OfferState) error {

@@ -156,6 +156,15 @@ func registrarBefore(x, y *worker, language roster.Language) bool {
 	return x.ID < y.ID
 }
 
+// confirmRegistrar says whether a registrar who has just answered may still take the call she was reserved for: she may have
+// left the scheme while her phone rang.
+func (e *Engine) confirmRegistrar(registrar int64, key string) error {
+	if w := e.staff[registrar]; w == nil || !w.Enabled || w.inbound != key {
+		return ErrUnknownCaller
+	}
+	return nil
+}
+
 // releaseRegistrar ends a registrar's reservation.
 func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferState, now time.Time) error {
 	w := e.staff[registrar]

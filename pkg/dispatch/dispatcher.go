@@ -247,6 +247,12 @@ func (d *Dispatcher) ReserveRegistrar(
 	return r, err
 }
 
+// ConfirmRegistrar says whether a reserved registrar who has answered may still take the call: ErrUnknownCaller when she left
+// the scheme while her phone rang.
+func (d *Dispatcher) ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error {
+	return d.ask(ctx, scheme, func(e *Engine, _ time.Time) error { return e.confirmRegistrar(registrar, key) })
+}
+
 // ReleaseRegistrar ends a reservation: accepted when the two talked; timed_out, declined or failed when the registrar's
 // phone was not answered; recalled when the inbound party left before.
 func (d *Dispatcher) ReleaseRegistrar(
