@@ -359,10 +359,6 @@ func keypad(t *testing.T, street *house.Street) {
 	})
 	require.Equal(t, call.DispositionDifficult, a.Disposition)
 	require.True(t, a.FollowUp)
-	promises := h.Occurrences(h.People[0])
-	last := promises[len(promises)-1]
-	require.Equal(t, promises[0].Date.AddDate(0, 0, 8), last.Date, "a week and a day: %+v", promises)
-	require.Equal(t, call.OccurrenceOpen, last.State, "%+v", promises)
 	putOff(t, h)
 }
 
@@ -370,12 +366,16 @@ func keypad(t *testing.T, street *house.Street) {
 func putOff(t *testing.T, h *house.House) {
 	t.Helper()
 	list := h.Occurrences(h.People[0])
-	require.Len(t, list, 3)
+	require.GreaterOrEqual(t, len(list), 3, "those of later weeks may be booked already")
 	require.Equal(t, call.OccurrenceReached, list[0].State)
 	require.Equal(t, call.OccurrenceMoved, list[1].State)
 	require.Equal(t, list[0].Date.AddDate(0, 0, 7), list[1].Date)
 	require.Equal(t, call.OccurrenceOpen, list[2].State)
-	require.True(t, list[2].Date.After(list[1].Date))
+	require.Equal(t, list[0].Date.AddDate(0, 0, 8), list[2].Date, "a week and a day")
+	for _, o := range list[3:] {
+		require.Equal(t, call.OccurrenceOpen, o.State)
+		require.True(t, o.Date.After(list[2].Date), "%+v", list)
+	}
 }
 
 func closeLast(t *testing.T, street *house.Street) {
@@ -407,7 +407,7 @@ func TestServiceAway(t *testing.T) {
 	h, hers := talked(t, street)
 	promptsReady(t, street)
 	// A caller is about to close her call, and somebody is on the line.
-	proposed(h, hers, time.Time{})
+	h.Hears(hers, time.Time{}, house.Beginning(h.Prompt("close.ended", nil), time.Second), hearLimit)
 	early := dial(t, h, inTheMidst)
 	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
 	killed := time.Now()
