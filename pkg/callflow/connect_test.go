@@ -320,10 +320,15 @@ func TestWrapUpByKeypad(t *testing.T) {
 		defer r.close()
 		r.pbx.SetPhone("anna", telephonytest.Script{})
 		r.pbx.SetPhone(number, telephonytest.Script{HangUpBridged: time.Minute})
+		// The end of the call is written down a moment after she hears that it has ended, and the keys she presses meanwhile
+		// are not lost.
+		opens := time.Date(2000, 1, 8, 9, 30, 0, 0, time.UTC)
+		r.desk.locked(func() { r.desk.notYet, r.desk.proposal = 5, Proposal{Opens: opens, Closes: opens.Add(time.Hour)} })
 		o := order()
 		require.NoError(t, r.c.Start(t.Context(), o))
-		time.Sleep(61 * time.Second)
+		time.Sleep(64 * time.Second)
 		leg := o.Attempt.CallerLeg(1)
+		require.Contains(t, r.heard(leg), "nl: Voorstel voor het volgende gesprek: zaterdag acht januari, rond half tien.")
 		for _, key := range []string{"2", "3", "4"} {
 			r.pbx.Press(leg, key)
 			time.Sleep(5 * time.Second)

@@ -297,7 +297,7 @@ func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bo
 		}
 		leg := r.l.key + "-c" + strconv.Itoa(n)
 		state := r.ring(ctx, s, leg, reg)
-		if state == call.OfferAccepted && !(r.mayTake(ctx, s, leg, reg) && r.join(ctx, s, leg)) {
+		if state == call.OfferAccepted && (!r.mayTake(ctx, leg, reg) || !r.join(ctx, s, leg)) {
 			state = call.OfferFailed
 		}
 		if state == call.OfferAccepted {
@@ -318,7 +318,7 @@ func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bo
 }
 
 // mayTake reports whether a registrar who has answered is one still, and lets her go otherwise. While nobody knows she is.
-func (r *reception) mayTake(ctx context.Context, s *session, leg string, reg Registrar) bool {
+func (r *reception) mayTake(ctx context.Context, leg string, reg Registrar) bool {
 	err := r.c.o.Callers.ConfirmRegistrar(ctx, r.line.Scheme, reg.ID, r.l.key)
 	if errors.Is(err, ErrUnknownCaller) {
 		r.c.o.Logger.Info("a registrar left the scheme while her phone rang", zap.String("call", r.l.key))
