@@ -58,7 +58,9 @@ func (s *Store) Hours(ctx context.Context, scheme Scheme, today time.Time) (Hour
 
 // SetHours gives a scheme the hours of each day of the week and brings every open promise in line with them, in one
 // transaction; calls under way go on. A week without any hours gives it back those of the scheme itself, Monday to Friday.
-// The error is ErrHours. While it runs (about two seconds for 100,000 agreements) the scheme's dispatcher waits.
+// The error is ErrHours. The scheme's dispatcher waits while it runs: measured with 10,000 people and four promises each on
+// two busy cores, 3 s when one day closes and 11 s when every promise changes its window. After a minute it gives up, and
+// nothing has changed.
 func (s *Store) SetHours(ctx context.Context, scheme int64, week schedule.Week, now time.Time) (Replanned, error) {
 	p := sqldb.InsertHoursParams{SchemeID: scheme}
 	for d, hours := range week {
@@ -132,7 +134,7 @@ func (s *Store) changeHours(
 	ctx context.Context, scheme int64, now time.Time, write func(*sqldb.Queries, *journal) error,
 ) (Replanned, error) {
 	var done Replanned
-	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+	err := s.transactFor(ctx, scheme, loadPatience, func(q *sqldb.Queries, j *journal) error {
 		if err := write(q, j); err != nil {
 			return err
 		}

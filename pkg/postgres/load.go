@@ -43,6 +43,13 @@ func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.
 // transact runs work in a transaction that holds the scheme's lock, writes the events it notes, and publishes them after
 // the commit.
 func (s *Store) transact(ctx context.Context, scheme int64, work func(*sqldb.Queries, *journal) error) error {
+	return s.transactFor(ctx, scheme, s.opts.Patience, work)
+}
+
+// transactFor is transact for work that touches everybody and may take longer than one operation.
+func (s *Store) transactFor(
+	ctx context.Context, scheme int64, patience time.Duration, work func(*sqldb.Queries, *journal) error,
+) error {
 	turn := s.turn(scheme)
 	select {
 	case turn <- struct{}{}:
@@ -51,7 +58,7 @@ func (s *Store) transact(ctx context.Context, scheme int64, work func(*sqldb.Que
 	}
 	defer func() { <-turn }()
 	var j journal
-	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
+	err := s.inTxFor(ctx, s.writers, patience, func(q *sqldb.Queries) error {
 		lead, err := q.LockLead(ctx, scheme)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)

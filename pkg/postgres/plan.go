@@ -26,7 +26,7 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 	if err != nil {
 		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
 	}
-	err = s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
+	err = s.inTxFor(ctx, s.writers, loadPatience, func(q *sqldb.Queries) error {
 		lead, err := q.LockLead(ctx, scheme)
 		if err != nil || lead.Epoch != epoch {
 			return err // Whoever was overtaken learns it below.

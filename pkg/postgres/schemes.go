@@ -111,7 +111,7 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 		return err
 	}
 	scheme.fill()
-	err := s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
+	err := s.transactFor(ctx, scheme.Key, loadPatience, func(q *sqldb.Queries, j *journal) error {
 		before, err := q.ReadScheme(ctx, scheme.Key)
 		if err != nil {
 			return fmt.Errorf("read scheme: %w", err)

@@ -190,7 +190,12 @@ func openPool(ctx context.Context, opts Options, connections int, settings map[s
 
 // inTx runs work in one read-committed transaction of a pool.
 func (s *Store) inTx(ctx context.Context, pool *pgxpool.Pool, work func(*sqldb.Queries) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	return s.inTxFor(ctx, pool, s.opts.Patience, work)
+}
+
+// inTxFor is inTx for work that touches everybody and may take longer than one operation.
+func (s *Store) inTxFor(ctx context.Context, pool *pgxpool.Pool, patience time.Duration, work func(*sqldb.Queries) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return work(s.query.WithTx(tx)) })
 }
