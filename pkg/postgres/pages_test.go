@@ -150,7 +150,7 @@ func TestRecordsOfTheTelephone(t *testing.T) {
 	here, there := w.towns[0], w.towns[1]
 	require.NoError(t, f.SaveDID(ctx, here.scheme, postgres.DID{Number: "+3281990000", Delivered: "081990000"}))
 	require.ErrorIs(t, f.SaveDID(ctx, there.scheme, postgres.DID{Number: "+3281990000"}), postgres.ErrTaken)
-	for _, dialled := range []string{"+3281990000", "081990000"} {
+	for _, dialled := range []string{"+3281990000", "081990000", "s"} { // The last: the operator does not say.
 		line, err := f.Line(ctx, dialled)
 		require.NoError(t, err)
 		require.Equal(t, here.scheme, line.Scheme)
@@ -158,6 +158,9 @@ func TestRecordsOfTheTelephone(t *testing.T) {
 	}
 	_, err := f.Line(ctx, "112")
 	require.ErrorIs(t, err, callflow.ErrUnknownLine)
+	require.NoError(t, f.SaveDID(ctx, there.scheme, postgres.DID{Number: "+3281990001"}))
+	_, err = f.Line(ctx, "s")
+	require.ErrorIs(t, err, callflow.ErrUnknownLine, "it may be either of two")
 
 	accounts, _, version, err := f.Accounts(ctx)
 	require.NoError(t, err)

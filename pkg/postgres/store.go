@@ -154,7 +154,7 @@ func writerSettings() map[string]string {
 
 // batchSettings also allow nothing but lookups by keys: a batch asks for a few rows, and a plan made while the tables
 // were empty would read them whole for each, while the calls of a morning come faster than the database looks how the
-// tables have grown: deploy/decisions/0007.
+// tables have grown: deploy/decisions/0009.
 func batchSettings() map[string]string {
 	settings := writerSettings()
 	settings["enable_seqscan"], settings["enable_hashjoin"], settings["enable_mergejoin"] = "off", "off", "off"

@@ -207,6 +207,7 @@ SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country
 FROM did d
 JOIN scheme s ON s.scheme_id = d.scheme_id
 WHERE d.e164 = $1 OR d.delivered = $1
+    OR ($1::text = 's' AND (SELECT count(*) FROM did) = 1)
 ORDER BY d.e164 = $1 DESC
 LIMIT 1
 `
@@ -222,7 +223,8 @@ type FindLineRow struct {
 }
 
 // What the telephone reads and keeps (callflow.Records).
-// A number belongs to one scheme in the whole installation; the scheme is the answer.
+// A number belongs to one scheme in the whole installation; the scheme is the answer. An operator who does not say which number
+// was dialled sends "s": where there is only one, it was that.
 func (q *Queries) FindLine(ctx context.Context, dialled string) (FindLineRow, error) {
 	row := q.db.QueryRow(ctx, findLine, dialled)
 	var i FindLineRow
