@@ -406,7 +406,7 @@ func TestCutsAndRestartsOfThePBX(t *testing.T) {
 	}{
 		{"offered", true, call.ResultFailed, call.ReasonPBXLost, call.FaultOurs},
 		{"ringing", true, call.ResultFailed, call.ReasonPBXLost, call.FaultOurs},
-		{"bridged", true, call.ResultAnswered, call.ReasonBrokenByUs, call.FaultOurs},
+		{"bridged", true, call.ResultFailed, call.ReasonPBXLost, call.FaultOurs},
 		{"offered", false, call.ResultAnswered, "", call.FaultNone},
 		{"ringing", false, call.ResultAnswered, "", call.FaultNone},
 		{"bridged", false, call.ResultAnswered, "", call.FaultNone},

@@ -268,7 +268,8 @@ func (c *connection) lose(now time.Time) {
 	c.end(finding{call.ResultUnknown, reason, call.FaultOurs}, telephony.CauseNone, now)
 }
 
-// lostPBX ends a connection whose PBX died.
+// lostPBX ends a connection whose PBX died: it has failed, by our fault, also when two people talked. They did not say
+// goodbye, so the ladder has her called again.
 func (c *connection) lostPBX(now time.Time) {
 	c.caller.gone, c.hers.gone = true, c.hers.channel != ""
 	for t := range timerCount {
@@ -278,9 +279,5 @@ func (c *connection) lostPBX(now time.Time) {
 		return
 	}
 	c.estimated = true
-	if !c.bridgedAt.IsZero() {
-		c.end(finding{call.ResultAnswered, call.ReasonBrokenByUs, call.FaultOurs}, telephony.CauseNone, now)
-		return
-	}
 	c.end(finding{call.ResultFailed, call.ReasonPBXLost, call.FaultOurs}, telephony.CauseNone, now)
 }

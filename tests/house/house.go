@@ -275,20 +275,6 @@ func (h *House) AwaitCall(p *Person) *phone.Call {
 	}
 }
 
-// AwaitEither waits until one of two people has answered a call.
-func (h *House) AwaitEither(a, b *Person) (*Person, *phone.Call) {
-	h.t.Helper()
-	select {
-	case c := <-a.calls:
-		return a, c
-	case c := <-b.calls:
-		return b, c
-	case <-time.After(startLimit):
-		require.Fail(h.t, "nobody called either of them")
-		return nil, nil
-	}
-}
-
 // Rang returns what the far end saw of the calls to her number, in order.
 func (h *House) Rang(number string) []phone.Record {
 	var of []phone.Record
