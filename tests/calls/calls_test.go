@@ -141,7 +141,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 	hers, theirs := bridged(t, h, caller, person)
 	// Long enough to be a talk: after less her service owes her a word.
 	theirs.Say(nil)
-	house.Await(t, 10*time.Second, "a talk of three seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 3*time.Second })
+	house.Await(t, 10*time.Second, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
 	w := talked(theirs)
 	h.HangUp(hers)
 	h.AwaitDone(theirs, 30*time.Second)
@@ -151,7 +151,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 func bothHangUp(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, picksUp())
 	hers, theirs := bridged(t, h, caller, person)
-	house.Await(t, 10*time.Second, "a talk of three seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 3*time.Second })
+	house.Await(t, 10*time.Second, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
 	w := talked(theirs)
 	together(func() { h.HangUp(hers) }, func() { h.HangUp(theirs) })
 	settled(t, h, person, caller, w)

@@ -194,12 +194,12 @@ func asteriskKilled(t *testing.T, program string) {
 
 	// Over the reconnected service the ladder has both called again, each by her own caller.
 	for i, p := range h.People {
-		hers := h.Take(h.Callers[i])
+		h.Take(h.Callers[i])
 		theirs := h.AwaitCall(p)
 		_, err := theirs.HearTone(t.Context(), house.CallerTone)
 		require.NoError(t, err)
+		// She first, and alone: had both left at once so soon, it might count as a caller who left as she answered.
 		h.HangUp(theirs)
-		h.HangUp(hers)
 		require.Equal(t, call.ResultAnswered, h.AwaitAttempt(p, 2, call.StateEnded).Result)
 	}
 	for _, p := range h.People {

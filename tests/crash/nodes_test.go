@@ -73,8 +73,8 @@ func twoNodes(t *testing.T, program string) {
 		_, err = hers.HearTone(t.Context(), house.PersonTone)
 		require.NoError(t, err)
 		h.HangUp(theirs)
-		h.HangUp(hers)
 		require.Equal(t, call.ResultAnswered, h.AwaitEnd(who).Result)
+		h.HangUp(hers)
 		h.AwaitState(caller, call.CallerWrapUp)
 		for _, p := range h.People {
 			require.Len(t, h.Rang(p.Number), map[bool]int{true: 1}[called[p]], "rung twice, or by two nodes")
