@@ -204,6 +204,26 @@ func (a *App) background(name string, run func(context.Context) error) (stop fun
 	}
 }
 
+// again does work now and every so often until the context ends; real time. Work that fails is complained of once, until it
+// has gone well again.
+func (a *App) again(ctx context.Context, every time.Duration, complaint string, work func(context.Context) error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	quiet := false
+	for {
+		err := work(ctx)
+		if err != nil && !quiet && ctx.Err() == nil {
+			a.log.Warn(complaint, zap.Error(err))
+		}
+		quiet = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
 // ensureSchema sees that the database has the schema of this program, and migrates it when the owner's address is
 // configured.
 func (a *App) ensureSchema(ctx context.Context) error {

@@ -130,26 +130,13 @@ func CheckLine(cfg Config, d postgres.DID) error {
 
 // syncAccounts makes the PBX know the SIP accounts and trunks of the records, within seconds of a change.
 func (a *App) syncAccounts(ctx context.Context) error {
-	tick := time.NewTicker(accountsEvery)
-	defer tick.Stop()
-	quiet := false
-	for {
+	return a.again(ctx, accountsEvery, "sync SIP accounts; trying again", func(ctx context.Context) error {
 		err := a.updateAccounts(ctx)
-		if err != nil && !quiet && ctx.Err() == nil {
-			a.log.Warn("sync SIP accounts; trying again", zap.Error(err))
-		}
-		quiet = err != nil
 		if a.accountsCalm() {
-			if err := a.pbx.SettleAccounts(ctx); err != nil && ctx.Err() == nil {
-				a.log.Warn("let the PBX read its accounts again; trying again", zap.Error(err))
-			}
+			err = errors.Join(err, a.pbx.SettleAccounts(ctx))
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+		return err
+	})
 }
 
 // accountsCalm counts a look for changed accounts, and reports whether there was none for a while.

@@ -35,24 +35,7 @@ func (a *App) lead(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
-	quiet := false
-	for {
-		err := a.leadAll(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !quiet {
-			a.log.Warn("lead schemes; trying again", zap.Error(err))
-		}
-		quiet = err != nil
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	return a.again(ctx, leadEvery, "lead schemes; trying again", a.leadAll)
 }
 
 func (a *App) leadAll(ctx context.Context) error {
@@ -64,9 +47,10 @@ func (a *App) leadAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list schemes: %w", err)
 	}
+	leading := a.dispatcher.Schemes()
 	var errs []error
 	for _, s := range schemes {
-		led := slices.Contains(a.dispatcher.Schemes(), s.Key)
+		led := slices.Contains(leading, s.Key)
 		mine, err := a.elected(ctx, s, led)
 		if err != nil {
 			errs = append(errs, err)
@@ -175,17 +159,17 @@ func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, e
 		return false, nil
 	}
 	mine, err := a.leases.Claim(ctx, s.ID)
-	if err != nil && !led {
-		err = fmt.Errorf("ask who leads: %w", err)
+	if err != nil {
+		return false, fmt.Errorf("ask who leads: %w", err)
 	}
-	return mine, err
+	return mine, nil
 }
 
 // resign stops leading a scheme.
 func (a *App) resign(s postgres.Scheme) {
 	a.dispatcher.Resign(s.Key)
 	a.relay.unfollow(s.Key)
-	a.log.Warn("another node leads a scheme", zap.String("scheme", s.ID), zap.String("node", a.leases.Holder(s.ID)))
+	a.log.Warn("no longer leading a scheme", zap.String("scheme", s.ID), zap.String("node", a.leases.Holder(s.ID)))
 }
 
 // nodeName returns the name of this node, which its data directory keeps: no other node's, and the same after a restart.

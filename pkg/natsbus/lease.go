@@ -27,7 +27,7 @@ type Leases struct {
 
 	mu     sync.Mutex
 	bucket jetstream.KeyValue // Nil until it was reached.
-	names  map[string]*lease
+	names  map[string]lease
 }
 
 // lease is what is known of one name.
@@ -40,7 +40,7 @@ type lease struct {
 // Leases returns the node's leases. The node's name must be no other's, and stay the same over its restarts: what it held
 // before is then its own again at once. Term is how long a node that has gone keeps what it held.
 func (b *Bus) Leases(node string, term time.Duration) *Leases {
-	return &Leases{bus: b, node: node, term: term, names: map[string]*lease{}}
+	return &Leases{bus: b, node: node, term: term, names: map[string]lease{}}
 }
 
 // Run renews what is held until the context ends.
@@ -65,11 +65,9 @@ func (l *Leases) Run(ctx context.Context) error {
 func (l *Leases) renew(ctx context.Context) error {
 	var errs []error
 	for _, name := range l.Held() {
-		l.mu.Lock()
-		revision := l.names[name].revision
-		l.mu.Unlock()
-		if err := l.write(ctx, name, revision); err != nil {
-			errs = append(errs, err)
+		// It may have been given back since the list was made.
+		if known := l.lookUp(name); known.holder == l.node {
+			errs = append(errs, l.write(ctx, name, known.revision))
 		}
 	}
 	return errors.Join(errs...)
@@ -91,20 +89,17 @@ func (l *Leases) Held() []string {
 // Claim takes the name if nobody holds it, or who does has not renewed it for the term, and reports whether this node holds
 // it. It must be called again and again: the term is counted from the first time it saw the holder's last renewal.
 func (l *Leases) Claim(ctx context.Context, name string) (bool, error) {
-	l.mu.Lock()
-	known := l.names[name]
-	if known != nil && known.holder == l.node {
-		l.mu.Unlock()
+	known := l.lookUp(name)
+	if known.holder == l.node {
 		return true, nil // Run renews it.
 	}
-	l.mu.Unlock()
 	found, err := l.read(ctx, name)
 	if err != nil {
 		return false, err
 	}
 	switch {
 	case found.holder == "" || found.holder == l.node:
-	case known == nil || known.revision != found.revision:
+	case known.revision != found.revision:
 		l.know(name, found)
 		return false, nil
 	case time.Since(known.since) < l.term:
@@ -118,14 +113,7 @@ func (l *Leases) Claim(ctx context.Context, name string) (bool, error) {
 }
 
 // Holder is the node that held the name when it was last looked at; empty when that is not known.
-func (l *Leases) Holder(name string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if known := l.names[name]; known != nil {
-		return known.holder
-	}
-	return ""
-}
+func (l *Leases) Holder(name string) string { return l.lookUp(name).holder }
 
 // Release gives a name back, so that another node may take it at once. It is no error that another holds it.
 func (l *Leases) Release(ctx context.Context, name string) error {
@@ -133,7 +121,7 @@ func (l *Leases) Release(ctx context.Context, name string) error {
 	known := l.names[name]
 	delete(l.names, name)
 	l.mu.Unlock()
-	if known == nil || known.holder != l.node {
+	if known.holder != l.node {
 		return nil
 	}
 	bucket, err := l.open(ctx)
@@ -216,7 +204,14 @@ func (l *Leases) know(name string, found lease) {
 	found.since = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.names[name] = &found
+	l.names[name] = found
+}
+
+// lookUp returns what is known of a name; the zero lease when that is nothing.
+func (l *Leases) lookUp(name string) lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.names[name]
 }
 
 // open returns the bucket, which is made when it is missing.
