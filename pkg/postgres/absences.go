@@ -61,11 +61,9 @@ func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Ti
 	}
 	p.ID = id.String()
 	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		person, err := q.FindBeneficiary(ctx, sqldb.FindBeneficiaryParams{SchemeID: scheme, Ref: p.Ref})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrNoBeneficiary
-		} else if err != nil {
-			return fmt.Errorf("find beneficiary: %w", err)
+		person, err := findBeneficiary(ctx, q, scheme, p.Ref)
+		if err != nil {
+			return err
 		}
 		uid := pgtype.UUID{Bytes: id, Valid: true}
 		if p.NoCall {
@@ -83,8 +81,7 @@ func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Ti
 			return fmt.Errorf("insert absence: %w", err)
 		}
 		j.note("absence", id, 1, "announced", now, pauseDataOf(p))
-		done, err = s.replan(ctx, q, j, replanning{now: now, people: []int64{person.BeneficiaryID}})
-		j.noteScheme("changed", now, changedData(done))
+		done, err = s.rearrange(ctx, q, j, replanning{now: now, people: []int64{person.BeneficiaryID}})
 		return err
 	})
 	if err != nil {
@@ -102,10 +99,8 @@ func (s *Store) EndAbsence(ctx context.Context, scheme int64, ref string, back, 
 		p    Pause
 	)
 	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		if _, err := q.FindBeneficiary(ctx, sqldb.FindBeneficiaryParams{SchemeID: scheme, Ref: ref}); errors.Is(err, pgx.ErrNoRows) {
-			return ErrNoBeneficiary
-		} else if err != nil {
-			return fmt.Errorf("find beneficiary: %w", err)
+		if _, err := findBeneficiary(ctx, q, scheme, ref); err != nil {
+			return err
 		}
 		rows, err := q.ListPauses(ctx, sqldb.ListPausesParams{SchemeID: scheme, Today: localDate(back), Ref: ref})
 		if err != nil {
@@ -120,14 +115,23 @@ func (s *Store) EndAbsence(ctx context.Context, scheme int64, ref string, back, 
 			return fmt.Errorf("end absence: %w", err)
 		}
 		j.note("absence", uuid.UUID(r.Uid.Bytes), 2, "ended", now, pauseDataOf(p))
-		done, err = s.replan(ctx, q, j, replanning{now: now, people: []int64{r.BeneficiaryID}})
-		j.noteScheme("changed", now, changedData(done))
+		done, err = s.rearrange(ctx, q, j, replanning{now: now, people: []int64{r.BeneficiaryID}})
 		return err
 	})
 	if err != nil {
 		return Pause{}, Replanned{}, fmt.Errorf("end absence: %w", err)
 	}
 	return p, done, nil
+}
+
+func findBeneficiary(ctx context.Context, q *sqldb.Queries, scheme int64, ref string) (sqldb.FindBeneficiaryRow, error) {
+	person, err := q.FindBeneficiary(ctx, sqldb.FindBeneficiaryParams{SchemeID: scheme, Ref: ref})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return person, ErrNoBeneficiary
+	} else if err != nil {
+		return person, fmt.Errorf("find beneficiary: %w", err)
+	}
+	return person, nil
 }
 
 type pauseEnd struct {

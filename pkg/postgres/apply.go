@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -178,11 +177,8 @@ func (b *batch) run(ctx context.Context, p *pipeline) error {
 	var lead sqldb.LockLeadRow
 	var first firstRows
 	err := p.together(ctx, func() (err error) {
-		lead, err = q.LockLead(ctx, b.scheme)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("lock scheme %d: %w", b.scheme, errNoScheme)
-		} else if err != nil {
-			return fmt.Errorf("lock scheme: %w", err)
+		if lead, err = lockLead(ctx, q, b.scheme); err != nil {
+			return err
 		}
 		first, err = readFirst(ctx, q, b.scheme, k)
 		return err

@@ -120,11 +120,9 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		return ctx.Err()
 	}
 	p.release = func() { <-turn }
-	lead, err := p.query.LockLead(ctx, p.scheme)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("lock scheme %d: %w", p.scheme, errNoScheme)
-	} else if err != nil {
-		return fmt.Errorf("lock scheme: %w", err)
+	lead, err := lockLead(ctx, p.query, p.scheme)
+	if err != nil {
+		return err
 	}
 	p.journal = newJournal(p.scheme, lead.Epoch, lead)
 	revised, err := s.replan(ctx, p.query, &p.journal, replanning{now: p.now, people: p.moved, held: true})

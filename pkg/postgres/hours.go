@@ -139,8 +139,7 @@ func (s *Store) changeHours(
 			return err
 		}
 		var err error
-		done, err = s.replan(ctx, q, j, replanning{now: now, all: true})
-		j.noteScheme("changed", now, changedData(done))
+		done, err = s.rearrange(ctx, q, j, replanning{now: now, all: true})
 		return err
 	})
 	if err != nil {

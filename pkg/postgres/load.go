@@ -59,11 +59,9 @@ func (s *Store) transactFor(
 	defer func() { <-turn }()
 	var j journal
 	err := s.inTxFor(ctx, s.writers, patience, func(q *sqldb.Queries) error {
-		lead, err := q.LockLead(ctx, scheme)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)
-		} else if err != nil {
-			return fmt.Errorf("lock scheme: %w", err)
+		lead, err := lockLead(ctx, q, scheme)
+		if err != nil {
+			return err
 		}
 		j = newJournal(scheme, lead.Epoch, lead)
 		if err := work(q, &j); err != nil {
@@ -78,6 +76,17 @@ func (s *Store) transactFor(
 		s.opts.Publish(fresh)
 	}
 	return nil
+}
+
+// lockLead holds the scheme until the transaction ends, and says how it stands.
+func lockLead(ctx context.Context, q *sqldb.Queries, scheme int64) (sqldb.LockLeadRow, error) {
+	lead, err := q.LockLead(ctx, scheme)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return lead, fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)
+	} else if err != nil {
+		return lead, fmt.Errorf("lock scheme: %w", err)
+	}
+	return lead, nil
 }
 
 // Load implements dispatch.Store: everything is read from one snapshot of the database.

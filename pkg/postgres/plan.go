@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -27,7 +25,7 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
 	}
 	err = s.inTxFor(ctx, s.writers, loadPatience, func(q *sqldb.Queries) error {
-		lead, err := q.LockLead(ctx, scheme)
+		lead, err := lockLead(ctx, q, scheme)
 		if err != nil || lead.Epoch != epoch {
 			return err // Whoever was overtaken learns it below.
 		}
@@ -123,11 +121,9 @@ func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time
 	turn <- struct{}{}
 	defer func() { <-turn }()
 	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
-		lead, err := q.LockLead(ctx, scheme)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return errNoScheme
-		} else if err != nil {
-			return fmt.Errorf("lock scheme: %w", err)
+		lead, err := lockLead(ctx, q, scheme)
+		if err != nil {
+			return err
 		}
 		if lead.Epoch != epoch {
 			return dispatch.ErrFenced

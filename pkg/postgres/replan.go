@@ -68,6 +68,16 @@ func (s *Store) replan(ctx context.Context, q *sqldb.Queries, j *journal, p repl
 	}
 }
 
+// rearrange is replan after a change of the scheme itself, or of what limits its promises, which it notes as one.
+func (s *Store) rearrange(ctx context.Context, q *sqldb.Queries, j *journal, p replanning) (Replanned, error) {
+	done, err := s.replan(ctx, q, j, p)
+	if err != nil {
+		return Replanned{}, err
+	}
+	j.noteScheme("changed", p.now, changedData(done))
+	return done, nil
+}
+
 // revising is the revision of a page of agreements.
 type revising struct {
 	*journal
