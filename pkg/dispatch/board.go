@@ -189,16 +189,16 @@ func (b *Board) insert(o *Occurrence) int32 {
 	it := &b.items[i]
 	*it = item{
 		id: o.ID, opens: o.Opens.UnixNano(), closes: o.Closes.UnixNano(), due: due.UnixNano(),
-		slackAt:   o.Closes.Add(-o.Length).UnixNano(),
+		slackAt:   slackAt(o).UnixNano(),
 		reference: b.slotOf(o.Reference), deputy: b.slotOf(o.Deputy), last: b.slotOf(o.LastCaller),
 		person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o)),
 		gen: it.gen + 1, held: -1, pos: -1,
 		lane: b.laneOf(o), class: uint8(min(max(o.Class, 0), classCount-1)),
 	}
 	// The hold runs from the first due time only, and ends with the slack: somebody else must still have time for the
-	// whole talk. An apology does not wait.
+	// whole talk. What is to be made good or was asked for does not wait.
 	it.hold = min(it.opens+int64(b.limits.Hold), it.slackAt)
-	if o.Kind == call.KindApology {
+	if prompt(o.Kind) {
 		it.hold = it.opens
 	}
 	switch {

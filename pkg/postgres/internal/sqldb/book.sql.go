@@ -158,10 +158,15 @@ func (q *Queries) CallersByRef(ctx context.Context, arg CallersByRefParams) ([]C
 }
 
 const cancelOccurrences = `-- name: CancelOccurrences :many
-UPDATE occurrence
+UPDATE occurrence o
 SET state = 'cancelled', ended_at = $1, events = events + 1
-WHERE scheme_id = $2 AND agreement_id = ANY ($3::bigint[]) AND state = 'open'
-    AND attempts = 0
+WHERE o.scheme_id = $2 AND o.agreement_id = ANY ($3::bigint[]) AND o.state = 'open'
+    AND o.attempts = 0
+    AND (o.kind IN ('scheduled', 'welcome_back') OR (
+        SELECT c.state FROM consent c
+        JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id AND b.purpose = c.purpose
+        WHERE c.scheme_id = o.scheme_id AND c.beneficiary_id = o.beneficiary_id
+        ORDER BY c.consent_id DESC LIMIT 1) IN ('refused', 'withdrawn'))
 RETURNING uid, events
 `
 
@@ -176,7 +181,8 @@ type CancelOccurrencesRow struct {
 	Events int32
 }
 
-// The open calls of these agreements on which no attempt was made. It runs under LockLead.
+// The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
+// it, such as one that she asked for, stay unless she declines. It runs under LockLead.
 func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesParams) ([]CancelOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, cancelOccurrences, arg.Now, arg.SchemeID, arg.AgreementIds)
 	if err != nil {
