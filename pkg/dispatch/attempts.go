@@ -363,7 +363,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
-	e.record(Finish{Outcome: out, Settlement: s})
+	e.record(Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)})
 	e.meter.attempt(out.Result)
 
 	p.State, p.Attempts, p.Rang = s.State, s.Attempts, s.Rang

@@ -114,7 +114,9 @@ func (e *Engine) mergeStaff(l *loaded, now time.Time) {
 		w.Load = c.Load
 		if w.counted < l.turn && !l.unsure {
 			w.HardToday, w.CallsToday, w.TalkToday = c.HardToday, c.CallsToday, c.TalkToday
+			w.HardInRow, w.RowBefore, w.LastCall, w.HardEnded = c.HardInRow, c.RowBefore, c.LastCall, c.HardEnded
 		}
+		e.rest(w)
 		e.board.SetCaller(&w.Caller, now)
 		e.takeBack(w)
 	}

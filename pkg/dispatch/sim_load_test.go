@@ -8,8 +8,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 )
 
-// simDay is what a caller has had today, counted where her phone stands. A crash forgets her rest and her hard calls in a row;
-// the day's sums it does not.
+// simDay is what a caller has had today, counted where her phone stands. A crash forgets nothing of it that was recorded.
 type simDay struct {
 	calls, hard   int
 	inRow, before int // Hard calls in a row, now and before the last call.
@@ -98,6 +97,11 @@ func (w *world) feel(o call.Order, ended time.Time) {
 func (w *world) morningAfter() {
 	for id := range w.days {
 		c := w.store.Caller(id)
-		w.days[id] = &simDay{calls: c.CallsToday, hard: c.HardToday, talk: c.TalkToday}
+		w.days[id] = &simDay{
+			calls: c.CallsToday, hard: c.HardToday, talk: c.TalkToday, inRow: c.HardInRow, before: c.RowBefore,
+		}
+		if !c.HardEnded.IsZero() {
+			w.days[id].rest = c.HardEnded.Add(10 * time.Minute)
+		}
 	}
 }

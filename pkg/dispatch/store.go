@@ -149,8 +149,11 @@ type Caller struct {
 	HardToday   int
 	CallsToday  int
 	TalkToday   time.Duration
-	HardInRow   int       // Hard calls since her last courtesy call.
-	Rest        time.Time // Until when she is left alone after a hard call.
+	HardInRow   int       // Hard calls since her last courtesy call of the day.
+	RowBefore   int       // The same before her last call, which she may say was hard later.
+	LastCall    call.ID   // The last attempt of the day in which she talked; empty when there is none.
+	HardEnded   time.Time // When her last hard call of the day ended; zero when there is none.
+	Rest        time.Time // Until when she is left alone after it: the dispatcher's, it is not recorded.
 	Load        Load      // Her own bounds; a zero field takes the scheme's.
 	LastEnded   time.Time
 	// OnLine is set while her own phone is in use for something else, such as a feature code: she is offered nothing.
@@ -201,6 +204,10 @@ type Progress struct{ Step call.Step }
 type Finish struct {
 	Outcome    call.Outcome
 	Settlement Settlement
+	// Hard and Talk count in the caller's day when it was answered: whether it was expected to be hard (then it does not
+	// interrupt her hard calls in a row), and how long they talked by the service's clock.
+	Hard bool
+	Talk time.Duration
 }
 
 // Settle ends or reopens an occurrence without an attempt (its window closed, it was cancelled).
@@ -230,8 +237,8 @@ type CallerChange struct {
 	At     time.Time
 }
 
-// CloseCall records what the caller says of a call, by keypad or on a form. A later one of the same attempt replaces the
-// former, except that DayLater, once said, stays: a caller who closes her call again to add something does not take it
+// CloseCall records what the caller says of a call, by keypad or on a form. A difficult one counts as hard in her day, one
+// that was difficult and is courtesy after all no longer does. A later one of the same attempt replaces the former, except that DayLater, once said, stays: a caller who closes her call again to add something does not take it
 // back. The first one with DayLater moves the promised call that follows, as the function DayLater says, in the same
 // transaction; so does the end of the attempt, when that is recorded after it.
 type CloseCall struct {

@@ -23,9 +23,7 @@ type worker struct {
 	present    call.ID   // The attempt after which she is still on the line.
 	presentTo  time.Time // Until when that is believed.
 	closed     call.ID   // The last attempt she closed as difficult.
-	talked     call.ID   // The last attempt in which she talked.
-	inRow      int       // Her hard calls in a row before it.
-	expected   bool      // It was expected to be hard.
+	expected   bool      // Her last call was expected to be hard.
 	counted    uint64    // The last turn in which one of her counters changed.
 }
 
@@ -119,11 +117,15 @@ func (e *Engine) afterAttempt(w *worker, out call.Outcome, now time.Time) {
 // count takes an answered call into a worker's day. Unless she closes it as difficult it interrupts her hard calls in a row,
 // if it was not expected to be one.
 func (e *Engine) count(w *worker, out call.Outcome) {
-	w.LastEnded, w.talked, w.inRow = out.At, out.Attempt, w.HardInRow
+	w.LastEnded, w.LastCall, w.RowBefore = out.At, out.Attempt, w.HardInRow
 	w.CallsToday++
 	w.TalkToday += e.opts.service(out.Talk)
 	w.counted = e.turn
-	if !w.expected {
+	switch {
+	case w.closed == out.Attempt: // She closed it before it had ended.
+		w.HardInRow, w.HardEnded = w.RowBefore+1, out.At
+		e.rest(w)
+	case !w.expected:
 		w.HardInRow = 0
 	}
 }
@@ -132,17 +134,26 @@ func (e *Engine) count(w *worker, out call.Outcome) {
 // left alone for a while, and hard calls in a row are counted for the last one only.
 func (e *Engine) feltHard(w *worker, attempt call.ID, difficult bool) {
 	w.counted = e.turn
-	if !difficult {
-		w.HardToday, w.closed = w.HardToday-1, ""
-		if w.talked == attempt {
-			w.HardInRow, w.Rest = 0, time.Time{}
+	last := w.LastCall == attempt
+	if difficult {
+		w.HardToday, w.closed = w.HardToday+1, attempt
+		if last {
+			w.HardInRow, w.HardEnded = w.RowBefore+1, w.LastEnded
 		}
-		return
+	} else {
+		w.HardToday, w.closed = w.HardToday-1, ""
+		if last {
+			w.HardInRow, w.HardEnded = 0, time.Time{}
+		}
 	}
-	w.HardToday, w.closed = w.HardToday+1, attempt
-	if w.talked == attempt {
-		w.HardInRow = w.inRow + 1
-		w.Rest = w.LastEnded.Add(w.Load.within(e.settings.Load).Breather)
+	e.rest(w)
+}
+
+// rest says until when a worker is left alone after her last hard call.
+func (e *Engine) rest(w *worker) {
+	w.Rest = time.Time{}
+	if !w.HardEnded.IsZero() {
+		w.Rest = w.HardEnded.Add(w.Load.within(e.settings.Load).Breather)
 	}
 }
 
@@ -273,6 +284,8 @@ func (e *Engine) onLine(caller int64, inUse bool, now time.Time) {
 // enrol takes a caller or registrar over as she was recorded. An unfinished call of hers is either live or over.
 func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
 	w := &worker{Caller: c}
+	w.recall()
+	e.rest(w)
 	e.staff[c.ID] = w
 	was := c.State
 	switch {
@@ -291,5 +304,12 @@ func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
 	}
 	if w.State == call.CallerWrapUp {
 		e.wakeAt(w, later(w.Since, w.LastEnded).Add(e.settings.WrapUp))
+	}
+}
+
+// recall remembers from the records which call of a worker's it was that she closed as difficult last.
+func (w *worker) recall() {
+	if w.LastCall != "" && w.HardInRow > w.RowBefore {
+		w.closed = w.LastCall
 	}
 }

@@ -201,6 +201,14 @@ func attemptUUID(id call.ID) pgtype.UUID {
 
 func attemptID(u pgtype.UUID) call.ID { return call.ID(hex.EncodeToString(u.Bytes[:])) }
 
+// attemptOrNone is attemptID of a column that may be null.
+func attemptOrNone(u pgtype.UUID) call.ID {
+	if !u.Valid {
+		return ""
+	}
+	return attemptID(u)
+}
+
 // instant turns a time into what the database keeps; the zero time becomes null.
 func instant(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
 

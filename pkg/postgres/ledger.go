@@ -116,6 +116,11 @@ type callerRow struct {
 	calls       int
 	hard        int
 	lastEnded   time.Time
+	talk        time.Duration
+	hardInRow   int
+	rowBefore   int       // Hard calls in a row before the last call.
+	lastCall    call.ID   // In which she talked; empty when there was none on that day.
+	hardEnded   time.Time // When her last hard call ended; zero when the last call was none after all.
 	events      int
 
 	changed bool
@@ -347,8 +352,7 @@ func (l *ledger) finish(f dispatch.Finish) error {
 	if o.Result == call.ResultAnswered {
 		l.lastCallers[a.beneficiary] = a.caller
 		if c := l.callers[a.caller]; c != nil {
-			c.turn(l.today)
-			c.calls, c.changed = c.calls+1, true
+			c.talked(a, f, l.today)
 		}
 	}
 	if c := l.callers[a.caller]; c != nil {
@@ -446,13 +450,6 @@ func (l *ledger) callerChange(c dispatch.CallerChange) error {
 	l.log = append(l.log, entry)
 	l.noteCaller(row, "state", c.At, callerData{State: string(c.State), Reason: c.Reason})
 	return nil
-}
-
-// turn begins the caller's counters anew on another local day.
-func (c *callerRow) turn(today time.Time) {
-	if !c.day.Equal(today) {
-		c.day, c.calls, c.hard, c.changed = today, 0, 0, true
-	}
 }
 
 func (l *ledger) callerUID(id int64) string {

@@ -25,12 +25,11 @@ func (l *ledger) closeCall(c dispatch.CloseCall) error {
 		return nil
 	}
 	if row := l.callers[c.Caller]; row != nil && a.disposition != disposition {
-		row.turn(l.today)
 		switch {
 		case disposition == call.DispositionDifficult:
-			row.hard, row.changed = row.hard+1, true
+			row.feltHard(a, true, l.today)
 		case a.disposition == call.DispositionDifficult:
-			row.hard, row.changed = max(0, row.hard-1), true
+			row.feltHard(a, false, l.today)
 		}
 	}
 	if dayLater && !a.dayLater {

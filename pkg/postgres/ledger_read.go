@@ -133,7 +133,9 @@ func (l *ledger) takeSecond(rows secondRows) {
 		l.callers[r.CallerID] = &callerRow{
 			id: r.CallerID, uid: uuid.UUID(r.Uid.Bytes), state: call.CallerState(r.State), reason: r.Reason,
 			since: when(r.Since), missedInRow: int(r.MissedInRow), day: dateOf(r.Day), calls: int(r.CallsToday),
-			hard: int(r.HardToday), lastEnded: when(r.LastEnded), events: int(r.Events),
+			hard: int(r.HardToday), lastEnded: when(r.LastEnded), talk: milliseconds(r.TalkTodayMs),
+			hardInRow: int(r.HardInRow), rowBefore: int(r.RowBefore), lastCall: attemptOrNone(r.LastCall),
+			hardEnded: when(r.HardEnded), events: int(r.Events),
 		}
 	}
 	for _, r := range rows.log {

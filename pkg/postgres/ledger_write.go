@@ -355,6 +355,11 @@ func (l *ledger) writeCallers(ctx context.Context, q *sqldb.Queries) error {
 		p.Calls = append(p.Calls, int32(c.calls))
 		p.Hard = append(p.Hard, int32(c.hard))
 		p.LastEndeds = append(p.LastEndeds, instant(c.lastEnded))
+		p.Talks = append(p.Talks, c.talk.Milliseconds())
+		p.InRows = append(p.InRows, int32(c.hardInRow))
+		p.RowsBefore = append(p.RowsBefore, int32(c.rowBefore))
+		p.LastCalls = append(p.LastCalls, attemptUUID(c.lastCall))
+		p.HardEndeds = append(p.HardEndeds, instant(c.hardEnded))
 		p.Events = append(p.Events, int32(c.events))
 	}
 	if len(p.CallerIds) > 0 {

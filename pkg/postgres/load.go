@@ -214,7 +214,9 @@ func readCallers(ctx context.Context, q *sqldb.Queries, scheme int64, now time.T
 			c.Endpoint = r.Endpoint
 		}
 		if dateOf(r.Day).Equal(today) {
-			c.CallsToday, c.HardToday = int(r.CallsToday), int(r.HardToday)
+			c.CallsToday, c.HardToday, c.TalkToday = int(r.CallsToday), int(r.HardToday), milliseconds(r.TalkTodayMs)
+			c.HardInRow, c.RowBefore, c.LastCall = int(r.HardInRow), int(r.RowBefore), attemptOrNone(r.LastCall)
+			c.HardEnded = when(r.HardEnded)
 		}
 		for _, role := range r.Roles {
 			c.Roles = append(c.Roles, roster.Role(role))

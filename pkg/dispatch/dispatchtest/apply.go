@@ -67,12 +67,13 @@ func (m *Memory) apply(scheme int64, op dispatch.Op) error {
 		if a == nil {
 			return dispatch.ErrStale
 		}
-		if op.Disposition == call.DispositionDifficult && (a.Closing == nil || a.Closing.Disposition != op.Disposition) {
-			if c := m.callers[op.Caller]; c != nil {
-				c.HardToday++
-			}
-		}
 		before := a.Closing
+		if op.Disposition == call.DispositionNone && before != nil {
+			op.Disposition = before.Disposition
+		}
+		if c := m.callers[op.Caller]; c != nil {
+			c.felt(op, before)
+		}
 		op.DayLater = op.DayLater || before != nil && before.DayLater
 		a.Closing = &op
 		if op.DayLater && (before == nil || !before.DayLater) {
@@ -176,16 +177,49 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 		a.Offers[op.Outcome.Offer-1] = op.Outcome.OfferState
 	}
 	if c := m.callers[a.Order.Caller]; c != nil && op.Outcome.Result == call.ResultAnswered {
-		c.LastEnded = op.Outcome.At
-		c.CallsToday++
-		c.TalkToday += op.Outcome.Talk
+		c.talked(a, op)
 		m.occurrences[a.Occurrence].LastCaller = a.Order.Caller
+	}
+	if c := m.callers[a.Order.Caller]; c != nil {
+		c.LastEnded = op.Outcome.At
 	}
 	m.settle(scheme, op.Settlement)
 	if a.Closing != nil && a.Closing.DayLater {
 		return m.dayLater(scheme, a)
 	}
 	return nil
+}
+
+// talked takes an answered call into a caller's day.
+func (c *staff) talked(a *Attempt, op dispatch.Finish) {
+	c.CallsToday++
+	c.TalkToday += op.Talk
+	c.LastCall, c.RowBefore = a.Order.Attempt, c.HardInRow
+	switch {
+	case a.Closing != nil && a.Closing.Disposition == call.DispositionDifficult:
+		c.HardInRow, c.HardEnded = c.RowBefore+1, op.Outcome.At
+	case !op.Hard:
+		c.HardInRow = 0
+	}
+}
+
+// felt takes it into a caller's day what she says of a call; before is what she said of it before.
+func (c *staff) felt(op dispatch.CloseCall, before *dispatch.CloseCall) {
+	was := before != nil && before.Disposition == call.DispositionDifficult
+	is := op.Disposition == call.DispositionDifficult
+	last := c.LastCall == op.Attempt
+	switch {
+	case is && !was:
+		c.HardToday++
+		if last {
+			c.HardInRow, c.HardEnded = c.RowBefore+1, c.LastEnded
+		}
+	case was && !is:
+		c.HardToday--
+		if last {
+			c.HardInRow, c.HardEnded = 0, time.Time{}
+		}
+	}
 }
 
 // dayLater moves the call that follows a closed one.

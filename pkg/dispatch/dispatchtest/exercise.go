@@ -59,6 +59,8 @@ func ExerciseStore(t *testing.T, newStore func(t *testing.T) Fixture) {
 		{"live attempts are found again", (*suite).live},
 		{"states of callers", (*suite).callers},
 		{"closing a call", (*suite).closing},
+		{"a caller's day", (*suite).callersDay},
+		{"hard calls in a row", (*suite).inRow},
 		{"the next call a day later", (*suite).dayLater},
 		{"a day later, said before the end is recorded", (*suite).dayLaterFirst},
 		{"a day later is left alone when that day has a call", (*suite).dayLaterTaken},
@@ -167,7 +169,7 @@ func (s *suite) finish(occurrence int64, out call.Outcome) (dispatch.Finish, *di
 	settlement := dispatch.SettlementOf(&o, out, dispatch.Terms{
 		Rules: dispatch.RulesOf(&dispatch.Scheme{Zone: time.UTC}, nil), UnknownUntil: suiteNow().Add(2 * time.Minute),
 	})
-	return dispatch.Finish{Outcome: out, Settlement: settlement}, settlement.Next
+	return dispatch.Finish{Outcome: out, Settlement: settlement, Talk: out.Talk}, settlement.Next
 }
 
 func (s *suite) load() {

@@ -39,7 +39,7 @@ JOIN reservation r ON r.caller_id = u.caller_id;
 
 -- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
-    s.events
+    s.events, s.talk_today_ms, s.hard_in_row, s.row_before, s.last_call, s.hard_ended
 FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[])) u (scheme_id, caller_id)
 JOIN caller_status s ON s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
 JOIN caller c ON c.scheme_id = u.scheme_id AND c.caller_id = u.caller_id;
@@ -186,13 +186,18 @@ WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = sqlc.arg(agreement_
 -- name: UpdateCallerStatus :exec
 UPDATE caller_status s
 SET state = u.state, reason = u.reason, since = u.since, missed_in_row = u.missed_in_row, day = u.day,
-    calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events
+    calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events,
+    talk_today_ms = u.talk_today_ms, hard_in_row = u.hard_in_row, row_before = u.row_before, last_call = u.last_call,
+    hard_ended = u.hard_ended
 FROM (
     SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(reasons)::text[]) AS reason, unnest(sqlc.arg(sinces)::timestamptz[]) AS since,
         unnest(sqlc.arg(missed)::smallint[]) AS missed_in_row, unnest(sqlc.arg(days)::date[]) AS day,
         unnest(sqlc.arg(calls)::integer[]) AS calls_today, unnest(sqlc.arg(hard)::integer[]) AS hard_today,
-        unnest(sqlc.arg(last_endeds)::timestamptz[]) AS last_ended, unnest(sqlc.arg(events)::integer[]) AS events
+        unnest(sqlc.arg(last_endeds)::timestamptz[]) AS last_ended, unnest(sqlc.arg(events)::integer[]) AS events,
+        unnest(sqlc.arg(talks)::bigint[]) AS talk_today_ms, unnest(sqlc.arg(in_rows)::integer[]) AS hard_in_row,
+        unnest(sqlc.arg(rows_before)::integer[]) AS row_before, unnest(sqlc.arg(last_calls)::uuid[]) AS last_call,
+        unnest(sqlc.arg(hard_endeds)::timestamptz[]) AS hard_ended
 ) u
 WHERE s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id;
 

@@ -44,7 +44,8 @@ ORDER BY exception_id;
 
 -- name: ReadCallers :many
 SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
-    s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended
+    s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended, s.talk_today_ms, s.hard_in_row,
+    s.row_before, s.last_call, s.hard_ended
 FROM caller c
 JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
 WHERE c.scheme_id = sqlc.arg(scheme_id)

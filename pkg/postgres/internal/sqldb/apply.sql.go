@@ -481,7 +481,7 @@ func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([
 
 const readCallerStatus = `-- name: ReadCallerStatus :many
 SELECT s.caller_id, c.uid, s.state, s.reason, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended,
-    s.events
+    s.events, s.talk_today_ms, s.hard_in_row, s.row_before, s.last_call, s.hard_ended
 FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, caller_id)
 JOIN caller_status s ON s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
 JOIN caller c ON c.scheme_id = u.scheme_id AND c.caller_id = u.caller_id
@@ -504,6 +504,11 @@ type ReadCallerStatusRow struct {
 	HardToday   int32
 	LastEnded   pgtype.Timestamptz
 	Events      int32
+	TalkTodayMs int64
+	HardInRow   int32
+	RowBefore   int32
+	LastCall    pgtype.UUID
+	HardEnded   pgtype.Timestamptz
 }
 
 func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusParams) ([]ReadCallerStatusRow, error) {
@@ -527,6 +532,11 @@ func (q *Queries) ReadCallerStatus(ctx context.Context, arg ReadCallerStatusPara
 			&i.HardToday,
 			&i.LastEnded,
 			&i.Events,
+			&i.TalkTodayMs,
+			&i.HardInRow,
+			&i.RowBefore,
+			&i.LastCall,
+			&i.HardEnded,
 		); err != nil {
 			return nil, err
 		}
@@ -963,13 +973,18 @@ func (q *Queries) UpdateAttempts(ctx context.Context, arg UpdateAttemptsParams) 
 const updateCallerStatus = `-- name: UpdateCallerStatus :exec
 UPDATE caller_status s
 SET state = u.state, reason = u.reason, since = u.since, missed_in_row = u.missed_in_row, day = u.day,
-    calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events
+    calls_today = u.calls_today, hard_today = u.hard_today, last_ended = u.last_ended, events = u.events,
+    talk_today_ms = u.talk_today_ms, hard_in_row = u.hard_in_row, row_before = u.row_before, last_call = u.last_call,
+    hard_ended = u.hard_ended
 FROM (
     SELECT $1::bigint AS scheme_id, unnest($2::bigint[]) AS caller_id, unnest($3::text[]) AS state,
         unnest($4::text[]) AS reason, unnest($5::timestamptz[]) AS since,
         unnest($6::smallint[]) AS missed_in_row, unnest($7::date[]) AS day,
         unnest($8::integer[]) AS calls_today, unnest($9::integer[]) AS hard_today,
-        unnest($10::timestamptz[]) AS last_ended, unnest($11::integer[]) AS events
+        unnest($10::timestamptz[]) AS last_ended, unnest($11::integer[]) AS events,
+        unnest($12::bigint[]) AS talk_today_ms, unnest($13::integer[]) AS hard_in_row,
+        unnest($14::integer[]) AS row_before, unnest($15::uuid[]) AS last_call,
+        unnest($16::timestamptz[]) AS hard_ended
 ) u
 WHERE s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
 `
@@ -986,6 +1001,11 @@ type UpdateCallerStatusParams struct {
 	Hard       []int32
 	LastEndeds []pgtype.Timestamptz
 	Events     []int32
+	Talks      []int64
+	InRows     []int32
+	RowsBefore []int32
+	LastCalls  []pgtype.UUID
+	HardEndeds []pgtype.Timestamptz
 }
 
 func (q *Queries) UpdateCallerStatus(ctx context.Context, arg UpdateCallerStatusParams) error {
@@ -1001,6 +1021,11 @@ func (q *Queries) UpdateCallerStatus(ctx context.Context, arg UpdateCallerStatus
 		arg.Hard,
 		arg.LastEndeds,
 		arg.Events,
+		arg.Talks,
+		arg.InRows,
+		arg.RowsBefore,
+		arg.LastCalls,
+		arg.HardEndeds,
 	)
 	return err
 }

@@ -43,7 +43,8 @@ func (q *Queries) ReadCLI(ctx context.Context, schemeID int64) ([]ReadCLIRow, er
 
 const readCallers = `-- name: ReadCallers :many
 SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
-    s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended
+    s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended, s.talk_today_ms, s.hard_in_row,
+    s.row_before, s.last_call, s.hard_ended
 FROM caller c
 JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
 WHERE c.scheme_id = $1
@@ -66,6 +67,11 @@ type ReadCallersRow struct {
 	CallsToday  int32
 	HardToday   int32
 	LastEnded   pgtype.Timestamptz
+	TalkTodayMs int64
+	HardInRow   int32
+	RowBefore   int32
+	LastCall    pgtype.UUID
+	HardEnded   pgtype.Timestamptz
 }
 
 func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCallersRow, error) {
@@ -93,6 +99,11 @@ func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCaller
 			&i.CallsToday,
 			&i.HardToday,
 			&i.LastEnded,
+			&i.TalkTodayMs,
+			&i.HardInRow,
+			&i.RowBefore,
+			&i.LastCall,
+			&i.HardEnded,
 		); err != nil {
 			return nil, err
 		}
