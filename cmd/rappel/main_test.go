@@ -188,6 +188,17 @@ func TestPeopleInAndOut(t *testing.T) {
 	link := done(t, dir, "user", "link")
 	require.Regexp(t, `^http://127\.0\.0\.1:8080/sign-in\?link=[A-Za-z0-9_-]{43}\n$`, link)
 
+	token := done(t, dir, "user", "token", "new", "the hall")
+	require.Regexp(t, `^rappel_[A-Za-z0-9_-]{43}\n$`, token)
+	_, errs, status = said(t, dir, "user", "token", "new", "the hall")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, `rappel user token revoke "the hall"`)
+	require.NotContains(t, done(t, dir, "user", "token", "list"), strings.TrimSpace(token), "shown once")
+	done(t, dir, "user", "token", "revoke", "the hall")
+	_, errs, status = said(t, dir, "user", "token", "revoke", "the hall")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "rappel user token list")
+
 	require.Contains(t, done(t, dir, "config", "check"), "is good")
 	require.NoDirExists(t, filepath.Join(dir, "data"), "checking changes nothing")
 	diagnosis, _, status := said(t, dir, "doctor", "--json")

@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"time"
 
+	"github.com/rappel-tel/rappel/pkg/api"
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/web"
 )
 
-// buildPages makes the pages and binds their port.
+// buildPages makes the pages and what programs read, and binds their port.
 func (a *App) buildPages() error {
 	proxies := make([]netip.Prefix, 0, len(a.cfg.Web.TrustedProxies))
 	for _, p := range a.cfg.Web.TrustedProxies {
@@ -34,7 +36,17 @@ func (a *App) buildPages() error {
 	if err != nil {
 		return fmt.Errorf("set up the pages: %w", err)
 	}
-	if a.webAddr, err = a.serve(RoleWeb, a.cfg.Web.Listen, site.Handler()); err != nil {
+	programs, err := api.New(api.Options{
+		Schemes: a.store, Door: auth.NewDoor(a.store), Secure: a.cfg.Secure(), Logger: a.log.Named("api"),
+	})
+	if err != nil {
+		site.Close()
+		return fmt.Errorf("set up the API: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(api.Prefix, programs.Handler())
+	mux.Handle("/", site.Handler())
+	if a.webAddr, err = a.serve(RoleWeb, a.cfg.Web.Listen, mux); err != nil {
 		site.Close()
 		return err
 	}

@@ -1,6 +1,7 @@
 // Package auth says who is signed in. An operator makes a one-time link; whoever opens it within LinkLife gets a session,
-// held by a cookie. Links and sessions are random 256-bit tokens of which only the SHA-256 is stored, so that a copy of the
-// database opens no door. The package does no I/O of its own: package postgres keeps the rows, package web the cookie.
+// held by a cookie. A program shows a Token instead. Links, sessions and tokens are random 256-bit texts of which only the
+// SHA-256 is stored, so that a copy of the database opens no door. The package does no I/O of its own: package postgres
+// keeps the rows, package web sets the cookie.
 package auth
 
 import (
@@ -31,6 +32,15 @@ const (
 	// SessionLife is how long a session lasts, used or not: one working day.
 	SessionLife = 12 * time.Hour
 )
+
+// CookieName is the name of the cookie that holds a session. It carries the __Host- prefix over TLS (secure): such a cookie
+// is Secure, has no domain and belongs to the whole site (RFC 6265bis, section 4.1.3.2).
+func CookieName(secure bool) string {
+	if secure {
+		return "__Host-rappel"
+	}
+	return "rappel"
+}
 
 // Hash is the SHA-256 of a token (FIPS 180-4).
 type Hash [sha256.Size]byte
@@ -67,6 +77,10 @@ type Store interface {
 	Session(ctx context.Context, session Hash, now time.Time) (Session, error)
 	// EndSession ends a session; one that has ended already is no error.
 	EndSession(ctx context.Context, session Hash, now time.Time) error
+	// AddToken stores a token of the scheme. ErrTokenName means that a valid one has that name.
+	AddToken(ctx context.Context, scheme int64, name string, token Hash, now time.Time) error
+	// Token returns the token that is valid, or ErrNoToken.
+	Token(ctx context.Context, token Hash) (Token, error)
 }
 
 // Door opens and closes sessions. Its methods are safe for use by several goroutines.

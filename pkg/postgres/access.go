@@ -169,3 +169,70 @@ func (s *Store) EndSession(ctx context.Context, session auth.Hash, now time.Time
 	}
 	return nil
 }
+
+// AddToken implements auth.Store.
+func (s *Store) AddToken(ctx context.Context, scheme int64, name string, token auth.Hash, now time.Time) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make token id: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	n, err := s.query.InsertToken(ctx, sqldb.InsertTokenParams{
+		TokenHash: token[:], SchemeID: scheme, Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: name, Now: instant(now),
+	})
+	if err != nil {
+		return fmt.Errorf("write token: %w", storeError(err))
+	}
+	if n == 0 {
+		return auth.ErrTokenName
+	}
+	return nil
+}
+
+// Token implements auth.Store.
+func (s *Store) Token(ctx context.Context, token auth.Hash) (auth.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	r, err := s.query.FindToken(ctx, token[:])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return auth.Token{}, auth.ErrNoToken
+	} else if err != nil {
+		return auth.Token{}, fmt.Errorf("find token: %w", storeError(err))
+	}
+	return auth.Token{
+		ID: r.Uid.String(), Scheme: r.SchemeID, SchemeID: r.SchemeUid.String(), Name: r.Name, Created: when(r.CreatedAt),
+	}, nil
+}
+
+// Tokens lists the tokens of a scheme, the oldest first, the revoked included.
+func (s *Store) Tokens(ctx context.Context, scheme int64) ([]auth.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	rows, err := s.query.ListTokens(ctx, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", storeError(err))
+	}
+	list := make([]auth.Token, len(rows))
+	for i, r := range rows {
+		list[i] = auth.Token{
+			ID: r.Uid.String(), Scheme: scheme, SchemeID: r.SchemeUid.String(), Name: r.Name, Created: when(r.CreatedAt),
+			Revoked: when(r.RevokedAt),
+		}
+	}
+	return list, nil
+}
+
+// RevokeToken ends the valid token of a name at once. ErrNoToken means that there is none.
+func (s *Store) RevokeToken(ctx context.Context, scheme int64, name string, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	n, err := s.query.RevokeToken(ctx, sqldb.RevokeTokenParams{SchemeID: scheme, Name: name, Now: instant(now)})
+	if err != nil {
+		return fmt.Errorf("revoke token: %w", storeError(err))
+	}
+	if n == 0 {
+		return auth.ErrNoToken
+	}
+	return nil
+}

@@ -142,6 +142,37 @@ func TestSignIn(t *testing.T) {
 	require.ErrorIs(t, store.DisableAccount(ctx, scheme.Key, "Nobody", true), auth.ErrNoAccount)
 }
 
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	store := postgrestest.Store(t)
+	ctx := context.Background()
+	scheme := newScheme(t, store, "Namur")
+	door := auth.NewDoor(store)
+	text, err := door.NewToken(ctx, scheme.Key, "the hall", today)
+	require.NoError(t, err)
+	_, err = door.NewToken(ctx, scheme.Key, "the hall", today)
+	require.ErrorIs(t, err, auth.ErrTokenName)
+	_, err = door.NewToken(ctx, newScheme(t, store, "Liege").Key, "the hall", today)
+	require.NoError(t, err, "each scheme has names of its own")
+
+	token, err := door.CheckToken(ctx, text)
+	require.NoError(t, err)
+	require.Equal(t, scheme.Key, token.Scheme)
+	require.Equal(t, scheme.ID, token.SchemeID)
+	require.NoError(t, store.RevokeToken(ctx, scheme.Key, "the hall", today.Add(time.Hour)))
+	require.ErrorIs(t, store.RevokeToken(ctx, scheme.Key, "the hall", today), auth.ErrNoToken)
+	_, err = door.CheckToken(ctx, text)
+	require.ErrorIs(t, err, auth.ErrNoToken)
+	_, err = door.NewToken(ctx, scheme.Key, "the hall", today.Add(2*time.Hour))
+	require.NoError(t, err, "the name is free again")
+	list, err := store.Tokens(ctx, scheme.Key)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	token.Revoked = today.Add(time.Hour)
+	require.Equal(t, token, list[0])
+	require.Zero(t, list[1].Revoked)
+}
+
 func TestRecordsOfTheTelephone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -140,6 +140,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"TakeLink":            "the token's hash is the key and says whose it is",
 		"FindSession":         "the token's hash is the key and says whose it is",
 		"EndSession":          "the token's hash is the key",
+		"FindToken":           "the token's hash is the key and says whose it is",
 		"InsertScheme":        "makes the scheme",
 		"ListSchemes":         "the installation's list of schemes",
 		"ListRetry":           "belongs to ListSchemes",

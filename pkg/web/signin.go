@@ -14,25 +14,16 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// cookieName carries the __Host- prefix over TLS: such a cookie is Secure, has no domain and belongs to the whole site
-// (RFC 6265bis, section 4.1.3.2).
-func (s *Site) cookieName() string {
-	if s.opts.Secure {
-		return "__Host-rappel"
-	}
-	return "rappel"
-}
-
 func (s *Site) setCookie(w http.ResponseWriter, token string, expires time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: token, Path: "/", Expires: expires,
+		Name: auth.CookieName(s.opts.Secure), Value: token, Path: "/", Expires: expires,
 		HttpOnly: true, Secure: s.opts.Secure, SameSite: http.SameSiteStrictMode,
 	})
 }
 
 // session returns the session of the request's cookie, or auth.ErrNoSession.
 func (s *Site) session(ctx context.Context, r *http.Request) (auth.Session, error) {
-	c, err := r.Cookie(s.cookieName())
+	c, err := r.Cookie(auth.CookieName(s.opts.Secure))
 	if err != nil {
 		return auth.Session{}, auth.ErrNoSession
 	}
@@ -101,7 +92,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
-	if c, err := r.Cookie(s.cookieName()); err == nil {
+	if c, err := r.Cookie(auth.CookieName(s.opts.Secure)); err == nil {
 		if err := s.opts.Door.SignOut(r.Context(), c.Value, time.Now()); err != nil {
 			s.fail(w, r, err)
 			return

@@ -21,6 +21,7 @@ type Store struct {
 	accounts []auth.Account
 	links    map[auth.Hash]*link
 	sessions map[auth.Hash]*session
+	tokens   map[auth.Hash]*auth.Token
 }
 
 type link struct {
@@ -41,7 +42,7 @@ var _ auth.Store = (*Store)(nil)
 func New(scheme int64, schemeID string) *Store {
 	return &Store{
 		Scheme: scheme, SchemeID: schemeID,
-		links: map[auth.Hash]*link{}, sessions: map[auth.Hash]*session{},
+		links: map[auth.Hash]*link{}, sessions: map[auth.Hash]*session{}, tokens: map[auth.Hash]*auth.Token{},
 	}
 }
 
@@ -112,4 +113,40 @@ func (s *Store) EndSession(_ context.Context, h auth.Hash, _ time.Time) error {
 		found.ended = true
 	}
 	return nil
+}
+
+// AddToken implements auth.Store.
+func (s *Store) AddToken(_ context.Context, scheme int64, name string, h auth.Hash, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tokens {
+		if t.Scheme == scheme && t.Name == name && t.Revoked.IsZero() {
+			return auth.ErrTokenName
+		}
+	}
+	s.tokens[h] = &auth.Token{
+		ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme, SchemeID: s.SchemeID, Name: name, Created: now,
+	}
+	return nil
+}
+
+// Token implements auth.Store.
+func (s *Store) Token(_ context.Context, h auth.Hash) (auth.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.tokens[h]; t != nil && t.Revoked.IsZero() {
+		return *t, nil
+	}
+	return auth.Token{}, auth.ErrNoToken
+}
+
+// Revoke revokes the tokens of a name.
+func (s *Store) Revoke(name string, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tokens {
+		if t.Name == name {
+			t.Revoked = now
+		}
+	}
 }

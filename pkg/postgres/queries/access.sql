@@ -55,3 +55,25 @@ WHERE n.session_hash = sqlc.arg(session_hash) AND n.ended_at IS NULL AND n.expir
 
 -- name: EndSession :exec
 UPDATE session SET ended_at = sqlc.arg(now) WHERE session_hash = sqlc.arg(session_hash) AND ended_at IS NULL;
+
+-- name: InsertToken :execrows
+INSERT INTO api_token (token_hash, scheme_id, uid, name, created_at)
+VALUES (sqlc.arg(token_hash), sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(name), sqlc.arg(now))
+ON CONFLICT (name, scheme_id) WHERE revoked_at IS NULL DO NOTHING;
+
+-- name: FindToken :one
+SELECT t.scheme_id, t.uid, t.name, t.created_at, s.uid AS scheme_uid
+FROM api_token t
+JOIN scheme s ON s.scheme_id = t.scheme_id
+WHERE t.token_hash = sqlc.arg(token_hash) AND t.revoked_at IS NULL;
+
+-- name: ListTokens :many
+SELECT t.uid, t.name, t.created_at, t.revoked_at, s.uid AS scheme_uid
+FROM api_token t
+JOIN scheme s ON s.scheme_id = t.scheme_id
+WHERE t.scheme_id = sqlc.arg(scheme_id)
+ORDER BY t.created_at, t.uid;
+
+-- name: RevokeToken :execrows
+UPDATE api_token SET revoked_at = sqlc.arg(now)
+WHERE scheme_id = sqlc.arg(scheme_id) AND name = sqlc.arg(name) AND revoked_at IS NULL;

@@ -152,6 +152,34 @@ func (q *Queries) FindSession(ctx context.Context, arg FindSessionParams) (FindS
 	return i, err
 }
 
+const findToken = `-- name: FindToken :one
+SELECT t.scheme_id, t.uid, t.name, t.created_at, s.uid AS scheme_uid
+FROM api_token t
+JOIN scheme s ON s.scheme_id = t.scheme_id
+WHERE t.token_hash = $1 AND t.revoked_at IS NULL
+`
+
+type FindTokenRow struct {
+	SchemeID  int64
+	Uid       pgtype.UUID
+	Name      string
+	CreatedAt pgtype.Timestamptz
+	SchemeUid pgtype.UUID
+}
+
+func (q *Queries) FindToken(ctx context.Context, tokenHash []byte) (FindTokenRow, error) {
+	row := q.db.QueryRow(ctx, findToken, tokenHash)
+	var i FindTokenRow
+	err := row.Scan(
+		&i.SchemeID,
+		&i.Uid,
+		&i.Name,
+		&i.CreatedAt,
+		&i.SchemeUid,
+	)
+	return i, err
+}
+
 const insertAccount = `-- name: InsertAccount :exec
 INSERT INTO account (scheme_id, uid, name, role, created_at)
 VALUES ($1, $2, $3, $4, $5)
@@ -229,6 +257,34 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 	return err
 }
 
+const insertToken = `-- name: InsertToken :execrows
+INSERT INTO api_token (token_hash, scheme_id, uid, name, created_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (name, scheme_id) WHERE revoked_at IS NULL DO NOTHING
+`
+
+type InsertTokenParams struct {
+	TokenHash []byte
+	SchemeID  int64
+	Uid       pgtype.UUID
+	Name      string
+	Now       pgtype.Timestamptz
+}
+
+func (q *Queries) InsertToken(ctx context.Context, arg InsertTokenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, insertToken,
+		arg.TokenHash,
+		arg.SchemeID,
+		arg.Uid,
+		arg.Name,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const listAccountsOf = `-- name: ListAccountsOf :many
 SELECT a.account_id, a.uid, a.name, a.role, a.language, a.disabled, s.uid AS scheme_uid
 FROM account a
@@ -273,6 +329,67 @@ func (q *Queries) ListAccountsOf(ctx context.Context, schemeID int64) ([]ListAcc
 		return nil, err
 	}
 	return items, nil
+}
+
+const listTokens = `-- name: ListTokens :many
+SELECT t.uid, t.name, t.created_at, t.revoked_at, s.uid AS scheme_uid
+FROM api_token t
+JOIN scheme s ON s.scheme_id = t.scheme_id
+WHERE t.scheme_id = $1
+ORDER BY t.created_at, t.uid
+`
+
+type ListTokensRow struct {
+	Uid       pgtype.UUID
+	Name      string
+	CreatedAt pgtype.Timestamptz
+	RevokedAt pgtype.Timestamptz
+	SchemeUid pgtype.UUID
+}
+
+func (q *Queries) ListTokens(ctx context.Context, schemeID int64) ([]ListTokensRow, error) {
+	rows, err := q.db.Query(ctx, listTokens, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTokensRow
+	for rows.Next() {
+		var i ListTokensRow
+		if err := rows.Scan(
+			&i.Uid,
+			&i.Name,
+			&i.CreatedAt,
+			&i.RevokedAt,
+			&i.SchemeUid,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const revokeToken = `-- name: RevokeToken :execrows
+UPDATE api_token SET revoked_at = $1
+WHERE scheme_id = $2 AND name = $3 AND revoked_at IS NULL
+`
+
+type RevokeTokenParams struct {
+	Now      pgtype.Timestamptz
+	SchemeID int64
+	Name     string
+}
+
+func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, revokeToken, arg.Now, arg.SchemeID, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const takeLink = `-- name: TakeLink :one
