@@ -30,7 +30,7 @@ func goldenEvents() []call.Event {
 		event("attempt", "ended", raw(`{"result":"answered","fault":"none","cause":16,"talk_ms":249000,"rang":true,"caller":"`+caller+`"}`)),
 		event("attempt", "closed", raw(`{"disposition":"courtesy","follow_up":false,"day_later":false}`)),
 		event("caller", "state", raw(`{"state":"break","reason":"lunch"}`)),
-		event("occurrence", "booked", raw(`{"call_kind":"scheduled","opens":"2026-03-09T08:30:00Z","closes":"2026-03-09T11:00:00Z"}`)),
+		event("occurrence", "booked", raw(`{"call_kind":"scheduled","opens":"2026-03-09T08:30:00Z","closes":"2026-03-09T11:00:00Z","date":"2026-03-09","length_ms":1200000}`)),
 		event("occurrence", "reached", raw(`{"attempts":1,"deferred":0,"rang":true}`)),
 		event("occurrence", "unreached", raw(`{"attempts":3,"deferred":1,"rang":true}`)),
 		event("occurrence", "missed", raw(`{"attempts":0,"deferred":2,"rang":false}`)),

@@ -60,6 +60,8 @@ type (
 		CallKind string    `json:"call_kind"`
 		Opens    time.Time `json:"opens"`
 		Closes   time.Time `json:"closes"`
+		Date     string    `json:"date"` // The local date that the call is promised for.
+		LengthMS int64     `json:"length_ms"`
 	}
 	plannedData struct {
 		Booked int `json:"booked"`

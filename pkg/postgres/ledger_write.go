@@ -278,6 +278,7 @@ func (l *ledger) book(ctx context.Context, in *pipeline, q *sqldb.Queries) error
 			n.ID = r.OccurrenceID
 			l.journal.note("occurrence", id, 1, "booked", l.at, bookedData{
 				CallKind: string(n.Kind), Opens: n.Opens.UTC(), Closes: n.Closes.UTC(),
+				Date: n.LocalDate.Format(time.DateOnly), LengthMS: n.Length.Milliseconds(),
 			})
 		}
 		if earliest.Before(l.journal.loadFrom) {

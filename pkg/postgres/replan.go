@@ -235,6 +235,7 @@ func (r *revising) write(ctx context.Context, q *sqldb.Queries) error {
 		slot := made[b.Uid]
 		r.note("occurrence", uuid.UUID(b.Uid.Bytes), 1, "booked", r.now, bookedData{
 			CallKind: string(slot.kind), Opens: slot.Opens.UTC(), Closes: slot.Closes.UTC(),
+			Date: slot.Date.Format(time.DateOnly), LengthMS: slot.length.Milliseconds(),
 		})
 	}
 	if earliest.Before(r.loadFrom) {
