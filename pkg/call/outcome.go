@@ -33,6 +33,20 @@ func (k Kind) Automatic() bool {
 	return k == KindPresence || k == KindReminder || k == KindSurvey || k == KindOutreach
 }
 
+// Welfare reports whether the welfare ladder begins when a call of this kind ends so: it was promised to a person who lives
+// alone, and she was not reached. What she was not waiting for (a reminder, a survey, a first contact) worries nobody.
+func (k Kind) Welfare(end OccurrenceState) bool {
+	if end != OccurrenceUnreached && end != OccurrenceMissed {
+		return false
+	}
+	switch k {
+	case KindScheduled, KindCallback, KindCallToday, KindPresence, KindWelcomeBack, KindApology:
+		return true
+	default:
+		return false
+	}
+}
+
 // Result is what the network and the phones say came of an attempt.
 type Result string
 

@@ -42,7 +42,7 @@ const (
 	OccurrenceReached   OccurrenceState = "reached"   // They talked.
 	OccurrenceUnreached OccurrenceState = "unreached" // We rang inside the window, nobody answered, retries are spent.
 	OccurrenceMissed    OccurrenceState = "missed"    // We never rang inside the window.
-	OccurrenceMoved     OccurrenceState = "moved"     // Replaced by another occurrence at the person's wish.
+	OccurrenceMoved     OccurrenceState = "moved"     // Replaced by another occurrence: at the person's wish, or in a later window of its day.
 	OccurrenceCancelled OccurrenceState = "cancelled" // Called off (absence, end of the agreement).
 )
 

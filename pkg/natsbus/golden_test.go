@@ -34,6 +34,7 @@ func goldenEvents() []call.Event {
 		event("occurrence", "reached", raw(`{"attempts":1,"deferred":0,"rang":true}`)),
 		event("occurrence", "unreached", raw(`{"attempts":3,"deferred":1,"rang":true}`)),
 		event("occurrence", "missed", raw(`{"attempts":0,"deferred":2,"rang":false}`)),
+		event("occurrence", "welfare", raw(`{"step":1,"ended":"unreached"}`)),
 		event("occurrence", "cancelled", raw(`{"attempts":0,"deferred":0,"rang":false}`)),
 		event("occurrence", "moved", raw(`{"attempts":0,"deferred":0,"rang":false}`)),
 		event("message", "left", raw(`{"language":"fr","length_ms":12000}`)),

@@ -56,6 +56,11 @@ type (
 		Deferred int  `json:"deferred"`
 		Rang     bool `json:"rang"`
 	}
+	// welfareData begins the welfare ladder: its step and how the promise had ended, unreached or missed.
+	welfareData struct {
+		Step  int    `json:"step"`
+		Ended string `json:"ended"`
+	}
 	bookedData struct {
 		CallKind string    `json:"call_kind"`
 		Opens    time.Time `json:"opens"`

@@ -32,8 +32,9 @@ type ledger struct {
 
 	log         []logRow
 	bookings    []*booking
-	lastCallers map[int64]int64 // By beneficiary.
-	later       []*attemptRow   // Closed with "a day later" in this batch, or ended after that.
+	lastCallers map[int64]int64  // By beneficiary.
+	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
+	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
 
 	numbersBefore  map[string]call.ID
 	reservedBefore map[int64]offerKey
@@ -423,6 +424,9 @@ func (l *ledger) settleRow(occ *occurrenceRow, s dispatch.Settlement) {
 		occ.notBefore = s.NotBefore
 	}
 	l.noteOccurrence(occ, string(s.State), s.At, settledData{Attempts: s.Attempts, Deferred: s.Deferred, Rang: occ.rang})
+	if occ.kind.Welfare(s.State) {
+		l.worries = append(l.worries, occ)
+	}
 	if s.Next == nil {
 		return
 	}

@@ -35,6 +35,7 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"offers", l.writeOffers},
 		{"bookings", func(ctx context.Context, q *sqldb.Queries) error { return l.book(ctx, p, q) }},
 		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, p, readRules) }},
+		{"welfare", l.raiseWelfare},
 		{"occurrences", l.updateOccurrences},
 		{"callers", l.writeCallers},
 		{"events", l.writeEvents},

@@ -125,6 +125,11 @@ func (f *fixture) Occurrence(id int64) dispatch.Occurrence {
 	return o
 }
 
+func (f *fixture) Welfare(id int64) int {
+	return int(f.one(`SELECT count(*) FROM event e JOIN occurrence o ON o.scheme_id = e.scheme_id AND o.uid = e.entity_id
+		WHERE o.occurrence_id = $1 AND e.entity = 'occurrence' AND e.kind = 'welfare'`, id))
+}
+
 func (f *fixture) Caller(id int64) dispatch.Caller {
 	f.t.Helper()
 	scheme := f.one(`SELECT scheme_id FROM caller WHERE caller_id = $1`, id)

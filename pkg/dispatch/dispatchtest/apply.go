@@ -3,10 +3,12 @@ package dispatchtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Apply implements dispatch.Store.
@@ -253,6 +255,12 @@ func (m *Memory) settle(scheme int64, s dispatch.Settlement) {
 	o.Rang = o.Rang || s.Rang
 	if s.State == call.OccurrenceOpen {
 		o.NotBefore = s.NotBefore
+	}
+	away := slices.ContainsFunc(o.Pauses, func(p schedule.Pause) bool {
+		return !o.LocalDate.Before(p.First) && (p.Last.IsZero() || !o.LocalDate.After(p.Last))
+	})
+	if o.Kind.Welfare(s.State) && !away {
+		o.welfare++
 	}
 	if s.Next == nil {
 		return

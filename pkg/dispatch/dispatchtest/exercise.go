@@ -25,6 +25,8 @@ type Fixture interface {
 	// Occurrence returns an occurrence as it stands, ended ones too; at least ID, Agreement, Beneficiary, Kind, State,
 	// NotBefore, Attempts, Deferred, Rang, LocalDate.
 	Occurrence(id int64) dispatch.Occurrence
+	// Welfare counts the events by which the end of an occurrence began the welfare ladder.
+	Welfare(id int64) int
 	// Caller returns a caller as she stands.
 	Caller(id int64) dispatch.Caller
 	// Attempt returns an attempt; State, Order.Offer, Order.Caller, Offers and Outcome (Result, Reason, Fault, Cause, Talk).
@@ -61,6 +63,7 @@ func ExerciseStore(t *testing.T, newStore func(t *testing.T) Fixture) {
 		{"closing a call", (*suite).closing},
 		{"a caller's day", (*suite).callersDay},
 		{"hard calls in a row", (*suite).inRow},
+		{"the welfare ladder begins once", (*suite).welfare},
 		{"the next call a day later", (*suite).dayLater},
 		{"a day later, said before the end is recorded", (*suite).dayLaterFirst},
 		{"a day later is left alone when that day has a call", (*suite).dayLaterTaken},
@@ -449,4 +452,37 @@ func (s *suite) closing() {
 	s.apply(hard)
 	require.Equal(s.t, 1, s.snapshot().Callers[0].HardToday)
 	require.Equal(s.t, 1, s.snapshot().Callers[0].CallsToday)
+}
+
+func (s *suite) welfare() {
+	anna := s.caller()
+	end := func(state call.OccurrenceState, kind call.Kind, number string) (int64, dispatch.Settle) {
+		id := s.occurrence(number, func(o *dispatch.Occurrence) { o.Kind = kind })
+		settle := dispatch.Settle{Settlement: dispatch.Settlement{Occurrence: id, State: state, Rang: true, At: suiteNow()}}
+		s.apply(settle)
+		return id, settle
+	}
+	for _, state := range []call.OccurrenceState{call.OccurrenceUnreached, call.OccurrenceMissed} {
+		id, settle := end(state, call.KindScheduled, "+3281000001")
+		require.Equal(s.t, 1, s.Welfare(id), state)
+		require.ErrorIs(s.t, s.applied(settle)[0], dispatch.ErrStale)
+		require.Equal(s.t, 1, s.Welfare(id), state)
+		id, _ = end(state, call.KindReminder, "+3281000002")
+		require.Zero(s.t, s.Welfare(id), "nobody waits for a reminder")
+	}
+	id, _ := end(call.OccurrenceCancelled, call.KindScheduled, "+3281000003")
+	require.Zero(s.t, s.Welfare(id))
+
+	// By the end of an attempt, of which two writers tell.
+	id, o := s.occurrence("+3281000004"), s.order(anna, "+3281000004")
+	finish := dispatch.Finish{
+		Outcome: call.Outcome{
+			Scheme: o.Scheme, Attempt: o.Attempt, Offer: 1, OfferState: call.OfferAccepted, Result: call.ResultNoAnswer,
+			Fault: call.FaultNone, Rang: true, At: suiteNow(),
+		},
+		Settlement: dispatch.Settlement{Occurrence: id, State: call.OccurrenceUnreached, Attempts: 3, Rang: true, At: suiteNow()},
+	}
+	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}, finish)
+	require.ErrorIs(s.t, s.applied(finish)[0], dispatch.ErrStale)
+	require.Equal(s.t, 1, s.Welfare(id))
 }

@@ -37,7 +37,8 @@ type scheme struct {
 
 type occurrence struct {
 	dispatch.Occurrence
-	scheme int64
+	scheme  int64
+	welfare int // How often its end began the welfare ladder.
 }
 
 type staff struct {
@@ -155,6 +156,13 @@ func (m *Memory) Occurrence(id int64) dispatch.Occurrence {
 		return o.Occurrence
 	}
 	return dispatch.Occurrence{}
+}
+
+// Welfare counts how often the end of an occurrence began the welfare ladder.
+func (m *Memory) Welfare(id int64) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.occurrences[id].welfare
 }
 
 // Occurrences returns all occurrences of a scheme by key.

@@ -183,6 +183,23 @@ FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = sqlc.arg(agreement_id);
 
+-- name: ReadAway :many
+-- Who of these people is away on her day, or is not to be called.
+SELECT u.beneficiary_id::bigint AS beneficiary_id, u.local_date::date AS local_date
+FROM (
+    SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id,
+        unnest(sqlc.arg(local_dates)::date[]) AS local_date
+) u
+WHERE EXISTS (
+    SELECT FROM absence a
+    WHERE a.scheme_id = u.scheme_id AND a.beneficiary_id = u.beneficiary_id AND a.revoked_at IS NULL
+        AND u.local_date BETWEEN a.first_day AND a.last_day
+) OR EXISTS (
+    SELECT FROM no_call_period p
+    WHERE p.scheme_id = u.scheme_id AND coalesce(p.beneficiary_id, u.beneficiary_id) = u.beneficiary_id AND p.revoked_at IS NULL
+        AND u.local_date BETWEEN p.first_day AND p.last_day
+);
+
 -- name: UpdateCallerStatus :exec
 UPDATE caller_status s
 SET state = u.state, reason = u.reason, since = u.since, missed_in_row = u.missed_in_row, day = u.day,

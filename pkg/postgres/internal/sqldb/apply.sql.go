@@ -432,6 +432,55 @@ func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]R
 	return items, nil
 }
 
+const readAway = `-- name: ReadAway :many
+SELECT u.beneficiary_id::bigint AS beneficiary_id, u.local_date::date AS local_date
+FROM (
+    SELECT $1::bigint AS scheme_id, unnest($2::bigint[]) AS beneficiary_id,
+        unnest($3::date[]) AS local_date
+) u
+WHERE EXISTS (
+    SELECT FROM absence a
+    WHERE a.scheme_id = u.scheme_id AND a.beneficiary_id = u.beneficiary_id AND a.revoked_at IS NULL
+        AND u.local_date BETWEEN a.first_day AND a.last_day
+) OR EXISTS (
+    SELECT FROM no_call_period p
+    WHERE p.scheme_id = u.scheme_id AND coalesce(p.beneficiary_id, u.beneficiary_id) = u.beneficiary_id AND p.revoked_at IS NULL
+        AND u.local_date BETWEEN p.first_day AND p.last_day
+)
+`
+
+type ReadAwayParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+	LocalDates     []pgtype.Date
+}
+
+type ReadAwayRow struct {
+	BeneficiaryID int64
+	LocalDate     pgtype.Date
+}
+
+// Who of these people is away on her day, or is not to be called.
+func (q *Queries) ReadAway(ctx context.Context, arg ReadAwayParams) ([]ReadAwayRow, error) {
+	rows, err := q.db.Query(ctx, readAway, arg.SchemeID, arg.BeneficiaryIds, arg.LocalDates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadAwayRow
+	for rows.Next() {
+		var i ReadAwayRow
+		if err := rows.Scan(&i.BeneficiaryID, &i.LocalDate); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readCallerLog = `-- name: ReadCallerLog :many
 SELECT l.caller_id, l.at, l.state, l.reason
 FROM (
