@@ -170,7 +170,7 @@ func (e *Engine) start(a *attempt) {
 	a.running = true
 	order, ctx := a.live.Order, e.ctx
 	e.meter.starts.Inc()
-	e.work.Go(func() {
+	e.aside(func() {
 		if err := e.opts.Switchboard.Start(ctx, order); err != nil {
 			e.put(startFailed{order: order, err: err})
 		}

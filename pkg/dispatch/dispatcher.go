@@ -361,7 +361,7 @@ func (e *Engine) drain(done chan struct{}) {
 func (e *Engine) recall(id call.ID, a *attempt) {
 	if a.running && (a.live.State == call.StateIntent || a.live.State == call.StateOffered) {
 		a.recalled = true
-		e.work.Go(func() { e.opts.Switchboard.Recall(id) })
+		e.aside(func() { e.opts.Switchboard.Recall(id) })
 	}
 }
 

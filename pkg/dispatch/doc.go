@@ -8,6 +8,7 @@
 //	recorder   one goroutine per engine: commits operations in order, in groups, through a Store; keeps them while the
 //	           store is out of reach.
 //	Dispatcher leads schemes, an Engine each, and is what other packages talk to.
+//	Simulation an Engine on a clock that its holder moves, without goroutines: a day before it happens (package forecast).
 //
 // How a call is run is package callflow's (Switchboard); how promises come about is package schedule's; what is kept is
 // package postgres's (Store; dispatchtest holds every store to one suite).

@@ -27,6 +27,8 @@ type Engine struct {
 	wake   chan struct{}  // Size 1: a wake-up that is pending already need not be doubled.
 	work   sync.WaitGroup // Orders on their way to the switchboard, and a refresh.
 
+	simulated bool // By a Simulation: everything happens in the goroutine of its holder.
+
 	mu     sync.Mutex
 	inbox  []message
 	deaf   bool  // Nobody reads the inbox any more.
@@ -265,6 +267,15 @@ func (e *Engine) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// aside does what may take its time in a goroutine of its own; on a simulated clock, at once.
+func (e *Engine) aside(do func()) {
+	if e.simulated {
+		do()
+		return
+	}
+	e.work.Go(do)
 }
 
 // sleep is the real time until an instant of the service's clock. A hair is added: a timer that fires early by rounding

@@ -36,6 +36,8 @@ type recorder struct {
 	meter  *meter
 	wake   chan struct{} // Size 1: a wake-up that is pending already need not be doubled.
 
+	simulated bool // By a Simulation: add commits.
+
 	mu     sync.Mutex // Guards queue and urgent.
 	queue  []Op
 	urgent int // How many of the queue do not wait for company.
@@ -49,12 +51,16 @@ type recorder struct {
 func newRecorder(e *Engine, epoch int64) *recorder {
 	return &recorder{
 		opts: &e.opts, scheme: e.scheme, epoch: epoch, tell: e.put, log: e.log, meter: e.meter,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), simulated: e.simulated,
 	}
 }
 
 // add appends operations. It never blocks.
 func (r *recorder) add(ops ...Op) {
+	if r.simulated {
+		r.commitNow(ops)
+		return
+	}
 	r.mu.Lock()
 	r.queue = append(r.queue, ops...)
 	r.urgent += countUrgent(ops)

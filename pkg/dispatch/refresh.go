@@ -21,7 +21,7 @@ func (e *Engine) refresh(now time.Time) {
 	turn, until, ctx, epoch := e.turn, now.Add(e.opts.Horizon), e.ctx, e.epoch
 	ahead := now.Add(e.opts.Ahead)
 	unsure := e.recorder.waiting() > 0
-	e.work.Go(func() {
+	e.aside(func() {
 		l := loaded{turn: turn, unsure: unsure}
 		if _, l.err = e.opts.Store.Plan(ctx, e.scheme, epoch, now, ahead); l.err == nil {
 			l.snap, l.err = e.opts.Store.Load(ctx, e.scheme, now, until)

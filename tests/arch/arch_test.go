@@ -37,6 +37,7 @@ func floors() map[string]floor {
 		"pkg/call": vocabulary, "pkg/roster": vocabulary, "pkg/schedule": vocabulary, "pkg/telephony": vocabulary,
 		"pkg/dispatch": behaviour, "pkg/callflow": behaviour, "pkg/ivr": behaviour, "pkg/report": behaviour, "pkg/auth": behaviour,
 		"pkg/care":     behaviour,
+		"pkg/forecast": behaviour,
 		"pkg/asterisk": edge, "pkg/phone": edge, "pkg/postgres": edge, "pkg/natsbus": edge, "pkg/web": edge, "pkg/speech": edge,
 		"pkg/setup": edge, "pkg/api": edge, "pkg/message": edge,
 		"pkg/app": house,
@@ -53,6 +54,7 @@ func allowed() map[string][]string {
 		"pkg/schedule": {"pkg/roster", "pkg/call"},
 		"pkg/roster":   {"pkg/roster"},
 		"pkg/report":   {"pkg/dispatch"},
+		"pkg/forecast": {"pkg/dispatch"},
 	}
 }
 

@@ -1,0 +1,99 @@
+package forecast
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+)
+
+// Options says how a day is simulated. The zero Options play it 200 times with seed 0 on every processor.
+type Options struct {
+	Runs    int    // How often the day is played; 0 means 200.
+	Seed    uint64 // The same seed gives the same Outlook.
+	Workers int    // How many plays run at once; 0 means as many as there are processors.
+	// Progress is told how many plays are done, of how many as far as is known; one call at a time. Nil is told nothing.
+	Progress func(done, of int)
+}
+
+// maxRuns bounds what one may ask for.
+const maxRuns = 100_000
+
+func (o Options) validate() (Options, error) {
+	if o.Runs < 0 || o.Runs > maxRuns || o.Workers < 0 {
+		return o, errors.New("forecast options: Runs has to be between 1 and 100,000, and Workers not negative")
+	}
+	orDefault(&o.Runs, 200)
+	orDefault(&o.Workers, runtime.GOMAXPROCS(0))
+	if o.Progress == nil {
+		o.Progress = func(int, int) {}
+	}
+	return o, nil
+}
+
+// Simulate plays a day and says what is to be expected of it. The error is the context's when that ends, or says what is wrong
+// with the day.
+func Simulate(ctx context.Context, day *Day, opts Options) (*Outlook, error) {
+	opts, err := opts.validate()
+	if err != nil {
+		return nil, err
+	}
+	if err := day.validate(); err != nil {
+		return nil, err
+	}
+	model := newModel(&day.History)
+	s, err := newStage(day, model, nil)
+	if err != nil {
+		return nil, err
+	}
+	plays, err := s.playAll(ctx, 0, opts.Runs, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.outlook(plays, opts), nil
+}
+
+// playAll plays the runs from first to last, the latter excluded, and returns their tallies in order.
+func (s *stage) playAll(ctx context.Context, first, last int, opts Options) ([]*tally, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	tallies, errs := make([]*tally, last-first), make([]error, last-first)
+	next, done := make(chan int), make(chan int) // Unbuffered: whoever is free takes the next one.
+	var workers sync.WaitGroup
+	for range min(opts.Workers, last-first) {
+		workers.Go(func() {
+			for i := range next {
+				tallies[i], errs[i] = s.playOnce(ctx, chance(opts.Seed).with(uint64(first+i)))
+				done <- i
+			}
+		})
+	}
+	begun, ended := 0, 0
+	for ended < last-first && (ctx.Err() == nil || ended < begun) {
+		var give chan int
+		if begun < last-first && ctx.Err() == nil {
+			give = next
+		}
+		select {
+		case give <- begun:
+			begun++
+		case i := <-done:
+			ended++
+			if errs[i] != nil {
+				stop()
+			}
+			opts.Progress(first+ended, last)
+		}
+	}
+	close(next)
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return tallies, nil
+}
