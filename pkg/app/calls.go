@@ -47,7 +47,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.dispatcher, err = dispatch.New(dispatch.Options{
 		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: a.node,
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
-		Ahead: a.cfg.Dispatch.Ahead,
+		Ahead: a.cfg.Dispatch.Ahead, StartsPerSecond: float64(a.cfg.Asterisk.StartsPerSecond),
 	})
 	if err != nil {
 		return fmt.Errorf("set up dispatch: %w", err)

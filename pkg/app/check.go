@@ -69,6 +69,7 @@ func (d *decoder) check(c *Config) {
 	d.between("nats.max_disk_mib", c.NATS.MaxDisk, 16, 1<<20)
 	d.between("nats.max_memory_mib", c.NATS.MaxMemory, 1, 1<<20)
 	d.between("nats.replicas", c.NATS.Replicas, 1, 5)
+	d.between("asterisk.starts_per_second", c.Asterisk.StartsPerSecond, 1, 2000)
 	d.between("dispatch.max_missed", c.Dispatch.MaxMissed, 1, 100)
 	d.postgres("postgres.url", c.Postgres.URL, true)
 	d.postgres("postgres.owner_url", c.Postgres.OwnerURL, false)

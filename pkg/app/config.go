@@ -78,6 +78,8 @@ type AsteriskConfig struct {
 	Trunks   string `yaml:"trunks"`
 	// OrdinaryTrunk carries calls to callers with an ordinary phone.
 	OrdinaryTrunk string `yaml:"ordinary_trunk"`
+	// StartsPerSecond is how many calls are started in a second at first; the rate then follows how quickly the PBX answers.
+	StartsPerSecond int `yaml:"starts_per_second"`
 }
 
 // WebConfig says where the pages are served.
@@ -142,6 +144,7 @@ func Defaults() Config {
 		Asterisk: AsteriskConfig{
 			ARI: "http://127.0.0.1:8088/ari", User: "rappel", Application: "rappel",
 			Recordings: "/var/spool/asterisk/recording", SIP: "127.0.0.1:5060",
+			StartsPerSecond: 100,
 		},
 		Web:      WebConfig{Listen: "127.0.0.1:8080"},
 		Ops:      OpsConfig{Listen: "127.0.0.1:9465"},

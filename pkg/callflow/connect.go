@@ -15,8 +15,12 @@ import (
 // connect runs one offer from its command to its last channel's end.
 func (c *Connector) connect(l *live, o call.Order) {
 	defer c.forget(l)
-	conn := newConnection(o, time.Now())
+	begun := time.Now()
+	conn := newConnection(o, begun)
 	err := c.o.Switch.Connect(c.ctx, c.connectCommand(o))
+	if !errors.Is(err, telephony.ErrDown) {
+		c.o.Desk.Placed(o.Attempt, o.Offer, time.Since(begun))
+	}
 	if c.ctx.Err() != nil {
 		return // Whether it was posted is found out by whoever adopts the call.
 	}

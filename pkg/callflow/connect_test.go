@@ -198,6 +198,7 @@ func TestConnectPaths(t *testing.T) {
 				synctest.Wait()
 
 				require.Len(t, r.seen().outcomes, 1)
+				require.Equal(t, 1, r.seen().placed)
 				got := r.seen().outcomes[0]
 				require.Equal(t, o.Attempt, got.Attempt)
 				require.False(t, got.At.IsZero())

@@ -26,9 +26,11 @@ var (
 	ErrNothing = errors.New("there is none")
 )
 
-// Desk is told how an order gets on; the dispatcher implements it. Both methods are quick: they queue and return. For one
-// attempt they are called in order, never twice with the same end.
+// Desk is told how an order gets on; the dispatcher implements it. Its methods are quick: they queue and return. For one
+// attempt Step and Ended are called in order, never twice with the same end.
 type Desk interface {
+	// Placed says how long the PBX took to answer the command that starts an offer; it is not called when none was given.
+	Placed(attempt call.ID, offer int, took time.Duration)
 	Step(call.Step)
 	Ended(call.Outcome)
 }

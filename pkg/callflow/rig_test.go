@@ -77,6 +77,7 @@ type notes struct {
 	called     bool
 	proposal   Proposal
 	notYet     int // How often the end of the call is not written down yet.
+	placed     int
 }
 
 // seen is a copy of what was written down so far.
@@ -88,6 +89,8 @@ func (r *rig) seen() notes {
 	n.held = maps.Clone(n.held)
 	return n
 }
+
+func (d *desk) Placed(call.ID, int, time.Duration) { d.locked(func() { d.placed++ }) }
 
 func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s) }) }
 

@@ -44,6 +44,7 @@ func (e *Engine) claim(s Start, now time.Time) {
 		a.tried = []int64{w.ID}
 	}
 	e.attempts[order.Attempt] = a
+	e.admission.begin(order.Attempt.CallerLeg(1), a.placed)
 	p.State = call.OccurrenceClaimed
 	e.record(Claim{Occurrence: s.Occurrence, Order: order, At: now})
 	if w != nil {
@@ -116,6 +117,7 @@ func (e *Engine) claimed(op Claim, err error, now time.Time) {
 // claimRefused undoes a claim that was not committed.
 func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	delete(e.attempts, op.Order.Attempt)
+	e.admission.end(op.Order.Attempt.CallerLeg(1))
 	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
 	cause := causeOf(err)
 	e.meter.refused(cause)
@@ -201,6 +203,7 @@ func (e *Engine) step(s call.Step, now time.Time) {
 	if !a.live.State.CanBecome(s.State) {
 		return
 	}
+	e.admission.end(s.Attempt.CallerLeg(s.Offer))
 	a.live.State = s.State
 	s.Scheme = e.scheme
 	if s.At.IsZero() {
@@ -250,6 +253,7 @@ func (e *Engine) ringsUntil(a *attempt, now time.Time) time.Time {
 // linger releases the caller of an attempt whose fate is unknown and keeps everything else until nothing can ring.
 func (e *Engine) linger(a *attempt, out call.Outcome, until, now time.Time) {
 	a.running, a.unknown, a.until = false, &out, until
+	e.admission.end(out.Attempt.CallerLeg(out.Offer))
 	id := a.live.Order.Attempt
 	e.lingering = append(e.lingering, id)
 	state := out.OfferState
@@ -308,6 +312,8 @@ func (e *Engine) offerEnded(a *attempt, out call.Outcome, now time.Time) {
 	a.live.Order, a.live.State = order, call.StateIntent
 	a.tried = append(a.tried, next)
 	a.placed, a.running = e.opts.RealNow(), false
+	e.admission.end(out.Attempt.CallerLeg(out.Offer))
+	e.admission.begin(out.Attempt.CallerLeg(order.Offer), a.placed)
 	e.record(Offer{Occurrence: a.occurrence, Order: order, At: now})
 	e.reserve(w, a, now)
 }
@@ -363,6 +369,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
+	e.admission.end(id.CallerLeg(a.live.Order.Offer))
 	e.record(Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)})
 	e.meter.attempt(out.Result)
 

@@ -20,6 +20,8 @@ type Board struct {
 	limits Limits
 	rules  schedule.Rules
 	paused bool
+	// admitted is how many calls may still be started, whatever lines there are; noBound for any number.
+	admitted int
 
 	open       bool  // Scheme hours run, as of Plan's last look.
 	openChange int64 // When that changes; 0 means not looked at yet.
@@ -131,7 +133,7 @@ const (
 func NewBoard(limits Limits, rules schedule.Rules) *Board {
 	b := &Board{
 		byID: map[int64]int32{}, clerkOf: map[int64]int32{}, people: map[int64]int32{}, numbers: map[string]int32{},
-		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}},
+		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}}, admitted: noBound,
 	}
 	b.own.b = b
 	b.Configure(limits, rules)
@@ -145,6 +147,9 @@ func (b *Board) Configure(limits Limits, rules schedule.Rules) {
 	b.limits, b.rules, b.openChange = limits, rules, 0
 	b.fixLane(autoLane)
 }
+
+// Admit bounds how many calls the next Plan starts; less than 0 bounds nothing, as at first.
+func (b *Board) Admit(room int) { b.admitted = max(room, noBound) }
 
 // Pause stops or resumes all starts.
 func (b *Board) Pause(paused bool) { b.paused = paused }

@@ -17,8 +17,9 @@ import (
 // Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step and Ended make it
 // the desk of a switchboard.
 type Dispatcher struct {
-	opts    Options
-	metrics *metrics
+	opts      Options
+	metrics   *metrics
+	admission *admission // To the PBX; nil bounds nothing.
 
 	mu      sync.Mutex
 	engines map[int64]*running
@@ -43,7 +44,11 @@ func New(opts Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	return &Dispatcher{opts: opts, metrics: m, engines: map[int64]*running{}, held: map[string]string{}}, nil
+	a, err := newAdmission(opts)
+	if err != nil {
+		return nil, fmt.Errorf("register dispatch metrics: %w", err)
+	}
+	return &Dispatcher{opts: opts, metrics: m, admission: a, engines: map[int64]*running{}, held: map[string]string{}}, nil
 }
 
 // Lead takes the lead of a scheme, loads it, has its live attempts adopted and begins to dispatch. It returns once that has
@@ -62,6 +67,7 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 		<-former.done
 	}
 	e := newEngine(d.opts, scheme, d.metrics)
+	e.admission = d.admission
 	if err := e.lead(ctx); err != nil {
 		return err
 	}
@@ -176,6 +182,12 @@ func (d *Dispatcher) ask(ctx context.Context, scheme int64, f func(e *Engine, no
 	case <-ctx.Done():
 		return fmt.Errorf("ask dispatcher: %w", ctx.Err())
 	}
+}
+
+// Placed says how long the PBX took to answer the command that starts an offer of an attempt: from it follows how fast calls
+// are started there.
+func (d *Dispatcher) Placed(attempt call.ID, offer int, took time.Duration) {
+	d.admission.answered(attempt.CallerLeg(offer), took, d.opts.RealNow())
 }
 
 // Step takes a step of an attempt. It queues and returns. A step of a scheme not led here is ignored.

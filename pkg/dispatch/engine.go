@@ -27,7 +27,8 @@ type Engine struct {
 	wake   chan struct{}  // Size 1: a wake-up that is pending already need not be doubled.
 	work   sync.WaitGroup // Orders on their way to the switchboard, and a refresh.
 
-	simulated bool // By a Simulation: everything happens in the goroutine of its holder.
+	simulated bool       // By a Simulation: everything happens in the goroutine of its holder.
+	admission *admission // To the PBX; nil bounds nothing.
 
 	mu     sync.Mutex
 	inbox  []message
@@ -114,6 +115,11 @@ func (e *Engine) put(m message) {
 	}
 	e.inbox = append(e.inbox, m)
 	e.mu.Unlock()
+	e.poke()
+}
+
+// poke has the owner take a turn.
+func (e *Engine) poke() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -243,6 +249,7 @@ func (e *Engine) run(ctx context.Context) error {
 	e.opts.Switchboard.Adopt(ctx, adopted)
 	e.setHealth(nil)
 	defer e.silence()
+	defer e.admission.leave(e)
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -306,17 +313,12 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	}
 	switch {
 	case e.down: // Nothing new is claimed.
+		e.admission.leave(e)
 	case now.Before(e.holdOff):
+		e.admission.leave(e)
 		wake = sooner(wake, e.holdOff)
 	default:
-		e.board.Plan(now, &e.decision)
-		for _, id := range e.decision.Ended {
-			e.lapse(id, now)
-		}
-		for _, s := range e.decision.Starts {
-			e.claim(s, now)
-		}
-		wake = sooner(wake, e.decision.Again)
+		wake = sooner(wake, e.decide(now))
 	}
 	e.meter.held.Set(float64(len(e.occurrences)))
 	e.meter.live.Set(float64(len(e.attempts)))
@@ -326,6 +328,28 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 			close(done)
 		}
 		e.drained = nil
+	}
+	return wake
+}
+
+// decide starts what is to start now and ends what has lapsed. It returns when to look again.
+func (e *Engine) decide(now time.Time) time.Time {
+	e.board.Admit(e.admission.room(e, e.opts.RealNow()))
+	e.board.Plan(now, &e.decision)
+	for _, id := range e.decision.Ended {
+		e.lapse(id, now)
+	}
+	for _, s := range e.decision.Starts {
+		e.claim(s, now)
+	}
+	wake := e.decision.Again
+	if !e.decision.Full {
+		e.admission.leave(e)
+		return wake
+	}
+	clock := e.opts.RealNow()
+	if room := e.admission.wait(e, len(e.decision.Starts) > 0, clock); !room.IsZero() {
+		wake = sooner(wake, now.Add(e.opts.service(room.Sub(clock))))
 	}
 	return wake
 }

@@ -23,6 +23,10 @@ type Options struct {
 	// RealNow is the PBX's clock, in which the instant to dial by is given; nil means time.Now.
 	RealNow func() time.Time
 
+	// StartsPerSecond is how many calls are started at the PBX in a real second at first; the rate then follows how quickly
+	// the PBX answers (see Throttle). 0 bounds nothing.
+	StartsPerSecond float64
+
 	// Automatic says that the Switchboard runs orders without a caller: presence checks, reminders, surveys and outreach
 	// then start by themselves, paced by the lines. Otherwise callers make them.
 	Automatic bool
@@ -57,6 +61,8 @@ func (o Options) validate() (Options, error) {
 		return o, errors.New("dispatch options: Logger is missing")
 	case o.Now == nil:
 		return o, errors.New("dispatch options: Now is missing")
+	case o.StartsPerSecond < 0:
+		return o, errors.New("dispatch options: StartsPerSecond is negative")
 	case o.Speed < 0:
 		return o, errors.New("dispatch options: Speed is negative")
 	}

@@ -19,6 +19,8 @@ type Decision struct {
 	Ended []int64
 	// Again is when to look again if nothing happens before; zero means that nothing changes by itself.
 	Again time.Time
+	// Full is set when more would have started had Admit allowed it.
+	Full bool
 }
 
 // Plan decides what starts at now, marks it as taken, and says when to look again.
@@ -32,7 +34,7 @@ type Decision struct {
 // deferred order first, no occurrence is deferred twice running while one of a higher class that was never deferred is
 // started in its place. Calls that need no caller defer one another only.
 func (b *Board) Plan(now time.Time, d *Decision) {
-	d.Starts, d.Ended = d.Starts[:0], d.Ended[:0]
+	d.Starts, d.Ended, d.Full = d.Starts[:0], d.Ended[:0], false
 	ns := now.UnixNano()
 	b.advance(ns, d)
 	open := b.hoursRun(now)
@@ -82,7 +84,7 @@ func (b *Board) advance(now int64, d *Decision) {
 // startAll starts what can start, and returns when to look again (math.MaxInt64 for never).
 func (b *Board) startAll(now int64, d *Decision) int64 {
 	if b.limits.Gather > 0 {
-		for b.both() {
+		for b.admitted != 0 && b.both() {
 			if b.gathered == 0 {
 				b.gathered = now + int64(b.limits.Gather)
 			}
@@ -129,6 +131,10 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 			again = early
 			break
 		}
+		if b.admitted == 0 {
+			d.Full = true
+			break
+		}
 		if k >= 0 && int(b.clerks[k].cost) > lines {
 			// Her own phone needs a line too and there is none: the others go on.
 			b.setFree(k, false)
@@ -155,6 +161,9 @@ func (b *Board) begin(i, k int32, now int64, d *Decision) {
 	}
 	d.Starts = append(d.Starts, s)
 	b.take(i, k)
+	if b.admitted > 0 {
+		b.admitted--
+	}
 	b.pace = max(b.pace, now) + int64(b.limits.Interval)
 }
 

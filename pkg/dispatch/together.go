@@ -128,6 +128,9 @@ func (b *Board) startPairs(now int64, d *Decision) (again int64) {
 		if early := b.paceDue(); now < early {
 			return early
 		}
+		if b.admitted == 0 {
+			return 0 // One by one it is found that nothing is admitted.
+		}
 		class := b.items[i].class
 		b.begin(i, k, now, d)
 		t.started = append(t.started, begun{caller: k, class: class})
@@ -165,7 +168,7 @@ func (b *Board) gatherRows(now int64) {
 	t := &b.batch
 	t.rows, t.phases, t.popped = t.rows[:0], t.phases[:0], t.popped[:0]
 	most := min(mostTogether, b.lines())
-	if b.limits.Interval > 0 {
+	if b.limits.Interval > 0 || b.admitted != noBound {
 		most = min(most, mostPaced)
 	}
 	for len(t.rows) < most {

@@ -14,14 +14,17 @@ import (
 
 // Options say what is measured.
 type Options struct {
-	Quick    bool          // One short trial per mode.
-	Rounds   int           // At most; 0 means 3; one when Quick.
-	Limit    time.Duration // No further round begins that would probably end later than this; 0 means 11 min.
-	Only     []string      // Modes; empty means all.
-	Length   time.Duration
-	Rate     float64 // Tries this rate only; 0 ramps.
-	Profile  string  // Folder for profiles of the service; empty makes none.
-	Keep     bool    // Keeps the run folder.
+	Quick   bool          // One short trial per mode.
+	Rounds  int           // At most; 0 means 3; one when Quick.
+	Limit   time.Duration // No further round begins that would probably end later than this; 0 means 11 min.
+	Only    []string      // Modes; empty means all.
+	Length  time.Duration
+	Rate    float64 // Tries this rate only; 0 ramps.
+	Profile string  // Folder for profiles of the service; empty makes none.
+	Keep    bool    // Keeps the run folder.
+	// Starts is how many calls per second the service's admission to the PBX begins with; 0 means 2000, which bounds nothing
+	// unless the PBX is slow.
+	Starts   int
 	Progress io.Writer
 }
 
@@ -36,6 +39,9 @@ func (o *Options) fill() error {
 	}
 	if o.Quick && o.Rate == 0 {
 		o.Rate = quickRate
+	}
+	if o.Starts <= 0 {
+		o.Starts = 2000
 	}
 	if o.Limit <= 0 {
 		o.Limit = 11 * time.Minute

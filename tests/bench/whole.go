@@ -33,6 +33,7 @@ type order struct {
 	Sounds, PBXSounds, Recordings, SIP  string
 	Ops, Profile                        string
 	Start                               time.Time // What its clock shows first.
+	Starts                              int       // Per second, with which admission to the PBX begins.
 }
 
 // serve runs the service as `rappel serve` does, all roles, until SIGTERM.
@@ -52,6 +53,7 @@ func serve(file string) (err error) {
 	c.Postgres.URL = app.Secret(o.Postgres)
 	c.Asterisk.ARI, c.Asterisk.User, c.Asterisk.Password = o.ARI, o.User, app.Secret(o.Password)
 	c.Asterisk.Sounds, c.Asterisk.PBXSounds, c.Asterisk.Recordings, c.Asterisk.SIP = o.Sounds, o.PBXSounds, o.Recordings, o.SIP
+	c.Asterisk.StartsPerSecond = o.Starts
 	c.Web.Listen, c.Ops.Listen = "127.0.0.1:0", o.Ops
 	c.Dispatch.Horizon, c.Dispatch.Ahead = horizon, horizon
 	c.Calls.NoWrapUp = true
@@ -212,6 +214,7 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 		Data: filepath.Join(x.dir, "data"), Postgres: x.pg.URL(), ARI: x.pbx.ARIURL(), User: x.pbx.ARIUser(),
 		Password: x.pbx.ARIPassword(), Sounds: x.pbx.SoundsDir(), PBXSounds: x.pbx.SoundsPath(),
 		Recordings: x.pbx.RecordingsDir(), SIP: x.pbx.SIPAddr().String(), Ops: s.ops, Start: start,
+		Starts: x.options.Starts,
 	}
 	if x.options.Profile != "" {
 		o.Profile = filepath.Join(x.options.Profile, fmt.Sprintf("%03d-%.0f.pprof", x.trials, x.trial.Rate))
