@@ -20,7 +20,7 @@ type stage struct {
 	snap    dispatch.Snapshot
 	promise map[int64]int32 // By ID.
 	caller  map[int64]int32
-	noon    int64 // Less twelve hours: from it local hours are counted.
+	noon    int64 // As noonOf has it.
 	lead    time.Duration
 	most    time.Time // When a play ends at the latest.
 }
@@ -33,11 +33,10 @@ func newStage(day *Day, model *Model, more []Caller) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, m, d := day.Date.Date()
 	s := &stage{
 		day: day, model: model, callers: append(append([]Caller(nil), day.Callers...), more...),
 		snap: dispatch.Snapshot{Scheme: scheme}, promise: make(map[int64]int32, len(day.Promises)), caller: map[int64]int32{},
-		noon: time.Date(y, m, d, 12, 0, 0, 0, day.Scheme.Zone).Add(-12 * time.Hour).UnixNano(), most: day.From,
+		noon: noonOf(day), most: day.From,
 	}
 	s.snap.Occurrences = make([]dispatch.Occurrence, len(day.Promises))
 	for i := range day.Promises {
@@ -58,6 +57,13 @@ func newStage(day *Day, model *Model, more []Caller) (*stage, error) {
 		s.callers[i].Shifts = joined(s.callers[i].Shifts, day.From)
 	}
 	return s, nil
+}
+
+// noonOf is noon of a day less twelve hours: midnight, as a rule. Local hours are counted from it, which is right from three in
+// the morning on when clocks change.
+func noonOf(d *Day) int64 {
+	y, m, day := d.Date.Date()
+	return time.Date(y, m, day, 12, 0, 0, 0, d.Scheme.Zone).Add(-12 * time.Hour).UnixNano()
 }
 
 // joined leaves out what is over at from and joins shifts that follow one another; they have to be in order.
