@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 
@@ -19,6 +20,22 @@ type Book struct {
 // ReadBook reads every *.yaml of the root of flows and the prompts, and checks them: a book with a problem is refused, with
 // every problem named by file and line.
 func ReadBook(flows fs.FS, promptsName string, prompts []byte) (*Book, error) {
+	b, err := ReadDraft(flows, promptsName, prompts)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, p := range b.Check() {
+		errs = append(errs, p)
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("check flows: %w", errors.Join(errs...))
+	}
+	return b, nil
+}
+
+// ReadDraft reads a book as ReadBook does, and leaves its problems for Check to tell: it is not for calls.
+func ReadDraft(flows fs.FS, promptsName string, prompts []byte) (*Book, error) {
 	catalogue, err := ReadCatalogue(promptsName, prompts)
 	if err != nil {
 		return nil, err
@@ -47,13 +64,14 @@ func ReadBook(flows fs.FS, promptsName string, prompts []byte) (*Book, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	for _, p := range b.Check() {
-		errs = append(errs, p)
-	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("check flows: %w", errors.Join(errs...))
-	}
 	return b, nil
+}
+
+// With returns the book with a flow in the place of the one of its name.
+func (b *Book) With(f *Flow) *Book {
+	flows := maps.Clone(b.flows)
+	flows[f.Name] = f
+	return &Book{flows: flows, prompts: b.prompts}
 }
 
 // Has reports whether the book holds the flow.

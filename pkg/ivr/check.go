@@ -10,12 +10,20 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// maxOptions is how many keys a menu may offer besides 0, 9 and *: more are not remembered. Those who hear the menu every
-// day know them.
+// What is remembered of a menu, and of the way to it, by those who do not hear it every day.
 const (
+	// maxOptions is how many keys a menu may offer besides those that mean the same everywhere.
 	maxOptions      = 4
-	maxStaffOptions = 8
+	maxStaffOptions = 7
+	// maxDepth is how many menus may follow the choice of a topic.
+	maxDepth = 2
 )
+
+// own reports whether a menu may give the key a meaning of its own.
+func own(key string) bool { return len(key) == 1 && strings.Contains("1234567#", key) }
+
+// everywhere are the keys that mean the same in every flow and are not for a menu to use.
+func everywhere() []string { return []string{keyPerson, keyEmergency, keyAgain, keyAgainToo} }
 
 // lookups is what a flow may look up.
 func lookups() []string {
@@ -37,14 +45,18 @@ type Problem struct {
 // Error says file, line and problem.
 func (p Problem) Error() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text) }
 
-// Check finds steps that lead nowhere or are never reached, unknown flows, keys with another meaning than everywhere else,
-// and prompts that are missing in a language or too long. The result is sorted by file and line.
-func (b *Book) Check() []Problem {
+// Check finds steps that lead nowhere or are never reached, loops in which nobody is asked anything, unknown flows, keys with
+// another meaning than everywhere else, menus that say other keys than they offer, and prompts that are missing in a language
+// or too long. It names some flows or, without a name, checks all of them. The result is sorted by file and line.
+func (b *Book) Check(flows ...string) []Problem {
 	var out []Problem
-	for _, name := range b.Flows() {
+	if len(flows) == 0 {
+		flows = b.Flows()
+		out = b.checkStandard()
+	}
+	for _, name := range flows {
 		out = append(out, b.checkFlow(b.flows[name])...)
 	}
-	out = append(out, b.checkStandard()...)
 	slices.SortFunc(out, func(x, y Problem) int {
 		if c := strings.Compare(x.File, y.File); c != 0 {
 			return c
@@ -78,43 +90,125 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	if f.Name == "" {
 		bad(1, "the flow has no name (flow: …)")
 	}
-	for field, to := range map[string]string{"start": f.Start, "person": f.Person, "failed": f.Failed} {
+	for field, to := range map[string]string{
+		"start": f.Start, "person": f.Person, "emergency": f.Emergency, "failed": f.Failed,
+	} {
 		if to != "" && f.Steps[to] == nil || to == "" && field == "start" {
 			bad(1, "%s names no step: %q", field, to)
 		}
 	}
-	reached := b.reach(f)
+	if f.Person != "" && f.Emergency == "" {
+		bad(1, "key 8 leads nowhere: emergency names the step that says what to do when a life is in danger")
+	}
+	if f.listens() && f.afterFailures() == "" && !b.runByOthers(f) {
+		bad(1, "nothing follows two failures: person or failed names the step")
+	}
+	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed)
+	depths := f.depths()
 	for _, name := range slices.Sorted(maps.Keys(f.Steps)) {
 		s, line := f.Steps[name], f.lines[name]
 		if !reached[name] {
 			bad(line, "step %s is never reached", name)
 		}
-		for _, to := range s.targets() {
-			if to != Return && f.Steps[to] == nil {
-				bad(line, "step %s leads to %s, which does not exist", name, to)
+		for _, e := range s.edges() {
+			if e.to != Return && f.Steps[e.to] == nil {
+				bad(line, "step %s leads to %s, which does not exist", name, e.to)
 			}
 		}
 		for _, problem := range s.problems(b, f) {
 			bad(line, "step %s %s", name, problem)
+		}
+		if f.loops(name) {
+			bad(line, "step %s leads back to itself without a key being pressed", name)
+		}
+		if depths[name] > maxDepth && !f.Staff {
+			bad(line, "step %s is menu %d under its topic, more than %d", name, depths[name], maxDepth)
 		}
 		out = append(out, b.checkPrompts(f, name, s)...)
 	}
 	return out
 }
 
-func (b *Book) reach(f *Flow) map[string]bool {
-	reached := map[string]bool{}
-	todo := []string{f.Start, f.Person, f.Failed}
-	for len(todo) > 0 {
-		name := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if reached[name] || f.Steps[name] == nil {
-			continue
+// runByOthers reports whether the flow is a part of others, all of which say what 0 and two failures lead to.
+func (b *Book) runByOthers(f *Flow) bool {
+	run := false
+	for _, other := range b.flows {
+		for _, s := range other.Steps {
+			if s.Flow != f.Name {
+				continue
+			}
+			if run = true; other.Person == "" {
+				return false
+			}
 		}
-		reached[name] = true
-		todo = append(todo, f.Steps[name].targets()...)
+	}
+	return run
+}
+
+// reach follows ways from some steps on.
+func (f *Flow) reach(ways func(*Step) []string, from ...string) map[string]bool {
+	reached := map[string]bool{}
+	for len(from) > 0 {
+		name := from[len(from)-1]
+		from = from[:len(from)-1]
+		if !reached[name] && f.Steps[name] != nil {
+			reached[name] = true
+			from = append(from, ways(f.Steps[name])...)
+		}
 	}
 	return reached
+}
+
+// ways are the steps that a step can lead to.
+func (s *Step) ways() []string {
+	var to []string
+	for _, e := range s.edges() {
+		to = append(to, e.to)
+	}
+	return to
+}
+
+// loops reports whether the step can be reached from itself by somebody who presses nothing: nobody may be there any more.
+func (f *Flow) loops(name string) bool {
+	silent := func(s *Step) []string {
+		var to []string
+		for _, e := range s.edges() {
+			if !e.key {
+				to = append(to, e.to)
+			}
+		}
+		if s.listens() {
+			to = append(to, f.afterFailures())
+		}
+		return to
+	}
+	return f.reach(silent, silent(f.Steps[name])...)[name]
+}
+
+// depths counts for every menu how many menus come before it on the shortest way, the first one not counted: 1 is the menu
+// of a topic.
+func (f *Flow) depths() map[string]int {
+	depth := map[string]int{f.Start: 0}
+	out := map[string]int{}
+	for now := []string{f.Start}; len(now) > 0; now = now[1:] {
+		name := now[0]
+		s := f.Steps[name]
+		if s == nil {
+			continue
+		}
+		under := depth[name]
+		if s.Menu != nil || s.Pick != nil {
+			out[name] = under
+			under++
+		}
+		for _, e := range s.edges() {
+			if d, seen := depth[e.to]; !seen || under < d {
+				depth[e.to] = under
+				now = append(now, e.to)
+			}
+		}
+	}
+	return out
 }
 
 // problems are what is wrong with the step by itself.
@@ -130,9 +224,9 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Menu)) {
 		switch {
-		case key == "0" || key == "9" || key == "*":
-			bad("uses key %s, which means the same everywhere (0 a person, 9 and * again)", key)
-		case len(key) != 1 || !strings.Contains("12345678#", key):
+		case slices.Contains(everywhere(), key):
+			bad("uses key %s, which means the same everywhere (0 a person, 8 an emergency, 9 and * again)", key)
+		case !own(key):
 			bad("has %q for a key", key)
 		}
 	}
@@ -143,6 +237,9 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 		}
 		if len(s.Say) == 0 {
 			bad("is a menu that says nothing")
+		}
+		if !f.Staff { // They know the keys, and may be told them briefly.
+			out = append(out, b.checkSpoken(s)...)
 		}
 	case s.Collect != nil:
 		if s.Collect.Into == "" || s.Collect.Next == "" || s.Collect.Max < 1 || s.Collect.Min > s.Collect.Max {

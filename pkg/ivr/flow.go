@@ -1,8 +1,11 @@
 package ivr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +25,11 @@ type Flow struct {
 	Start string `yaml:"start"`
 	// Person is the step to which 0 leads everywhere. Empty is for callers' own dialogues: then 0 is a wrong key.
 	Person string `yaml:"person"`
+	// Emergency is the step to which 8 leads everywhere: what to do when a life is in danger. It is set where Person is.
+	Emergency string `yaml:"emergency"`
 	// Failed is the step after two failures; empty means Person.
 	Failed string `yaml:"failed"`
-	// Staff is set when callers listen, who hear it every day: its menus may offer every key.
+	// Staff is set when callers listen, who hear it every day: its menus may offer every key that means nothing everywhere.
 	Staff bool             `yaml:"staff"`
 	Steps map[string]*Step `yaml:"steps"`
 
@@ -200,37 +205,61 @@ func (s *Step) kinds() []string {
 	return kinds
 }
 
-// targets lists every step a step can lead to.
-func (s *Step) targets() []string {
-	var out []string
-	add := func(names ...string) {
-		for _, n := range names {
-			if n != "" {
-				out = append(out, n)
-			}
+// edge is one way out of a step.
+type edge struct {
+	to    string
+	label string // The key, the answer or the value that leads there; empty where there is nothing to choose.
+	key   bool   // The party has to press it.
+}
+
+// edges lists every way out of a step that is written in it, in the order of their labels. What 0, the emergency key and two
+// failures lead to is the flow's.
+func (s *Step) edges() []edge {
+	var out []edge
+	add := func(to, label string, key bool) {
+		if to != "" {
+			out = append(out, edge{to, label, key})
 		}
 	}
-	addMap := func(m map[string]string) {
-		for _, n := range m {
-			add(n)
+	each := func(to map[string]string, key bool) {
+		for _, label := range slices.Sorted(maps.Keys(to)) {
+			add(to[label], label, key)
 		}
 	}
-	add(s.Next)
-	addMap(s.Menu)
+	each(s.Menu, true)
 	switch {
 	case s.Collect != nil:
-		add(s.Collect.Next)
+		add(s.Collect.Next, "digits", true)
 	case s.Pick != nil:
-		add(s.Pick.Next)
+		add(s.Pick.Next, "one of "+s.Pick.From, true)
 	case s.Record != nil:
-		add(s.Record.Kept, s.Record.Empty)
+		add(s.Record.Kept, AnswerKept, false)
+		add(s.Record.Empty, AnswerEmpty, false)
 	case s.Queue != nil:
-		add(s.Queue.Nobody, s.Queue.Talked)
+		add(s.Queue.Talked, AnswerTalked, false)
+		add(s.Queue.Nobody, AnswerNobody, false)
 	case s.Lookup != nil:
-		addMap(s.Lookup.To)
+		each(s.Lookup.To, false)
 	case s.Branch != nil:
-		addMap(s.Branch.To)
-		add(s.Branch.Else)
+		each(s.Branch.To, false)
+		add(s.Branch.Else, "else", false)
 	}
+	add(s.Next, "", false)
 	return out
 }
+
+// listens reports whether the step waits for a key.
+func (s *Step) listens() bool { return s.Menu != nil || s.Collect != nil || s.Pick != nil }
+
+// listens reports whether the flow asks for anything.
+func (f *Flow) listens() bool {
+	for _, s := range f.Steps {
+		if s.listens() {
+			return true
+		}
+	}
+	return false
+}
+
+// afterFailures is the step after two failures; empty means that the flow that runs this one decides, or nobody.
+func (f *Flow) afterFailures() string { return cmp.Or(f.Failed, f.Person) }

@@ -25,6 +25,14 @@ const (
 	maxTurns = 64
 )
 
+// The keys that mean the same everywhere.
+const (
+	keyPerson    = "0"
+	keyEmergency = "8"
+	keyAgain     = "9"
+	keyAgainToo  = "*"
+)
+
 // Ask is something that only the host of a dialogue can do. The answer comes back through Walker.Answered.
 type Ask string
 
@@ -235,10 +243,10 @@ func (w *Walker) has(name string) bool {
 	return v != nil && v != ""
 }
 
-// choices are the first eight: the other keys have a meaning of their own.
+// choices are the first seven: the other keys have a meaning of their own.
 func (w *Walker) choices() []Vars {
 	all, _ := w.vars[w.step().Pick.From].([]Vars)
-	return all[:min(len(all), 8)]
+	return all[:min(len(all), 7)]
 }
 
 // say says the prompts; a key just pressed is followed by a moment of silence.
@@ -331,11 +339,7 @@ func (w *Walker) give() Output {
 }
 
 func (w *Walker) failed() string {
-	f := w.withPerson()
-	if f.Failed != "" {
-		return f.Failed
-	}
-	return f.Person
+	return w.withPerson().afterFailures()
 }
 
 // withPerson leaves sub-flows that name nobody.
@@ -363,15 +367,13 @@ func (w *Walker) Digit(d string) Output {
 func (w *Walker) key(d string) Output {
 	s := w.step()
 	switch {
-	case s.Collect != nil && len(d) == 1 && d != "*" && (d != "0" || w.digits != "") && (d != "9" || w.digits != ""):
+	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || d != keyPerson && d != keyAgain):
 		return w.collect(d)
-	case d == "0" && w.person() != "":
-		if w.name == w.person() {
-			return w.say(w.prompts()...)
-		}
-		w.withPerson()
-		return w.enter(w.flow.Person)
-	case d == "9" || d == "*":
+	case d == keyPerson && w.host().Person != "":
+		return w.leave(w.host().Person)
+	case d == keyEmergency && w.host().Emergency != "":
+		return w.leave(w.host().Emergency)
+	case d == keyAgain || d == keyAgainToo:
 		if w.repeats++; w.repeats > maxRepeats {
 			return w.give()
 		}
@@ -392,17 +394,30 @@ func (w *Walker) key(d string) Output {
 	return w.typeAhead(d)
 }
 
-// person is the step to which 0 leads, in this flow or in the one that runs it.
-func (w *Walker) person() string {
+// leave goes to a step of the flow that says what 0 and 8 do, out of the sub-flows in between. There already, it is said
+// again.
+func (w *Walker) leave(to string) Output {
+	if w.flow == w.host() && w.name == to {
+		return w.say(w.prompts()...)
+	}
+	for w.flow.Person == "" && len(w.stack) > 0 {
+		w.flow = w.stack[len(w.stack)-1].flow
+		w.stack = w.stack[:len(w.stack)-1]
+	}
+	return w.enter(to)
+}
+
+// host is the flow that says what 0 and 8 do: this one, or the one that runs it.
+func (w *Walker) host() *Flow {
 	if w.flow.Person != "" {
-		return w.flow.Person
+		return w.flow
 	}
 	for _, f := range slices.Backward(w.stack) {
 		if f.flow.Person != "" {
-			return f.flow.Person
+			return f.flow
 		}
 	}
-	return ""
+	return w.flow
 }
 
 // typeAhead is a key during something that is only said: it is skipped, and the key counts in the menu behind it.

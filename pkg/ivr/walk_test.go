@@ -21,63 +21,26 @@ func shipped(t require.TestingT) *Book {
 	return b
 }
 
-// transcript walks a dialogue by a script of what the party and the host do, and writes down what is said. Script words:
-// a key; "." everything is said; "…" no key in time; "name" or "name:vars" the host's answer.
-type transcript struct {
-	w    *Walker
-	book *Book
-	vars map[string]Vars
-	b    strings.Builder
-}
-
-func (tr *transcript) note(o Output) {
-	if o.Stop {
-		tr.b.WriteString("    (cut short)\n")
-	}
-	for _, u := range o.Say {
-		pause := ""
-		if u.Silence > 0 {
-			pause = fmt.Sprintf("(%v) ", u.Silence)
-		}
-		fmt.Fprintf(&tr.b, "    %s[%s] %s\n", pause, u.Language, tr.book.Text(u.Language, u.Key, u.Vars))
-	}
-	if o.Wait > 0 {
-		fmt.Fprintf(&tr.b, "    (waits %v for a key)\n", o.Wait)
-	}
-	if o.Ask != AskNothing {
-		fmt.Fprintf(&tr.b, "    ⟶ %s %s\n", o.Ask, o.What)
-	}
-}
-
-func (tr *transcript) run(script string) string {
-	tr.b.WriteString("    (answered)\n")
-	tr.note(tr.w.Begin())
+// rehearse walks a dialogue by a script of keys, answers, Listened and NoKey, and returns what was heard.
+func rehearse(t *testing.T, book *Book, flow string, lang roster.Language, vars Vars, answers map[string]Vars, script string) string {
+	r, heard := book.Rehearse(flow, lang, vars)
+	var b strings.Builder
+	b.WriteString("    (answered)\n" + heard)
 	for word := range strings.FieldsSeq(script) {
-		fmt.Fprintf(&tr.b, "%s\n", word)
-		switch {
-		case word == ".":
-			tr.note(tr.w.Played())
-		case word == "…":
-			tr.note(tr.w.Timeout())
-		case strings.ContainsAny(word, "0123456789*#") && len(word) == 1:
-			tr.note(tr.w.Digit(word))
-		default:
-			tr.note(tr.w.Answered(word, tr.vars[word]))
-		}
+		heard, err := r.Do(word, answers[word])
+		require.NoError(t, err, "%s after\n%s", word, b.String())
+		fmt.Fprintf(&b, "%s\n%s", word, heard)
 	}
-	return tr.b.String()
+	return b.String()
 }
 
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	opens := time.Date(2026, 11, 24, 10, 30, 0, 0, time.UTC)
-	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around"}
-	louis := Vars{"name": "Louis", "opens": opens, "closes": opens.Add(4 * time.Hour), "now": now, "window": "between"}
 	nobody := Vars{"window": "none"}
-	answers := map[string]Vars{"one": marie, "several": {"people": []Vars{marie, louis}}}
-	next := map[string]Vars{
-		"around": marie, "between": louis, "at": {"at": opens, "now": now},
+	answers := map[string]Vars{}
+	for _, answer := range []string{"one", "several", "around", "between", "at"} {
+		answers[answer] = ExampleAnswer(answer, now)
 	}
 	caller := Vars{"rings": "caller", "colleague": 0, "scheme": "Gardons le contact"}
 	couple := Vars{"rings": "caller", "whose": "several", "colleagues": []Vars{
@@ -91,22 +54,23 @@ func TestTranscripts(t *testing.T) {
 		script     string
 	}{
 		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 . 0 . nobody . . kept . ."},
-		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . …"},
+		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . ..."},
 		{"nothing-planned", "registration", roster.French, nil, map[string]Vars{"one": nobody}, ". . 1 one . . talked ."},
-		{"other-language", "registration", roster.French, nil, answers, "3 2 . 1 one . … … nobody"},
-		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 8 . nobody . . empty ."},
-		{"silence", "registration", roster.German, nil, answers, ". . … . … . nobody . . failed ."},
+		{"other-language", "registration", roster.French, nil, answers, "3 2 . 1 one . ... . ... . nobody"},
+		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 6 . nobody . . empty ."},
+		{"silence", "registration", roster.German, nil, answers, ". . ... . ... . nobody . . empty ."},
 		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 2 0"},
-		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . failed"},
-		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, next, ". around . . 2 . 3 . 0 . … ."},
-		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, next, ". between . 5 . 4 . 5 . … . …"},
-		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, next, "1 around . …"},
-		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed . 1 . … …"},
-		{"own-phone", "registration", roster.Dutch, caller, next, ". . 5 at . . 5 none . 3 not_now . 1 done ."},
+		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . nobody"},
+		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, answers, ". around . . 2 . 3 . 0 . ... ."},
+		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, answers, ". between . . 5 . . 4 . . 5 . . ... . ..."},
+		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, answers, "1 around . . ... . ..."},
+		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed . 1 . . ... . ..."},
+		{"own-phone", "registration", roster.Dutch, caller, answers, ". . 5 at . . 5 none . 3 not_now . 1 done ."},
 		{"own-phone-usual-menu", "registration", roster.French, caller, answers, "7 . 1 one . 0 . nobody . . kept ."},
 		{"own-phone-of-two", "registration", roster.French, couple, nil, ". . 2 . 4 done ."},
 		{"own-phone-person", "registration", roster.English, caller, nil, ". 8 . 0 . talked ."},
 		{"own-phone-of-a-beneficiary", "registration", roster.French, Vars{"rings": "both", "colleague": 0}, answers, ". . 4 3 failed . 7 . 1 one ."},
+		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . . empty ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
 		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
 	}
@@ -114,8 +78,7 @@ func TestTranscripts(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
-			tr := &transcript{w: NewWalker(book, c.flow, c.lang, c.vars), book: book, vars: c.answers}
-			golden(t, "transcripts/"+c.file+".txt", tr.run(c.script))
+			golden(t, "transcripts/"+c.file+".txt", rehearse(t, book, c.flow, c.lang, c.vars, c.answers, c.script))
 		})
 	}
 }
@@ -204,6 +167,10 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 	texts["long"] = prompt{texts: map[roster.Language]string{
 		"fr": strings.Repeat("a ", 200), "nl": "a", "de": "a", "en": "a",
 	}}
+	texts["topics"] = prompt{texts: map[roster.Language]string{
+		"fr": "Tapez un pour vous inscrire.", "nl": "Om u in te schrijven, drukt u op één.",
+		"de": "Um sich anzumelden, drücken Sie zwei.", "en": "To register, press one.",
+	}}
 	f, err := ReadFlow("bad.yaml", []byte(`flow: bad
 start: hello
 person: nobody
@@ -216,12 +183,33 @@ steps:
   again: {run: no-such-flow}
 `))
 	require.NoError(t, err)
-	b := &Book{flows: map[string]*Flow{"bad": f}, prompts: &Catalogue{prompts: texts}}
+	deep, err := ReadFlow("deep.yaml", []byte(`flow: deep
+start: first
+steps:
+  first: {say: [topics], menu: {"1": second}}
+  second: {say: [topics], menu: {"1": third}}
+  third: {say: [topics], menu: {"1": fourth}}
+  fourth: {say: [topics], menu: {"1": round}}
+  round: {say: [goodbye], next: about}
+  about: {branch: {on: hour, to: {late: bye}, else: round}}
+  bye: {hangup: true}
+`))
+	require.NoError(t, err)
+	b := &Book{flows: map[string]*Flow{"bad": f, "deep": deep}, prompts: &Catalogue{prompts: texts}}
 	var got []string
 	for _, p := range b.Check() {
 		got = append(got, p.Error())
 	}
 	golden(t, "check.txt", strings.Join(got, "\n")+"\n")
+}
+
+func TestDrawing(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	for _, flow := range []string{"registration", "own-phone"} {
+		golden(t, "drawings/"+flow+".mmd", book.Draw(flow))
+	}
+	require.Empty(t, book.Draw("no-such-flow"))
 }
 
 func TestFlowsAreReadStrictly(t *testing.T) {
