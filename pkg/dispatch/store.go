@@ -229,7 +229,8 @@ type Settlement struct {
 }
 
 // CallerChange records a caller's state. The dispatcher writes one for every change, also for those that go with a Claim,
-// an Offer or a Finish: these hold and release reservations only.
+// an Offer or a Finish: these hold and release reservations only. Of one caller each is later than the one before, by a
+// microsecond at least; one that is earlier than what is recorded was recorded before.
 type CallerChange struct {
 	Caller int64
 	State  call.CallerState

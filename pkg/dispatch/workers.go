@@ -25,6 +25,7 @@ type worker struct {
 	closed     call.ID   // The last attempt she closed as difficult.
 	expected   bool      // Her last call was expected to be hard.
 	counted    uint64    // The last turn in which one of her counters changed.
+	changed    time.Time // The instant under which her last change of state is recorded.
 }
 
 // Words for CallerChange.Reason, of the catalogue.
@@ -41,7 +42,13 @@ const (
 func (e *Engine) setState(w *worker, state call.CallerState, reason string, now time.Time) {
 	w.State, w.Since = state, now
 	w.wake, w.wished = time.Time{}, false
-	e.record(CallerChange{Caller: w.ID, State: state, Reason: reason, At: now})
+	// No two changes of hers have the same instant, as the records keep it: so they tell one from the same one again.
+	at := now.Truncate(time.Microsecond)
+	if !at.After(w.changed) {
+		at = w.changed.Add(time.Microsecond)
+	}
+	w.changed = at
+	e.record(CallerChange{Caller: w.ID, State: state, Reason: reason, At: at})
 	e.board.SetCaller(&w.Caller, now)
 }
 
@@ -283,7 +290,7 @@ func (e *Engine) onLine(caller int64, inUse bool, now time.Time) {
 
 // enrol takes a caller or registrar over as she was recorded. An unfinished call of hers is either live or over.
 func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
-	w := &worker{Caller: c}
+	w := &worker{Caller: c, changed: c.Since}
 	w.recall()
 	e.rest(w)
 	e.staff[c.ID] = w

@@ -222,7 +222,6 @@ type keys struct {
 	occurrences set[int64]
 	numbers     set[string]
 	callers     set[int64]
-	changes     []dispatch.CallerChange
 }
 
 // set keeps the order in which members came, so that one batch always asks the same.
@@ -264,7 +263,6 @@ func keysOf(ops []dispatch.Op) *keys {
 			k.occurrences.add(op.Settlement.Occurrence)
 		case dispatch.CallerChange:
 			k.callers.add(op.Caller)
-			k.changes = append(k.changes, op)
 		case dispatch.CloseCall:
 			k.attempts.add(op.Attempt)
 			k.callers.add(op.Caller)

@@ -363,7 +363,7 @@ func TestApplyingABatchAgainIsHarmless(t *testing.T) {
 		}},
 		dispatch.CallerChange{Caller: here.callers[0], State: call.CallerReserved, At: today},
 		step(call.StateOffered), step(call.StateAccepted), step(call.StateRinging), step(call.StateBridged),
-		dispatch.CallerChange{Caller: here.callers[0], State: call.CallerInCall, At: today},
+		dispatch.CallerChange{Caller: here.callers[0], State: call.CallerInCall, At: today.Add(time.Microsecond)},
 		dispatch.Finish{
 			Outcome: call.Outcome{Attempt: id, Offer: 1, Result: call.ResultAnswered, OfferState: call.OfferAccepted, At: today},
 			Settlement: dispatch.Settlement{

@@ -17,12 +17,18 @@ func (s *Store) Events(ctx context.Context, scheme, first, last int64) ([]call.E
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", storeError(err))
 	}
-	events := make([]call.Event, len(rows))
-	for i, r := range rows {
-		events[i] = call.Event{
-			ID: r.EventID.String(), Scheme: r.Uid.String(), SchemeKey: scheme, Entity: r.Entity, EntityID: r.EntityID.String(),
-			EntityNumber: r.EntityNumber, Number: r.Number, Epoch: r.Epoch, At: when(r.At), Version: int(r.Version),
-			Kind: r.Kind, Data: json.RawMessage(r.Data),
+	var events []call.Event
+	for _, r := range rows {
+		for i, kind := range r.Kinds {
+			number := r.FirstNumber + int64(i)
+			if number < first || number > last {
+				continue
+			}
+			events = append(events, call.Event{
+				ID: r.EventIds[i].String(), Scheme: r.Uid.String(), SchemeKey: scheme, Entity: r.Entities[i],
+				EntityID: r.EntityIds[i].String(), EntityNumber: r.EntityNumbers[i], Number: number, Epoch: r.Epoch,
+				At: when(r.Ats[i]), Version: int(r.Version), Kind: kind, Data: json.RawMessage(r.Data[i]),
+			})
 		}
 	}
 	return events, nil

@@ -163,18 +163,38 @@ func (j *journal) note(entity string, id uuid.UUID, nth int, kind string, at tim
 	j.payload = append(j.payload, string(raw))
 }
 
-// params returns the rows to insert.
-func (j *journal) params() sqldb.InsertEventsParams {
-	n := len(j.events)
+// rows returns the rows to insert: one, unless events that were lost come back. Those of a row are numbered without gaps and
+// have the same epoch and version.
+func (j *journal) rows() []sqldb.InsertEventsParams {
+	var rows []sqldb.InsertEventsParams
+	for from := 0; from < len(j.events); {
+		first, to := &j.events[from], from+1
+		for to < len(j.events) && j.events[to].Number == j.events[to-1].Number+1 && j.events[to].Epoch == first.Epoch &&
+			j.events[to].Version == first.Version {
+			to++
+		}
+		rows = append(rows, j.row(from, to))
+		from = to
+	}
+	return rows
+}
+
+func (j *journal) row(from, to int) sqldb.InsertEventsParams {
+	n, first, newest := to-from, &j.events[from], time.Time{}
 	p := sqldb.InsertEventsParams{
-		SchemeID: j.scheme, EventNumber: j.number, OwnEvents: int32(j.own), Numbers: make([]int64, n), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids,
-		Entities: make([]string, n), EntityIds: j.of, EntityNumbers: make([]int64, n), Epochs: make([]int64, n),
-		Versions: make([]int16, n), Kinds: make([]string, n), Data: j.payload,
+		SchemeID: j.scheme, FirstNumber: first.Number, LastNumber: j.events[to-1].Number, Epoch: first.Epoch,
+		Version: int16(first.Version), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids[from:to],
+		Entities: make([]string, n), EntityIds: j.of[from:to], EntityNumbers: make([]int64, n), Kinds: make([]string, n),
+		Data: j.payload[from:to],
 	}
-	for i, e := range j.events {
-		p.Numbers[i], p.Ats[i], p.Entities[i] = e.Number, instant(e.At), e.Entity
-		p.EntityNumbers[i], p.Epochs[i], p.Versions[i], p.Kinds[i] = e.EntityNumber, e.Epoch, int16(e.Version), e.Kind
+	for i := range n {
+		e := &j.events[from+i]
+		p.Ats[i], p.Entities[i], p.EntityNumbers[i], p.Kinds[i] = instant(e.At), e.Entity, e.EntityNumber, e.Kind
+		if e.At.After(newest) {
+			newest = e.At
+		}
 	}
+	p.At = instant(newest)
 	return p
 }
 

@@ -28,9 +28,7 @@ type ledger struct {
 	numbers     map[string]call.ID // Live numbers, of any scheme.
 	persons     map[int64]call.ID  // Beneficiaries in a live attempt of this scheme.
 	reserved    map[int64]offerKey // Reserved callers, in any scheme.
-	written     map[logRow]bool    // Changes of callers that were written by an earlier batch.
 
-	log         []logRow
 	bookings    []*booking
 	lastCallers map[int64]int64  // By beneficiary.
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
@@ -125,13 +123,6 @@ type callerRow struct {
 	events      int
 
 	changed bool
-}
-
-type logRow struct {
-	caller int64
-	at     int64 // Microseconds, as Postgres keeps them.
-	state  call.CallerState
-	reason string
 }
 
 // booking is an occurrence to be booked; its id is written into next.
@@ -446,12 +437,12 @@ func (l *ledger) callerChange(c dispatch.CallerChange) error {
 	if row == nil {
 		return dispatch.ErrStale
 	}
-	entry := logRow{caller: c.Caller, at: c.At.UnixMicro(), state: c.State, reason: c.Reason}
-	if l.written[entry] {
+	// Changes come in the order of their instants. What is recorded tells whether this one was before.
+	at, last := c.At.UnixMicro(), row.since.UnixMicro()
+	if at < last || at == last && c.State == row.state && c.Reason == row.reason {
 		return nil
 	}
 	row.state, row.reason, row.since, row.changed = c.State, c.Reason, c.At, true
-	l.log = append(l.log, entry)
 	l.noteCaller(row, "state", c.At, callerData{State: string(c.State), Reason: c.Reason})
 	return nil
 }
@@ -469,6 +460,6 @@ func newLedger(scheme, epoch int64, now time.Time, zone *time.Location) *ledger 
 		scheme: scheme, epoch: epoch, at: now, today: schedule.DateIn(now, zone),
 		attempts: map[call.ID]*attemptRow{}, offers: map[offerKey]*offerRow{}, occurrences: map[int64]*occurrenceRow{},
 		callers: map[int64]*callerRow{}, numbers: map[string]call.ID{}, persons: map[int64]call.ID{},
-		reserved: map[int64]offerKey{}, written: map[logRow]bool{}, lastCallers: map[int64]int64{},
+		reserved: map[int64]offerKey{}, lastCallers: map[int64]int64{},
 	}
 }

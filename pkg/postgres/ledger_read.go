@@ -71,11 +71,10 @@ type secondRows struct {
 	numbers     []sqldb.LiveNumber
 	reserved    []sqldb.ReadReservationsRow
 	callers     []sqldb.ReadCallerStatusRow
-	log         []sqldb.ReadCallerLogRow
 }
 
 // readSecond reads every other row that the operations may touch: the occurrences, which numbers, persons and callers are
-// held, the callers, and which of their changes were written before.
+// held, and the callers.
 func readSecond(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (rows secondRows, err error) {
 	if list := k.occurrences.list; len(list) > 0 {
 		rows.occurrences, err = q.ReadOccurrences(ctx, sqldb.ReadOccurrencesParams{SchemeID: scheme, OccurrenceIds: list})
@@ -100,16 +99,6 @@ func readSecond(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (r
 	rows.callers, err = q.ReadCallerStatus(ctx, sqldb.ReadCallerStatusParams{SchemeID: scheme, CallerIds: k.callers.list})
 	if err != nil {
 		return rows, fmt.Errorf("read callers: %w", err)
-	}
-	if len(k.changes) == 0 {
-		return rows, nil
-	}
-	ids, ats := make([]int64, len(k.changes)), make([]pgtype.Timestamptz, len(k.changes))
-	for i, c := range k.changes {
-		ids[i], ats[i] = c.Caller, instant(c.At)
-	}
-	if rows.log, err = q.ReadCallerLog(ctx, sqldb.ReadCallerLogParams{SchemeID: scheme, CallerIds: ids, Ats: ats}); err != nil {
-		return rows, fmt.Errorf("read caller log: %w", err)
 	}
 	return rows, nil
 }
@@ -137,8 +126,5 @@ func (l *ledger) takeSecond(rows secondRows) {
 			hardInRow: int(r.HardInRow), rowBefore: int(r.RowBefore), lastCall: attemptOrNone(r.LastCall),
 			hardEnded: when(r.HardEnded), events: int(r.Events),
 		}
-	}
-	for _, r := range rows.log {
-		l.written[logRow{caller: r.CallerID, at: r.At.Time.UnixMicro(), state: call.CallerState(r.State), reason: r.Reason}] = true
 	}
 }

@@ -369,18 +369,6 @@ func (l *ledger) writeCallers(ctx context.Context, q *sqldb.Queries) error {
 			return err
 		}
 	}
-	if len(l.log) > 0 {
-		p := sqldb.InsertCallerLogParams{SchemeID: l.scheme}
-		for _, r := range l.log {
-			p.CallerIds = append(p.CallerIds, r.caller)
-			p.Ats = append(p.Ats, instant(time.UnixMicro(r.at)))
-			p.States = append(p.States, string(r.state))
-			p.Reasons = append(p.Reasons, r.reason)
-		}
-		if err := q.InsertCallerLog(ctx, p); err != nil {
-			return err
-		}
-	}
 	if len(l.lastCallers) == 0 {
 		return nil
 	}
@@ -412,5 +400,10 @@ func (j *journal) write(ctx context.Context, q *sqldb.Queries) error {
 	if len(j.events) == 0 {
 		return nil
 	}
-	return q.InsertEvents(ctx, j.params())
+	for _, row := range j.rows() {
+		if err := q.InsertEvents(ctx, row); err != nil {
+			return err
+		}
+	}
+	return q.NumberEvents(ctx, sqldb.NumberEventsParams{SchemeID: j.scheme, EventNumber: j.number, OwnEvents: int32(j.own)})
 }

@@ -48,7 +48,7 @@ func TestRestored(t *testing.T) {
 	// Back to the moment before.
 	require.Positive(t, f.one(`UPDATE scheme_lead SET event_number = $2 WHERE scheme_id = $1 RETURNING 1`, scheme, early))
 	for _, sql := range []string{
-		`DELETE FROM event WHERE scheme_id = $1 AND number > $2`,
+		`DELETE FROM event_batch WHERE scheme_id = $1 AND last_number > $2`,
 		`UPDATE occurrence SET state = 'open', ended_at = NULL, events = 0 WHERE scheme_id = $1 AND $2 > 0`,
 	} {
 		_, err := f.pool.Exec(ctx, sql, scheme, early)

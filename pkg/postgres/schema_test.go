@@ -64,7 +64,6 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"beneficiary_purpose_check":    words(roster.Purposes()),
 		"beneficiary_source_check":     words(roster.Sources()),
 		"caller_languages_check":       languages,
-		"caller_log_state_check":       words(call.CallerStates()),
 		"caller_phone_check":           {postgres.PhoneSoftphone, postgres.PhoneSIP, postgres.PhoneOrdinary},
 		"caller_roles_check":           words(roster.Roles()),
 		"caller_status_state_check":    words(call.CallerStates()),
@@ -219,10 +218,9 @@ func TestTheServiceCannotRewriteHistoryOrTheSchema(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	for _, statement := range []string{
-		"UPDATE event SET kind = 'x'", "DELETE FROM event", "DELETE FROM event_default", "TRUNCATE event",
-		"UPDATE consent SET state = 'given'", "DELETE FROM consent", "UPDATE caller_log SET state = 'off'",
-		"DELETE FROM caller_log", "DELETE FROM attempt", "DELETE FROM occurrence",
-		"CREATE TABLE x (y int)", "ALTER TABLE event ADD COLUMN x int", "DROP TABLE event", "CREATE SCHEMA x",
+		"UPDATE event_batch SET kinds = '{x}'", "DELETE FROM event_batch", "DELETE FROM event_default", "TRUNCATE event_batch",
+		"UPDATE consent SET state = 'given'", "DELETE FROM consent", "DELETE FROM attempt", "DELETE FROM occurrence",
+		"CREATE TABLE x (y int)", "ALTER TABLE event_batch ADD COLUMN x int", "DROP VIEW event", "CREATE SCHEMA x",
 		"UPDATE goose_db_version SET version_id = 0",
 	} {
 		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
@@ -247,8 +245,9 @@ func TestEventPartitions(t *testing.T) {
 	day := time.Date(2026, 3, 27, 23, 30, 0, 0, time.UTC)
 	insert := func(number int, at time.Time) {
 		t.Helper()
-		_, err := pool.Exec(ctx, `INSERT INTO event (scheme_id, number, at, event_id, entity, entity_id, entity_number, epoch, version, kind)
-			VALUES (1, $1, $2, gen_random_uuid(), 'scheme', gen_random_uuid(), $1, 1, 1, 'x')`, number, at)
+		_, err := pool.Exec(ctx, `INSERT INTO event_batch
+			VALUES (1, $1::bigint, $1::bigint, $2::timestamptz, 1, 1, ARRAY[$2::timestamptz], ARRAY[gen_random_uuid()], '{scheme}',
+				ARRAY[gen_random_uuid()], ARRAY[$1::bigint], '{x}', '{null}')`, number, at)
 		require.NoError(t, err)
 	}
 	insert(1, day.AddDate(0, 0, 3)) // A day without a partition takes events all the same.
@@ -261,7 +260,7 @@ func TestEventPartitions(t *testing.T) {
 	insert(2, day)
 	insert(3, day.Add(30*time.Minute))
 	var tables []string
-	rows, err := pool.Query(ctx, `SELECT tableoid::regclass::text FROM event ORDER BY number`)
+	rows, err := pool.Query(ctx, `SELECT tableoid::regclass::text FROM event_batch ORDER BY last_number`)
 	require.NoError(t, err)
 	tables, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -44,14 +44,6 @@ FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[])
 JOIN caller_status s ON s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id
 JOIN caller c ON c.scheme_id = u.scheme_id AND c.caller_id = u.caller_id;
 
--- name: ReadCallerLog :many
--- Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
-SELECT l.caller_id, l.at, l.state, l.reason
-FROM (
-    SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(ats)::timestamptz[])
-) u (scheme_id, caller_id, at)
-JOIN caller_log l ON l.scheme_id = u.scheme_id AND l.caller_id = u.caller_id AND l.at = u.at;
-
 -- name: DeleteLiveNumbers :exec
 DELETE FROM live_number n
 USING (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(numbers)::text[])) u (scheme_id, e164)
@@ -217,11 +209,6 @@ FROM (
         unnest(sqlc.arg(hard_endeds)::timestamptz[]) AS hard_ended
 ) u
 WHERE s.scheme_id = u.scheme_id AND s.caller_id = u.caller_id;
-
--- name: InsertCallerLog :exec
-INSERT INTO caller_log (scheme_id, caller_id, at, state, reason)
-SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(ats)::timestamptz[]),
-    unnest(sqlc.arg(states)::text[]), unnest(sqlc.arg(reasons)::text[]);
 
 -- name: SetLastCallers :exec
 INSERT INTO last_caller (scheme_id, beneficiary_id, caller_id)

@@ -30,23 +30,26 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND event_number = sqlc.arg(event_number);
 SELECT coalesce(pg_xact_status(sqlc.arg(transaction)::text::xid8), '')::text AS state;
 
 -- name: InsertEvents :exec
-WITH numbered AS (
-    UPDATE scheme_lead
-    SET event_number = sqlc.arg(event_number), own_events = sqlc.arg(own_events)
-    WHERE scheme_id = sqlc.arg(scheme_id)
-)
-INSERT INTO event (scheme_id, number, at, event_id, entity, entity_id, entity_number, epoch, version, kind, data)
-SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(numbers)::bigint[]), unnest(sqlc.arg(ats)::timestamptz[]),
-    unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(entities)::text[]), unnest(sqlc.arg(entity_ids)::uuid[]),
-    unnest(sqlc.arg(entity_numbers)::bigint[]), unnest(sqlc.arg(epochs)::bigint[]), unnest(sqlc.arg(versions)::smallint[]),
-    unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(data)::text[])::jsonb;
+INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, event_ids, entities, entity_ids,
+    entity_numbers, kinds, data)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(first_number), sqlc.arg(last_number), sqlc.arg(at), sqlc.arg(epoch), sqlc.arg(version),
+    sqlc.arg(ats), sqlc.arg(event_ids), sqlc.arg(entities), sqlc.arg(entity_ids), sqlc.arg(entity_numbers), sqlc.arg(kinds),
+    sqlc.arg(data));
+
+-- name: NumberEvents :exec
+UPDATE scheme_lead
+SET event_number = sqlc.arg(event_number), own_events = sqlc.arg(own_events)
+WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadEvents :many
-SELECT e.number, e.at, e.event_id, e.entity, e.entity_id, e.entity_number, e.epoch, e.version, e.kind, e.data, s.uid
-FROM event e
-JOIN scheme s ON s.scheme_id = e.scheme_id
-WHERE e.scheme_id = sqlc.arg(scheme_id) AND e.number BETWEEN sqlc.arg(first) AND sqlc.arg(last)
-ORDER BY e.number;
+-- The batches that hold the events from first to last; the outermost hold others too.
+SELECT b.first_number, b.epoch, b.version, b.ats, b.event_ids, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
+FROM event_batch b
+JOIN scheme s ON s.scheme_id = b.scheme_id
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.last_number >= sqlc.arg(first) AND b.last_number <= coalesce(
+    (SELECT min(x.last_number) FROM event_batch x WHERE x.scheme_id = sqlc.arg(scheme_id) AND x.last_number >= sqlc.arg(last)),
+    sqlc.arg(last))
+ORDER BY b.last_number;
 
 -- name: RefreshStatistics :exec
 SELECT refresh_statistics();

@@ -24,17 +24,21 @@ WHERE scheme_id = sqlc.arg(scheme_id);
 -- Promises of which the lost events tell: how each was closed then, or that an attempt was begun, and how it stands now. State
 -- is empty for a promise made in the time that was lost.
 WITH lost AS (
-    SELECT e.number, e.at, CASE WHEN e.entity = 'occurrence' THEN e.entity_id ELSE (e.data ->> 'occurrence')::uuid END AS uid,
+    SELECT e.number::bigint AS number, e.at::timestamptz AS at, CASE WHEN e.entity = 'occurrence' THEN e.entity_id ELSE (e.data ->> 'occurrence')::uuid END AS uid,
         CASE WHEN e.entity = 'occurrence' THEN e.kind ELSE 'begun' END AS kind
-    FROM event e
-    JOIN scheme_lead l ON l.scheme_id = e.scheme_id
-    WHERE e.scheme_id = sqlc.arg(scheme_id) AND e.number > l.restored_from AND e.number <= l.restored_to
+    FROM scheme_lead l
+    JOIN event_batch b ON b.scheme_id = l.scheme_id AND b.last_number > l.restored_from AND b.first_number <= l.restored_to
+    CROSS JOIN LATERAL (
+        SELECT b.first_number + generate_subscripts(b.kinds, 1) - 1 AS number, unnest(b.ats) AS at, unnest(b.entities) AS entity,
+            unnest(b.entity_ids) AS entity_id, unnest(b.kinds) AS kind, unnest(b.data)::jsonb AS data
+    ) e
+    WHERE l.scheme_id = sqlc.arg(scheme_id) AND e.number > l.restored_from AND e.number <= l.restored_to
         AND ((e.entity = 'occurrence' AND e.kind IN ('reached', 'unreached', 'missed', 'moved', 'cancelled'))
             OR (e.entity = 'attempt' AND e.kind = 'claimed'))
 ), newest AS (
     SELECT DISTINCT ON (uid) uid, number, at, kind FROM lost ORDER BY uid, number DESC
 )
-SELECT n.number, n.at, n.uid, n.kind, coalesce(b.ref, '') AS ref, coalesce(o.state, '') AS state
+SELECT n.number::bigint AS number, n.at::timestamptz AS at, n.uid, n.kind, coalesce(b.ref, '') AS ref, coalesce(o.state, '') AS state
 FROM newest n
 LEFT JOIN occurrence o ON o.scheme_id = sqlc.arg(scheme_id) AND o.uid = n.uid
 LEFT JOIN beneficiary b ON b.scheme_id = o.scheme_id AND b.beneficiary_id = o.beneficiary_id
@@ -43,10 +47,10 @@ ORDER BY n.number;
 -- name: CloseAsLost :execrows
 -- Closes promises as they were closed in the time that was lost. It runs under LockLead; the events of it are there already.
 UPDATE occurrence o
-SET state = u.state, ended_at = u.ended_at, events = greatest(o.events, e.entity_number::integer)
+SET state = u.state, ended_at = u.ended_at, events = greatest(o.events, b.entity_numbers[u.number - b.first_number + 1]::integer)
 FROM (
     SELECT unnest(sqlc.arg(uids)::uuid[]) AS uid, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(ended)::timestamptz[]) AS ended_at, unnest(sqlc.arg(numbers)::bigint[]) AS number
 ) u
-JOIN event e ON e.scheme_id = sqlc.arg(scheme_id) AND e.number = u.number
+JOIN event_batch b ON b.scheme_id = sqlc.arg(scheme_id) AND u.number BETWEEN b.first_number AND b.last_number
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.uid = u.uid AND o.state = 'open';

@@ -147,31 +147,6 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 	return err
 }
 
-const insertCallerLog = `-- name: InsertCallerLog :exec
-INSERT INTO caller_log (scheme_id, caller_id, at, state, reason)
-SELECT $1::bigint, unnest($2::bigint[]), unnest($3::timestamptz[]),
-    unnest($4::text[]), unnest($5::text[])
-`
-
-type InsertCallerLogParams struct {
-	SchemeID  int64
-	CallerIds []int64
-	Ats       []pgtype.Timestamptz
-	States    []string
-	Reasons   []string
-}
-
-func (q *Queries) InsertCallerLog(ctx context.Context, arg InsertCallerLogParams) error {
-	_, err := q.db.Exec(ctx, insertCallerLog,
-		arg.SchemeID,
-		arg.CallerIds,
-		arg.Ats,
-		arg.States,
-		arg.Reasons,
-	)
-	return err
-}
-
 const insertLiveNumbers = `-- name: InsertLiveNumbers :exec
 INSERT INTO live_number (e164, scheme_id, attempt_id, beneficiary_id)
 SELECT unnest($1::text[]), $2::bigint, unnest($3::uuid[]),
@@ -471,53 +446,6 @@ func (q *Queries) ReadAway(ctx context.Context, arg ReadAwayParams) ([]ReadAwayR
 	for rows.Next() {
 		var i ReadAwayRow
 		if err := rows.Scan(&i.BeneficiaryID, &i.LocalDate); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const readCallerLog = `-- name: ReadCallerLog :many
-SELECT l.caller_id, l.at, l.state, l.reason
-FROM (
-    SELECT $1::bigint, unnest($2::bigint[]), unnest($3::timestamptz[])
-) u (scheme_id, caller_id, at)
-JOIN caller_log l ON l.scheme_id = u.scheme_id AND l.caller_id = u.caller_id AND l.at = u.at
-`
-
-type ReadCallerLogParams struct {
-	SchemeID  int64
-	CallerIds []int64
-	Ats       []pgtype.Timestamptz
-}
-
-type ReadCallerLogRow struct {
-	CallerID int64
-	At       pgtype.Timestamptz
-	State    string
-	Reason   string
-}
-
-// Which of these changes were written before. The instants narrow the search; the caller of the query compares the rest.
-func (q *Queries) ReadCallerLog(ctx context.Context, arg ReadCallerLogParams) ([]ReadCallerLogRow, error) {
-	rows, err := q.db.Query(ctx, readCallerLog, arg.SchemeID, arg.CallerIds, arg.Ats)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReadCallerLogRow
-	for rows.Next() {
-		var i ReadCallerLogRow
-		if err := rows.Scan(
-			&i.CallerID,
-			&i.At,
-			&i.State,
-			&i.Reason,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

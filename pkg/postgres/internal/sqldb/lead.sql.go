@@ -12,49 +12,44 @@ import (
 )
 
 const insertEvents = `-- name: InsertEvents :exec
-WITH numbered AS (
-    UPDATE scheme_lead
-    SET event_number = $12, own_events = $13
-    WHERE scheme_id = $1
-)
-INSERT INTO event (scheme_id, number, at, event_id, entity, entity_id, entity_number, epoch, version, kind, data)
-SELECT $1::bigint, unnest($2::bigint[]), unnest($3::timestamptz[]),
-    unnest($4::uuid[]), unnest($5::text[]), unnest($6::uuid[]),
-    unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::smallint[]),
-    unnest($10::text[]), unnest($11::text[])::jsonb
+INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, event_ids, entities, entity_ids,
+    entity_numbers, kinds, data)
+VALUES ($1, $2, $3, $4, $5, $6,
+    $7, $8, $9, $10, $11, $12,
+    $13)
 `
 
 type InsertEventsParams struct {
 	SchemeID      int64
-	Numbers       []int64
+	FirstNumber   int64
+	LastNumber    int64
+	At            pgtype.Timestamptz
+	Epoch         int64
+	Version       int16
 	Ats           []pgtype.Timestamptz
 	EventIds      []pgtype.UUID
 	Entities      []string
 	EntityIds     []pgtype.UUID
 	EntityNumbers []int64
-	Epochs        []int64
-	Versions      []int16
 	Kinds         []string
 	Data          []string
-	EventNumber   int64
-	OwnEvents     int32
 }
 
 func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) error {
 	_, err := q.db.Exec(ctx, insertEvents,
 		arg.SchemeID,
-		arg.Numbers,
+		arg.FirstNumber,
+		arg.LastNumber,
+		arg.At,
+		arg.Epoch,
+		arg.Version,
 		arg.Ats,
 		arg.EventIds,
 		arg.Entities,
 		arg.EntityIds,
 		arg.EntityNumbers,
-		arg.Epochs,
-		arg.Versions,
 		arg.Kinds,
 		arg.Data,
-		arg.EventNumber,
-		arg.OwnEvents,
 	)
 	return err
 }
@@ -126,6 +121,23 @@ func (q *Queries) MakeEventPartitions(ctx context.Context, arg MakeEventPartitio
 	return made, err
 }
 
+const numberEvents = `-- name: NumberEvents :exec
+UPDATE scheme_lead
+SET event_number = $1, own_events = $2
+WHERE scheme_id = $3
+`
+
+type NumberEventsParams struct {
+	EventNumber int64
+	OwnEvents   int32
+	SchemeID    int64
+}
+
+func (q *Queries) NumberEvents(ctx context.Context, arg NumberEventsParams) error {
+	_, err := q.db.Exec(ctx, numberEvents, arg.EventNumber, arg.OwnEvents, arg.SchemeID)
+	return err
+}
+
 const raiseLoadFrom = `-- name: RaiseLoadFrom :exec
 UPDATE scheme_lead
 SET load_from = $1
@@ -146,11 +158,13 @@ func (q *Queries) RaiseLoadFrom(ctx context.Context, arg RaiseLoadFromParams) er
 }
 
 const readEvents = `-- name: ReadEvents :many
-SELECT e.number, e.at, e.event_id, e.entity, e.entity_id, e.entity_number, e.epoch, e.version, e.kind, e.data, s.uid
-FROM event e
-JOIN scheme s ON s.scheme_id = e.scheme_id
-WHERE e.scheme_id = $1 AND e.number BETWEEN $2 AND $3
-ORDER BY e.number
+SELECT b.first_number, b.epoch, b.version, b.ats, b.event_ids, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
+FROM event_batch b
+JOIN scheme s ON s.scheme_id = b.scheme_id
+WHERE b.scheme_id = $1 AND b.last_number >= $2 AND b.last_number <= coalesce(
+    (SELECT min(x.last_number) FROM event_batch x WHERE x.scheme_id = $1 AND x.last_number >= $3),
+    $3)
+ORDER BY b.last_number
 `
 
 type ReadEventsParams struct {
@@ -160,19 +174,20 @@ type ReadEventsParams struct {
 }
 
 type ReadEventsRow struct {
-	Number       int64
-	At           pgtype.Timestamptz
-	EventID      pgtype.UUID
-	Entity       string
-	EntityID     pgtype.UUID
-	EntityNumber int64
-	Epoch        int64
-	Version      int16
-	Kind         string
-	Data         []byte
-	Uid          pgtype.UUID
+	FirstNumber   int64
+	Epoch         int64
+	Version       int16
+	Ats           []pgtype.Timestamptz
+	EventIds      []pgtype.UUID
+	Entities      []string
+	EntityIds     []pgtype.UUID
+	EntityNumbers []int64
+	Kinds         []string
+	Data          []string
+	Uid           pgtype.UUID
 }
 
+// The batches that hold the events from first to last; the outermost hold others too.
 func (q *Queries) ReadEvents(ctx context.Context, arg ReadEventsParams) ([]ReadEventsRow, error) {
 	rows, err := q.db.Query(ctx, readEvents, arg.SchemeID, arg.First, arg.Last)
 	if err != nil {
@@ -183,15 +198,15 @@ func (q *Queries) ReadEvents(ctx context.Context, arg ReadEventsParams) ([]ReadE
 	for rows.Next() {
 		var i ReadEventsRow
 		if err := rows.Scan(
-			&i.Number,
-			&i.At,
-			&i.EventID,
-			&i.Entity,
-			&i.EntityID,
-			&i.EntityNumber,
+			&i.FirstNumber,
 			&i.Epoch,
 			&i.Version,
-			&i.Kind,
+			&i.Ats,
+			&i.EventIds,
+			&i.Entities,
+			&i.EntityIds,
+			&i.EntityNumbers,
+			&i.Kinds,
 			&i.Data,
 			&i.Uid,
 		); err != nil {
