@@ -38,7 +38,7 @@ func keyWord(lang roster.Language, key string) string {
 // heardKeys lists the keys that a text names, in its order, and whether one of them is named before what it is for.
 func heardKeys(lang roster.Language, text string) (keys []string, before bool) {
 	for _, found := range pressing(lang).FindAllStringSubmatch(text, -1) {
-		for _, key := range strings.SplitSeq("0123456789*#", "") {
+		for key := range strings.SplitSeq("0123456789*#", "") {
 			if strings.EqualFold(found[1], keyWord(lang, key)) {
 				keys = append(keys, key)
 				before = before || found[2] != ""
