@@ -23,7 +23,7 @@ type Options struct {
 	Profile string  // Folder for profiles of the service; empty makes none.
 	Keep    bool    // Keeps the run folder.
 	// Starts is how many calls per second the service's admission to the PBX begins with; 0 means 2000, which bounds nothing
-	// unless the PBX is slow.
+	// unless the PBX is slow, and less bounds nothing at all.
 	Starts   int
 	Progress io.Writer
 }
@@ -40,7 +40,7 @@ func (o *Options) fill() error {
 	if o.Quick && o.Rate == 0 {
 		o.Rate = quickRate
 	}
-	if o.Starts <= 0 {
+	if o.Starts == 0 {
 		o.Starts = 2000
 	}
 	if o.Limit <= 0 {

@@ -79,7 +79,7 @@ func calls(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.DurationVar(&o.Length, "length", 0, "how long one trial places calls (default 6s)")
 	flags.Float64Var(&o.Rate, "rate", 0, "try this one rate instead of ramping (calls per second)")
 	flags.StringVar(&o.Profile, "profile", "", "folder for processor profiles of the service, one per trial")
-	flags.IntVar(&o.Starts, "starts", 0, "calls per second that the service's admission to the PBX begins with (default 2000)")
+	flags.IntVar(&o.Starts, "starts", 0, "calls per second that the service's admission to the PBX begins with (default 2000); -1 has none")
 	flags.BoolVar(&o.Keep, "keep", false, "keep the run folder, for its logs")
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(errUsage, err)

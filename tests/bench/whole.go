@@ -214,7 +214,7 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 		Data: filepath.Join(x.dir, "data"), Postgres: x.pg.URL(), ARI: x.pbx.ARIURL(), User: x.pbx.ARIUser(),
 		Password: x.pbx.ARIPassword(), Sounds: x.pbx.SoundsDir(), PBXSounds: x.pbx.SoundsPath(),
 		Recordings: x.pbx.RecordingsDir(), SIP: x.pbx.SIPAddr().String(), Ops: s.ops, Start: start,
-		Starts: x.options.Starts,
+		Starts: max(0, x.options.Starts),
 	}
 	if x.options.Profile != "" {
 		o.Profile = filepath.Join(x.options.Profile, fmt.Sprintf("%03d-%.0f.pprof", x.trials, x.trial.Rate))
