@@ -29,4 +29,5 @@ type Live struct {
 	ClaimedAt time.Time
 	BridgedAt time.Time
 	Channel   string // The beneficiary's channel id, once known.
+	Node      string // Whose PBX it runs on: the node that led when it was claimed. Empty when that is not known.
 }

@@ -30,6 +30,10 @@ func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.
 		if epoch, err = q.TakeLead(ctx, sqldb.TakeLeadParams{SchemeID: scheme, Holder: holder, Now: instant(now)}); err != nil {
 			return err
 		}
+		err = q.NoteLeader(ctx, sqldb.NoteLeaderParams{SchemeID: scheme, Epoch: epoch, Holder: holder, TakenAt: instant(now)})
+		if err != nil {
+			return err
+		}
 		j.epoch = epoch
 		j.noteScheme("lead", now, leadData{Epoch: epoch})
 		return nil
@@ -239,6 +243,7 @@ func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatc
 			Occurrence: r.OccurrenceID,
 			Live: call.Live{
 				State: call.State(r.State), ClaimedAt: when(r.ClaimedAt), BridgedAt: when(r.BridgedAt), Channel: r.Channel,
+				Node: r.Node,
 				Order: call.Order{
 					Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind),
 					Caller: r.CallerID, CallerEndpoint: r.Endpoint, CallerNumber: r.CallerNumber,

@@ -111,7 +111,7 @@ func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
 	}
 	m.attempts[op.Order.Attempt] = &Attempt{
 		LiveAttempt: dispatch.LiveAttempt{
-			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At},
+			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At, Node: m.schemes[scheme].holder},
 			Occurrence: op.Occurrence,
 		},
 		Offers: []call.OfferState{call.OfferRinging},

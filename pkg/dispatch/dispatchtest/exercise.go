@@ -412,7 +412,8 @@ func (s *suite) live() {
 	o := s.order(anna, "+3281000001")
 	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()})
 	s.apply(step(o, call.StateOffered), step(o, call.StateAccepted), step(o, call.StateRinging), step(o, call.StateBridged))
-	s.lead(s.scheme)
+	_, err := s.Lead(context.Background(), s.scheme, "another node", suiteNow())
+	require.NoError(s.t, err)
 	// However near until is, the occurrence of a live attempt is among the loaded ones.
 	snap, err := s.Load(context.Background(), s.scheme, suiteNow(), suiteNow().Add(-24*time.Hour))
 	require.NoError(s.t, err)
@@ -429,6 +430,7 @@ func (s *suite) live() {
 	require.Equal(s.t, call.StateBridged, l.State)
 	require.Equal(s.t, "PJSIP/trunk-1", l.Channel)
 	require.True(s.t, l.BridgedAt.Equal(suiteNow().Add(time.Second)))
+	require.Equal(s.t, "suite", l.Node, "who led when it was claimed")
 }
 
 func (s *suite) callers() {

@@ -32,7 +32,8 @@ type Memory struct {
 
 type scheme struct {
 	dispatch.Scheme
-	epoch int64
+	epoch  int64
+	holder string
 }
 
 type occurrence struct {
@@ -212,7 +213,7 @@ func (m *Memory) Attempts() []Attempt {
 }
 
 // Lead implements dispatch.Store.
-func (m *Memory) Lead(_ context.Context, scheme int64, _ string, _ time.Time) (int64, error) {
+func (m *Memory) Lead(_ context.Context, scheme int64, holder string, _ time.Time) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.schemes[scheme]
@@ -220,6 +221,7 @@ func (m *Memory) Lead(_ context.Context, scheme int64, _ string, _ time.Time) (i
 		return 0, fmt.Errorf("lead scheme %d: no such scheme", scheme)
 	}
 	s.epoch++
+	s.holder = holder
 	return s.epoch, nil
 }
 

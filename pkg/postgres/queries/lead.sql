@@ -13,6 +13,10 @@ SET epoch = epoch + 1, holder = sqlc.arg(holder), taken_at = sqlc.arg(now)
 WHERE scheme_id = sqlc.arg(scheme_id)
 RETURNING epoch;
 
+-- name: NoteLeader :exec
+INSERT INTO scheme_leader (scheme_id, epoch, holder, taken_at)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(epoch), sqlc.arg(holder), sqlc.arg(taken_at));
+
 -- name: LowerLoadFrom :exec
 UPDATE scheme_lead
 SET load_from = sqlc.arg(opens_at)

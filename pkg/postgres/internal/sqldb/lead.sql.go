@@ -121,6 +121,28 @@ func (q *Queries) MakeEventPartitions(ctx context.Context, arg MakeEventPartitio
 	return made, err
 }
 
+const noteLeader = `-- name: NoteLeader :exec
+INSERT INTO scheme_leader (scheme_id, epoch, holder, taken_at)
+VALUES ($1, $2, $3, $4)
+`
+
+type NoteLeaderParams struct {
+	SchemeID int64
+	Epoch    int64
+	Holder   string
+	TakenAt  pgtype.Timestamptz
+}
+
+func (q *Queries) NoteLeader(ctx context.Context, arg NoteLeaderParams) error {
+	_, err := q.db.Exec(ctx, noteLeader,
+		arg.SchemeID,
+		arg.Epoch,
+		arg.Holder,
+		arg.TakenAt,
+	)
+	return err
+}
+
 const numberEvents = `-- name: NumberEvents :exec
 UPDATE scheme_lead
 SET event_number = $1, own_events = $2
