@@ -18,12 +18,9 @@ type History struct {
 	Offers  Offers
 	Closed  int // Calls whose caller said how they were,
 	Hard    int // and how many of them were difficult.
-	Answer  time.Duration
-	Breaks  int           // How many breaks were taken,
-	Resting time.Duration // how long they were in all,
-	Duty    time.Duration // and how long callers were there in all.
+	Answer  time.Duration // Mean time until a person answered.
 	Line    [24]Line      // What came in on the registration line, by local hour.
-	Days    int           // On how many days the line was open.
+	Days    int           // On how many days anything came in.
 }
 
 // Tries counts the attempts that rang somebody, by result.
@@ -174,9 +171,6 @@ func newModel(h *History) *Model {
 	m.offers[1] = m.offers[0] + (float64(o.TimedOut)+weight*defaultTimedOut)/n
 	m.offers[2] = m.offers[1] + (float64(o.Failed)+weight*defaultOfferFailed)/n
 	m.hard = (float64(h.Hard) + weight*defaultHard) / float64(h.Closed+weight)
-	if h.Breaks >= weight && h.Duty > 0 {
-		m.rest, m.work = h.Resting/time.Duration(h.Breaks), (h.Duty-h.Resting)/time.Duration(h.Breaks)
-	}
 	m.basis = Basis{
 		Tries: day.total(), Answered: whole[answered], NoAnswer: whole[noAnswer], Busy: whole[busy], Talks: h.Talks,
 		Offers: h.Offers.total(), Accepted: 1 - m.offers[2], Work: m.work.Seconds(), Rest: m.rest.Seconds(),

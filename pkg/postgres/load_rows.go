@@ -113,18 +113,23 @@ func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snaps
 	for o := range found.all() {
 		// Whoever has no number cannot be rung; a book refuses such people.
 		if p := people[o.agreement]; p != nil && len(p.numbers) > 0 {
-			snap.Occurrences = append(snap.Occurrences, dispatch.Occurrence{
-				ID: o.id, Agreement: o.agreement, Beneficiary: o.beneficiary, Kind: o.kind, State: o.state, Class: p.class,
-				Opens: timestamp(o.opens), Closes: timestamp(o.closes), NotBefore: timestamp(o.notBefore),
-				Length: milliseconds(o.lengthMS), Deferred: int(o.deferred), Attempts: int(o.attempts), Rang: o.rang,
-				Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
-				Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
-				LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
-				Pauses: pauses[o.beneficiary],
-			})
+			snap.Occurrences = append(snap.Occurrences, o.occurrence(p, pauses[o.beneficiary]))
 		}
 	}
 	return earliest, nil
+}
+
+// occurrence is what the dispatcher holds of a row.
+func (o *bare) occurrence(p *person, pauses []schedule.Pause) dispatch.Occurrence {
+	return dispatch.Occurrence{
+		ID: o.id, Agreement: o.agreement, Beneficiary: o.beneficiary, Kind: o.kind, State: o.state, Class: p.class,
+		Opens: timestamp(o.opens), Closes: timestamp(o.closes), NotBefore: timestamp(o.notBefore),
+		Length: milliseconds(o.lengthMS), Deferred: int(o.deferred), Attempts: int(o.attempts), Rang: o.rang,
+		Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
+		Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
+		LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
+		Pauses: pauses,
+	}
 }
 
 // loadPeople reads, by agreement, the terms and the person: of every agreement that is current, or has calls among those
