@@ -12,15 +12,15 @@ const HistoryDays = 60
 
 // History is what the days before were like. The zero History knows nothing: the defaults of Model hold then.
 type History struct {
-	Tries   [24]Tries       // By the local hour of the attempt, people's calls only.
-	Talk    []time.Duration // Quantiles of the talk of answered calls, evenly spaced and ascending.
-	Talks   int             // How many calls they are made of.
-	Offers  Offers
-	Closed  int // Calls whose caller said how they were,
-	Hard    int // and how many of them were difficult.
-	Answer  time.Duration // Mean time until a person answered.
-	Line    [24]Line      // What came in on the registration line, by local hour.
-	Days    int           // On how many days anything came in.
+	Tries  [24]Tries       // By the local hour of the attempt, people's calls only.
+	Talk   []time.Duration // Quantiles of the talk of answered calls, evenly spaced and ascending.
+	Talks  int             // How many calls they are made of.
+	Offers Offers
+	Closed int           // Calls whose caller said how they were,
+	Hard   int           // and how many of them were difficult.
+	Answer time.Duration // Mean time until a person answered.
+	Line   [24]Line      // What came in on the registration line, by local hour.
+	Days   int           // On how many days anything came in.
 }
 
 // Tries counts the attempts that rang somebody, by result.
