@@ -207,16 +207,14 @@ func (p *program) draft(promptsFile string) (*ivr.Book, error) {
 	}
 	book, err := ivr.ReadDraft(dialplans.Flows(), name, prompts)
 	if err != nil {
-		return nil, p.explained(err)
+		p.tellMistake(err)
+		return nil, silentError{}
 	}
 	return book, nil
 }
 
-// explained prints an error that names file and line itself: there is nothing to type next.
-func (p *program) explained(err error) silentError {
-	fmt.Fprintf(p.err, "rappel: %v\n", err)
-	return silentError{}
-}
+// tellMistake prints an error that names file and line itself: there is nothing to type next.
+func (p *program) tellMistake(err error) { fmt.Fprintf(p.err, "rappel: %v\n", err) }
 
 // withFlow puts the flow of a file into the book. What is no file may be the name of a flow.
 func (p *program) withFlow(book *ivr.Book, file string) (_ *ivr.Book, name string, err error) {
@@ -229,7 +227,8 @@ func (p *program) withFlow(book *ivr.Book, file string) (_ *ivr.Book, name strin
 	}
 	f, err := ivr.ReadFlow(file, text)
 	if err != nil {
-		return nil, "", p.explained(err)
+		p.tellMistake(err)
+		return nil, "", silentError{}
 	}
 	return book.With(f), f.Name, nil
 }
