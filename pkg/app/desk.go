@@ -10,7 +10,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
-	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
@@ -79,12 +78,22 @@ func (c callers) CallerLeft(scheme, caller int64, attempt call.ID, _ time.Time) 
 	c.Dispatcher.CallerLeft(scheme, caller, attempt)
 }
 
-// ReserveRegistrar implements callflow.Callers.
-func (c callers) ReserveRegistrar(
-	ctx context.Context, scheme int64, language roster.Language, key string,
-) (callflow.Registrar, error) {
-	r, err := c.Dispatcher.ReserveRegistrar(ctx, scheme, language, key)
-	return callflow.Registrar(r), asFlow(err)
+// JoinQueue implements callflow.Callers.
+func (c callers) JoinQueue(ctx context.Context, scheme int64, p callflow.Party, tell func(callflow.Turn)) error {
+	return asFlow(c.Dispatcher.JoinQueue(ctx, scheme, dispatch.Party(p), func(t dispatch.Turn) {
+		tell(callflow.Turn{Registrar: callflow.Registrar(t.Registrar), Nobody: t.Nobody})
+	}))
+}
+
+// QueuePlace implements callflow.Callers.
+func (c callers) QueuePlace(ctx context.Context, scheme int64, key string) (callflow.Place, error) {
+	place, err := c.Dispatcher.QueuePlace(ctx, scheme, key)
+	return callflow.Place(place), asFlow(err)
+}
+
+// LeaveQueue implements callflow.Callers.
+func (c callers) LeaveQueue(scheme int64, key string, why callflow.LeftReason) {
+	c.Dispatcher.LeaveQueue(scheme, key, dispatch.InboundReason(why))
 }
 
 // ConfirmRegistrar implements callflow.Callers.

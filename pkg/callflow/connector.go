@@ -26,6 +26,8 @@ type Voice interface {
 	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
 	// Length is how long a medium that Media returned lasts; 0 when it is not known.
 	Length(m telephony.Media) time.Duration
+	// Music is what somebody hears who waits.
+	Music() telephony.Media
 }
 
 // Options is what a Connector is made of. All fields without "may" are required.

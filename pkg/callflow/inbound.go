@@ -3,7 +3,6 @@ package callflow
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,19 +24,18 @@ const (
 	recordingWait = 2 * time.Second
 	// afterwards bounds what is still written down when the party, or the service, is gone.
 	afterwards = 5 * time.Second
-	// maxRegistrars is how many registrars are rung for one party, one after the other.
-	maxRegistrars = 3
 )
 
 // reception is an inbound party at one of our lines.
 type reception struct {
-	c    *Connector
-	l    *live
-	line Line
-	did  string // As dialled.
-	cli  string // E.164; empty when withheld or unreadable.
-	own  ownPhone
-	end  string // How it ended, for the figures.
+	c     *Connector
+	l     *live
+	line  Line
+	did   string // As dialled.
+	cli   string // E.164; empty when withheld or unreadable.
+	own   ownPhone
+	end   string    // How it ended, for the figures.
+	asked time.Time // When the party wanted a registrar, by the service's clock.
 }
 
 // inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
@@ -125,7 +123,7 @@ func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, 
 	case ivr.AskRecord:
 		return r.record(ctx, s, o.Record)
 	case ivr.AskQueue:
-		return r.queue(ctx, s)
+		return r.queue(ctx, s, o)
 	default:
 		return ivr.AnswerFailed, nil, true
 	}
@@ -271,167 +269,5 @@ func (r *reception) message(s *session) Message {
 	return Message{
 		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(), Recording: "messages/" + id,
 		At: r.c.o.Now(), Dialled: r.did,
-	}
-}
-
-// queue rings registrars one after the other and joins the party with the first who answers.
-func (r *reception) queue(ctx context.Context, s *session) (string, ivr.Vars, bool) {
-	r.c.queue.enter(r.l.key, r.line.Scheme, r.c.o.Now())
-	r.c.metrics.waiting.Inc()
-	waiting := true
-	stopWaiting := func(talking bool) {
-		if waiting {
-			waiting = false
-			r.c.metrics.waiting.Dec()
-		}
-		r.c.queue.leave(r.l.key, talking)
-	}
-	defer stopWaiting(false)
-	for n := 1; n <= maxRegistrars; n++ {
-		reg, err := r.c.o.Callers.ReserveRegistrar(ctx, r.line.Scheme, s.walker.Language(), r.l.key)
-		if err != nil {
-			if !errors.Is(err, ErrNobodyFree) {
-				r.c.logCommand("reserve registrar", r.l.key, err)
-			}
-			break
-		}
-		leg := r.l.key + "-c" + strconv.Itoa(n)
-		state := r.ring(ctx, s, leg, reg)
-		if state == call.OfferAccepted && (!r.mayTake(ctx, leg, reg) || !r.join(ctx, s, leg)) {
-			state = call.OfferFailed
-		}
-		if state == call.OfferAccepted {
-			stopWaiting(true)
-			r.end = "talked"
-			r.talk(s, leg)
-		}
-		r.release(reg, state)
-		switch {
-		case s.gone || r.c.ctx.Err() != nil:
-			return "", nil, false
-		case state == call.OfferAccepted:
-			return ivr.AnswerTalked, nil, true
-		}
-	}
-	r.ringing(ctx, s, false)
-	return ivr.AnswerNobody, nil, true
-}
-
-// mayTake reports whether a registrar who has answered is one still, and lets her go otherwise. While nobody knows she is.
-func (r *reception) mayTake(ctx context.Context, leg string, reg Registrar) bool {
-	err := r.c.o.Callers.ConfirmRegistrar(ctx, r.line.Scheme, reg.ID, r.l.key)
-	if errors.Is(err, ErrUnknownCaller) {
-		r.c.o.Logger.Info("a registrar left the scheme while her phone rang", zap.String("call", r.l.key))
-		r.drop(leg)
-		return false
-	}
-	if err != nil {
-		r.c.logCommand("confirm registrar", r.l.key, err)
-	}
-	return true
-}
-
-func (r *reception) ringing(ctx context.Context, s *session, on bool) {
-	if err := r.c.o.Switch.Ring(ctx, s.channel, on); err != nil {
-		r.c.logCommand("ring", r.l.key, err)
-	}
-}
-
-// ring rings the registrar's phone while the party hears ringing.
-func (r *reception) ring(ctx context.Context, s *session, leg string, reg Registrar) call.OfferState {
-	r.ringing(ctx, s, true)
-	began := time.Now()
-	s.other = leg
-	defer func() { s.other = "" }()
-	err := r.c.o.Switch.Originate(ctx, telephony.Originate{
-		Channel: leg, Endpoint: reg.Endpoint, Number: reg.Number, Trunk: reg.Trunk, Ring: r.c.o.RegistrarRing,
-		Args: []string{"registrar"}, Language: string(reg.Language),
-	})
-	if err != nil && !errors.Is(err, telephony.ErrUnanswered) {
-		r.c.logCommand("ring registrar", r.l.key, err)
-		return call.OfferFailed
-	}
-	end := began.Add(r.c.o.RegistrarRing + offerSlack)
-	rang := false
-	for {
-		e, woke := s.wait(end)
-		switch {
-		case s.gone:
-			r.drop(leg)
-			return call.OfferRecalled
-		case !woke:
-			r.drop(leg)
-			return call.OfferTimedOut
-		case e.Channel != leg:
-		case e.Type == telephony.EventRinging:
-			rang = true
-		case e.Type == telephony.EventEntered:
-			return call.OfferAccepted
-		case e.Type == telephony.EventGone:
-			return classifyOffer(verdict{
-				cause: e.Cause, rang: rang, elapsed: time.Since(began), ring: r.c.o.RegistrarRing,
-			}, false, false)
-		}
-	}
-}
-
-// drop ends a registrar's leg.
-func (r *reception) drop(leg string) {
-	if r.c.ctx.Err() != nil {
-		return
-	}
-	if err := r.c.o.Switch.Hangup(r.c.ctx, leg, telephony.CauseNormal); err != nil {
-		r.c.logCommand("hang up registrar", r.l.key, err)
-	}
-}
-
-func (r *reception) bridge() string { return r.l.key + "-bridge" }
-
-func (r *reception) join(ctx context.Context, s *session, leg string) bool {
-	r.ringing(ctx, s, false)
-	s.guard.off(s) // The two go on talking whatever becomes of us.
-	if err := r.c.o.Switch.Bridge(ctx, r.bridge(), s.channel, leg); err != nil {
-		r.c.logCommand("bridge registrar", r.l.key, err)
-		r.drop(leg)
-		s.guard.idle()
-		return false
-	}
-	return true
-}
-
-// talk waits until one of the two leaves. After a restart of the service the two go on talking; see Adopt.
-func (r *reception) talk(s *session, leg string) {
-	s.other = leg
-	defer func() { s.other = "" }()
-	registrarGone := false
-	for !registrarGone {
-		// The limit only bounds a lost event; another round follows.
-		e, woke := s.wait(time.Now().Add(sessionLimit))
-		if s.gone || r.c.ctx.Err() != nil {
-			break
-		}
-		registrarGone = woke && e.Channel == leg && e.Type == telephony.EventGone
-		if !woke {
-			_, err := r.c.o.Switch.Channel(r.c.ctx, leg)
-			registrarGone = errors.Is(err, telephony.ErrNoChannel)
-		}
-	}
-	if r.c.ctx.Err() != nil {
-		return
-	}
-	if !registrarGone {
-		r.drop(leg)
-	}
-	if err := r.c.o.Switch.Unbridge(r.c.ctx, r.bridge()); err != nil {
-		r.c.logCommand("end bridge", r.l.key, err)
-	}
-	s.guard.idle()
-}
-
-func (r *reception) release(reg Registrar, state call.OfferState) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.c.ctx), afterwards)
-	defer cancel()
-	if err := r.c.o.Callers.ReleaseRegistrar(ctx, r.line.Scheme, reg.ID, r.l.key, state); err != nil {
-		r.c.o.Logger.Warn("release registrar failed", zap.String("call", r.l.key), zap.Error(err))
 	}
 }

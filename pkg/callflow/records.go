@@ -52,14 +52,22 @@ type Callers interface {
 	// when her phone is gone. It is called exactly once per such outcome unless the service stops first; until then her
 	// phone is not free.
 	CallerLeft(scheme, caller int64, attempt call.ID, at time.Time)
-	// ReserveRegistrar reserves a registrar who is ready and speaks the language, else one who does not, for the inbound
-	// call with this key; never one that the same key was given before. It returns ErrNobodyFree.
-	ReserveRegistrar(ctx context.Context, scheme int64, language roster.Language, key string) (Registrar, error)
+	// JoinQueue puts a party at the end of the registrars' queue. Her turns are told through tell, which returns at once, one
+	// after the other: a registrar reserved for her, which is answered with ReleaseRegistrar, or that nobody is on shift any
+	// more. While nobody is, it returns ErrNobodyFree, and she does not wait.
+	JoinQueue(ctx context.Context, scheme int64, p Party, tell func(Turn)) error
+	// QueuePlace says where a party stands in the queue. An error means that the queue knows nothing of her any more.
+	QueuePlace(ctx context.Context, scheme int64, key string) (Place, error)
+	// LeaveQueue ends a party's wait; for one who has talked it does nothing.
+	LeaveQueue(scheme int64, key string, why LeftReason)
+	// Joined says that a party and the registrar reserved for her talk.
+	Joined(scheme int64, key string)
 	// ConfirmRegistrar returns ErrUnknownCaller when a reserved registrar who has just answered left the scheme while her
 	// phone rang. She must not take the call.
 	ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error
 	// ReleaseRegistrar ends the reservation: accepted when the two talked; timed_out, declined or failed when the
-	// registrar's phone was not answered (missed-offer protection); recalled when the inbound party left before.
+	// registrar's phone was not answered (missed-offer protection); recalled when the inbound party left before. A party who
+	// has not talked keeps her place, and her next turn follows.
 	ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error
 	// HoldNumber marks a number (E.164) as being on the inbound line, so that nobody rings it meanwhile. Holding twice
 	// under the same key is harmless. Held numbers are given back with ReleaseNumber, or when the process ends.
@@ -67,6 +75,35 @@ type Callers interface {
 	// ReleaseNumber gives back a number held under the key.
 	ReleaseNumber(ctx context.Context, number, key string) error
 }
+
+// Party is an inbound party who wants a registrar.
+type Party struct {
+	Key      string // Of the inbound call.
+	ID       string // UUIDv7 seen outside.
+	Language roster.Language
+}
+
+// Turn is what a waiting party is told: that a registrar is reserved for her, or that nobody is on shift any more.
+type Turn struct {
+	Registrar Registrar
+	Nobody    bool
+}
+
+// Place is where a party stands in the queue.
+type Place struct {
+	Position int           // From 1.
+	Wait     time.Duration // Expected; 0 when too little is known to say so.
+}
+
+// LeftReason is why a party left the queue without having talked.
+type LeftReason string
+
+// The reasons.
+const (
+	LeftAbandoned LeftReason = "abandoned" // She hung up.
+	LeftCallback  LeftReason = "callback"  // She would rather be called back.
+	LeftNobody    LeftReason = "nobody"    // The last registrar went off shift, or she had waited for too long.
+)
 
 // Known says how a caller was known who changed her state by telephone.
 type Known string

@@ -63,6 +63,11 @@ type notes struct {
 	next       NextCall
 	nextErr    error
 	free       []Registrar
+	staffed    bool // Somebody is on shift, though nobody is free.
+	turns      map[string]func(Turn)
+	place      Place
+	leftQueue  []LeftReason
+	joined     int
 	disabled   int64 // A registrar who left while her phone rang.
 	released   []call.OfferState
 	held       map[string]string
@@ -126,16 +131,43 @@ func (d *desk) CallerLeft(_, _ int64, a call.ID, _ time.Time) {
 	d.locked(func() { d.left = append(d.left, a) })
 }
 
-func (d *desk) ReserveRegistrar(context.Context, int64, roster.Language, string) (r Registrar, err error) {
+func (d *desk) JoinQueue(_ context.Context, _ int64, p Party, tell func(Turn)) (err error) {
 	d.locked(func() {
-		if len(d.free) == 0 {
+		if len(d.free) == 0 && !d.staffed {
 			err = ErrNobodyFree
 			return
 		}
-		r, d.free = d.free[0], d.free[1:]
+		d.turns[p.Key] = tell
+		d.give(p.Key)
 	})
-	return r, err
+	return err
 }
+
+// give hands the next free registrar to a party; once there is none left, nobody is on shift unless it is said to be staffed.
+func (d *desk) give(key string) {
+	switch {
+	case d.turns[key] == nil:
+	case len(d.free) > 0:
+		d.turns[key](Turn{Registrar: d.free[0]})
+		d.free = d.free[1:]
+	case !d.staffed:
+		d.turns[key](Turn{Nobody: true})
+	}
+}
+
+func (d *desk) QueuePlace(context.Context, int64, string) (p Place, err error) {
+	d.locked(func() { p = d.place })
+	return p, nil
+}
+
+func (d *desk) LeaveQueue(_ int64, key string, why LeftReason) {
+	d.locked(func() {
+		delete(d.turns, key)
+		d.leftQueue = append(d.leftQueue, why)
+	})
+}
+
+func (d *desk) Joined(int64, string) { d.locked(func() { d.joined++ }) }
 
 func (d *desk) ConfirmRegistrar(_ context.Context, _, registrar int64, _ string) (err error) {
 	d.locked(func() {
@@ -146,8 +178,13 @@ func (d *desk) ConfirmRegistrar(_ context.Context, _, registrar int64, _ string)
 	return err
 }
 
-func (d *desk) ReleaseRegistrar(_ context.Context, _, _ int64, _ string, s call.OfferState) error {
-	d.locked(func() { d.released = append(d.released, s) })
+func (d *desk) ReleaseRegistrar(_ context.Context, _, _ int64, key string, s call.OfferState) error {
+	d.locked(func() {
+		d.released = append(d.released, s)
+		if s != call.OfferAccepted {
+			d.give(key)
+		}
+	})
 	return nil
 }
 
@@ -237,6 +274,9 @@ func (s spoken) Media(_ context.Context, lang roster.Language, text string) (tel
 // Length implements Voice: the Fake plays everything for a second.
 func (s spoken) Length(telephony.Media) time.Duration { return time.Second }
 
+// Music implements Voice.
+func (s spoken) Music() telephony.Media { return "music" }
+
 const (
 	did    = "+3281000000"
 	number = "+3281000101"
@@ -256,7 +296,7 @@ func newRig(t tb, change func(*Options)) *rig {
 	require.NoError(t, err)
 	r := &rig{pbx: telephonytest.New(telephonytest.Options{}), book: book}
 	r.desk = &desk{notes: notes{
-		held: map[string]string{},
+		held: map[string]string{}, turns: map[string]func(Turn){},
 		line: Line{
 			Scheme: 1, Number: did, Zone: brussels, Region: "BE",
 			Languages: []roster.Language{roster.French, roster.Dutch, roster.German},

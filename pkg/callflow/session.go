@@ -24,6 +24,9 @@ const (
 	sessionLimit = 30 * time.Minute
 )
 
+// eventTurn is no event of the PBX: it is the turn of a party who waits in the queue.
+const eventTurn telephony.EventType = "turn"
+
 // session is a dialogue with one channel, which is in the application. One goroutine runs it and owns every field.
 type session struct {
 	c       *Connector
@@ -40,7 +43,9 @@ type session struct {
 	deadline time.Time
 	waiting  bool // The deadline ends a wait for a key, not one for a playback.
 	backlog  []telephony.Event
-	other    string // A second leg of the call, whose end must not be missed either.
+	other    string      // A second leg of the call, whose end must not be missed either.
+	turn     <-chan Turn // Of a party in the queue; nil otherwise.
+	told     Turn        // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
 }
@@ -175,6 +180,8 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 				continue // For the guard alone.
 			}
 			return telephony.Event{}, false
+		case s.told = <-s.turn:
+			return telephony.Event{Type: eventTurn}, true
 		case <-s.c.ctx.Done():
 			return telephony.Event{}, false
 		}

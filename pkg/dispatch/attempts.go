@@ -365,7 +365,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	p, w := e.occurrences[a.occurrence], e.staff[a.live.Order.Caller]
 	p.Deferred = max(p.Deferred, e.board.Deferred(a.occurrence))
 	out.Rang = out.Rang || out.Result == call.ResultAnswered || a.live.State == call.StateRinging || a.live.State == call.StateBridged
-	terms := e.terms()
+	terms := e.termsOf(p)
 	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
@@ -379,6 +379,9 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	}
 	if out.Result == call.ResultAnswered && a.live.Order.Caller != 0 {
 		p.LastCaller = a.live.Order.Caller
+	}
+	if out.Result == call.ResultAnswered && p.Queued {
+		e.handledIn(e.opts.service(out.Talk) + e.settings.WrapUp)
 	}
 	e.board.Release(&p.Occurrence, now)
 	if s.State.Ended() {

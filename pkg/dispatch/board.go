@@ -93,6 +93,7 @@ const (
 	phaseParked       // The person or the number is in another call.
 	phaseTaken        // An attempt is under way.
 	phaseLapsed       // Too near its window's end to be started.
+	phaseQueued       // Due, in the registrars' queue: StartQueued starts it.
 	phaseCount
 )
 
@@ -121,6 +122,7 @@ type item struct {
 	continuity uint8
 	hard       uint8 // Courtesy, or expected to be hard.
 	given      bool  // The hold was given up: somebody else could have been asked already.
+	queued     bool  // It waits in the registrars' queue.
 }
 
 const (
@@ -212,6 +214,7 @@ func (b *Board) insert(o *Occurrence) int32 {
 	case o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0):
 		it.continuity = strict
 	}
+	it.queued = o.Queued
 	if o.Hard && it.lane != autoLane {
 		it.hard = hard
 	}
@@ -254,6 +257,8 @@ func (b *Board) file(i int32, now int64) {
 		b.alarm.push(alarm{at: it.due, item: i, gen: it.gen})
 	case b.groups[it.person].busy > 0 || b.groups[it.number].busy > 0:
 		b.enter(i, phaseParked)
+	case it.queued:
+		b.enter(i, phaseQueued)
 	case it.lane == autoLane:
 		b.enter(i, phasePooled)
 		b.pushReady(i)

@@ -1,21 +1,11 @@
 package dispatch
 
 import (
-	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
-
-// keyLife is for how long the registrars tried for an inbound call are remembered.
-const keyLife = time.Hour
-
-// inboundCall remembers which registrars an inbound call was given.
-type inboundCall struct {
-	tried []int64
-	since time.Time
-}
 
 // Upcoming is what a caller would be given next.
 type Upcoming struct {
@@ -104,80 +94,6 @@ func (b *Board) comesBefore(i, j, k int32) bool {
 		return mine
 	}
 	return b.before(i, j)
-}
-
-// reserveRegistrar chooses a registrar who is ready for an inbound call: one who speaks the language before one who does
-// not, then the longest idle; never the same twice for one call.
-func (e *Engine) reserveRegistrar(language roster.Language, key string, now time.Time) (Registrar, error) {
-	for k, c := range e.inboundKeys {
-		if now.Sub(c.since) > keyLife {
-			delete(e.inboundKeys, k)
-		}
-	}
-	in := e.inboundKeys[key]
-	if in == nil {
-		in = &inboundCall{}
-		e.inboundKeys[key] = in
-	}
-	in.since = now
-	var best *worker
-	for _, w := range e.staff {
-		if !w.Enabled || w.OnLine || !w.State.Available() || !slices.Contains(w.Roles, roster.RoleRegistrar) || slices.Contains(in.tried, w.ID) {
-			continue
-		}
-		if best == nil || registrarBefore(w, best, language) {
-			best = w
-		}
-	}
-	if best == nil {
-		return Registrar{}, ErrNobodyFree
-	}
-	in.tried = append(in.tried, best.ID)
-	best.once = best.State == call.CallerReadyOnce
-	best.readySince, best.inbound = best.Since, key
-	e.setState(best, call.CallerReserved, "", now)
-	r := Registrar{ID: best.ID, Endpoint: best.Endpoint, Trunk: e.settings.Trunk, Language: language}
-	if r.Endpoint == "" {
-		r.Number = best.Number
-	}
-	if len(best.Languages) > 0 && !slices.Contains(best.Languages, language) {
-		r.Language = best.Languages[0]
-	}
-	return r, nil
-}
-
-func registrarBefore(x, y *worker, language roster.Language) bool {
-	if sx, sy := slices.Contains(x.Languages, language), slices.Contains(y.Languages, language); sx != sy {
-		return sx
-	}
-	if !x.Since.Equal(y.Since) {
-		return x.Since.Before(y.Since)
-	}
-	return x.ID < y.ID
-}
-
-// confirmRegistrar says whether a registrar who has just answered may still take the call she was reserved for: she may have
-// left the scheme while her phone rang.
-func (e *Engine) confirmRegistrar(registrar int64, key string) error {
-	if w := e.staff[registrar]; w == nil || !w.Enabled || w.inbound != key {
-		return ErrUnknownCaller
-	}
-	return nil
-}
-
-// releaseRegistrar ends a registrar's reservation.
-func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferState, now time.Time) error {
-	w := e.staff[registrar]
-	if w == nil || w.inbound != key || key == "" {
-		return ErrUnknownCaller
-	}
-	if state != call.OfferAccepted {
-		e.afterOffer(w, state, now)
-		return nil
-	}
-	w.inbound, w.MissedInRow = "", 0
-	e.wrapUp(w, call.Outcome{Result: call.ResultAnswered}, now)
-	return nil
 }
 
 // closeCall records what a caller says of a call. A difficult one counts against her hard calls of the day.

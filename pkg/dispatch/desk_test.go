@@ -186,49 +186,6 @@ func TestNumberOnTheInboundLineIsNotRung(t *testing.T) {
 	})
 }
 
-func TestRegistrars(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		registrar := func(l roster.Language) int64 {
-			return h.caller(func(c *dispatch.Caller) {
-				c.Roles, c.Languages, c.Endpoint = []roster.Role{roster.RoleRegistrar}, []roster.Language{l}, string(l)
-			})
-		}
-		fr, nl := registrar(roster.French), registrar(roster.Dutch)
-		h.occurrence("+3281000001")
-		h.open()
-		require.Empty(t, h.board.Started(), "registrars take no scheduled calls")
-		reserve := func(l roster.Language, key string) (dispatch.Registrar, error) {
-			return h.desk.ReserveRegistrar(t.Context(), h.scheme, l, key)
-		}
-		r, err := reserve(roster.Dutch, "in-1")
-		require.NoError(t, err)
-		require.Equal(t, nl, r.ID)
-		require.Equal(t, "nl", r.Endpoint)
-		r, err = reserve(roster.Dutch, "in-2")
-		require.NoError(t, err)
-		require.Equal(t, fr, r.ID, "the other language rather than nobody")
-		require.Equal(t, roster.French, r.Language)
-		_, err = reserve(roster.Dutch, "in-3")
-		require.ErrorIs(t, err, dispatch.ErrNobodyFree)
-
-		require.NoError(t, h.desk.ReleaseRegistrar(t.Context(), h.scheme, fr, "in-2", call.OfferRecalled))
-		_, err = reserve(roster.Dutch, "in-2")
-		require.ErrorIs(t, err, dispatch.ErrNobodyFree, "never the same twice for one call")
-		r, err = reserve(roster.Dutch, "in-1")
-		require.NoError(t, err)
-		require.Equal(t, fr, r.ID)
-		require.NoError(t, h.desk.ReleaseRegistrar(t.Context(), h.scheme, fr, "in-1", call.OfferTimedOut))
-		require.NoError(t, h.desk.ReleaseRegistrar(t.Context(), h.scheme, nl, "in-1", call.OfferAccepted))
-		require.Error(t, h.desk.ReleaseRegistrar(t.Context(), h.scheme, nl, "in-1", call.OfferAccepted))
-		synctest.Wait()
-		require.Equal(t, call.CallerSetAside, h.store.Caller(fr).State)
-		require.Equal(t, call.CallerWrapUp, h.store.Caller(nl).State)
-		after(time.Minute)
-		require.Equal(t, call.CallerReady, h.store.Caller(nl).State)
-	})
-}
-
 func TestUnknownFateHoldsTheNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

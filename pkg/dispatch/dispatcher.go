@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step and Ended make it
@@ -246,17 +245,35 @@ func (d *Dispatcher) OnLine(scheme, caller int64, inUse bool) {
 	}
 }
 
-// ReserveRegistrar reserves a registrar who is ready for the inbound call with this key, one who speaks the language if
-// possible, and never one that the same key was given before. It returns ErrNobodyFree.
-func (d *Dispatcher) ReserveRegistrar(
-	ctx context.Context, scheme int64, language roster.Language, key string,
-) (Registrar, error) {
-	var r Registrar
+// JoinQueue puts an inbound party at the end of the registrars' queue. Her turn is told through tell, which must return at once:
+// a registrar reserved for her, again and again until LeaveQueue or until she has talked. Whoever comes while nobody is on
+// shift gets ErrNobodyFree and does not wait.
+func (d *Dispatcher) JoinQueue(ctx context.Context, scheme int64, p Party, tell func(Turn)) error {
+	return d.ask(ctx, scheme, func(e *Engine, now time.Time) error { return e.joinQueue(p, tell, now) })
+}
+
+// QueuePlace says where a party stands in the queue; ErrNothing when she is not in it.
+func (d *Dispatcher) QueuePlace(ctx context.Context, scheme int64, key string) (Place, error) {
+	var place Place
 	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) (err error) {
-		r, err = e.reserveRegistrar(language, key, now)
+		place, err = e.place(key, now)
 		return err
 	})
-	return r, err
+	return place, err
+}
+
+// LeaveQueue ends a party's wait. It queues and returns; a party who has talked to a registrar has left already.
+func (d *Dispatcher) LeaveQueue(scheme int64, key string, why InboundReason) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.leaveQueue(key, why, now) }))
+	}
+}
+
+// Joined says that a party and the registrar reserved for her talk. It queues and returns.
+func (d *Dispatcher) Joined(scheme int64, key string) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.joined(key, now) }))
+	}
 }
 
 // ConfirmRegistrar says whether a reserved registrar who has answered may still take the call: ErrUnknownCaller when she left

@@ -48,8 +48,10 @@ type Engine struct {
 	gone        map[int64]uint64 // Occurrences that ended, and the turn in which their end was committed (0: not yet).
 	attempts    map[call.ID]*attempt
 	staff       map[int64]*worker
-	heldNumbers map[string]string // By key.
-	inboundKeys map[string]*inboundCall
+	heldNumbers map[string]string  // By key.
+	queue       map[string]*waiter // Parties who wait for a registrar or talk to one, by key.
+	callbacks   map[int64]struct{} // Occurrences that wait in the queue.
+	handled     []time.Duration    // How long the last conversations kept a registrar.
 	alarms      []wakeUp
 	lingering   []call.ID // Attempts of unknown fate that may still ring.
 	down        bool      // The store is out of reach.
@@ -101,7 +103,7 @@ func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
 		wake: make(chan struct{}, 1), health: errors.New("not started"),
 		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
-		staff: map[int64]*worker{}, heldNumbers: map[string]string{}, inboundKeys: map[string]*inboundCall{},
+		staff: map[int64]*worker{}, heldNumbers: map[string]string{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
 	}
 }
 
@@ -186,7 +188,7 @@ func (e *Engine) lead(ctx context.Context) error {
 		e.enrol(c, live[c.ID], now)
 	}
 	for _, o := range snap.Occurrences {
-		e.occurrences[o.ID] = &promise{Occurrence: o}
+		e.keep(&promise{Occurrence: o})
 		if o.State == call.OccurrenceOpen {
 			e.board.Put(&o, now)
 		}
@@ -308,6 +310,7 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 		e.refresh(now)
 	}
 	wake := sooner(e.refreshAt, e.settleLingering(now))
+	wake = sooner(wake, e.serveQueue(now)) // First: those who wait on the line hear how long it takes.
 	if len(e.alarms) > 0 {
 		wake = sooner(wake, e.alarms[0].at)
 	}
@@ -320,6 +323,8 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	default:
 		wake = sooner(wake, e.decide(now))
 	}
+	e.meter.waiting.Set(float64(e.waitingParties()))
+	e.meter.owed.Set(float64(len(e.callbacks)))
 	e.meter.held.Set(float64(len(e.occurrences)))
 	e.meter.live.Set(float64(len(e.attempts)))
 	e.meter.free.Set(float64(max(e.board.lines(), 0)))
@@ -457,7 +462,7 @@ func (e *Engine) booked(next *Occurrence, err error, now time.Time) {
 		if _, ended := e.gone[next.ID]; ended {
 			return
 		}
-		e.occurrences[next.ID] = &promise{Occurrence: *next, touched: e.turn}
+		e.keep(&promise{Occurrence: *next, touched: e.turn})
 		e.board.Put(next, now)
 	}
 }
@@ -469,11 +474,19 @@ func (e *Engine) lapse(id int64, now time.Time) {
 		return
 	}
 	p.Deferred = e.board.Deferred(id)
-	s := LapsedSettlement(&p.Occurrence, now, e.terms())
+	s := LapsedSettlement(&p.Occurrence, now, e.termsOf(p))
 	e.record(Settle{Settlement: s})
 	e.board.Remove(id)
 	e.forget(id)
 	e.meter.settled(s.State)
+}
+
+// keep takes a promise over.
+func (e *Engine) keep(p *promise) {
+	e.occurrences[p.ID] = p
+	if p.Queued {
+		e.callbacks[p.ID] = struct{}{}
+	}
 }
 
 // forget drops a promise that has ended; a load that began before its end was committed must not bring it back.
@@ -482,6 +495,13 @@ func (e *Engine) forget(id int64) {
 	e.gone[id] = 0
 }
 
-func (e *Engine) terms() Terms {
-	return Terms{Ladder: e.settings.Retry, Rules: RulesOf(&e.settings, e.calendar)}
+// callbackTries is how often a callback of the line is tried.
+const callbackTries = 2
+
+func (e *Engine) termsOf(p *promise) Terms {
+	t := Terms{Ladder: e.settings.Retry, Rules: RulesOf(&e.settings, e.calendar)}
+	if p.Queued {
+		t.Ladder.MaxAttempts = callbackTries
+	}
+	return t
 }

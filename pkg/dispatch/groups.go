@@ -83,7 +83,7 @@ func (b *Board) busy(g int32) {
 		return
 	}
 	for i := range b.membersOf(g) {
-		if p := b.items[i].phase; p == phaseHeld || p == phaseOwn || p == phasePooled {
+		if p := b.items[i].phase; p == phaseHeld || p == phaseOwn || p == phasePooled || p == phaseQueued {
 			b.unfile(i)
 			b.enter(i, phaseParked)
 			b.items[i].given = false

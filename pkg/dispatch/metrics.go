@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,6 +15,9 @@ type metrics struct {
 	offers, attempts, settled            *prometheus.CounterVec
 	queue, held, live, free              *prometheus.GaugeVec
 	batch, commit, turn                  *prometheus.HistogramVec
+	line                                 *prometheus.CounterVec
+	answerWait, handleTime               *prometheus.HistogramVec
+	waiting, owed                        *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -48,12 +52,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		commit:      histogram("commit_seconds", "Duration of a commit.", prometheus.ExponentialBuckets(0.0005, 2, 14)),
 		turn:        histogram("turn_seconds", "Duration of one turn of the owner.", prometheus.ExponentialBuckets(0.00001, 4, 10)),
 	}
+	m.line = counter("queue_parties_total", "Parties in the registrars' queue: offered, answered, answered in 20 s, abandoned.", "what")
+	m.waiting = gauge("queue_waiting", "Parties who wait for a registrar.")
+	m.owed = gauge("queue_callbacks_owed", "Callbacks that wait in the registrars' queue.")
+	m.answerWait = histogram("queue_answer_seconds", "Wait of the parties who were answered.", prometheus.ExponentialBuckets(2.5, 2, 10))
+	m.handleTime = histogram("queue_handle_seconds", "Talk and notes of a conversation with a registrar.", prometheus.ExponentialBuckets(15, 2, 10))
 	if reg == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
 		m.starts, m.refused, m.storeErrors, m.strays, m.offers, m.attempts, m.settled, m.queue, m.held, m.live, m.free,
-		m.batch, m.commit, m.turn,
+		m.batch, m.commit, m.turn, m.line, m.waiting, m.owed, m.answerWait, m.handleTime,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
@@ -68,6 +77,10 @@ type meter struct {
 	queue, held, live, free     prometheus.Gauge
 	batch, commit, turn         prometheus.Observer
 
+	waiting, owed          prometheus.Gauge
+	answerWait, handleTime prometheus.Observer
+
+	queued  func(what string)
 	refused func(cause string)
 	offer   func(call.OfferState)
 	attempt func(call.Result)
@@ -81,9 +94,30 @@ func (m *metrics) scheme(id int64) *meter {
 		strays: m.strays.WithLabelValues(s), queue: m.queue.WithLabelValues(s), held: m.held.WithLabelValues(s),
 		live: m.live.WithLabelValues(s), free: m.free.WithLabelValues(s), batch: m.batch.WithLabelValues(s),
 		commit: m.commit.WithLabelValues(s), turn: m.turn.WithLabelValues(s),
+		waiting: m.waiting.WithLabelValues(s), owed: m.owed.WithLabelValues(s),
+		answerWait: m.answerWait.WithLabelValues(s), handleTime: m.handleTime.WithLabelValues(s),
+		queued:  func(what string) { m.line.WithLabelValues(s, what).Inc() },
 		refused: func(cause string) { m.refused.WithLabelValues(s, cause).Inc() },
 		offer:   func(state call.OfferState) { m.offers.WithLabelValues(s, string(state)).Inc() },
 		attempt: func(result call.Result) { m.attempts.WithLabelValues(s, string(result)).Inc() },
 		settled: func(state call.OccurrenceState) { m.settled.WithLabelValues(s, string(state)).Inc() },
 	}
+}
+
+// What becomes of a party in the queue, as counted.
+const (
+	queueOffered    = "offered"
+	queueAnswered   = "answered"
+	queueInTime     = "answered_20s"
+	queueAbandoned  = "abandoned"
+	answerObjective = 20 * time.Second // The service level's.
+)
+
+// answered counts a party who was answered after so long.
+func (m *meter) answered(wait time.Duration) {
+	m.queued(queueAnswered)
+	if wait <= answerObjective {
+		m.queued(queueInTime)
+	}
+	m.answerWait.Observe(wait.Seconds())
 }

@@ -276,6 +276,8 @@ func nameOf(op Op) string {
 		return "caller_change"
 	case CloseCall:
 		return "close_call"
+	case InboundStep:
+		return "inbound_step"
 	default:
 		return "unknown"
 	}

@@ -94,7 +94,7 @@ func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
 		o.Deferred = max(o.Deferred, e.board.Deferred(o.ID))
 		p.Occurrence = *o
 	} else {
-		e.occurrences[o.ID] = &promise{Occurrence: *o}
+		e.keep(&promise{Occurrence: *o})
 	}
 	e.board.Put(o, now)
 }

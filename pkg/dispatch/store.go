@@ -98,6 +98,10 @@ type Scheme struct {
 	Region         string         // ISO 3166-2, such as "FR-67": where holidays differ from the country's; empty as a rule.
 	Exceptions     []schedule.Exception
 	Load           Load // What one caller is given on a day.
+	// Overflow is how long a party on the line waits for a registrar who speaks her language while one is on shift; then any
+	// registrar takes the call, and anybody on shift with the role OverflowTo, if there is one. 0 means 2 min.
+	Overflow   time.Duration
+	OverflowTo roster.Role
 }
 
 // RetryLadder says when and how often an attempt that reached nobody is tried again.
@@ -121,6 +125,7 @@ type Occurrence struct {
 	Language    roster.Language
 	Skills      []string // That the caller has to have; none asks for none.
 	Hard        bool     // Expected to be a hard call: callers who are spared those are not given it.
+	Queued      bool     // A callback of the line: it waits in the registrars' queue, in the place that Opens gives it.
 	Reference   int64    // Caller keys; 0 means none.
 	Deputy      int64
 	LastCaller  int64
@@ -167,7 +172,7 @@ type LiveAttempt struct {
 	Occurrence int64
 }
 
-// Op is one write: Claim, Offer, Progress, Finish, CallerChange, Settle or CloseCall.
+// Op is one write: Claim, Offer, Progress, Finish, CallerChange, Settle, CloseCall or InboundStep.
 type Op interface{ op() }
 
 // Claim commits the intent to ring: the occurrence becomes claimed, the attempt with its first offer exists, the number and
@@ -251,6 +256,44 @@ type CloseCall struct {
 	At          time.Time
 }
 
+// InboundStep records how a party in the registrars' queue gets on: queued, then answered and ended, or left. Each kind counts
+// once for a party.
+type InboundStep struct {
+	Party     string // UUID seen outside.
+	Kind      InboundKind
+	Language  roster.Language // With InboundQueued.
+	Reason    InboundReason   // With InboundLeft.
+	Registrar int64           // With InboundAnswered and InboundEnded.
+	At        time.Time
+}
+
+// InboundKind is a step of a party in the registrars' queue.
+type InboundKind string
+
+// The steps.
+const (
+	InboundQueued   InboundKind = "queued"
+	InboundAnswered InboundKind = "answered" // The two talk.
+	InboundLeft     InboundKind = "left"     // She left without having talked.
+	InboundEnded    InboundKind = "ended"    // They have talked.
+)
+
+// InboundReason is why a party left the queue without having talked to a registrar.
+type InboundReason string
+
+// The reasons.
+const (
+	InboundAbandoned InboundReason = "abandoned" // She hung up.
+	InboundCallback  InboundReason = "callback"  // She would rather be called back.
+	InboundNobody    InboundReason = "nobody"    // The last registrar went off shift, or she had waited for too long.
+	InboundLost      InboundReason = "lost"      // The service, or its lead of the scheme, ended meanwhile.
+)
+
+// InboundReasons lists every reason.
+func InboundReasons() []InboundReason {
+	return []InboundReason{InboundAbandoned, InboundCallback, InboundNobody, InboundLost}
+}
+
 func (Claim) op()        {}
 func (Offer) op()        {}
 func (OfferEnd) op()     {}
@@ -259,3 +302,4 @@ func (Finish) op()       {}
 func (Settle) op()       {}
 func (CallerChange) op() {}
 func (CloseCall) op()    {}
+func (InboundStep) op()  {}

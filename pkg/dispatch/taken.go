@@ -12,7 +12,7 @@ import (
 // paused, too near the window's end. The agreement's hold no longer counts.
 func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller int64) {
 	i, ok := b.byID[occurrence]
-	if !ok || b.items[i].phase != phaseTaken || b.items[i].held < 0 || b.paused || !b.hoursRun(now) {
+	if !ok || b.items[i].phase != phaseTaken || b.items[i].held < 0 || b.items[i].queued || b.paused || !b.hoursRun(now) {
 		return 0
 	}
 	it := &b.items[i]
@@ -95,4 +95,30 @@ func (b *Board) Deferred(occurrence int64) int {
 		return int(b.deferredOf(&b.items[i]))
 	}
 	return 0
+}
+
+// StartQueued starts a callback of the registrars' queue with a free registrar, within the lines, the pace and the hours. A
+// zero Start says that it does not start now, and again when to look again if the pace is why; other causes end by an event.
+func (b *Board) StartQueued(occurrence, registrar int64, now time.Time) (s Start, again time.Time) {
+	i, ok := b.byID[occurrence]
+	if !ok {
+		return s, again
+	}
+	it, ns := &b.items[i], now.UnixNano()
+	if it.phase == phaseFuture && ns >= it.due {
+		b.unfile(i)
+		b.file(i, ns)
+	}
+	k := b.slotOf(registrar)
+	switch {
+	case it.phase != phaseQueued || b.paused || !b.hoursRun(now) || ns >= it.closes-int64(b.limits.Lead):
+		return s, again
+	case int(b.clerks[k].cost) > b.lines():
+		return s, again
+	case ns < b.paceDue():
+		return s, timeOf(b.paceDue())
+	}
+	var d Decision
+	b.begin(i, k, ns, &d)
+	return d.Starts[0], again
 }

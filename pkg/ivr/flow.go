@@ -126,6 +126,8 @@ type Queue struct {
 	For    string `yaml:"for"`    // "registrar".
 	Nobody string `yaml:"nobody"` // Nobody is free, or nobody answered.
 	Talked string `yaml:"talked"` // The two talked and the other left first.
+	// Callback is where the party goes who would rather be called back; empty offers no such thing.
+	Callback string `yaml:"callback"`
 }
 
 // Lookup asks the host for something, or to do something; the answer's name selects the step.
@@ -238,6 +240,7 @@ func (s *Step) edges() []edge {
 	case s.Queue != nil:
 		add(s.Queue.Talked, AnswerTalked, false)
 		add(s.Queue.Nobody, AnswerNobody, false)
+		add(s.Queue.Callback, AnswerCallback, true)
 	case s.Lookup != nil:
 		each(s.Lookup.To, false)
 	case s.Branch != nil:

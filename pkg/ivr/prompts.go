@@ -182,8 +182,8 @@ func expand(lang roster.Language, text string, vars Vars, check bool) (string, e
 			return "", errors.New("a brace is not closed")
 		}
 		name, form, _ := strings.Cut(inner, ":")
-		if name == "" || !slices.Contains([]string{"", "day", "hour", "digits"}, form) {
-			return "", fmt.Errorf("{%s} is not {name}, {name:day}, {name:hour} or {name:digits}", inner)
+		if name == "" || !slices.Contains([]string{"", "day", "hour", "digits", "ordinal"}, form) {
+			return "", fmt.Errorf("{%s} is not {name}, {name:day}, {name:hour}, {name:digits} or {name:ordinal}", inner)
 		}
 		if !check {
 			b.WriteString(speak(lang, form, vars[name], vars["now"]))
@@ -205,6 +205,9 @@ func speak(lang roster.Language, form string, value, now any) string {
 			return Moment(lang, v, today)
 		}
 	case int:
+		if form == "ordinal" {
+			return Ordinal(lang, v)
+		}
 		return Number(lang, v)
 	case string:
 		if form == "digits" {

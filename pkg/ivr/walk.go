@@ -41,7 +41,7 @@ const (
 	AskNothing  Ask = ""
 	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
 	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
-	AskQueue    Ask = "queue"    // Output.What; answered "talked" or "nobody".
+	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
 	AskTransfer Ask = "transfer" // Output.Transfer; not answered.
 	AskHangup   Ask = "hangup"   // Not answered.
 )
@@ -64,6 +64,8 @@ const (
 	AnswerEmpty  = "empty"
 	AnswerTalked = "talked"
 	AnswerNobody = "nobody"
+	// AnswerCallback: the party does not wait, and wants to be called back.
+	AnswerCallback = "callback"
 )
 
 // Utterance is one prompt to say after so much silence.
@@ -85,6 +87,7 @@ type Output struct {
 
 	Ask      Ask
 	What     string
+	Callback bool // The flow has an answer for a party who would rather be called back.
 	Record   Record
 	Transfer Transfer
 }
@@ -275,7 +278,7 @@ func (w *Walker) act() (Output, bool) {
 		}
 		return w.ask(Output{Ask: AskRecord, Record: r}), true
 	case s.Queue != nil:
-		return w.ask(Output{Ask: AskQueue, What: s.Queue.For}), true
+		return w.ask(Output{Ask: AskQueue, What: s.Queue.For, Callback: s.Queue.Callback != ""}), true
 	case s.Lookup != nil:
 		return w.ask(Output{Ask: AskLookup, What: s.Lookup.What}), true
 	case s.Transfer != nil:
@@ -491,8 +494,13 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 			to = s.Record.Kept
 		}
 	case AskQueue:
-		if to = s.Queue.Nobody; name == AnswerTalked {
+		switch {
+		case name == AnswerTalked:
 			to = s.Queue.Talked
+		case name == AnswerCallback && s.Queue.Callback != "":
+			to = s.Queue.Callback
+		default:
+			to = s.Queue.Nobody
 		}
 	}
 	out := w.enter(to)

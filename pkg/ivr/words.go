@@ -207,6 +207,21 @@ func english(n int) string {
 	}
 }
 
+// Ordinal is a place in a row in words, from the first to the tenth, of a person (the second): feminine in French. Another place
+// is a number.
+func Ordinal(lang roster.Language, n int) string {
+	words := map[roster.Language][]string{
+		roster.French:  {"première", "deuxième", "troisième", "quatrième", "cinquième", "sixième", "septième", "huitième", "neuvième", "dixième"},
+		roster.Dutch:   {"eerste", "tweede", "derde", "vierde", "vijfde", "zesde", "zevende", "achtste", "negende", "tiende"},
+		roster.German:  {"erste", "zweite", "dritte", "vierte", "fünfte", "sechste", "siebte", "achte", "neunte", "zehnte"},
+		roster.English: {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"},
+	}[known(lang)]
+	if n < 1 || n > len(words) {
+		return Number(lang, n)
+	}
+	return words[n-1]
+}
+
 // Digits spells a text digit by digit, as telephone numbers are read; other characters become pauses.
 func Digits(lang roster.Language, s string) string {
 	var words []string

@@ -222,6 +222,7 @@ type keys struct {
 	occurrences set[int64]
 	numbers     set[string]
 	callers     set[int64]
+	parties     set[string]
 }
 
 // set keeps the order in which members came, so that one batch always asks the same.
@@ -266,6 +267,11 @@ func keysOf(ops []dispatch.Op) *keys {
 		case dispatch.CloseCall:
 			k.attempts.add(op.Attempt)
 			k.callers.add(op.Caller)
+		case dispatch.InboundStep:
+			k.parties.add(op.Party)
+			if op.Registrar != 0 {
+				k.callers.add(op.Registrar)
+			}
 		}
 	}
 	return k

@@ -33,6 +33,7 @@ type ledger struct {
 	lastCallers map[int64]int64  // By beneficiary.
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
 	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
+	parties     map[string]*partyRow
 
 	numbersBefore  map[string]call.ID
 	reservedBefore map[int64]offerKey
@@ -152,6 +153,8 @@ func (l *ledger) apply(op dispatch.Op) error {
 		return l.callerChange(op)
 	case dispatch.CloseCall:
 		return l.closeCall(op)
+	case dispatch.InboundStep:
+		return l.inboundStep(op)
 	default:
 		return errUnknownOp
 	}
@@ -460,6 +463,6 @@ func newLedger(scheme, epoch int64, now time.Time, zone *time.Location) *ledger 
 		scheme: scheme, epoch: epoch, at: now, today: schedule.DateIn(now, zone),
 		attempts: map[call.ID]*attemptRow{}, offers: map[offerKey]*offerRow{}, occurrences: map[int64]*occurrenceRow{},
 		callers: map[int64]*callerRow{}, numbers: map[string]call.ID{}, persons: map[int64]call.ID{},
-		reserved: map[int64]offerKey{}, lastCallers: map[int64]int64{},
+		reserved: map[int64]offerKey{}, lastCallers: map[int64]int64{}, parties: map[string]*partyRow{},
 	}
 }

@@ -58,8 +58,8 @@ func (l *ledger) moveLater(ctx context.Context, p *pipeline, readRules rulesRead
 	}
 	for _, a := range l.later {
 		occ := l.occurrences[a.occurrence]
-		if occ == nil || !occ.state.Ended() {
-			continue
+		if occ == nil || !occ.state.Ended() || occ.agreement <= 0 {
+			continue // Nothing follows a callback of the line.
 		}
 		closed, err := l.closedCall(ctx, q, occ)
 		if err != nil {

@@ -71,6 +71,7 @@ type secondRows struct {
 	numbers     []sqldb.LiveNumber
 	reserved    []sqldb.ReadReservationsRow
 	callers     []sqldb.ReadCallerStatusRow
+	parties     []sqldb.ReadPartiesRow
 }
 
 // readSecond reads every other row that the operations may touch: the occurrences, which numbers, persons and callers are
@@ -88,6 +89,11 @@ func readSecond(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (r
 		})
 		if err != nil {
 			return rows, fmt.Errorf("read live numbers: %w", err)
+		}
+	}
+	if len(k.parties.list) > 0 {
+		if rows.parties, err = readParties(ctx, q, scheme, k.parties.list); err != nil {
+			return rows, err
 		}
 	}
 	if len(k.callers.list) == 0 {
@@ -127,4 +133,5 @@ func (l *ledger) takeSecond(rows secondRows) {
 			hardEnded: when(r.HardEnded), events: int(r.Events),
 		}
 	}
+	l.takeParties(rows.parties)
 }

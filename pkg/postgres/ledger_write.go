@@ -38,6 +38,7 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"welfare", l.raiseWelfare},
 		{"occurrences", l.updateOccurrences},
 		{"callers", l.writeCallers},
+		{"inbound parties", l.writeParties},
 		{"events", l.writeEvents},
 	}
 	for _, s := range steps {

@@ -36,7 +36,7 @@ func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.
 		}
 		j.epoch = epoch
 		j.noteScheme("lead", now, leadData{Epoch: epoch})
-		return nil
+		return loseParties(ctx, q, j, now)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("take the lead: %w", err)
@@ -155,6 +155,7 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 	snap.Scheme = dispatch.Scheme{
 		ID: scheme, Name: row.Name, Zone: zone, Paused: row.Paused, Hold: milliseconds(row.HoldMs),
 		WrapUp: milliseconds(row.WrapUpMs), Opens: roster.Clock(row.Opens), Closes: roster.Clock(row.Closes),
+		Overflow: milliseconds(row.OverflowMs), OverflowTo: roster.Role(row.OverflowTo),
 		Country: row.Country, Region: row.Region, CLI: map[call.Kind]string{},
 		Retry: dispatch.RetryLadder{After: map[call.Result]time.Duration{}, MaxAttempts: int(row.MaxAttempts)},
 	}

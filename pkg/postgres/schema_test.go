@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -72,6 +73,9 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"did_languages_check":          languages,
 		"account_language_check":       append([]string{""}, languages...),
 		"account_role_check":           words(roster.Roles()),
+		"inbound_party_language_check": languages,
+		"inbound_party_reason_check":   append([]string{""}, words(dispatch.InboundReasons())...),
+		"scheme_overflow_check":        {"", string(roster.RoleCaller), string(roster.RoleCoordinator)},
 		"occurrence_ended_check":       openStates(),
 		"occurrence_kind_check":        kinds,
 		"occurrence_state_check":       words(call.OccurrenceStates()),

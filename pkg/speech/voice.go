@@ -121,6 +121,9 @@ func New(o Options) (*Voice, error) {
 	if err := writeWhole(filepath.Join(o.Dir, toneName+".wav"), tone()); err != nil {
 		return nil, fmt.Errorf("write the tone of last resort: %w", err)
 	}
+	if err := writeWhole(filepath.Join(o.Dir, musicName+".wav"), comfort()); err != nil {
+		return nil, fmt.Errorf("write the music for those who wait: %w", err)
+	}
 	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "rappel", Subsystem: "speech", Name: "texts_total", Help: "Texts asked for, by how they were said.",
 	}, []string{"how"})
@@ -188,6 +191,9 @@ func (v *Voice) Media(ctx context.Context, lang roster.Language, text string) (t
 	v.o.Logger.Error("no voice can read a text, a tone is played instead", zap.String("language", string(lang)))
 	return v.media(toneName), nil
 }
+
+// Music is what somebody hears who waits: about twenty seconds of it.
+func (v *Voice) Music() telephony.Media { return v.media(musicName) }
 
 // render makes sure that the file of the text exists.
 func (v *Voice) render(ctx context.Context, lang roster.Language, text string) error {

@@ -23,9 +23,27 @@ const headerSize = 44
 
 // toneName is the file of last resort, and beepName the signal before a message that the dialplan takes.
 const (
-	toneName = "tone"
-	beepName = "fallback-beep"
+	toneName  = "tone"
+	beepName  = "fallback-beep"
+	musicName = "comfort"
 )
+
+// comfort is what somebody hears who waits: a slow chord, note by note, for twenty seconds. It is soft, so that a voice that
+// follows is heard at once, and has no note in it that a telephone could take for a key.
+func comfort() []byte {
+	chords := [][]float64{{220, 277, 330, 440}, {185, 220, 277, 370}, {147, 220, 294, 370}, {165, 247, 330, 415}, {220, 277, 330, 440}}
+	var s []int16
+	for _, chord := range chords {
+		for i := range 8 {
+			n := note(chord[[]int{0, 2, 1, 3, 2, 1, 3, 2}[i]], 500)
+			for j := range n {
+				n[j] = int16(float64(n[j]) * (1 - float64(j)/float64(len(n))) / 2)
+			}
+			s = append(s, n...)
+		}
+	}
+	return wav(s)
+}
 
 // tone is what is played when nothing can be said: three short soft notes.
 func tone() []byte {

@@ -81,6 +81,8 @@ func (m *Memory) apply(scheme int64, op dispatch.Op) error {
 		if op.DayLater && (before == nil || !before.DayLater) {
 			return m.dayLater(scheme, a)
 		}
+	case dispatch.InboundStep:
+		m.inbound = append(m.inbound, op)
 	default:
 		return fmt.Errorf("apply %T: unknown operation", op)
 	}

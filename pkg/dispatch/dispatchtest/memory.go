@@ -27,6 +27,7 @@ type Memory struct {
 	numbers     map[string]call.ID // Live attempts by number.
 	people      map[int64]call.ID  // Live attempts by person.
 	reserved    map[int64]call.ID  // Reservations by caller.
+	inbound     []dispatch.InboundStep
 	fault       func(ops []dispatch.Op) (before, after error)
 }
 
@@ -177,6 +178,13 @@ func (m *Memory) Occurrences(scheme int64) []dispatch.Occurrence {
 		}
 	}
 	return all
+}
+
+// Inbound returns the steps of the parties in the registrars' queue, in order.
+func (m *Memory) Inbound() []dispatch.InboundStep {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.inbound)
 }
 
 // Caller returns a caller as she stands.

@@ -2,7 +2,7 @@
 
 -- name: ReadScheme :one
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    l.epoch, l.event_number, l.load_from
+    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id);

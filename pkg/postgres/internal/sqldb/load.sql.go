@@ -382,7 +382,7 @@ func (q *Queries) ReadRetry(ctx context.Context, schemeID int64) ([]ReadRetryRow
 const readScheme = `-- name: ReadScheme :one
 
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    l.epoch, l.event_number, l.load_from
+    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = $1
@@ -401,6 +401,8 @@ type ReadSchemeRow struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	OverflowMs  int64
+	OverflowTo  string
 	Epoch       int64
 	EventNumber int64
 	LoadFrom    pgtype.Timestamptz
@@ -423,6 +425,8 @@ func (q *Queries) ReadScheme(ctx context.Context, schemeID int64) (ReadSchemeRow
 		&i.HoldMs,
 		&i.WrapUpMs,
 		&i.MaxAttempts,
+		&i.OverflowMs,
+		&i.OverflowTo,
 		&i.Epoch,
 		&i.EventNumber,
 		&i.LoadFrom,

@@ -1,0 +1,174 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// registrar adds one who speaks the languages.
+func (h *house) registrar(languages ...roster.Language) int64 {
+	return h.caller(func(c *dispatch.Caller) {
+		c.Roles, c.Languages, c.Endpoint = []roster.Role{roster.RoleRegistrar}, languages, "desk"
+	})
+}
+
+// line is the parties' side of the queue.
+type line struct {
+	*house
+	turns map[string]dispatch.Turn // The last one that each was told and has not taken.
+}
+
+func (h *house) queue() *line { return &line{house: h, turns: map[string]dispatch.Turn{}} }
+
+// join lets somebody wait.
+func (l *line) join(key string, language roster.Language) error {
+	err := l.desk.JoinQueue(l.t.Context(), l.scheme, dispatch.Party{
+		Key: key, ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)).String(), Language: language,
+	}, func(t dispatch.Turn) { l.turns[key] = t })
+	synctest.Wait()
+	return err
+}
+
+// turn takes what a party was told: the registrar reserved for her, or 0.
+func (l *line) turn(key string) int64 {
+	synctest.Wait()
+	t := l.turns[key]
+	delete(l.turns, key)
+	return t.Registrar.ID
+}
+
+// talk is a party's conversation with the registrar.
+func (l *line) talk(key string, registrar int64, d time.Duration) {
+	l.t.Helper()
+	l.desk.Joined(l.scheme, key)
+	after(d)
+	require.NoError(l.t, l.desk.ReleaseRegistrar(l.t.Context(), l.scheme, registrar, key, call.OfferAccepted))
+	synctest.Wait()
+}
+
+func (l *line) release(key string, registrar int64, state call.OfferState) {
+	l.t.Helper()
+	require.NoError(l.t, l.desk.ReleaseRegistrar(l.t.Context(), l.scheme, registrar, key, state))
+	synctest.Wait()
+}
+
+func (l *line) place(key string) dispatch.Place {
+	l.t.Helper()
+	p, err := l.desk.QueuePlace(l.t.Context(), l.scheme, key)
+	require.NoError(l.t, err)
+	return p
+}
+
+func TestTheQueueIsServedInItsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		rosa := h.registrar(roster.French)
+		h.occurrence("+3281000001")
+		h.open()
+		require.Empty(t, h.board.Started(), "registrars take no scheduled calls")
+		q := h.queue()
+		for _, key := range []string{"a", "b", "c"} {
+			require.NoError(t, q.join(key, roster.French))
+			after(time.Second)
+		}
+		require.Equal(t, rosa, q.turn("a"))
+		require.Zero(t, q.turn("b"))
+		require.Equal(t, 1, q.place("b").Position)
+		require.Equal(t, 2, q.place("c").Position)
+		require.Equal(t, call.CallerReserved, h.store.Caller(rosa).State)
+		q.talk("a", rosa, time.Minute)
+		require.Equal(t, call.CallerWrapUp, h.store.Caller(rosa).State)
+		require.Zero(t, q.turn("b"), "she writes her notes")
+		after(time.Minute)
+		require.Equal(t, rosa, q.turn("b"))
+		// Whoever hangs up frees her for the next.
+		h.desk.LeaveQueue(h.scheme, "b", dispatch.InboundAbandoned)
+		require.Equal(t, rosa, q.turn("c"))
+		q.talk("c", rosa, time.Minute)
+
+		var kinds []string
+		for _, s := range h.store.Inbound() {
+			kinds = append(kinds, string(s.Kind)+string(s.Reason))
+		}
+		require.Equal(t, []string{"queued", "queued", "queued", "answered", "ended", "leftabandoned", "answered", "ended"}, kinds)
+	})
+}
+
+func TestNobodyWaitsWhereNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.caller()
+		rosa := h.registrar(roster.French)
+		h.open()
+		q := h.queue()
+		require.NoError(t, h.desk.SetState(t.Context(), h.scheme, rosa, call.CallerBreak, ""))
+		require.ErrorIs(t, q.join("a", roster.French), dispatch.ErrNobodyFree)
+		require.NoError(t, h.desk.SetState(t.Context(), h.scheme, rosa, call.CallerReady, ""))
+		require.NoError(t, q.join("a", roster.French))
+		require.NoError(t, q.join("b", roster.French))
+		require.Equal(t, rosa, q.turn("a"))
+		// She lets it ring and is set aside: both are told, and each once.
+		q.release("a", rosa, call.OfferTimedOut)
+		require.Equal(t, map[string]dispatch.Turn{"a": {Nobody: true}, "b": {Nobody: true}}, q.turns)
+	})
+}
+
+func TestWhoSpeaksTheLanguageFirstAndOthersAfterTheOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) { s.OverflowTo = roster.RoleCoordinator })
+		fr, nl := h.registrar(roster.French), h.registrar(roster.Dutch)
+		cora := h.caller(func(c *dispatch.Caller) { c.Roles, c.Endpoint = []roster.Role{roster.RoleCoordinator}, "cora" })
+		h.open()
+		q := h.queue()
+		require.NoError(t, q.join("a", roster.Dutch))
+		require.Equal(t, nl, q.turn("a"))
+		require.NoError(t, q.join("b", roster.Dutch))
+		require.Zero(t, q.turn("b"), "a registrar who speaks it is on shift")
+		require.NoError(t, q.join("c", roster.German))
+		require.Equal(t, fr, q.turn("c"), "nobody speaks it: the other language rather than nobody")
+		require.NoError(t, q.join("d", roster.French))
+		after(2 * time.Minute)
+		require.Equal(t, cora, q.turn("b"), "the oldest has the other pool")
+		require.Zero(t, q.turn("d"))
+		q.talk("c", fr, time.Second)
+		after(time.Minute)
+		require.Equal(t, fr, q.turn("d"))
+		// Who declined is rung again only when nobody else is on shift.
+		q.release("b", cora, call.OfferDeclined)
+		require.Zero(t, q.turn("b"))
+	})
+}
+
+func TestTheWaitIsToldOnceEnoughIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		rosa := h.registrar(roster.French)
+		h.open()
+		q := h.queue()
+		for i := range 5 {
+			key := fmt.Sprint("before", i)
+			require.NoError(t, q.join(key, roster.French))
+			require.NoError(t, q.join("x", roster.French))
+			require.Zero(t, q.place("x").Wait, "after %d", i)
+			h.desk.LeaveQueue(h.scheme, "x", dispatch.InboundAbandoned)
+			require.Equal(t, rosa, q.turn(key))
+			q.talk(key, rosa, 3*time.Minute)
+			after(time.Minute)
+		}
+		for _, key := range []string{"a", "b", "c"} {
+			require.NoError(t, q.join(key, roster.French))
+			after(time.Second)
+		}
+		require.Equal(t, 2, q.place("c").Position)
+		require.InDelta(t, 8*time.Minute, q.place("c").Wait, float64(time.Second), "two before her, four minutes each with the notes")
+	})
+}

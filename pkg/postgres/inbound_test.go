@@ -1,0 +1,76 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// TestPartiesInTheQueueAreWrittenDownOnce: whatever is applied twice, and whoever leads next, each step of a party is one event.
+func TestPartiesInTheQueueAreWrittenDownOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	scheme := f.AddScheme(dispatch.Scheme{Name: "Queue", Zone: time.UTC, Country: "BE", Lines: 5, CallsPerSecond: 1})
+	rosa := f.AddCaller(scheme, dispatch.Caller{
+		Roles: []roster.Role{roster.RoleRegistrar}, Enabled: true, State: "ready", Since: today,
+	})
+	epoch, err := f.Lead(t.Context(), scheme, "one", today)
+	require.NoError(t, err)
+	party := func() string { return uuid.Must(uuid.NewV7()).String() }
+	talked, gone, waits := party(), party(), party()
+	step := func(who string, kind dispatch.InboundKind, after time.Duration) dispatch.InboundStep {
+		s := dispatch.InboundStep{Party: who, Kind: kind, At: today.Add(after)}
+		switch kind {
+		case dispatch.InboundQueued:
+			s.Language = roster.Dutch
+		case dispatch.InboundLeft:
+			s.Reason = dispatch.InboundAbandoned
+		default:
+			s.Registrar = rosa
+		}
+		return s
+	}
+	for range 2 {
+		errs, err := f.Apply(t.Context(), scheme, epoch, today, []dispatch.Op{
+			step(talked, dispatch.InboundQueued, 0), step(gone, dispatch.InboundQueued, 0), step(waits, dispatch.InboundQueued, 0),
+			step(talked, dispatch.InboundAnswered, 18*time.Second), step(gone, dispatch.InboundLeft, 30*time.Second),
+			step(talked, dispatch.InboundEnded, time.Minute),
+		})
+		require.NoError(t, err)
+		require.Equal(t, make([]error, 6), errs)
+	}
+	next, err := f.Lead(t.Context(), scheme, "two", today.Add(2*time.Minute))
+	require.NoError(t, err)
+	_, err = f.Apply(t.Context(), scheme, epoch, today, []dispatch.Op{step(waits, dispatch.InboundAnswered, 0)})
+	require.ErrorIs(t, err, dispatch.ErrFenced)
+	errs, err := f.Apply(t.Context(), scheme, next, today, []dispatch.Op{step(party(), dispatch.InboundLeft, 0)})
+	require.NoError(t, err)
+	require.ErrorIs(t, errs[0], dispatch.ErrStale, "nobody who was never there")
+
+	events, err := f.Events(t.Context(), scheme, 1, 100)
+	require.NoError(t, err)
+	var told []string
+	for _, e := range events {
+		if e.Entity == "inbound" {
+			require.JSONEq(t, `"nl"`, language(t, e.Data))
+			told = append(told, e.Kind)
+		}
+	}
+	require.Equal(t, []string{"queued", "queued", "queued", "answered", "left", "ended", "left"}, told)
+}
+
+// language is that of an event, as JSON.
+func language(t *testing.T, data any) string {
+	t.Helper()
+	raw, ok := data.(json.RawMessage)
+	require.True(t, ok)
+	var of struct{ Language json.RawMessage }
+	require.NoError(t, json.Unmarshal(raw, &of))
+	return string(of.Language)
+}
