@@ -87,13 +87,14 @@ const (
 	ReasonDrained        Reason = "drained"         // Taken back while the service stopped.
 	ReasonInvalidNumber  Reason = "invalid_number"  // The network says that the number does not exist (Q.850 1, 28).
 	ReasonAnsweredUnheld Reason = "answered_unheld" // She answered while the caller was leaving and heard a prompt.
+	ReasonNoKey          Reason = "no_key"          // Of a call without a caller: it was picked up, and no key was pressed.
 )
 
 // Reasons lists every reason, the empty one included.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonNone, ReasonBrokenByUs, ReasonCallerGone, ReasonNoCaller, ReasonDialBy, ReasonPBXLost, ReasonRestart,
-		ReasonNotPermitted, ReasonNumberInUse, ReasonDrained, ReasonInvalidNumber, ReasonAnsweredUnheld,
+		ReasonNotPermitted, ReasonNumberInUse, ReasonDrained, ReasonInvalidNumber, ReasonAnsweredUnheld, ReasonNoKey,
 	}
 }
 
@@ -127,11 +128,12 @@ func Dispositions() []Disposition {
 }
 
 // Order asks the switch role to run one offer of an attempt: ring the caller's phone and, once it is answered, the
-// beneficiary's. Its claim is committed before it is handed over.
+// beneficiary's. Its claim is committed before it is handed over. A call of a kind that needs no caller has Caller and Offer
+// 0: the beneficiary's phone is rung alone.
 type Order struct {
 	Scheme  int64
 	Attempt ID
-	Offer   int // Counts from 1.
+	Offer   int // Counts from 1; 0 without a caller.
 	Kind    Kind
 
 	Caller         int64  // The caller's key.

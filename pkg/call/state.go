@@ -11,7 +11,7 @@ const (
 	StateOffered  State = "offered"  // A caller's phone rings.
 	StateAccepted State = "accepted" // The caller answered; the beneficiary's phone does not ring yet.
 	StateRinging  State = "ringing"  // The beneficiary's phone rings.
-	StateBridged  State = "bridged"  // Two people talk.
+	StateBridged  State = "bridged"  // Two people talk; without a caller, she hears the prompts.
 	StateEnded    State = "ended"    // The attempt has a result.
 )
 

@@ -35,7 +35,11 @@ type attempt struct {
 func (e *Engine) claim(s Start, now time.Time) {
 	p, w := e.occurrences[s.Occurrence], e.staff[s.Caller]
 	p.Deferred = s.Deferred
-	order := e.order(p, w, call.NewID(), 1)
+	offer := 1
+	if w == nil {
+		offer = 0
+	}
+	order := e.order(p, w, call.NewID(), offer)
 	a := &attempt{
 		live: call.Live{Order: order, State: call.StateIntent, ClaimedAt: now}, occurrence: s.Occurrence,
 		placed: e.opts.RealNow(),
@@ -260,7 +264,9 @@ func (e *Engine) linger(a *attempt, out call.Outcome, until, now time.Time) {
 	if state == "" {
 		state = call.OfferFailed
 	}
-	e.record(OfferEnd{Attempt: id, Offer: out.Offer, State: state, At: now})
+	if out.Offer > 0 {
+		e.record(OfferEnd{Attempt: id, Offer: out.Offer, State: state, At: now})
+	}
 	if w := e.staff[a.live.Order.Caller]; w != nil && w.attempt == id {
 		e.afterAttempt(w, out, now)
 	}

@@ -73,8 +73,7 @@ type Limits struct {
 	// clock that Plan is given; 0 means that they are paired one by one at once.
 	Gather time.Duration
 	Load   Load // What one caller is given on a day, unless she has bounds of her own.
-	// Automatic is how many lines the calls that need no caller use at most; 0 means that the switchboard cannot run such
-	// calls, and they wait for callers like the others.
+	// Automatic is how many lines the calls that need no caller use at most; 0 means that callers make them, like the others.
 	Automatic int
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 )
 
-// Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step and Ended make it
+// Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step, Answered and Ended make it
 // the desk of a switchboard.
 type Dispatcher struct {
 	opts      Options
@@ -193,6 +193,13 @@ func (d *Dispatcher) Placed(attempt call.ID, offer int, took time.Duration) {
 func (d *Dispatcher) Step(s call.Step) {
 	if r, err := d.engine(s.Scheme); err == nil {
 		r.put(s)
+	}
+}
+
+// Answered takes what the person of a call without a caller has said by keypad. It queues and returns.
+func (d *Dispatcher) Answered(a call.Answer) {
+	if r, err := d.engine(a.Scheme); err == nil {
+		r.put(a)
 	}
 }
 

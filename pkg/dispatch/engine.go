@@ -223,10 +223,8 @@ func (e *Engine) configure(s Scheme) error {
 	if e.opts.Together > 0 {
 		limits.Gather = e.opts.service(e.opts.Together)
 	}
-	if e.opts.Automatic {
-		// Half of what is left for outbound calls: neither people nor machines wait for the other to be done.
-		limits.Automatic = max(1, (s.Lines-limits.InboundReserve+1)/2)
-	}
+	// Half of what is left for outbound calls: neither people nor machines wait for the other to be done.
+	limits.Automatic = max(1, (s.Lines-limits.InboundReserve+1)/2)
 	if s.CallsPerSecond > 0 {
 		limits.Interval = e.opts.service(time.Duration(float64(time.Second) / s.CallsPerSecond))
 		limits.Burst = max(1, int(s.CallsPerSecond/20))
@@ -373,6 +371,8 @@ func (e *Engine) hear(m message, now time.Time) {
 		e.step(m, now)
 	case call.Outcome:
 		e.ended(m, now)
+	case call.Answer:
+		e.answered(m, now)
 	case recorded:
 		for _, v := range m {
 			e.confirmed(v, now)
@@ -440,6 +440,8 @@ func (e *Engine) confirmed(v verdict, now time.Time) {
 		e.booked(op.Settlement.Next, v.err, now)
 	case Settle:
 		e.booked(op.Settlement.Next, v.err, now)
+	case Answer:
+		e.booked(op.Callback, v.err, now)
 	case CloseCall:
 		// The call that follows may have moved, and both days may lie within the horizon: the records know.
 		if op.DayLater && v.err == nil {

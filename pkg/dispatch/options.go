@@ -27,10 +27,6 @@ type Options struct {
 	// the PBX answers (see Throttle). 0 bounds nothing.
 	StartsPerSecond float64
 
-	// Automatic says that the Switchboard runs orders without a caller: presence checks, reminders, surveys and outreach
-	// then start by themselves, paced by the lines. Otherwise callers make them.
-	Automatic bool
-
 	MaxMissed     int           // Offers a caller may leave unanswered in a row before she is set aside; 0 means 1.
 	Horizon       time.Duration // How far ahead occurrences are held in memory; 0 means 36 h.
 	Ahead         time.Duration // How far ahead they are booked, Horizon at least; 0 means Horizon.

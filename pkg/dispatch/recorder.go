@@ -172,12 +172,12 @@ func (r *recorder) pressing() (waiting int, urgent bool) {
 	return len(r.queue), r.urgent > 0
 }
 
-// countUrgent counts the operations that do not wait for company: those for which a phone waits, and the bridge, because
-// whether they talk decides, after a crash, whether she is rung again.
+// countUrgent counts the operations that do not wait for company: those for which a phone waits, and the bridge and an
+// answer by keypad, because whether they talk decides, after a crash, whether she is rung again.
 func countUrgent(ops []Op) (n int) {
 	for _, op := range ops {
 		switch op := op.(type) {
-		case Claim, Offer:
+		case Claim, Offer, Answer:
 			n++
 		case Progress:
 			if op.Step.State == call.StateBridged {
@@ -268,6 +268,8 @@ func nameOf(op Op) string {
 		return "offer_end"
 	case Progress:
 		return "progress"
+	case Answer:
+		return "answer"
 	case Finish:
 		return "finish"
 	case Settle:

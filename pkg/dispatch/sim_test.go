@@ -244,7 +244,7 @@ func (w *world) step(c *simCall, s call.State) {
 func (w *world) start() {
 	f := &front{w: w}
 	d, err := dispatch.New(dispatch.Options{
-		Store: f, Switchboard: f, Logger: zap.NewNop(), Now: time.Now, FlushLimit: time.Second, Automatic: true,
+		Store: f, Switchboard: f, Logger: zap.NewNop(), Now: time.Now, FlushLimit: time.Second,
 	})
 	require.NoError(w.t, err)
 	f.desk = d

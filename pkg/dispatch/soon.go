@@ -48,6 +48,7 @@ func CallbackOf(o *Occurrence, now time.Time, rules schedule.Rules) Occurrence {
 	b := Following(o, SoonFor(call.KindCallback, now, r))
 	b.Kind = call.KindCallback
 	b.Continuity = roster.Preferred
+	b.Terms = roster.Agreement{} // Those of the call she answered need not be the ones it will hang on.
 	return b
 }
 

@@ -49,7 +49,7 @@ var (
 //
 // Applying an operation again is harmless, because after a lost answer the engine cannot know whether its batch was
 // committed: a Claim or an Offer of an attempt that exists already answers nil when it is the same one (same attempt, offer
-// and caller); OfferEnd, Progress and CallerChange answer nil; Finish and Settle answer ErrStale. dispatchtest.ExerciseStore
+// and caller); OfferEnd, Progress, Answer and CallerChange answer nil; Finish and Settle answer ErrStale. dispatchtest.ExerciseStore
 // says the same in code.
 type Store interface {
 	// Lead takes the lead of a scheme: the epoch is raised in Postgres and returned.
@@ -172,11 +172,11 @@ type LiveAttempt struct {
 	Occurrence int64
 }
 
-// Op is one write: Claim, Offer, Progress, Finish, CallerChange, Settle, CloseCall or InboundStep.
+// Op is one write: Claim, Offer, OfferEnd, Progress, Answer, Finish, CallerChange, Settle, CloseCall or InboundStep.
 type Op interface{ op() }
 
 // Claim commits the intent to ring: the occurrence becomes claimed, the attempt with its first offer exists, the number and
-// the caller are held across all schemes.
+// the caller are held across all schemes. Without a caller there is no offer, and nobody but the number is held.
 type Claim struct {
 	Occurrence int64
 	Order      call.Order
@@ -201,6 +201,15 @@ type OfferEnd struct {
 
 // Progress records that an attempt got further.
 type Progress struct{ Step call.Step }
+
+// Answer records what the person of a call without a caller has said by keypad, once: the nth answer of an attempt is
+// recorded when fewer than n were. One that names a survey is added to its counts, and not kept with the attempt.
+type Answer struct {
+	Given call.Answer
+	// Callback is booked in the same transaction when she asks for it; nil otherwise. When she has an open one already,
+	// nothing is booked. The store sets its ID and its Agreement through *Callback, in both cases.
+	Callback *Occurrence
+}
 
 // Finish records the outcome of an attempt, releases the number and the caller's reservation, and settles the occurrence,
 // all at once. A second Finish of the same attempt gets ErrStale and changes nothing, whatever the epoch: the first writer
@@ -298,6 +307,7 @@ func (Claim) op()        {}
 func (Offer) op()        {}
 func (OfferEnd) op()     {}
 func (Progress) op()     {}
+func (Answer) op()       {}
 func (Finish) op()       {}
 func (Settle) op()       {}
 func (CallerChange) op() {}

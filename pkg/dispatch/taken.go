@@ -57,6 +57,7 @@ func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time)
 		b.clerks[it.held].fit = false
 	} else {
 		b.auto++
+		b.fixLane(autoLane)
 	}
 	b.outbound += int(it.cost)
 	b.busy(it.person)

@@ -28,8 +28,6 @@ type Day struct {
 	History  History
 	// Settled counts what has ended before From, and the calls in which two people talk then: nothing of it is simulated.
 	Settled Settled
-	// Automatic says that calls without a caller are run by themselves, as dispatch.Options.Automatic does.
-	Automatic bool
 }
 
 // Settled counts promises by how they ended.

@@ -173,7 +173,7 @@ func (s *stage) playOnce(ctx context.Context, dice chance) (*tally, error) {
 		}
 	}
 	sim, err := dispatch.NewSimulation(ctx, s.snap.Scheme.ID, p.now, dispatch.Options{
-		Store: p, Switchboard: p, Logger: zap.NewNop(), Automatic: s.day.Automatic, Lead: s.lead, Horizon: 10 * longestDay,
+		Store: p, Switchboard: p, Logger: zap.NewNop(), Lead: s.lead, Horizon: 10 * longestDay,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("simulate day: %w", err)

@@ -40,7 +40,6 @@ func TestNothingIsLostNorCountedTwice(t *testing.T) {
 		day.Scheme.CallsPerSecond = rapid.SampledFrom([]float64{0, 0.05, 1}).Draw(rt, "pace")
 		day.Scheme.Load.Calls = rapid.SampledFrom([]int{0, 5}).Draw(rt, "most calls")
 		day.Scheme.Load.HardInRow = rapid.SampledFrom([]int{0, 2}).Draw(rt, "hard in a row")
-		day.Automatic = rapid.Bool().Draw(rt, "automatic")
 		for i := range day.Promises {
 			if i%5 == 0 {
 				day.Promises[i].Kind = call.KindPresence

@@ -28,6 +28,7 @@ func goldenEvents() []call.Event {
 		event("attempt", "ringing", raw(`{"offer":1}`)),
 		event("attempt", "bridged", raw(`{"offer":1}`)),
 		event("attempt", "ended", raw(`{"result":"answered","fault":"none","cause":16,"talk_ms":249000,"rang":true,"caller":"`+caller+`"}`)),
+		event("attempt", "answered", raw(`{"n":1,"answer":"well"}`)),
 		event("attempt", "closed", raw(`{"disposition":"courtesy","follow_up":false,"day_later":false}`)),
 		event("caller", "state", raw(`{"state":"break","reason":"lunch"}`)),
 		event("occurrence", "booked", raw(`{"call_kind":"scheduled","opens":"2026-03-09T08:30:00Z","closes":"2026-03-09T11:00:00Z","date":"2026-03-09","length_ms":1200000}`)),

@@ -19,7 +19,7 @@ import (
 // sees what the winner holds the next time, so that a second race needs a third scheme.
 const maxRaces = 5
 
-// Apply implements dispatch.Store. Facts (OfferEnd, Progress, Finish, CloseCall) are kept whatever the epoch. When somebody
+// Apply implements dispatch.Store. Facts (OfferEnd, Progress, Answer, Finish, CloseCall) are kept whatever the epoch. When somebody
 // else leads and the batch holds a decision, ErrFenced is the second result, and the first one, if any, says what became of
 // the facts beside it.
 //
@@ -241,6 +241,13 @@ func (s *set[T]) add(v T) {
 	}
 }
 
+// caller adds a caller; there is none with the key 0.
+func (k *keys) caller(id int64) {
+	if id != 0 {
+		k.callers.add(id)
+	}
+}
+
 func keysOf(ops []dispatch.Op) *keys {
 	k := &keys{}
 	for _, op := range ops {
@@ -249,14 +256,16 @@ func keysOf(ops []dispatch.Op) *keys {
 			k.attempts.add(op.Order.Attempt)
 			k.occurrences.add(op.Occurrence)
 			k.numbers.add(op.Order.Number)
-			k.callers.add(op.Order.Caller)
+			k.caller(op.Order.Caller)
 		case dispatch.Offer:
 			k.attempts.add(op.Order.Attempt)
-			k.callers.add(op.Order.Caller)
+			k.caller(op.Order.Caller)
 		case dispatch.OfferEnd:
 			k.attempts.add(op.Attempt)
 		case dispatch.Progress:
 			k.attempts.add(op.Step.Attempt)
+		case dispatch.Answer:
+			k.attempts.add(op.Given.Attempt)
 		case dispatch.Finish:
 			k.attempts.add(op.Outcome.Attempt)
 			k.occurrences.add(op.Settlement.Occurrence)

@@ -31,6 +31,8 @@ type Booked struct {
 	Opens, Closes time.Time
 	// Before is set when she had an open one of the kind already, which stays as it is: nobody is called back twice.
 	Before bool
+
+	agreement int64
 }
 
 // BookCallback books the call that somebody asked for, in one transaction. Asking again while it is open changes nothing.
@@ -108,6 +110,7 @@ func bookExtra(ctx context.Context, q *sqldb.Queries, j *journal, e extra) ([]Bo
 			carriers[r.BeneficiaryID] = c
 			list = append(list, Booked{
 				Key: r.OccurrenceID, ID: uuid.UUID(r.Uid.Bytes), Opens: when(r.OpensAt), Closes: when(r.ClosesAt), Before: true,
+				agreement: r.AgreementID,
 			})
 		}
 	}
@@ -131,6 +134,10 @@ func bookExtra(ctx context.Context, q *sqldb.Queries, j *journal, e extra) ([]Bo
 		return nil, err
 	}
 	p.Sequences, p.Events = order, 1
+	hangs := make(map[pgtype.UUID]int64, len(slots))
+	for i, id := range p.Uids {
+		hangs[id] = slots[i].agreement
+	}
 	made, err := q.InsertOccurrences(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("insert occurrences: %w", err)
@@ -141,6 +148,7 @@ func bookExtra(ctx context.Context, q *sqldb.Queries, j *journal, e extra) ([]Bo
 		})
 		list = append(list, Booked{
 			Key: m.OccurrenceID, ID: uuid.UUID(m.Uid.Bytes), Opens: e.window.Opens, Closes: e.window.Closes,
+			agreement: hangs[m.Uid],
 		})
 	}
 	if e.window.Opens.Before(j.loadFrom) {

@@ -51,6 +51,10 @@ type (
 		FollowUp    bool   `json:"follow_up"`
 		DayLater    bool   `json:"day_later"`
 	}
+	keyedData struct {
+		N      int    `json:"n"`
+		Answer string `json:"answer,omitempty"` // Not of a survey.
+	}
 	settledData struct {
 		Attempts int  `json:"attempts"`
 		Deferred int  `json:"deferred"`

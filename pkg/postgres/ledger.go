@@ -34,6 +34,8 @@ type ledger struct {
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
 	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
 	parties     map[string]*partyRow
+	surveys     map[surveyAnswer]int64
+	callbacks   []*dispatch.Occurrence
 
 	numbersBefore  map[string]call.ID
 	reservedBefore map[int64]offerKey
@@ -70,6 +72,8 @@ type attemptRow struct {
 	followUp    bool
 	dayLater    bool
 	closed      time.Time
+	answer      string
+	answers     int
 	events      int
 
 	claim   *dispatch.Claim // Set when this batch makes the row.
@@ -145,6 +149,8 @@ func (l *ledger) apply(op dispatch.Op) error {
 		return l.offerEnd(op)
 	case dispatch.Progress:
 		return l.progress(op.Step)
+	case dispatch.Answer:
+		return l.answered(op)
 	case dispatch.Finish:
 		return l.finish(op)
 	case dispatch.Settle:
@@ -164,7 +170,7 @@ func (l *ledger) apply(op dispatch.Op) error {
 // whatever the epoch; everything else is a decision of whoever leads.
 func isFact(op dispatch.Op) bool {
 	switch op.(type) {
-	case dispatch.OfferEnd, dispatch.Progress, dispatch.Finish, dispatch.CloseCall:
+	case dispatch.OfferEnd, dispatch.Progress, dispatch.Answer, dispatch.Finish, dispatch.CloseCall:
 		return true
 	default:
 		return false
@@ -183,7 +189,7 @@ func (l *ledger) claim(c dispatch.Claim) error {
 		return dispatch.ErrStale
 	}
 	occ := l.occurrences[c.Occurrence]
-	if occ == nil || occ.state != call.OccurrenceOpen || l.callers[order.Caller] == nil {
+	if occ == nil || occ.state != call.OccurrenceOpen || order.Caller != 0 && l.callers[order.Caller] == nil {
 		return dispatch.ErrStale
 	}
 	if l.numbers[order.Number] != "" || l.persons[occ.beneficiary] != "" {
@@ -192,16 +198,18 @@ func (l *ledger) claim(c dispatch.Claim) error {
 	if _, held := l.reserved[order.Caller]; held {
 		return dispatch.ErrCallerReserved
 	}
-	key := offerKey{id, order.Offer}
 	a := &attemptRow{
 		id: id, occurrence: occ.id, beneficiary: occ.beneficiary, number: order.Number, state: call.StateIntent,
 		offer: order.Offer, caller: order.Caller, dialBy: order.DialBy, rungBefore: order.RungBefore, claim: &c, changed: true,
 	}
 	l.attempts[id] = a
-	l.offers[key] = &offerRow{caller: order.Caller, state: call.OfferRinging, order: &a.claim.Order, made: c.At}
 	l.numbers[order.Number] = id
 	l.persons[occ.beneficiary] = id
-	l.reserved[order.Caller] = key
+	if order.Caller != 0 {
+		key := offerKey{id, order.Offer}
+		l.offers[key] = &offerRow{caller: order.Caller, state: call.OfferRinging, order: &a.claim.Order, made: c.At}
+		l.reserved[order.Caller] = key
+	}
 	occ.state, occ.changed = call.OccurrenceClaimed, true
 	l.noteAttempt(a, "claimed", c.At, claimedData{
 		Occurrence: occ.uid.String(), Caller: l.callerUID(order.Caller), Offer: order.Offer, CallKind: string(order.Kind),
@@ -211,8 +219,14 @@ func (l *ledger) claim(c dispatch.Claim) error {
 
 // sameClaim reports whether a claim was applied before and its attempt still runs.
 func (l *ledger) sameClaim(a *attemptRow, c dispatch.Claim) bool {
+	if a.occurrence != c.Occurrence || a.state == call.StateEnded {
+		return false
+	}
+	if c.Order.Caller == 0 {
+		return a.caller == 0
+	}
 	o := l.offers[offerKey{a.id, c.Order.Offer}]
-	return o != nil && o.caller == c.Order.Caller && a.occurrence == c.Occurrence && a.state != call.StateEnded
+	return o != nil && o.caller == c.Order.Caller
 }
 
 func (l *ledger) offer(o dispatch.Offer) error {
@@ -221,7 +235,7 @@ func (l *ledger) offer(o dispatch.Offer) error {
 		return dispatch.ErrFenced
 	}
 	a, key := l.attempts[id], offerKey{id, order.Offer}
-	if a == nil {
+	if a == nil || a.caller == 0 {
 		return dispatch.ErrStale
 	}
 	if made := l.offers[key]; made != nil {
@@ -344,7 +358,7 @@ func (l *ledger) finish(f dispatch.Finish) error {
 			delete(l.reserved, caller)
 		}
 	}
-	if o.Result == call.ResultAnswered {
+	if o.Result == call.ResultAnswered && a.caller != 0 {
 		l.lastCallers[a.beneficiary] = a.caller
 		if c := l.callers[a.caller]; c != nil {
 			c.talked(a, f, l.today)

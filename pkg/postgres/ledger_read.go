@@ -43,7 +43,7 @@ func (l *ledger) takeFirst(rows firstRows, k *keys) {
 		l.attempts[a.id] = a
 		k.occurrences.add(a.occurrence)
 		k.numbers.add(a.number)
-		k.callers.add(a.caller)
+		k.caller(a.caller)
 	}
 	for _, r := range rows.offers {
 		l.offers[offerKey{attemptID(r.AttemptID), int(r.Offer)}] = &offerRow{
@@ -61,7 +61,8 @@ func attemptOf(r sqldb.ReadAttemptsRow) *attemptRow {
 		ended: when(r.EndedAt), channel: r.Channel, result: call.Result(r.Result.String), reason: call.Reason(r.Reason),
 		fault: call.Fault(r.Fault.String), cause: int(r.Cause), talk: time.Duration(r.TalkMs) * time.Millisecond,
 		rang: r.Rang, estimated: r.EndEstimated, disposition: call.Disposition(r.Disposition), followUp: r.FollowUp,
-		dayLater: r.DayLater, closed: when(r.ClosedAt), events: int(r.Events),
+		dayLater: r.DayLater, closed: when(r.ClosedAt), answer: r.Answer, answers: int(r.Answers),
+		events: int(r.Events),
 	}
 }
 

@@ -34,6 +34,8 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"attempts", l.updateAttempts},
 		{"offers", l.writeOffers},
 		{"bookings", func(ctx context.Context, q *sqldb.Queries) error { return l.book(ctx, p, q) }},
+		{"calls back", l.bookCallbacks},
+		{"survey answers", l.countAnswers},
 		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, p, readRules) }},
 		{"welfare", l.raiseWelfare},
 		{"occurrences", l.updateOccurrences},
@@ -181,6 +183,8 @@ func (l *ledger) updateAttempts(ctx context.Context, q *sqldb.Queries) error {
 		p.FollowUps = append(p.FollowUps, a.followUp)
 		p.DayLaters = append(p.DayLaters, a.dayLater)
 		p.ClosedAts = append(p.ClosedAts, instant(a.closed))
+		p.Answers = append(p.Answers, a.answer)
+		p.AnswerCounts = append(p.AnswerCounts, int16(a.answers))
 		p.Events = append(p.Events, int32(a.events))
 	}
 	return q.UpdateAttempts(ctx, p)

@@ -244,7 +244,8 @@ func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatc
 			Occurrence: r.OccurrenceID,
 			Live: call.Live{
 				State: call.State(r.State), ClaimedAt: when(r.ClaimedAt), BridgedAt: when(r.BridgedAt), Channel: r.Channel,
-				Node: r.Node,
+				Node:   r.Node,
+				Answer: r.Answer, Answers: int(r.Answers),
 				Order: call.Order{
 					Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind),
 					Caller: r.CallerID, CallerEndpoint: r.Endpoint, CallerNumber: r.CallerNumber,

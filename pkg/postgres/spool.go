@@ -46,6 +46,7 @@ type fact struct {
 	Finish   *dispatch.Finish    `json:"finish,omitempty"`
 	Progress *call.Step          `json:"progress,omitempty"`
 	OfferEnd *dispatch.OfferEnd  `json:"offer_end,omitempty"`
+	Answer   *dispatch.Answer    `json:"answer,omitempty"`
 	Close    *dispatch.CloseCall `json:"close,omitempty"`
 	Message  *voiceMessage       `json:"message,omitempty"`
 }
@@ -271,21 +272,30 @@ func (f fact) text() ([]byte, error) {
 func factOf(op dispatch.Op) (fact, bool) {
 	switch op := op.(type) {
 	case dispatch.Finish:
-		if n := op.Settlement.Next; n != nil {
-			op.Settlement.Next = &dispatch.Occurrence{
-				Agreement: n.Agreement, Beneficiary: n.Beneficiary, Kind: n.Kind, Opens: n.Opens, Closes: n.Closes,
-				NotBefore: n.NotBefore, Length: n.Length, LocalDate: n.LocalDate,
-			}
-		}
+		op.Settlement.Next = toBook(op.Settlement.Next)
 		return fact{Finish: &op}, true
 	case dispatch.Progress:
 		return fact{Progress: &op.Step}, op.Step.State != call.StateOffered
 	case dispatch.OfferEnd:
 		return fact{OfferEnd: &op}, true
+	case dispatch.Answer:
+		op.Callback = toBook(op.Callback)
+		return fact{Answer: &op}, true
 	case dispatch.CloseCall:
 		return fact{Close: &op}, true
 	default:
 		return fact{}, false
+	}
+}
+
+// toBook leaves of an occurrence what it takes to book it.
+func toBook(n *dispatch.Occurrence) *dispatch.Occurrence {
+	if n == nil {
+		return nil
+	}
+	return &dispatch.Occurrence{
+		Agreement: n.Agreement, Beneficiary: n.Beneficiary, Kind: n.Kind, Opens: n.Opens, Closes: n.Closes,
+		NotBefore: n.NotBefore, Length: n.Length, LocalDate: n.LocalDate,
 	}
 }
 
@@ -298,6 +308,8 @@ func (f fact) op() (dispatch.Op, bool) {
 		return dispatch.Progress{Step: *f.Progress}, true
 	case f.OfferEnd != nil:
 		return *f.OfferEnd, true
+	case f.Answer != nil:
+		return *f.Answer, true
 	case f.Close != nil:
 		return *f.Close, true
 	default:

@@ -150,7 +150,7 @@ func (f *fixture) Attempt(id call.ID) (dispatchtest.Attempt, bool) {
 	var state, result, reason, fault string
 	var talk int64
 	err := f.pool.QueryRow(context.Background(), `
-		SELECT state, offer, caller_id, occurrence_id, coalesce(result, ''), reason, coalesce(fault, ''), cause, talk_ms, number, scheme_id
+		SELECT state, offer, coalesce(caller_id, 0), occurrence_id, coalesce(result, ''), reason, coalesce(fault, ''), cause, talk_ms, number, scheme_id
 		FROM attempt WHERE attempt_id = $1::uuid`, string(id)).Scan(&state, &a.Order.Offer, &a.Order.Caller, &a.Occurrence, &result,
 		&reason, &fault, &a.Outcome.Cause, &talk, &a.Order.Number, &a.Order.Scheme)
 	if err != nil {

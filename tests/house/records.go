@@ -89,7 +89,7 @@ func (h *House) Lead() (node string, epoch int) {
 
 // Attempts are the attempts to reach somebody, in the order of their claims.
 func (h *House) Attempts(p *Person) []Attempt {
-	rows, err := h.pool.Query(h.t.Context(), `SELECT replace(attempt_id::text, '-', ''), occurrence_id, caller_id, state, coalesce(result, ''),
+	rows, err := h.pool.Query(h.t.Context(), `SELECT replace(attempt_id::text, '-', ''), occurrence_id, coalesce(caller_id, 0), state, coalesce(result, ''),
 			reason, coalesce(fault, ''), cause, talk_ms, rang, end_estimated, disposition, follow_up, day_later, bridged_at
 		FROM attempt WHERE scheme_id = $1 AND beneficiary_id = $2 ORDER BY claimed_at, attempt_id`, h.Scheme.Key, p.Key)
 	require.NoError(h.t, err)

@@ -50,6 +50,8 @@ func (m *Memory) apply(scheme int64, op dispatch.Op) error {
 		}
 	case dispatch.Progress:
 		m.progress(op.Step)
+	case dispatch.Answer:
+		return m.answer(scheme, op)
 	case dispatch.Finish:
 		return m.finish(scheme, op)
 	case dispatch.Settle:
@@ -102,21 +104,23 @@ func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
 		return dispatch.ErrStale
 	case m.numbers[op.Order.Number] != "", m.people[o.Beneficiary] != "":
 		return dispatch.ErrNumberBusy
-	case m.reserved[op.Order.Caller] != "":
+	case op.Order.Caller != 0 && m.reserved[op.Order.Caller] != "":
 		return dispatch.ErrCallerReserved
 	}
 	o.State = call.OccurrenceClaimed
 	m.numbers[op.Order.Number] = op.Order.Attempt
 	m.people[o.Beneficiary] = op.Order.Attempt
+	var offers []call.OfferState
 	if op.Order.Caller != 0 {
 		m.reserved[op.Order.Caller] = op.Order.Attempt
+		offers = []call.OfferState{call.OfferRinging}
 	}
 	m.attempts[op.Order.Attempt] = &Attempt{
 		LiveAttempt: dispatch.LiveAttempt{
 			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At, Node: m.schemes[scheme].holder},
 			Occurrence: op.Occurrence,
 		},
-		Offers: []call.OfferState{call.OfferRinging},
+		Offers: offers,
 	}
 	return nil
 }
@@ -124,7 +128,7 @@ func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
 func (m *Memory) offer(op dispatch.Offer) error {
 	a := m.attempts[op.Order.Attempt]
 	switch {
-	case a == nil || a.State == call.StateEnded:
+	case a == nil || a.State == call.StateEnded || a.Order.Caller == 0:
 		return dispatch.ErrStale
 	case a.Order.Offer == op.Order.Offer && a.Order.Caller == op.Order.Caller:
 		return nil
@@ -177,7 +181,7 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 	delete(m.people, m.occurrences[a.Occurrence].Beneficiary)
 	a.State, a.Outcome = call.StateEnded, op.Outcome
 	a.Finishes++
-	if op.Outcome.OfferState != "" && op.Outcome.Offer == len(a.Offers) {
+	if op.Outcome.OfferState != "" && op.Outcome.Offer > 0 && op.Outcome.Offer == len(a.Offers) {
 		a.Offers[op.Outcome.Offer-1] = op.Outcome.OfferState
 	}
 	if c := m.callers[a.Order.Caller]; c != nil && op.Outcome.Result == call.ResultAnswered {
@@ -224,6 +228,32 @@ func (c *staff) felt(op dispatch.CloseCall, before *dispatch.CloseCall) {
 			c.HardInRow, c.HardEnded = 0, time.Time{}
 		}
 	}
+}
+
+func (m *Memory) answer(scheme int64, op dispatch.Answer) error {
+	a := m.attempts[op.Given.Attempt]
+	if a == nil || a.State == call.StateEnded && op.Given.N > a.Answers {
+		return dispatch.ErrStale
+	}
+	if op.Given.N > a.Answers {
+		a.Answers = op.Given.N
+		if op.Given.Survey == "" {
+			a.Answer = op.Given.Answer
+		} else {
+			m.surveys[SurveyAnswer{op.Given.Survey, op.Given.Question, op.Given.Answer}]++
+		}
+	}
+	if op.Callback == nil {
+		return nil
+	}
+	for id, o := range m.occurrences {
+		if o.scheme == scheme && o.Beneficiary == op.Callback.Beneficiary && o.Kind == op.Callback.Kind && !o.State.Ended() {
+			op.Callback.ID, op.Callback.Agreement = id, o.Agreement
+			return nil
+		}
+	}
+	op.Callback.ID = m.add(scheme, *op.Callback)
+	return nil
 }
 
 // dayLater moves the call that follows a closed one.

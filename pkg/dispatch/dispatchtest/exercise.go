@@ -61,6 +61,7 @@ func ExerciseStore(t *testing.T, newStore func(t *testing.T) Fixture) {
 		{"live attempts are found again", (*suite).live},
 		{"states of callers", (*suite).callers},
 		{"closing a call", (*suite).closing},
+		{"a call without a caller", (*suite).automatic},
 		{"a caller's day", (*suite).callersDay},
 		{"hard calls in a row", (*suite).inRow},
 		{"the welfare ladder begins once", (*suite).welfare},

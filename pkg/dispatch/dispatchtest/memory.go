@@ -28,6 +28,7 @@ type Memory struct {
 	people      map[int64]call.ID  // Live attempts by person.
 	reserved    map[int64]call.ID  // Reservations by caller.
 	inbound     []dispatch.InboundStep
+	surveys     map[SurveyAnswer]int
 	fault       func(ops []dispatch.Op) (before, after error)
 }
 
@@ -58,12 +59,22 @@ type Attempt struct {
 	Closing  *dispatch.CloseCall
 }
 
+// SurveyAnswer is what a store counts of a survey.
+type SurveyAnswer struct{ Survey, Question, Answer string }
+
+// Surveys returns how often each answer was given.
+func (m *Memory) Surveys() map[SurveyAnswer]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.surveys)
+}
+
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
 		schemes: map[int64]*scheme{}, occurrences: map[int64]*occurrence{}, callers: map[int64]*staff{},
 		attempts: map[call.ID]*Attempt{}, numbers: map[string]call.ID{}, people: map[int64]call.ID{},
-		reserved: map[int64]call.ID{},
+		reserved: map[int64]call.ID{}, surveys: map[SurveyAnswer]int{},
 	}
 }
 

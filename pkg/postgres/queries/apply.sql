@@ -3,9 +3,10 @@
 -- how much of a table one scheme is, it would read the whole scheme to find one row.
 
 -- name: ReadAttempts :many
-SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
+SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer,
+    coalesce(a.caller_id, 0)::bigint AS caller_id, a.dial_by, a.rung_before,
     a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
-    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
+    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.answer, a.answers, a.events
 FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[])) u (scheme_id, attempt_id)
 JOIN attempt a ON a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id;
 
@@ -72,16 +73,16 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[]), unnes
     unnest(sqlc.arg(beneficiary_ids)::bigint[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(numbers)::text[]),
     unnest(sqlc.arg(trunks)::text[]), unnest(sqlc.arg(clis)::text[]), unnest(sqlc.arg(languages)::text[]),
     unnest(sqlc.arg(rings)::bigint[]), unnest(sqlc.arg(claimed_ats)::timestamptz[]), sqlc.arg(epoch)::bigint, 'intent',
-    unnest(sqlc.arg(offers)::smallint[]), unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(dial_bys)::timestamptz[]),
-    unnest(sqlc.arg(rung_befores)::boolean[]), unnest(sqlc.arg(events)::integer[]);
+    unnest(sqlc.arg(offers)::smallint[]), nullif(unnest(sqlc.arg(caller_ids)::bigint[]), 0),
+    unnest(sqlc.arg(dial_bys)::timestamptz[]), unnest(sqlc.arg(rung_befores)::boolean[]), unnest(sqlc.arg(events)::integer[]);
 
 -- name: UpdateAttempts :exec
 UPDATE attempt a
-SET state = u.state, offer = u.offer, caller_id = u.caller_id, dial_by = u.dial_by, rung_before = u.rung_before,
+SET state = u.state, offer = u.offer, caller_id = nullif(u.caller_id, 0), dial_by = u.dial_by, rung_before = u.rung_before,
     accepted_at = u.accepted_at, ringing_at = u.ringing_at, bridged_at = u.bridged_at, ended_at = u.ended_at,
     channel = u.channel, result = nullif(u.result, ''), reason = u.reason, fault = nullif(u.fault, ''), cause = u.cause,
     talk_ms = u.talk_ms, rang = u.rang, end_estimated = u.end_estimated, disposition = u.disposition,
-    follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, events = u.events
+    follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, answer = u.answer, answers = u.answers, events = u.events
 FROM (
     SELECT sqlc.arg(scheme_id)::bigint AS scheme_id, unnest(sqlc.arg(attempt_ids)::uuid[]) AS attempt_id, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(offers)::smallint[]) AS offer, unnest(sqlc.arg(caller_ids)::bigint[]) AS caller_id,
@@ -95,6 +96,7 @@ FROM (
         unnest(sqlc.arg(rangs)::boolean[]) AS rang, unnest(sqlc.arg(estimates)::boolean[]) AS end_estimated,
         unnest(sqlc.arg(dispositions)::text[]) AS disposition, unnest(sqlc.arg(follow_ups)::boolean[]) AS follow_up,
         unnest(sqlc.arg(day_laters)::boolean[]) AS day_later, unnest(sqlc.arg(closed_ats)::timestamptz[]) AS closed_at,
+        unnest(sqlc.arg(answers)::text[]) AS answer, unnest(sqlc.arg(answer_counts)::smallint[]) AS answers,
         unnest(sqlc.arg(events)::integer[]) AS events
 ) u
 WHERE a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id;
@@ -130,7 +132,8 @@ WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 
 -- name: InsertOccurrences :many
 -- Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
--- that ended meanwhile: another one has taken its place, or none.
+-- that ended meanwhile: another one has taken its place, or none. What hangs on an agreement of another kind was not promised
+-- by it.
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
     length_ms, not_before, instead_of, events)
 SELECT sqlc.arg(scheme_id)::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
@@ -143,10 +146,11 @@ FROM (
         unnest(sqlc.arg(closes_ats)::timestamptz[]) AS closes_at, unnest(sqlc.arg(lengths)::bigint[]) AS length_ms,
         unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(insteads)::date[]) AS instead_of
 ) u
-WHERE u.kind NOT IN ('scheduled', 'welcome_back') OR (
+WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.
-    SELECT a.ended_at FROM agreement a
-    WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = u.agreement_id) IS NULL
+    SELECT a.kind FROM agreement a
+    WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = u.agreement_id AND a.ended_at IS NOT NULL
+) IS DISTINCT FROM CASE u.kind WHEN 'welcome_back' THEN 'scheduled' ELSE u.kind END
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid;
 

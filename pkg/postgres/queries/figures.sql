@@ -34,12 +34,13 @@ JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
 WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.enabled AND s.state = 'off';
 
 -- name: WallLive :many
-SELECT a.attempt_id, a.kind, a.state, a.claimed_at, a.accepted_at, a.ringing_at, a.bridged_at, o.made_at, o.ended_at,
+-- A call that needs no caller has no offer.
+SELECT a.attempt_id, a.kind, a.state, a.claimed_at, a.accepted_at, a.ringing_at, a.bridged_at, coalesce(o.made_at, a.claimed_at)::timestamptz AS made_at, o.ended_at,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary,
     coalesce(b.class, 0)::smallint AS class
 FROM live_number n
 JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
-JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
+LEFT JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
 LEFT JOIN caller c ON c.scheme_id = a.scheme_id AND c.caller_id = a.caller_id
 LEFT JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE n.scheme_id = sqlc.arg(scheme_id)

@@ -78,7 +78,7 @@ SELECT given_name FROM beneficiary WHERE scheme_id = sqlc.arg(scheme_id) AND ben
 -- name: FindLastAttempt :one
 SELECT attempt_id
 FROM attempt
-WHERE scheme_id = sqlc.arg(scheme_id) AND caller_id = sqlc.arg(caller_id) AND result = 'answered'
+WHERE scheme_id = sqlc.arg(scheme_id) AND caller_id = sqlc.arg(caller_id)::bigint AND result = 'answered'
     AND ended_at > sqlc.arg(since) AND claimed_at > sqlc.arg(claimed_since)
 ORDER BY ended_at DESC
 LIMIT 1;

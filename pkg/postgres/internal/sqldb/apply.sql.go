@@ -100,8 +100,8 @@ SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($4::bigint[]), unnest($5::text[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[]), unnest($9::text[]),
     unnest($10::bigint[]), unnest($11::timestamptz[]), $12::bigint, 'intent',
-    unnest($13::smallint[]), unnest($14::bigint[]), unnest($15::timestamptz[]),
-    unnest($16::boolean[]), unnest($17::integer[])
+    unnest($13::smallint[]), nullif(unnest($14::bigint[]), 0),
+    unnest($15::timestamptz[]), unnest($16::boolean[]), unnest($17::integer[])
 `
 
 type InsertAttemptsParams struct {
@@ -184,10 +184,11 @@ FROM (
         unnest($10::timestamptz[]) AS closes_at, unnest($11::bigint[]) AS length_ms,
         unnest($12::timestamptz[]) AS not_before, unnest($13::date[]) AS instead_of
 ) u
-WHERE u.kind NOT IN ('scheduled', 'welcome_back') OR (
+WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.
-    SELECT a.ended_at FROM agreement a
-    WHERE a.scheme_id = $1 AND a.agreement_id = u.agreement_id) IS NULL
+    SELECT a.kind FROM agreement a
+    WHERE a.scheme_id = $1 AND a.agreement_id = u.agreement_id AND a.ended_at IS NOT NULL
+) IS DISTINCT FROM CASE u.kind WHEN 'welcome_back' THEN 'scheduled' ELSE u.kind END
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid
 `
@@ -214,7 +215,8 @@ type InsertOccurrencesRow struct {
 }
 
 // Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
-// that ended meanwhile: another one has taken its place, or none.
+// that ended meanwhile: another one has taken its place, or none. What hangs on an agreement of another kind was not promised
+// by it.
 func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesParams) ([]InsertOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, insertOccurrences,
 		arg.SchemeID,
@@ -316,9 +318,10 @@ func (q *Queries) InsertReservations(ctx context.Context, arg InsertReservations
 
 const readAttempts = `-- name: ReadAttempts :many
 
-SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer, a.caller_id, a.dial_by, a.rung_before,
+SELECT a.attempt_id, a.occurrence_id, a.beneficiary_id, a.number, a.state, a.offer,
+    coalesce(a.caller_id, 0)::bigint AS caller_id, a.dial_by, a.rung_before,
     a.accepted_at, a.ringing_at, a.bridged_at, a.ended_at, a.channel, a.result, a.reason, a.fault, a.cause, a.talk_ms, a.rang,
-    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.events
+    a.end_estimated, a.disposition, a.follow_up, a.day_later, a.closed_at, a.answer, a.answers, a.events
 FROM (SELECT $1::bigint, unnest($2::uuid[])) u (scheme_id, attempt_id)
 JOIN attempt a ON a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id
 `
@@ -354,6 +357,8 @@ type ReadAttemptsRow struct {
 	FollowUp      bool
 	DayLater      bool
 	ClosedAt      pgtype.Timestamptz
+	Answer        string
+	Answers       int16
 	Events        int32
 }
 
@@ -395,6 +400,8 @@ func (q *Queries) ReadAttempts(ctx context.Context, arg ReadAttemptsParams) ([]R
 			&i.FollowUp,
 			&i.DayLater,
 			&i.ClosedAt,
+			&i.Answer,
+			&i.Answers,
 			&i.Events,
 		); err != nil {
 			return nil, err
@@ -867,11 +874,11 @@ func (q *Queries) SetLastCallers(ctx context.Context, arg SetLastCallersParams) 
 
 const updateAttempts = `-- name: UpdateAttempts :exec
 UPDATE attempt a
-SET state = u.state, offer = u.offer, caller_id = u.caller_id, dial_by = u.dial_by, rung_before = u.rung_before,
+SET state = u.state, offer = u.offer, caller_id = nullif(u.caller_id, 0), dial_by = u.dial_by, rung_before = u.rung_before,
     accepted_at = u.accepted_at, ringing_at = u.ringing_at, bridged_at = u.bridged_at, ended_at = u.ended_at,
     channel = u.channel, result = nullif(u.result, ''), reason = u.reason, fault = nullif(u.fault, ''), cause = u.cause,
     talk_ms = u.talk_ms, rang = u.rang, end_estimated = u.end_estimated, disposition = u.disposition,
-    follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, events = u.events
+    follow_up = u.follow_up, day_later = u.day_later, closed_at = u.closed_at, answer = u.answer, answers = u.answers, events = u.events
 FROM (
     SELECT $1::bigint AS scheme_id, unnest($2::uuid[]) AS attempt_id, unnest($3::text[]) AS state,
         unnest($4::smallint[]) AS offer, unnest($5::bigint[]) AS caller_id,
@@ -885,7 +892,8 @@ FROM (
         unnest($18::boolean[]) AS rang, unnest($19::boolean[]) AS end_estimated,
         unnest($20::text[]) AS disposition, unnest($21::boolean[]) AS follow_up,
         unnest($22::boolean[]) AS day_later, unnest($23::timestamptz[]) AS closed_at,
-        unnest($24::integer[]) AS events
+        unnest($24::text[]) AS answer, unnest($25::smallint[]) AS answers,
+        unnest($26::integer[]) AS events
 ) u
 WHERE a.scheme_id = u.scheme_id AND a.attempt_id = u.attempt_id
 `
@@ -914,6 +922,8 @@ type UpdateAttemptsParams struct {
 	FollowUps    []bool
 	DayLaters    []bool
 	ClosedAts    []pgtype.Timestamptz
+	Answers      []string
+	AnswerCounts []int16
 	Events       []int32
 }
 
@@ -942,6 +952,8 @@ func (q *Queries) UpdateAttempts(ctx context.Context, arg UpdateAttemptsParams) 
 		arg.FollowUps,
 		arg.DayLaters,
 		arg.ClosedAts,
+		arg.Answers,
+		arg.AnswerCounts,
 		arg.Events,
 	)
 	return err

@@ -126,7 +126,7 @@ const wallLast = `-- name: WallLast :many
 SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.reason, coalesce(a.fault, '') AS fault, a.talk_ms,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
 FROM (
-    SELECT x.scheme_id, x.attempt_id, x.occurrence_id, x.beneficiary_id, x.kind, x.number, x.trunk, x.cli, x.language, x.ring_ms, x.claimed_at, x.epoch, x.state, x.offer, x.caller_id, x.dial_by, x.rung_before, x.accepted_at, x.ringing_at, x.bridged_at, x.ended_at, x.channel, x.result, x.reason, x.fault, x.cause, x.talk_ms, x.rang, x.end_estimated, x.disposition, x.follow_up, x.day_later, x.closed_at, x.events FROM attempt x
+    SELECT x.scheme_id, x.attempt_id, x.occurrence_id, x.beneficiary_id, x.kind, x.number, x.trunk, x.cli, x.language, x.ring_ms, x.claimed_at, x.epoch, x.state, x.offer, x.caller_id, x.dial_by, x.rung_before, x.accepted_at, x.ringing_at, x.bridged_at, x.ended_at, x.channel, x.result, x.reason, x.fault, x.cause, x.talk_ms, x.rang, x.end_estimated, x.disposition, x.follow_up, x.day_later, x.closed_at, x.events, x.answer, x.answers FROM attempt x
     WHERE x.scheme_id = $1 AND x.claimed_at > $2
     ORDER BY x.claimed_at DESC
     LIMIT $3
@@ -196,12 +196,12 @@ func (q *Queries) WallLast(ctx context.Context, arg WallLastParams) ([]WallLastR
 }
 
 const wallLive = `-- name: WallLive :many
-SELECT a.attempt_id, a.kind, a.state, a.claimed_at, a.accepted_at, a.ringing_at, a.bridged_at, o.made_at, o.ended_at,
+SELECT a.attempt_id, a.kind, a.state, a.claimed_at, a.accepted_at, a.ringing_at, a.bridged_at, coalesce(o.made_at, a.claimed_at)::timestamptz AS made_at, o.ended_at,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary,
     coalesce(b.class, 0)::smallint AS class
 FROM live_number n
 JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
-JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
+LEFT JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
 LEFT JOIN caller c ON c.scheme_id = a.scheme_id AND c.caller_id = a.caller_id
 LEFT JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE n.scheme_id = $1
@@ -224,6 +224,7 @@ type WallLiveRow struct {
 	Class       int16
 }
 
+// A call that needs no caller has no offer.
 func (q *Queries) WallLive(ctx context.Context, schemeID int64) ([]WallLiveRow, error) {
 	rows, err := q.db.Query(ctx, wallLive, schemeID)
 	if err != nil {

@@ -196,11 +196,12 @@ func (q *Queries) ReadHours(ctx context.Context, schemeID int64) ([]ReadHoursRow
 
 const readLive = `-- name: ReadLive :many
 SELECT a.attempt_id, a.occurrence_id, a.kind, a.number, a.trunk, a.cli, a.language, a.ring_ms, a.claimed_at, a.state, a.offer,
-    a.caller_id, a.dial_by, a.rung_before, a.bridged_at, a.channel, o.endpoint, o.number AS caller_number,
-    o.language AS caller_language, o.caller_ring_ms, coalesce(l.holder, '') AS node
+    coalesce(a.caller_id, 0)::bigint AS caller_id, a.dial_by, a.rung_before, a.bridged_at, a.channel, a.answer, a.answers,
+    coalesce(o.endpoint, '') AS endpoint, coalesce(o.number, '') AS caller_number, coalesce(o.language, '') AS caller_language,
+    coalesce(o.caller_ring_ms, 0)::bigint AS caller_ring_ms, coalesce(l.holder, '') AS node
 FROM live_number n
 JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
-JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
+LEFT JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
 LEFT JOIN scheme_leader l ON l.scheme_id = a.scheme_id AND l.epoch = a.epoch
 WHERE n.scheme_id = $1
 ORDER BY a.attempt_id
@@ -223,6 +224,8 @@ type ReadLiveRow struct {
 	RungBefore     bool
 	BridgedAt      pgtype.Timestamptz
 	Channel        string
+	Answer         string
+	Answers        int16
 	Endpoint       string
 	CallerNumber   string
 	CallerLanguage string
@@ -230,7 +233,8 @@ type ReadLiveRow struct {
 	Node           string
 }
 
-// Attempts that have not ended, with their last offer and the node that led when they were claimed.
+// Attempts that have not ended, with the node that led when they were claimed and their last offer; those of calls that need
+// no caller have none.
 func (q *Queries) ReadLive(ctx context.Context, schemeID int64) ([]ReadLiveRow, error) {
 	rows, err := q.db.Query(ctx, readLive, schemeID)
 	if err != nil {
@@ -257,6 +261,8 @@ func (q *Queries) ReadLive(ctx context.Context, schemeID int64) ([]ReadLiveRow, 
 			&i.RungBefore,
 			&i.BridgedAt,
 			&i.Channel,
+			&i.Answer,
+			&i.Answers,
 			&i.Endpoint,
 			&i.CallerNumber,
 			&i.CallerLanguage,

@@ -176,7 +176,7 @@ func (q *Queries) FindFirstName(ctx context.Context, arg FindFirstNameParams) (s
 const findLastAttempt = `-- name: FindLastAttempt :one
 SELECT attempt_id
 FROM attempt
-WHERE scheme_id = $1 AND caller_id = $2 AND result = 'answered'
+WHERE scheme_id = $1 AND caller_id = $2::bigint AND result = 'answered'
     AND ended_at > $3 AND claimed_at > $4
 ORDER BY ended_at DESC
 LIMIT 1
