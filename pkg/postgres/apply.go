@@ -57,14 +57,19 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 		return nil, fmt.Errorf("%w: wait for the scheme's turn: %w", dispatch.ErrStoreDown, ctx.Err())
 	}
 	defer func() { <-turn }()
+	m := s.memoryOf(scheme)
 	for race := 1; ; race++ {
-		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops, known: s.lastCommitted(scheme)}
+		b := &batch{scheme: scheme, epoch: epoch, now: now, ops: ops, known: s.lastCommitted(scheme), memory: m}
 		b.rules = func(ctx context.Context, q *sqldb.Queries) (schedule.Rules, map[int64][]schedule.Pause, error) {
 			return s.rules(ctx, q, scheme, now)
 		}
 		err := s.tryCommit(ctx, b)
+		if err != nil {
+			m.forget()
+		}
 		switch {
 		case err == nil:
+			m.keep(b.ledger, b.lead)
 			if len(b.ledger.journal.events) > 0 {
 				s.committed(scheme, b.ledger.journal.number)
 				s.opts.Publish(b.ledger.journal.events)
@@ -73,7 +78,7 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 				return b.refused, dispatch.ErrFenced
 			}
 			return b.refused, nil
-		case isRace(err) && race < maxRaces:
+		case (isRace(err) || errors.Is(err, errFromMemory)) && race < maxRaces:
 			s.log.Debug("decide batch anew", zap.Int("race", race), zap.Error(err))
 		default:
 			return nil, storeError(err)
@@ -158,6 +163,10 @@ func (s *Store) resolve(ctx context.Context, transaction string, lost error) err
 	return fmt.Errorf("%w: %w: %w", dispatch.ErrStoreDown, ErrCommitUnknown, lost)
 }
 
+// errFromMemory means that a claim would be refused by what is remembered, which knows nothing of other schemes nor of an
+// attempt that has ended: such a batch is decided anew from what is recorded.
+var errFromMemory = errors.New("decided from memory")
+
 // batch is one Apply on its way through one transaction.
 type batch struct {
 	scheme, epoch int64
@@ -165,7 +174,9 @@ type batch struct {
 	ops           []dispatch.Op
 	rules         rulesReader
 	known         int64 // Number of the last event that this process committed.
+	memory        *memory
 
+	lead        sqldb.LockLeadRow
 	ledger      *ledger
 	refused     []error
 	transaction string
@@ -173,56 +184,80 @@ type batch struct {
 
 // run decides the batch and leaves its last statements in the pipeline, to be committed with them.
 func (b *batch) run(ctx context.Context, p *pipeline) error {
-	q, k := sqldb.New(p), keysOf(b.ops)
-	var lead sqldb.LockLeadRow
-	var first firstRows
+	q, k, m := sqldb.New(p), keysOf(b.ops), b.memory
+	var rows rows
+	ask := m.unknown(k)
 	err := p.together(ctx, func() (err error) {
-		if lead, err = lockLead(ctx, q, b.scheme); err != nil {
+		if b.lead, err = lockLead(ctx, q, b.scheme); err != nil {
 			return err
 		}
-		first, err = readFirst(ctx, q, b.scheme, k)
+		rows, err = read(ctx, q, b.scheme, ask)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	b.transaction = lead.Transaction
-	zone, err := time.LoadLocation(lead.Zone)
+	b.transaction = b.lead.Transaction
+	zone, err := time.LoadLocation(b.lead.Zone)
 	if err != nil {
 		return fmt.Errorf("load zone of the scheme: %w", err)
 	}
-	b.ledger = newLedger(b.scheme, b.epoch, b.now, zone)
+	b.ledger = newLedger(b.scheme, b.epoch, m)
+	b.ledger.keys, b.ledger.at, b.ledger.today = k, b.now, schedule.DateIn(b.now, zone)
 	// Fewer events than this process has committed: the database was brought back to an earlier moment, and knows neither
 	// whom we have called since nor who may have led.
-	b.ledger.fenced = lead.Epoch != b.epoch || lead.EventNumber < b.known
-	b.ledger.journal = newJournal(b.scheme, b.epoch, lead)
+	b.ledger.fenced = b.lead.Epoch != b.epoch || b.lead.EventNumber < b.known
+	b.ledger.journal = newJournal(b.scheme, b.epoch, b.lead)
 	if b.ledger.fenced && !slices.ContainsFunc(b.ops, isFact) {
 		return dispatch.ErrFenced
 	}
-	b.ledger.takeFirst(first, k)
-	var second secondRows
-	err = p.together(ctx, func() (err error) {
-		second, err = readSecond(ctx, q, b.scheme, k)
-		return err
-	})
-	if err != nil {
-		return err
+	if m.kept && !m.holds(b.lead) {
+		m.forget()
+		if rows, err = b.readMore(ctx, p, m.unknown(k)); err != nil {
+			return err
+		}
 	}
-	b.ledger.takeSecond(second)
+	b.ledger.take(rows)
+	if more := b.ledger.touch(rows.attempts, rows.offers); !more.empty() {
+		if rows, err = b.readMore(ctx, p, more); err != nil {
+			return err
+		}
+		b.ledger.take(rows)
+	}
+	b.ledger.remember()
 	b.refused = make([]error, len(b.ops))
 	for i, op := range b.ops {
 		b.refused[i] = b.ledger.apply(op)
+		if _, claim := op.(dispatch.Claim); claim && m.kept && b.refused[i] != nil && !b.ledger.fenced {
+			return errFromMemory
+		}
 	}
 	return b.ledger.write(ctx, p, b.rules)
 }
 
-// keys are what a batch touches, as far as the operations themselves say.
+// readMore reads within the transaction that holds the scheme.
+func (b *batch) readMore(ctx context.Context, p *pipeline, ask *keys) (r rows, err error) {
+	err = p.together(ctx, func() (err error) {
+		r, err = read(ctx, sqldb.New(p), b.scheme, ask)
+		return err
+	})
+	return r, err
+}
+
+// keys are what a batch touches, or asks for.
 type keys struct {
+	claims      map[call.ID]struct{} // Attempts that are to be made.
 	attempts    set[call.ID]
 	occurrences set[int64]
 	numbers     set[string]
 	callers     set[int64]
 	parties     set[string]
+	// people are occurrences whose people may be in a call, and reserved callers who may be. Only asked for.
+	people, reserved []int64
+}
+
+func (k *keys) empty() bool {
+	return len(k.attempts.list)+len(k.occurrences.list)+len(k.numbers.list)+len(k.callers.list)+len(k.people)+len(k.reserved) == 0
 }
 
 // set keeps the order in which members came, so that one batch always asks the same.
@@ -249,10 +284,11 @@ func (k *keys) caller(id int64) {
 }
 
 func keysOf(ops []dispatch.Op) *keys {
-	k := &keys{}
+	k := &keys{claims: map[call.ID]struct{}{}}
 	for _, op := range ops {
 		switch op := op.(type) {
 		case dispatch.Claim:
+			k.claims[op.Order.Attempt] = struct{}{}
 			k.attempts.add(op.Order.Attempt)
 			k.occurrences.add(op.Occurrence)
 			k.numbers.add(op.Order.Number)

@@ -120,7 +120,7 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		return ctx.Err()
 	}
 	p.release = func() { <-turn }
-	lead, err := lockLead(ctx, p.query, p.scheme)
+	lead, err := lockLeadBeside(ctx, p.query, p.scheme)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func isRace(err error) bool {
 	case stateDeadlock, stateSerialization:
 		return true
 	case stateUnique:
-		return pg.TableName == "live_number" || pg.TableName == "reservation"
+		return pg.TableName == "live_number" || pg.TableName == "reservation" || pg.TableName == "attempt"
 	}
 	return false
 }

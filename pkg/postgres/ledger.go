@@ -8,7 +8,6 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
-	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // ledger holds the rows a batch touches, decides each operation on them in order, and notes what has changed. It does no
@@ -20,14 +19,9 @@ type ledger struct {
 	at     time.Time
 	today  time.Time // Local date of at in the scheme's zone.
 
-	journal     journal
-	attempts    map[call.ID]*attemptRow
-	offers      map[offerKey]*offerRow
-	occurrences map[int64]*occurrenceRow
-	callers     map[int64]*callerRow
-	numbers     map[string]call.ID // Live numbers, of any scheme.
-	persons     map[int64]call.ID  // Beneficiaries in a live attempt of this scheme.
-	reserved    map[int64]offerKey // Reserved callers, in any scheme.
+	*memory
+	keys    *keys // What the batch touches.
+	journal journal
 
 	bookings    []*booking
 	lastCallers map[int64]int64  // By beneficiary.
@@ -37,7 +31,7 @@ type ledger struct {
 	surveys     map[surveyAnswer]int64
 	callbacks   []*dispatch.Occurrence
 
-	numbersBefore  map[string]call.ID
+	numbersBefore  map[string]call.ID // Of the keys.
 	reservedBefore map[int64]offerKey
 }
 
@@ -353,9 +347,9 @@ func (l *ledger) finish(f dispatch.Finish) error {
 	if l.persons[a.beneficiary] == a.id {
 		delete(l.persons, a.beneficiary)
 	}
-	for caller, key := range l.reserved {
-		if key.attempt == a.id {
-			delete(l.reserved, caller)
+	for n := 1; n <= a.offer; n++ {
+		if row := l.offers[offerKey{a.id, n}]; row != nil && l.reserved[row.caller].attempt == a.id {
+			delete(l.reserved, row.caller)
 		}
 	}
 	if o.Result == call.ResultAnswered && a.caller != 0 {
@@ -471,12 +465,7 @@ func (l *ledger) callerUID(id int64) string {
 	return ""
 }
 
-// newLedger returns an empty ledger. The zone is the scheme's: it says which day is today.
-func newLedger(scheme, epoch int64, now time.Time, zone *time.Location) *ledger {
-	return &ledger{
-		scheme: scheme, epoch: epoch, at: now, today: schedule.DateIn(now, zone),
-		attempts: map[call.ID]*attemptRow{}, offers: map[offerKey]*offerRow{}, occurrences: map[int64]*occurrenceRow{},
-		callers: map[int64]*callerRow{}, numbers: map[string]call.ID{}, persons: map[int64]call.ID{},
-		reserved: map[int64]offerKey{}, lastCallers: map[int64]int64{}, parties: map[string]*partyRow{},
-	}
+// newLedger returns a ledger on what is remembered of the scheme.
+func newLedger(scheme, epoch int64, m *memory) *ledger {
+	return &ledger{memory: m, scheme: scheme, epoch: epoch, lastCallers: map[int64]int64{}, parties: map[string]*partyRow{}}
 }

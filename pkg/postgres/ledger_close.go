@@ -148,6 +148,7 @@ func (l *ledger) move(ctx context.Context, p *pipeline, s dispatch.Settlement, f
 		}
 	}
 	l.occurrences[moved.id] = moved
+	l.keys.occurrences.add(moved.id)
 	next := s.Next
 	s.Attempts, s.Deferred, s.Rang, s.Next = moved.attempts, moved.deferred, moved.rang, nil
 	l.settleRow(moved, s)

@@ -146,7 +146,7 @@ func loseParties(ctx context.Context, q *sqldb.Queries, j *journal, now time.Tim
 	if err != nil {
 		return fmt.Errorf("read inbound parties: %w", err)
 	}
-	l := &ledger{scheme: j.scheme, journal: *j, parties: map[string]*partyRow{}, callers: map[int64]*callerRow{}}
+	l := &ledger{scheme: j.scheme, journal: *j, parties: map[string]*partyRow{}, memory: newMemory()}
 	for _, r := range rows {
 		l.takeParties([]sqldb.ReadPartiesRow{sqldb.ReadPartiesRow(r)})
 		step := dispatch.InboundStep{

@@ -12,45 +12,101 @@ import (
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 )
 
-// firstRows are those that the operations name.
-type firstRows struct {
-	attempts []sqldb.ReadAttemptsRow
-	offers   []sqldb.ReadOffersRow
+// rows are what a batch has asked for.
+type rows struct {
+	attempts    []sqldb.ReadAttemptsRow
+	offers      []sqldb.ReadOffersRow
+	occurrences []sqldb.ReadOccurrencesRow
+	numbers     []sqldb.LiveNumber
+	reserved    []sqldb.ReadReservationsRow
+	callers     []sqldb.ReadCallerStatusRow
+	parties     []sqldb.ReadPartiesRow
 }
 
-// readFirst reads the attempts that the operations name, and their offers.
-func readFirst(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (rows firstRows, err error) {
-	if len(k.attempts.list) == 0 {
-		return rows, nil
+// read reads attempts with all their offers, occurrences, which numbers, persons and callers are held, callers, and inbound
+// parties.
+func read(ctx context.Context, q *sqldb.Queries, scheme int64, ask *keys) (r rows, err error) {
+	if len(ask.attempts.list) > 0 {
+		ids := make([]pgtype.UUID, len(ask.attempts.list))
+		for i, id := range ask.attempts.list {
+			ids[i] = attemptUUID(id)
+		}
+		if r.attempts, err = q.ReadAttempts(ctx, sqldb.ReadAttemptsParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
+			return r, fmt.Errorf("read attempts: %w", err)
+		}
+		if r.offers, err = q.ReadOffers(ctx, sqldb.ReadOffersParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
+			return r, fmt.Errorf("read offers: %w", err)
+		}
 	}
-	ids := make([]pgtype.UUID, len(k.attempts.list))
-	for i, id := range k.attempts.list {
-		ids[i] = attemptUUID(id)
+	if list := ask.occurrences.list; len(list) > 0 {
+		r.occurrences, err = q.ReadOccurrences(ctx, sqldb.ReadOccurrencesParams{SchemeID: scheme, OccurrenceIds: list})
+		if err != nil {
+			return r, fmt.Errorf("read occurrences: %w", err)
+		}
 	}
-	if rows.attempts, err = q.ReadAttempts(ctx, sqldb.ReadAttemptsParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
-		return rows, fmt.Errorf("read attempts: %w", err)
+	if len(ask.numbers.list)+len(ask.people) > 0 {
+		r.numbers, err = q.ReadLiveNumbers(ctx, sqldb.ReadLiveNumbersParams{
+			Numbers: ask.numbers.list, SchemeID: scheme, OccurrenceIds: ask.people,
+		})
+		if err != nil {
+			return r, fmt.Errorf("read live numbers: %w", err)
+		}
 	}
-	if rows.offers, err = q.ReadOffers(ctx, sqldb.ReadOffersParams{SchemeID: scheme, AttemptIds: ids}); err != nil {
-		return rows, fmt.Errorf("read offers: %w", err)
+	if len(ask.reserved) > 0 {
+		if r.reserved, err = q.ReadReservations(ctx, ask.reserved); err != nil {
+			return r, fmt.Errorf("read reservations: %w", err)
+		}
 	}
-	return rows, nil
+	if list := ask.callers.list; len(list) > 0 {
+		r.callers, err = q.ReadCallerStatus(ctx, sqldb.ReadCallerStatusParams{SchemeID: scheme, CallerIds: list})
+		if err != nil {
+			return r, fmt.Errorf("read callers: %w", err)
+		}
+	}
+	if len(ask.parties.list) > 0 {
+		if r.parties, err = readParties(ctx, q, scheme, ask.parties.list); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
-// takeFirst fills in what readFirst has read, and adds to the keys what it points to.
-func (l *ledger) takeFirst(rows firstRows, k *keys) {
-	for _, r := range rows.attempts {
-		a := attemptOf(r)
-		l.attempts[a.id] = a
+// touch adds to the keys what the attempts of the batch point to, and returns what is not known of it yet. What was read of
+// an attempt says nothing of the number, the person and the callers that it may hold.
+func (l *ledger) touch(attempts []sqldb.ReadAttemptsRow, offers []sqldb.ReadOffersRow) *keys {
+	k, more := l.keys, &keys{}
+	for _, id := range k.attempts.list {
+		a := l.attempts[id]
+		if a == nil {
+			continue
+		}
 		k.occurrences.add(a.occurrence)
 		k.numbers.add(a.number)
 		k.caller(a.caller)
-	}
-	for _, r := range rows.offers {
-		l.offers[offerKey{attemptID(r.AttemptID), int(r.Offer)}] = &offerRow{
-			caller: r.CallerID, state: call.OfferState(r.State), ended: when(r.EndedAt),
+		for n := 1; n <= a.offer; n++ {
+			if o := l.offers[offerKey{id, n}]; o != nil {
+				k.caller(o.caller)
+			}
 		}
-		k.callers.add(r.CallerID)
 	}
+	for _, r := range attempts {
+		more.numbers.add(r.Number)
+		more.people = append(more.people, r.OccurrenceID)
+		more.reserved = append(more.reserved, r.CallerID)
+		if l.occurrences[r.OccurrenceID] == nil {
+			more.occurrences.add(r.OccurrenceID)
+		}
+		if l.callers[r.CallerID] == nil {
+			more.caller(r.CallerID)
+		}
+	}
+	for _, r := range offers {
+		more.reserved = append(more.reserved, r.CallerID)
+		if l.callers[r.CallerID] == nil {
+			more.caller(r.CallerID)
+		}
+	}
+	return more
 }
 
 func attemptOf(r sqldb.ReadAttemptsRow) *attemptRow {
@@ -66,52 +122,17 @@ func attemptOf(r sqldb.ReadAttemptsRow) *attemptRow {
 	}
 }
 
-// secondRows are those that the operations and the rows read first point to.
-type secondRows struct {
-	occurrences []sqldb.ReadOccurrencesRow
-	numbers     []sqldb.LiveNumber
-	reserved    []sqldb.ReadReservationsRow
-	callers     []sqldb.ReadCallerStatusRow
-	parties     []sqldb.ReadPartiesRow
-}
-
-// readSecond reads every other row that the operations may touch: the occurrences, which numbers, persons and callers are
-// held, and the callers.
-func readSecond(ctx context.Context, q *sqldb.Queries, scheme int64, k *keys) (rows secondRows, err error) {
-	if list := k.occurrences.list; len(list) > 0 {
-		rows.occurrences, err = q.ReadOccurrences(ctx, sqldb.ReadOccurrencesParams{SchemeID: scheme, OccurrenceIds: list})
-		if err != nil {
-			return rows, fmt.Errorf("read occurrences: %w", err)
+// take fills in what was read.
+func (l *ledger) take(rows rows) {
+	for _, r := range rows.attempts {
+		a := attemptOf(r)
+		l.attempts[a.id] = a
+	}
+	for _, r := range rows.offers {
+		l.offers[offerKey{attemptID(r.AttemptID), int(r.Offer)}] = &offerRow{
+			caller: r.CallerID, state: call.OfferState(r.State), ended: when(r.EndedAt),
 		}
 	}
-	if len(k.numbers.list) > 0 || len(k.occurrences.list) > 0 {
-		rows.numbers, err = q.ReadLiveNumbers(ctx, sqldb.ReadLiveNumbersParams{
-			Numbers: k.numbers.list, SchemeID: scheme, OccurrenceIds: k.occurrences.list,
-		})
-		if err != nil {
-			return rows, fmt.Errorf("read live numbers: %w", err)
-		}
-	}
-	if len(k.parties.list) > 0 {
-		if rows.parties, err = readParties(ctx, q, scheme, k.parties.list); err != nil {
-			return rows, err
-		}
-	}
-	if len(k.callers.list) == 0 {
-		return rows, nil
-	}
-	if rows.reserved, err = q.ReadReservations(ctx, k.callers.list); err != nil {
-		return rows, fmt.Errorf("read reservations: %w", err)
-	}
-	rows.callers, err = q.ReadCallerStatus(ctx, sqldb.ReadCallerStatusParams{SchemeID: scheme, CallerIds: k.callers.list})
-	if err != nil {
-		return rows, fmt.Errorf("read callers: %w", err)
-	}
-	return rows, nil
-}
-
-// takeSecond fills in what readSecond has read.
-func (l *ledger) takeSecond(rows secondRows) {
 	for _, r := range rows.occurrences {
 		l.occurrences[r.OccurrenceID] = occurrenceOf(r)
 	}
@@ -119,12 +140,16 @@ func (l *ledger) takeSecond(rows secondRows) {
 		l.numbers[r.E164] = attemptID(r.AttemptID)
 		if r.SchemeID == l.scheme {
 			l.persons[r.BeneficiaryID] = attemptID(r.AttemptID)
+		} else {
+			l.foreignNumbers = append(l.foreignNumbers, r.E164)
 		}
 	}
 	for _, r := range rows.reserved {
 		l.reserved[r.CallerID] = offerKey{attemptID(r.AttemptID), int(r.Offer)}
+		if r.SchemeID != l.scheme {
+			l.foreignCallers = append(l.foreignCallers, r.CallerID)
+		}
 	}
-	l.remember()
 	for _, r := range rows.callers {
 		l.callers[r.CallerID] = &callerRow{
 			id: r.CallerID, uid: uuid.UUID(r.Uid.Bytes), state: call.CallerState(r.State), reason: r.Reason,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +16,13 @@ import (
 
 // remember notes what is held before the operations, to tell what they took and gave back.
 func (l *ledger) remember() {
-	l.numbersBefore, l.reservedBefore = maps.Clone(l.numbers), maps.Clone(l.reserved)
+	l.numbersBefore, l.reservedBefore = map[string]call.ID{}, map[int64]offerKey{}
+	for _, number := range l.keys.numbers.list {
+		l.numbersBefore[number] = l.numbers[number]
+	}
+	for _, caller := range l.keys.callers.list {
+		l.reservedBefore[caller] = l.reserved[caller]
+	}
 }
 
 // write writes back what has changed, set by set. Rows that are unique across schemes are written in the order of their
@@ -53,13 +58,12 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 
 func (l *ledger) writeNumbers(ctx context.Context, q *sqldb.Queries) error {
 	var gone, taken []string
-	for number, holder := range l.numbersBefore {
-		if l.numbers[number] != holder {
+	for _, number := range l.keys.numbers.list {
+		before, after := l.numbersBefore[number], l.numbers[number]
+		if before != "" && before != after {
 			gone = append(gone, number)
 		}
-	}
-	for number, holder := range l.numbers {
-		if l.numbersBefore[number] != holder {
+		if after != "" && before != after {
 			taken = append(taken, number)
 		}
 	}
@@ -84,13 +88,12 @@ func (l *ledger) writeNumbers(ctx context.Context, q *sqldb.Queries) error {
 
 func (l *ledger) writeReservations(ctx context.Context, q *sqldb.Queries, now time.Time) error {
 	var gone, taken []int64
-	for caller, key := range l.reservedBefore {
-		if l.reserved[caller] != key {
+	for _, caller := range l.keys.callers.list {
+		before, after := l.reservedBefore[caller], l.reserved[caller]
+		if before.attempt != "" && before != after {
 			gone = append(gone, caller)
 		}
-	}
-	for caller, key := range l.reserved {
-		if l.reservedBefore[caller] != key {
+		if after.attempt != "" && before != after {
 			taken = append(taken, caller)
 		}
 	}
@@ -115,8 +118,8 @@ func (l *ledger) writeReservations(ctx context.Context, q *sqldb.Queries, now ti
 // changedAttempts returns the attempts that fit, in the order of their ids.
 func (l *ledger) changedAttempts(fits func(*attemptRow) bool) []*attemptRow {
 	var rows []*attemptRow
-	for _, a := range l.attempts {
-		if a.changed && fits(a) {
+	for _, id := range l.keys.attempts.list {
+		if a := l.attempts[id]; a != nil && a.changed && fits(a) {
 			rows = append(rows, a)
 		}
 	}
@@ -190,9 +193,23 @@ func (l *ledger) updateAttempts(ctx context.Context, q *sqldb.Queries) error {
 	return q.UpdateAttempts(ctx, p)
 }
 
+// offersTouched returns the keys of all offers of the attempts that the batch touches.
+func (l *ledger) offersTouched() (list []offerKey) {
+	for _, id := range l.keys.attempts.list {
+		a := l.attempts[id]
+		for n := 1; a != nil && n <= a.offer; n++ {
+			if key := (offerKey{id, n}); l.offers[key] != nil {
+				list = append(list, key)
+			}
+		}
+	}
+	return list
+}
+
 func (l *ledger) writeOffers(ctx context.Context, q *sqldb.Queries) error {
 	made, changed := sqldb.InsertOffersParams{SchemeID: l.scheme}, sqldb.UpdateOffersParams{SchemeID: l.scheme}
-	for key, o := range l.offers {
+	for _, key := range l.offersTouched() {
+		o := l.offers[key]
 		switch {
 		case o.order != nil:
 			made.AttemptIds = append(made.AttemptIds, attemptUUID(key.attempt))
@@ -328,8 +345,9 @@ func (l *ledger) findBooked(ctx context.Context, q *sqldb.Queries) error {
 
 func (l *ledger) updateOccurrences(ctx context.Context, q *sqldb.Queries) error {
 	p := sqldb.UpdateOccurrencesParams{SchemeID: l.scheme}
-	for _, o := range l.occurrences {
-		if !o.changed {
+	for _, id := range l.keys.occurrences.list {
+		o := l.occurrences[id]
+		if o == nil || !o.changed {
 			continue
 		}
 		p.OccurrenceIds = append(p.OccurrenceIds, o.id)
@@ -349,8 +367,9 @@ func (l *ledger) updateOccurrences(ctx context.Context, q *sqldb.Queries) error 
 
 func (l *ledger) writeCallers(ctx context.Context, q *sqldb.Queries) error {
 	p := sqldb.UpdateCallerStatusParams{SchemeID: l.scheme}
-	for _, c := range l.callers {
-		if !c.changed {
+	for _, id := range l.keys.callers.list {
+		c := l.callers[id]
+		if c == nil || !c.changed {
 			continue
 		}
 		p.CallerIds = append(p.CallerIds, c.id)

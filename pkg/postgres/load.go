@@ -63,7 +63,7 @@ func (s *Store) transactFor(
 	defer func() { <-turn }()
 	var j journal
 	err := s.inTxFor(ctx, s.writers, patience, func(q *sqldb.Queries) error {
-		lead, err := lockLead(ctx, q, scheme)
+		lead, err := lockLeadBeside(ctx, q, scheme)
 		if err != nil {
 			return err
 		}
@@ -82,15 +82,27 @@ func (s *Store) transactFor(
 	return nil
 }
 
-// lockLead holds the scheme until the transaction ends, and says how it stands.
+// lockLead holds the scheme for a batch of dispatch until the transaction ends, and says how it stands.
 func lockLead(ctx context.Context, q *sqldb.Queries, scheme int64) (sqldb.LockLeadRow, error) {
 	lead, err := q.LockLead(ctx, scheme)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return lead, fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)
-	} else if err != nil {
-		return lead, fmt.Errorf("lock scheme: %w", err)
+	return lead, lockError(scheme, err)
+}
+
+// lockLeadBeside holds the scheme for anybody else.
+func lockLeadBeside(ctx context.Context, q *sqldb.Queries, scheme int64) (sqldb.LockLeadRow, error) {
+	lead, err := q.LockLeadBeside(ctx, scheme)
+	return sqldb.LockLeadRow(lead), lockError(scheme, err)
+}
+
+func lockError(scheme int64, err error) error {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("lock scheme %d: %w", scheme, errNoScheme)
+	case err != nil:
+		return fmt.Errorf("lock scheme: %w", err)
+	default:
+		return nil
 	}
-	return lead, nil
 }
 
 // Load implements dispatch.Store: everything is read from one snapshot of the database.

@@ -25,7 +25,7 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 		return 0, fmt.Errorf("plan scheme: %w", storeError(err))
 	}
 	err = s.inTxFor(ctx, s.writers, loadPatience, func(q *sqldb.Queries) error {
-		lead, err := lockLead(ctx, q, scheme)
+		lead, err := lockLeadBeside(ctx, q, scheme)
 		if err != nil || lead.Epoch != epoch {
 			return err // Whoever was overtaken learns it below.
 		}
@@ -121,7 +121,7 @@ func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time
 	turn <- struct{}{}
 	defer func() { <-turn }()
 	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
-		lead, err := lockLead(ctx, q, scheme)
+		lead, err := lockLeadBeside(ctx, q, scheme)
 		if err != nil {
 			return err
 		}

@@ -74,10 +74,12 @@ type Store struct {
 	batches *pgxpool.Pool
 	spool   *Spool // Nil when there is none.
 
-	mu    sync.Mutex // Guards turns and lasts.
+	mu    sync.Mutex // Guards turns, lasts and memories.
 	turns map[int64]chan struct{}
-	lasts map[int64]int64 // By scheme: the last event that a batch of this process committed.
-	grown growth
+	// memories belong to whoever has the scheme's turn.
+	memories map[int64]*memory
+	lasts    map[int64]int64 // By scheme: the last event that a batch of this process committed.
+	grown    growth
 	// replaying is held by whoever brings the spool to the database.
 	replaying chan struct{}
 }
@@ -106,7 +108,8 @@ func New(ctx context.Context, opts Options) (*Store, error) {
 		writers.Close()
 		return nil, err
 	}
-	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, batches: batches, turns: map[int64]chan struct{}{}, lasts: map[int64]int64{}, replaying: make(chan struct{}, 1)}
+	s := &Store{opts: opts, log: opts.Logger, pool: pool, query: sqldb.New(pool), writers: writers, batches: batches, turns: map[int64]chan struct{}{}, lasts: map[int64]int64{},
+		memories: map[int64]*memory{}, replaying: make(chan struct{}, 1)}
 	if opts.Spool != "" {
 		if s.spool, err = OpenSpool(opts.Spool); err != nil {
 			s.closePools()

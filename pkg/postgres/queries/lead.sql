@@ -1,11 +1,19 @@
 -- name: LockLead :one
 -- Holds the scheme's batches in line; every write to its calls is made under this lock. The transaction's number lets the
 -- writer ask later whether a commit whose answer was lost took place.
-SELECT l.epoch, l.event_number, l.own_events, l.load_from, s.uid, s.zone, pg_current_xact_id()::text AS transaction
+SELECT l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l
 JOIN scheme s ON s.scheme_id = l.scheme_id
 WHERE l.scheme_id = sqlc.arg(scheme_id)
 FOR UPDATE OF l;
+
+-- name: LockLeadBeside :one
+-- The same for whoever writes such rows and is no batch of dispatch: what a dispatcher remembers of them may be true no more.
+UPDATE scheme_lead l
+SET others = l.others + 1
+FROM scheme s
+WHERE l.scheme_id = sqlc.arg(scheme_id) AND s.scheme_id = l.scheme_id
+RETURNING l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction;
 
 -- name: TakeLead :one
 UPDATE scheme_lead

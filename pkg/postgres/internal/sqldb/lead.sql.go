@@ -55,7 +55,7 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) erro
 }
 
 const lockLead = `-- name: LockLead :one
-SELECT l.epoch, l.event_number, l.own_events, l.load_from, s.uid, s.zone, pg_current_xact_id()::text AS transaction
+SELECT l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l
 JOIN scheme s ON s.scheme_id = l.scheme_id
 WHERE l.scheme_id = $1
@@ -67,6 +67,7 @@ type LockLeadRow struct {
 	EventNumber int64
 	OwnEvents   int32
 	LoadFrom    pgtype.Timestamptz
+	Others      int64
 	Uid         pgtype.UUID
 	Zone        string
 	Transaction string
@@ -82,6 +83,43 @@ func (q *Queries) LockLead(ctx context.Context, schemeID int64) (LockLeadRow, er
 		&i.EventNumber,
 		&i.OwnEvents,
 		&i.LoadFrom,
+		&i.Others,
+		&i.Uid,
+		&i.Zone,
+		&i.Transaction,
+	)
+	return i, err
+}
+
+const lockLeadBeside = `-- name: LockLeadBeside :one
+UPDATE scheme_lead l
+SET others = l.others + 1
+FROM scheme s
+WHERE l.scheme_id = $1 AND s.scheme_id = l.scheme_id
+RETURNING l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction
+`
+
+type LockLeadBesideRow struct {
+	Epoch       int64
+	EventNumber int64
+	OwnEvents   int32
+	LoadFrom    pgtype.Timestamptz
+	Others      int64
+	Uid         pgtype.UUID
+	Zone        string
+	Transaction string
+}
+
+// The same for whoever writes such rows and is no batch of dispatch: what a dispatcher remembers of them may be true no more.
+func (q *Queries) LockLeadBeside(ctx context.Context, schemeID int64) (LockLeadBesideRow, error) {
+	row := q.db.QueryRow(ctx, lockLeadBeside, schemeID)
+	var i LockLeadBesideRow
+	err := row.Scan(
+		&i.Epoch,
+		&i.EventNumber,
+		&i.OwnEvents,
+		&i.LoadFrom,
+		&i.Others,
 		&i.Uid,
 		&i.Zone,
 		&i.Transaction,
