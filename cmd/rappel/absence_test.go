@@ -93,3 +93,30 @@ func TestAgreementsFromTheCommandLine(t *testing.T) {
 		require.Equal(t, 2, status, "%v: %s", args, errs)
 	}
 }
+
+func TestRetriesFromTheCommandLine(t *testing.T) {
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	done(t, dir, "migrate")
+	done(t, dir, "scheme", "create", "--name", "Namur")
+	shown := done(t, dir, "scheme", "retries")
+	require.Regexp(t, `any +5m0s +30m0s +30m0s +1m0s +1m0s +3\n`, shown)
+	require.Contains(t, shown, "per person and day: 6")
+
+	done(t, dir, "scheme", "retries", "--busy", "2m", "--tries", "4", "--per-day", "8")
+	shown = done(t, dir, "scheme", "retries", "--kind", "presence", "--no-answer", "10m", "--machine", "0", "--tries", "2")
+	require.Regexp(t, `any +2m0s +30m0s +30m0s +1m0s +1m0s +4\n`, shown)
+	require.Regexp(t, `presence +2m0s +10m0s +never +1m0s +1m0s +2\n`, shown)
+	require.Contains(t, shown, "per person and day: 8")
+	shown = done(t, dir, "scheme", "retries", "--kind", "presence", "--usual")
+	require.NotContains(t, shown, "presence")
+	shown = done(t, dir, "scheme", "retries", "--usual", "--per-day", "0")
+	require.Regexp(t, `any +5m0s .* 3\n`, shown)
+	require.Contains(t, shown, "as often as that comes to")
+
+	for _, args := range [][]string{
+		{"--busy", "-1m"}, {"--busy", "48h"}, {"--tries", "0"}, {"--kind", "presence", "--per-day", "4"}, {"--kind", "visit"}, {"--per-day", "-2"},
+	} {
+		_, errs, status := said(t, dir, append([]string{"scheme", "retries"}, args...)...)
+		require.Equal(t, 2, status, "%v: %s", args, errs)
+	}
+}

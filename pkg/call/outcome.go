@@ -33,6 +33,10 @@ func (k Kind) Automatic() bool {
 	return k == KindPresence || k == KindReminder || k == KindSurvey || k == KindOutreach
 }
 
+// Requested reports whether a call of this kind is one that the person asked for herself: it is made whatever was announced for
+// the day, and however often she was tried in vain on it.
+func (k Kind) Requested() bool { return k == KindCallback || k == KindCallToday }
+
 // Welfare reports whether the welfare ladder begins when a call of this kind ends so: it was promised to a person who lives
 // alone, and she was not reached. What she was not waiting for (a reminder, a survey, a first contact) worries nobody.
 func (k Kind) Welfare(end OccurrenceState) bool {

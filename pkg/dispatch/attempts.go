@@ -371,7 +371,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	p, w := e.occurrences[a.occurrence], e.staff[a.live.Order.Caller]
 	p.Deferred = max(p.Deferred, e.board.Deferred(a.occurrence))
 	out.Rang = out.Rang || out.Result == call.ResultAnswered || a.live.State == call.StateRinging || a.live.State == call.StateBridged
-	terms := e.termsOf(p)
+	terms := e.termsOf(p, now)
 	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
@@ -379,12 +379,16 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	e.record(Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)})
 	e.meter.attempt(out.Result)
 
+	vain := s.Vain(&p.Occurrence)
 	p.State, p.Attempts, p.Rang = s.State, s.Attempts, s.Rang
 	if s.State == call.OccurrenceOpen {
 		p.NotBefore = s.NotBefore
 	}
 	if out.Result == call.ResultAnswered && a.live.Order.Caller != 0 {
 		p.LastCaller = a.live.Order.Caller
+	}
+	if vain {
+		e.triedInVain(&p.Occurrence, now)
 	}
 	if out.Result == call.ResultAnswered && p.Queued {
 		e.handledIn(e.opts.service(out.Talk) + e.settings.WrapUp)

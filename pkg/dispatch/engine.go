@@ -39,6 +39,8 @@ type Engine struct {
 	ctx         context.Context
 	settings    Scheme
 	calendar    *schedule.Calendar
+	rules       schedule.Rules
+	tried       map[int64]tries // By person; who was not tried in vain on her date is not in it, or not for long.
 	board       *Board
 	decision    Decision
 	recorder    *recorder
@@ -103,7 +105,7 @@ func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
 		wake: make(chan struct{}, 1), health: errors.New("not started"),
 		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
-		staff: map[int64]*worker{}, heldNumbers: map[string]string{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
+		staff: map[int64]*worker{}, tried: map[int64]tries{}, heldNumbers: map[string]string{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
 	}
 }
 
@@ -187,7 +189,11 @@ func (e *Engine) lead(ctx context.Context) error {
 	for _, c := range snap.Callers {
 		e.enrol(c, live[c.ID], now)
 	}
+	for person, n := range snap.Tried {
+		e.tried[person] = tries{at: now, n: n}
+	}
 	for _, o := range snap.Occurrences {
+		e.spare(&o, now)
 		e.keep(&promise{Occurrence: o})
 		if o.State == call.OccurrenceOpen {
 			e.board.Put(&o, now)
@@ -229,11 +235,11 @@ func (e *Engine) configure(s Scheme) error {
 		limits.Interval = e.opts.service(time.Duration(float64(time.Second) / s.CallsPerSecond))
 		limits.Burst = max(1, int(s.CallsPerSecond/20))
 	}
-	rules := RulesOf(&s, e.calendar)
+	e.rules = RulesOf(&s, e.calendar)
 	if e.board == nil {
-		e.board = NewBoard(limits, rules)
+		e.board = NewBoard(limits, e.rules)
 	} else {
-		e.board.Configure(limits, rules)
+		e.board.Configure(limits, e.rules)
 	}
 	e.board.Pause(s.Paused || e.draining)
 	return nil
@@ -464,6 +470,7 @@ func (e *Engine) booked(next *Occurrence, err error, now time.Time) {
 		if _, ended := e.gone[next.ID]; ended {
 			return
 		}
+		e.spare(next, now)
 		e.keep(&promise{Occurrence: *next, touched: e.turn})
 		e.board.Put(next, now)
 	}
@@ -476,7 +483,7 @@ func (e *Engine) lapse(id int64, now time.Time) {
 		return
 	}
 	p.Deferred = e.board.Deferred(id)
-	s := LapsedSettlement(&p.Occurrence, now, e.termsOf(p))
+	s := LapsedSettlement(&p.Occurrence, now, e.termsOf(p, now))
 	e.record(Settle{Settlement: s})
 	e.board.Remove(id)
 	e.forget(id)
@@ -500,8 +507,8 @@ func (e *Engine) forget(id int64) {
 // callbackTries is how often a callback of the line is tried.
 const callbackTries = 2
 
-func (e *Engine) termsOf(p *promise) Terms {
-	t := Terms{Ladder: e.settings.Retry, Rules: RulesOf(&e.settings, e.calendar)}
+func (e *Engine) termsOf(p *promise, now time.Time) Terms {
+	t := Terms{Ladder: e.settings.Retry, Rules: e.rules, Tried: e.triedToday(&p.Occurrence, now)}
 	if p.Queued {
 		t.Ladder.MaxAttempts = callbackTries
 	}

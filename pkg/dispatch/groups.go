@@ -104,6 +104,16 @@ func (b *Board) idle(g int32, now int64) {
 	}
 }
 
+// Of lists the occurrences of a person that are held.
+func (b *Board) Of(person int64) (ids []int64) {
+	if g, ok := b.people[person]; ok {
+		for i := range b.membersOf(g) {
+			ids = append(ids, b.items[i].id)
+		}
+	}
+	return ids
+}
+
 // membersOf yields the items of a group, which may be refiled meanwhile.
 func (b *Board) membersOf(g int32) func(yield func(int32) bool) {
 	return func(yield func(int32) bool) {

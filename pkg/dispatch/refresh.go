@@ -54,6 +54,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 		e.log.Error("scheme settings refused", zap.Error(err))
 	}
 	e.mergeStaff(&l, now)
+	e.forgetTries(now)
 	seen := make(map[int64]bool, len(l.snap.Occurrences))
 	for i := range l.snap.Occurrences {
 		o := &l.snap.Occurrences[i]
@@ -90,6 +91,7 @@ func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
 	if o.State != call.OccurrenceOpen {
 		return // A live attempt that is none of ours: its leader's.
 	}
+	e.spare(o, now)
 	if known {
 		o.Deferred = max(o.Deferred, e.board.Deferred(o.ID))
 		p.Occurrence = *o

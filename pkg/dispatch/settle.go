@@ -26,9 +26,20 @@ const (
 type Terms struct {
 	Ladder RetryLadder
 	Rules  schedule.Rules // Of the scheme; what concerns the person comes from the occurrence.
+	// Tried is how often she was tried in vain today, on her date and over all her calls, before this attempt.
+	Tried int
 	// UnknownUntil is until when the phone may still ring by an order whose fate is unknown: its dial-by instant plus
 	// the ring time, by the service's clock.
 	UnknownUntil time.Time
+}
+
+// of narrows the terms to an occurrence.
+func (t Terms) of(o *Occurrence) Terms {
+	t.Ladder = t.Ladder.For(o.Kind)
+	if o.Kind.Requested() {
+		t.Ladder.PerDay = 0
+	}
+	return t
 }
 
 // SettlementOf says what becomes of an occurrence after an attempt ended with the outcome.
@@ -41,9 +52,12 @@ type Terms struct {
 // failure that is not ours, such as a number that does not exist. A cancelled attempt, an unknown one, congestion and
 // failures of ours are none of hers: they are repeated until the window closes, an unknown one only after UnknownUntil.
 //
-// What can no longer be tried ends as unreached when her phone rang (or was busy) inside the window, and as missed when it
-// never did; what an absence announced meanwhile has called off ends as cancelled.
+// What can no longer be tried in this window moves to a later one of its day, if the agreement has one, with a ladder of its
+// own. Otherwise it ends as unreached when her phone rang (or was busy) inside the window, and as missed when it never did;
+// what an absence announced meanwhile has called off ends as cancelled. Once she was tried as often as the ladder allows for a
+// day, over all her calls, nothing more is tried on it but what she asks for herself.
 func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
+	t = t.of(o)
 	s := Settlement{Occurrence: o.ID, Attempts: o.Attempts, Deferred: o.Deferred, Rang: o.Rang || out.Rang, At: out.At}
 	again := time.Time{} // The next try; zero means that the ladder is spent.
 	switch out.Result {
@@ -58,7 +72,7 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 		s.Rang = true
 		s.State = call.OccurrenceReached
 		if out.Reason == call.ReasonBrokenByUs {
-			if o.Kind == call.KindApology && s.Attempts < tries(t.Ladder) {
+			if o.Kind == call.KindApology && s.Attempts < t.Ladder.Tries() {
 				again = out.At
 				break
 			}
@@ -80,38 +94,67 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	default: // Cancelled.
 		again = afterCancel(out)
 	}
-	switch tried := !again.IsZero() && again.Before(o.Closes); {
-	case tried && o.calledOff(again, t):
-		// She went away while her phone rang, or said so at the line: that is no promise broken.
-		t.close(&s, o)
-		s.State = call.OccurrenceCancelled
-	case tried:
+	t.Tried += s.Attempts - o.Attempts
+	if !again.IsZero() && again.Before(o.Closes) && !t.Ladder.Spent(t.Tried) && !o.calledOff(again, t) {
 		s.State, s.NotBefore = call.OccurrenceOpen, again
-	default:
-		t.close(&s, o)
+		return s
 	}
+	t.close(&s, o, out.At.Add(t.Ladder.Wait(out.Result)))
 	return s
+}
+
+// Vain reports whether a settled attempt of an occurrence counts among those in which a person was tried in vain.
+func (s *Settlement) Vain(o *Occurrence) bool {
+	return s.Attempts > o.Attempts && s.State != call.OccurrenceReached
 }
 
 // calledOff reports whether an absence or a no-call period that was announced meanwhile covers an instant. Whoever asked for
 // a call herself is called all the same.
 func (o *Occurrence) calledOff(at time.Time, t Terms) bool {
-	return o.Kind != call.KindCallback && o.Kind != call.KindCallToday && o.Rules(t.Rules).Away(at)
+	return !o.Kind.Requested() && o.Rules(t.Rules).Away(at)
 }
 
 // LapsedSettlement says what becomes of an occurrence whose window closed at now without an attempt under way.
 func LapsedSettlement(o *Occurrence, now time.Time, t Terms) Settlement {
+	t = t.of(o)
 	s := Settlement{Occurrence: o.ID, Attempts: o.Attempts, Deferred: o.Deferred, Rang: o.Rang, At: now}
-	t.close(&s, o)
+	t.close(&s, o, now)
 	return s
 }
 
-func (t Terms) close(s *Settlement, o *Occurrence) {
+// close ends an occurrence that is not tried again in its window; notBefore is when she may be rung again at the earliest.
+func (t Terms) close(s *Settlement, o *Occurrence, notBefore time.Time) {
+	if o.calledOff(s.At, t) {
+		// She went away while her phone rang, or said so at the line: that is no promise broken.
+		s.State, s.Next = call.OccurrenceCancelled, t.next(o, s.At)
+		return
+	}
+	spent := t.Ladder.Spent(t.Tried)
+	if !spent {
+		if s.Next = t.again(s, o, notBefore); s.Next != nil {
+			s.State = call.OccurrenceMoved
+			return
+		}
+	}
 	s.State = call.OccurrenceMissed
-	if s.Rang {
+	if s.Rang || spent { // Spent: she was rung today as often as she may be, by her other calls perhaps.
 		s.State = call.OccurrenceUnreached
 	}
 	s.Next = t.next(o, s.At)
+}
+
+// again is the same promise in a later window of its day; nil when there is none. That she was rung before stays known.
+func (t Terms) again(s *Settlement, o *Occurrence, notBefore time.Time) *Occurrence {
+	if o.Agreement == 0 || o.Terms.Cadence == "" || o.Kind.Requested() || o.Kind == call.KindApology {
+		return nil
+	}
+	slot, ok := schedule.LaterWindow(o.Terms, o.Rules(t.Rules), o.LocalDate, later(o.Closes, s.At))
+	if !ok || !notBefore.Before(slot.Closes) {
+		return nil
+	}
+	further := Following(o, slot)
+	further.Kind, further.Rang, further.NotBefore = o.Kind, s.Rang, later(slot.Opens, notBefore)
+	return &further
 }
 
 // afterFailure says when to try again after a failed or congested attempt.
@@ -143,13 +186,6 @@ func afterCancel(out call.Outcome) time.Time {
 	default:
 		return out.At
 	}
-}
-
-func tries(l RetryLadder) int {
-	if l.MaxAttempts <= 0 {
-		return schedule.DefaultMaxAttempts
-	}
-	return l.MaxAttempts
 }
 
 func later(a, b time.Time) time.Time {

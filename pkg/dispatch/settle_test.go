@@ -125,6 +125,61 @@ func TestSettlement(t *testing.T) {
 	}
 }
 
+// TestLaterWindow has an agreement with a window before noon and one after it.
+func TestLaterWindow(t *testing.T) {
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) // A Tuesday.
+	clock := func(hour, minute int) time.Time {
+		return day.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
+	}
+	occurrence := func() *Occurrence {
+		return &Occurrence{
+			ID: 1, Agreement: 2, Kind: call.KindWelcomeBack, Opens: clock(9, 30), Closes: clock(11, 0), LocalDate: day,
+			Terms: roster.Agreement{
+				Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday},
+				Windows: []roster.Window{{Begin: 570, End: 660}, {Begin: 840, End: 960}},
+			},
+		}
+	}
+	// A lapse, and a ladder that is spent in the last minute.
+	s := LapsedSettlement(occurrence(), clock(11, 0), Terms{})
+	require.Equal(t, call.OccurrenceMoved, s.State)
+	require.Equal(t, []time.Time{clock(14, 0), clock(16, 0), clock(14, 0), day},
+		[]time.Time{s.Next.Opens, s.Next.Closes, s.Next.NotBefore, s.Next.LocalDate})
+	require.Equal(t, call.KindWelcomeBack, s.Next.Kind)
+	require.False(t, s.Next.Rang)
+
+	o := occurrence()
+	o.Attempts = 2
+	out := call.Outcome{Result: call.ResultNoAnswer, Rang: true, At: clock(10, 50)}
+	s = SettlementOf(o, out, Terms{Ladder: RetryLadder{After: map[call.Result]time.Duration{call.ResultNoAnswer: 4 * time.Hour}}})
+	require.Equal(t, call.OccurrenceMoved, s.State)
+	require.Equal(t, clock(14, 50), s.Next.NotBefore, "the wait counts in the later window too")
+	require.True(t, s.Next.Rang)
+	require.Zero(t, s.Next.Attempts, "with a ladder of its own")
+
+	// Tried often enough for the day, by her other calls too.
+	s = SettlementOf(o, out, Terms{Ladder: RetryLadder{PerDay: 6}, Tried: 5})
+	require.Equal(t, call.OccurrenceUnreached, s.State)
+	require.Equal(t, day.AddDate(0, 0, 7), s.Next.LocalDate)
+	require.Equal(t, call.OccurrenceMoved, SettlementOf(o, out, Terms{Ladder: RetryLadder{PerDay: 6}, Tried: 4}).State)
+	require.Equal(t, call.OccurrenceUnreached, LapsedSettlement(occurrence(), clock(11, 0), Terms{Ladder: RetryLadder{PerDay: 6}, Tried: 6}).State)
+
+	// The later window is the last one; and who is away by now is not rung in it.
+	o.Opens, o.Closes = clock(14, 0), clock(16, 0)
+	require.Equal(t, call.OccurrenceUnreached, LapsedSettlement(&Occurrence{Rang: true, Terms: o.Terms, Agreement: 2, LocalDate: day, Closes: clock(16, 0)}, clock(16, 0), Terms{}).State)
+	o = occurrence()
+	o.Pauses = []schedule.Pause{{First: day, Last: day}}
+	require.Equal(t, call.OccurrenceCancelled, LapsedSettlement(o, clock(11, 0), Terms{}).State)
+}
+
+// TestWhatSheAsksForIsMade whatever she was tried in vain before.
+func TestWhatSheAsksForIsMade(t *testing.T) {
+	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	o := &Occurrence{Kind: call.KindCallback, Opens: at, Closes: at.Add(time.Hour)}
+	s := SettlementOf(o, call.Outcome{Result: call.ResultBusy, At: at}, Terms{Ladder: RetryLadder{PerDay: 2}, Tried: 7})
+	require.Equal(t, call.OccurrenceOpen, s.State)
+}
+
 func TestApologyWaitsForTheScheme(t *testing.T) {
 	rules := schedule.Rules{}
 	friday := time.Date(2026, 11, 27, 16, 59, 30, 0, time.UTC)

@@ -74,6 +74,8 @@ type Snapshot struct {
 	Occurrences []Occurrence
 	Callers     []Caller
 	Live        []LiveAttempt
+	// Tried is how often each person was tried in vain today, by her date and over all her calls; without those who were not.
+	Tried map[int64]int
 	// EventNumber is the last event number of the scheme.
 	EventNumber int64
 }

@@ -282,6 +282,7 @@ func (l *ledger) book(ctx context.Context, in *pipeline, q *sqldb.Queries) error
 		}
 		p.NotBefores = append(p.NotBefores, instant(notBefore))
 		p.Insteads = append(p.Insteads, localDate(b.instead))
+		p.Rangs = append(p.Rangs, n.Rang)
 		if earliest.IsZero() || n.Opens.Before(earliest) {
 			earliest = n.Opens
 		}

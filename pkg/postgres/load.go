@@ -128,6 +128,9 @@ func (s *Store) Load(ctx context.Context, scheme int64, now, until time.Time) (*
 		if err := readLive(ctx, q, scheme, snap); err != nil {
 			return err
 		}
+		if err := readTried(ctx, q, now, snap); err != nil {
+			return err
+		}
 		earliest, err = loadOccurrences(ctx, q, snap, loadRange{from: from, until: until}, pauses)
 		return err
 	})
@@ -169,15 +172,11 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 		WrapUp: milliseconds(row.WrapUpMs), Opens: roster.Clock(row.Opens), Closes: roster.Clock(row.Closes),
 		Overflow: milliseconds(row.OverflowMs), OverflowTo: roster.Role(row.OverflowTo),
 		Country: row.Country, Region: row.Region, CLI: map[call.Kind]string{},
-		Retry: dispatch.RetryLadder{After: map[call.Result]time.Duration{}, MaxAttempts: int(row.MaxAttempts)},
 	}
-	retry, err := q.ReadRetry(ctx, scheme)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("read retry ladder: %w", err)
+	if snap.Scheme.Retry, err = readLadder(ctx, q, scheme); err != nil {
+		return nil, time.Time{}, err
 	}
-	for _, r := range retry {
-		snap.Scheme.Retry.After[call.Result(r.Result)] = milliseconds(r.AfterMs)
-	}
+	snap.Scheme.Retry.MaxAttempts, snap.Scheme.Retry.PerDay = int(row.MaxAttempts), int(row.TriesPerDay)
 	if err := readOutbound(ctx, q, &snap.Scheme); err != nil {
 		return nil, time.Time{}, err
 	}

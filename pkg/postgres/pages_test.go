@@ -18,6 +18,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 func TestWall(t *testing.T) {
@@ -295,6 +296,10 @@ func TestTrunks(t *testing.T) {
 	require.Equal(t, []string{"+32", "+33"}, prefixes)
 
 	namur.Name, namur.Paused, namur.Retry = "Namur 2", true, map[call.Result]time.Duration{call.ResultBusy: time.Minute}
+	namur.TriesPerDay = -1
+	namur.Retries = map[call.Kind]schedule.Ladder{
+		call.KindPresence: {After: map[call.Result]time.Duration{call.ResultNoAnswer: 10 * time.Minute}, MaxAttempts: 2},
+	}
 	require.NoError(t, store.UpdateScheme(ctx, namur, today))
 	schemes, err := store.Schemes(ctx)
 	require.NoError(t, err)

@@ -232,6 +232,7 @@ func bookingParams(scheme int64, slots []plannedSlot) (sqldb.InsertOccurrencesPa
 		p.Lengths = append(p.Lengths, slot.length.Milliseconds())
 		p.NotBefores = append(p.NotBefores, instant(slot.Opens))
 		p.Insteads = append(p.Insteads, localDate(slot.Instead))
+		p.Rangs = append(p.Rangs, false)
 	}
 	return p, nil
 }

@@ -37,6 +37,9 @@ type Scheme struct {
 	WrapUp      time.Duration // After-call work; 0 means none.
 	MaxAttempts int           // Per occurrence; 0 means 3.
 	Retry       map[call.Result]time.Duration
+	// Retries hold what differs for calls of a kind (schedule.Ladder.Kinds).
+	Retries     map[call.Kind]schedule.Ladder
+	TriesPerDay int   // Of one person in vain, over all her calls; 0 means 6, less than 0 that there is no bound.
 	LastEvent   int64 // Number of its newest event, as Schemes found it; 0 before the first.
 }
 
@@ -67,9 +70,18 @@ func (s *Scheme) fill() {
 	if s.MaxAttempts == 0 {
 		s.MaxAttempts = schedule.DefaultMaxAttempts
 	}
+	if s.TriesPerDay == 0 {
+		s.TriesPerDay = schedule.DefaultPerDay
+	}
 	if s.Language == "" {
 		s.Language = roster.French
 	}
+}
+
+// Ladder is when and how often this scheme tries again.
+func (s Scheme) Ladder() schedule.Ladder {
+	s.fill()
+	return schedule.Ladder{After: s.Retry, MaxAttempts: s.MaxAttempts, PerDay: max(s.TriesPerDay, 0), Kinds: s.Retries}
 }
 
 // CreateScheme makes a scheme and returns it with its key and id. ErrTaken means that there is one of that name.
@@ -88,7 +100,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 			Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(),
-			MaxAttempts: int16(scheme.MaxAttempts), CreatedAt: instant(now),
+			MaxAttempts: int16(scheme.MaxAttempts), TriesPerDay: int16(max(scheme.TriesPerDay, 0)), CreatedAt: instant(now),
 		})
 		if err != nil {
 			return fmt.Errorf("insert scheme: %w", err)
@@ -120,12 +132,10 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
+			TriesPerDay: int16(max(scheme.TriesPerDay, 0)),
 		})
 		if err != nil {
 			return fmt.Errorf("write scheme: %w", err)
-		}
-		if err := q.DeleteRetry(ctx, scheme.Key); err != nil {
-			return fmt.Errorf("write retry ladder: %w", err)
 		}
 		if err := writeRetry(ctx, q, scheme); err != nil {
 			return err
@@ -146,18 +156,6 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	return nil
 }
 
-func writeRetry(ctx context.Context, q *sqldb.Queries, scheme Scheme) error {
-	p := sqldb.InsertRetryParams{SchemeID: scheme.Key}
-	for result, after := range scheme.Retry {
-		p.Results = append(p.Results, string(result))
-		p.Afters = append(p.Afters, after.Milliseconds())
-	}
-	if err := q.InsertRetry(ctx, p); err != nil {
-		return fmt.Errorf("write retry ladder: %w", err)
-	}
-	return nil
-}
-
 // Schemes lists every scheme of the installation, in the order in which they were made.
 func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
@@ -166,9 +164,9 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list schemes: %w", storeError(err))
 	}
-	retry, err := s.query.ListRetry(ctx)
+	ladders, err := s.ladders(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list retry ladders: %w", storeError(err))
+		return nil, err
 	}
 	list := make([]Scheme, len(rows))
 	for i, r := range rows {
@@ -176,13 +174,13 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
-			Retry: map[call.Result]time.Duration{}, LastEvent: r.EventNumber,
+			TriesPerDay: int(r.TriesPerDay), LastEvent: r.EventNumber,
 		}
-		for _, step := range retry {
-			if step.SchemeID == r.SchemeID {
-				list[i].Retry[call.Result(step.Result)] = milliseconds(step.AfterMs)
-			}
+		if r.TriesPerDay == 0 {
+			list[i].TriesPerDay = -1
 		}
+		l := ladders[r.SchemeID]
+		list[i].Retry, list[i].Retries = l.After, l.Kinds
 	}
 	return list, nil
 }

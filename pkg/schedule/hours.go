@@ -101,6 +101,12 @@ func (r *Rules) paused(day int) bool {
 // DateIn is the person's date at an instant, as midnight UTC.
 func (r Rules) DateIn(t time.Time) time.Time { return DateIn(t, r.personZone()) }
 
+// Tomorrow is the first instant of the person's date after the one at t.
+func (r Rules) Tomorrow(t time.Time) time.Time {
+	_, begins := passes(dayOf(r.DateIn(t))+1, 0, r.personZone())
+	return begins
+}
+
 // Away reports whether an absence or a no-call period of the person covers an instant.
 func (r Rules) Away(at time.Time) bool { return r.paused(dayOf(r.DateIn(at))) }
 

@@ -300,6 +300,15 @@ func TestRetry(t *testing.T) {
 		{"never by configuration", Ladder{
 			After: map[call.Result]time.Duration{call.ResultBusy: 0},
 		}, call.ResultBusy, 1, time.Hour, 0},
+		{"a kind's own", Ladder{
+			After: map[call.Result]time.Duration{call.ResultBusy: time.Minute},
+			Kinds: map[call.Kind]Ladder{call.KindPresence: {After: map[call.Result]time.Duration{call.ResultBusy: 2 * time.Minute}}},
+		}.For(call.KindPresence), call.ResultBusy, 2, time.Hour, 2 * time.Minute},
+		{"a kind's, where it says nothing", Ladder{
+			After: map[call.Result]time.Duration{call.ResultBusy: time.Minute}, MaxAttempts: 4,
+			Kinds: map[call.Kind]Ladder{call.KindPresence: {}},
+		}.For(call.KindPresence), call.ResultBusy, 3, time.Hour, time.Minute},
+		{"a kind's, tried less often", Ladder{Kinds: map[call.Kind]Ladder{call.KindSurvey: {MaxAttempts: 1}}}.For(call.KindSurvey), call.ResultBusy, 1, time.Hour, 0},
 		{"answered", Ladder{}, call.ResultAnswered, 1, time.Hour, 0},
 	} {
 		at, ok := c.ladder.Retry(end, c.result, c.attempts, end.Add(c.closes))

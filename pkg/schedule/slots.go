@@ -167,6 +167,16 @@ func Next(a roster.Agreement, r Rules, after time.Time) (Slot, bool) {
 	return next, found
 }
 
+// LaterWindow returns the slot of a further window on one of the person's dates (midnight UTC) that is not over at from, for a
+// call that came to nothing in an earlier one. It reports false when that date has none.
+func LaterWindow(a roster.Agreement, r Rules, date, from time.Time) (Slot, bool) {
+	day := dayOf(date)
+	if r.paused(day) {
+		return Slot{}, false
+	}
+	return r.slot(&a, day, from)
+}
+
 // laterDays is how far ahead a call may be put off when the days between are closed.
 const laterDays = 14
 

@@ -181,6 +181,7 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 	delete(m.people, m.occurrences[a.Occurrence].Beneficiary)
 	a.State, a.Outcome = call.StateEnded, op.Outcome
 	a.Finishes++
+	a.vain = op.Settlement.Vain(&m.occurrences[a.Occurrence].Occurrence)
 	if op.Outcome.OfferState != "" && op.Outcome.Offer > 0 && op.Outcome.Offer == len(a.Offers) {
 		a.Offers[op.Outcome.Offer-1] = op.Outcome.OfferState
 	}
@@ -297,7 +298,8 @@ func (m *Memory) settle(scheme int64, s dispatch.Settlement) {
 	if s.Next == nil {
 		return
 	}
-	if id := m.known(scheme, s.Next); id != 0 {
+	// What moves to a later window of its day is one more of that day.
+	if id := m.known(scheme, s.Next); id != 0 && (s.State != call.OccurrenceMoved || m.occurrences[id].State != s.State) {
 		s.Next.ID = id
 		if m.occurrences[id].State == call.OccurrenceMoved {
 			s.Next.ID = 0

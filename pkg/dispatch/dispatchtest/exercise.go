@@ -65,6 +65,8 @@ func ExerciseStore(t *testing.T, newStore func(t *testing.T) Fixture) {
 		{"a caller's day", (*suite).callersDay},
 		{"hard calls in a row", (*suite).inRow},
 		{"the welfare ladder begins once", (*suite).welfare},
+		{"how often a person was tried today", (*suite).tried},
+		{"a promise goes on in a later window of its day", (*suite).laterWindow},
 		{"the next call a day later", (*suite).dayLater},
 		{"a day later, said before the end is recorded", (*suite).dayLaterFirst},
 		{"a day later is left alone when that day has a call", (*suite).dayLaterTaken},
@@ -455,37 +457,4 @@ func (s *suite) closing() {
 	s.apply(hard)
 	require.Equal(s.t, 1, s.snapshot().Callers[0].HardToday)
 	require.Equal(s.t, 1, s.snapshot().Callers[0].CallsToday)
-}
-
-func (s *suite) welfare() {
-	anna := s.caller()
-	end := func(state call.OccurrenceState, kind call.Kind, number string) (int64, dispatch.Settle) {
-		id := s.occurrence(number, func(o *dispatch.Occurrence) { o.Kind = kind })
-		settle := dispatch.Settle{Settlement: dispatch.Settlement{Occurrence: id, State: state, Rang: true, At: suiteNow()}}
-		s.apply(settle)
-		return id, settle
-	}
-	for _, state := range []call.OccurrenceState{call.OccurrenceUnreached, call.OccurrenceMissed} {
-		id, settle := end(state, call.KindScheduled, "+3281000001")
-		require.Equal(s.t, 1, s.Welfare(id), state)
-		require.ErrorIs(s.t, s.applied(settle)[0], dispatch.ErrStale)
-		require.Equal(s.t, 1, s.Welfare(id), state)
-		id, _ = end(state, call.KindReminder, "+3281000002")
-		require.Zero(s.t, s.Welfare(id), "nobody waits for a reminder")
-	}
-	id, _ := end(call.OccurrenceCancelled, call.KindScheduled, "+3281000003")
-	require.Zero(s.t, s.Welfare(id))
-
-	// By the end of an attempt, of which two writers tell.
-	id, o := s.occurrence("+3281000004"), s.order(anna, "+3281000004")
-	finish := dispatch.Finish{
-		Outcome: call.Outcome{
-			Scheme: o.Scheme, Attempt: o.Attempt, Offer: 1, OfferState: call.OfferAccepted, Result: call.ResultNoAnswer,
-			Fault: call.FaultNone, Rang: true, At: suiteNow(),
-		},
-		Settlement: dispatch.Settlement{Occurrence: id, State: call.OccurrenceUnreached, Attempts: 3, Rang: true, At: suiteNow()},
-	}
-	s.apply(dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}, finish)
-	require.ErrorIs(s.t, s.applied(finish)[0], dispatch.ErrStale)
-	require.Equal(s.t, 1, s.Welfare(id))
 }

@@ -57,6 +57,7 @@ type Attempt struct {
 	// Finishes counts the outcomes that were recorded; it never exceeds 1.
 	Finishes int
 	Closing  *dispatch.CloseCall
+	vain     bool // It did not reach her.
 }
 
 // SurveyAnswer is what a store counts of a survey.
@@ -245,17 +246,23 @@ func (m *Memory) Lead(_ context.Context, scheme int64, holder string, _ time.Tim
 }
 
 // Load implements dispatch.Store.
-func (m *Memory) Load(_ context.Context, scheme int64, _, until time.Time) (*dispatch.Snapshot, error) {
+func (m *Memory) Load(_ context.Context, scheme int64, now, until time.Time) (*dispatch.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.schemes[scheme]
 	if s == nil {
 		return nil, fmt.Errorf("load scheme %d: no such scheme", scheme)
 	}
-	snap := &dispatch.Snapshot{Scheme: s.Scheme}
+	snap := &dispatch.Snapshot{Scheme: s.Scheme, Tried: map[int64]int{}}
 	live := map[int64]bool{}
 	for _, id := range slices.Sorted(maps.Keys(m.attempts)) {
 		a := m.attempts[id]
+		if o := m.occurrences[a.Occurrence]; a.vain && o.scheme == scheme {
+			rules := o.Rules(schedule.Rules{Zone: s.Zone})
+			if rules.DateIn(a.Outcome.At).Equal(rules.DateIn(now)) {
+				snap.Tried[o.Beneficiary]++
+			}
+		}
 		if a.State != call.StateEnded && a.Order.Scheme == scheme {
 			snap.Live = append(snap.Live, a.LiveAttempt)
 			live[a.Occurrence] = true

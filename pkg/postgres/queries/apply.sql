@@ -135,16 +135,17 @@ WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 -- that ended meanwhile: another one has taken its place, or none. What hangs on an agreement of another kind was not promised
 -- by it.
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
-    length_ms, not_before, instead_of, events)
+    length_ms, not_before, instead_of, rang, events)
 SELECT sqlc.arg(scheme_id)::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
-    u.length_ms, u.not_before, u.instead_of, sqlc.arg(events)::integer
+    u.length_ms, u.not_before, u.instead_of, u.rang, sqlc.arg(events)::integer
 FROM (
     SELECT unnest(sqlc.arg(uids)::uuid[]) AS uid,
         unnest(sqlc.arg(agreement_ids)::bigint[]) AS agreement_id, unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id,
         unnest(sqlc.arg(kinds)::text[]) AS kind, unnest(sqlc.arg(sequences)::smallint[]) AS sequence,
         unnest(sqlc.arg(local_dates)::date[]) AS local_date, unnest(sqlc.arg(opens_ats)::timestamptz[]) AS opens_at,
         unnest(sqlc.arg(closes_ats)::timestamptz[]) AS closes_at, unnest(sqlc.arg(lengths)::bigint[]) AS length_ms,
-        unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(insteads)::date[]) AS instead_of
+        unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(insteads)::date[]) AS instead_of,
+        unnest(sqlc.arg(rangs)::boolean[]) AS rang
 ) u
 WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.

@@ -2,13 +2,25 @@
 
 -- name: ReadScheme :one
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
+    s.tries_per_day, s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadRetry :many
-SELECT result, after_ms FROM scheme_retry WHERE scheme_id = sqlc.arg(scheme_id);
+SELECT kind, result, after_ms FROM scheme_retry WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadTries :many
+SELECT kind, max_attempts FROM scheme_tries WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: ReadVain :many
+-- The attempts since an instant that did not reach the person and count as hers (dispatch.Settlement.Vain).
+SELECT a.beneficiary_id, b.zone, a.ended_at
+FROM attempt a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND a.state = 'ended'
+    AND (a.result IN ('busy', 'no_answer', 'machine')
+        OR a.result = 'failed' AND a.reason <> 'not_permitted' AND (a.fault = 'theirs' OR a.reason = 'invalid_number'));
 
 -- name: ReadTrunks :many
 SELECT trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs, dtmf,

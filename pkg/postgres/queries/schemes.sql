@@ -1,9 +1,10 @@
 -- Schemes, trunks, numbers that people dial, destinations, and the SIP accounts made from them.
 
 -- name: InsertScheme :one
-INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, tries_per_day,
+    created_at)
 VALUES (sqlc.arg(uid), sqlc.arg(name), sqlc.arg(spoken), sqlc.arg(zone), sqlc.arg(country), sqlc.arg(region), sqlc.arg(language), sqlc.arg(paused),
-    sqlc.arg(opens), sqlc.arg(closes), sqlc.arg(hold_ms), sqlc.arg(wrap_up_ms), sqlc.arg(max_attempts), sqlc.arg(created_at))
+    sqlc.arg(opens), sqlc.arg(closes), sqlc.arg(hold_ms), sqlc.arg(wrap_up_ms), sqlc.arg(max_attempts), sqlc.arg(tries_per_day), sqlc.arg(created_at))
 RETURNING scheme_id;
 
 -- name: InsertLead :exec
@@ -13,26 +14,36 @@ INSERT INTO scheme_lead (scheme_id) VALUES (sqlc.arg(scheme_id));
 UPDATE scheme
 SET name = sqlc.arg(name), spoken = sqlc.arg(spoken), zone = sqlc.arg(zone), country = sqlc.arg(country), region = sqlc.arg(region), language = sqlc.arg(language),
     paused = sqlc.arg(paused), opens = sqlc.arg(opens), closes = sqlc.arg(closes), hold_ms = sqlc.arg(hold_ms),
-    wrap_up_ms = sqlc.arg(wrap_up_ms), max_attempts = sqlc.arg(max_attempts)
+    wrap_up_ms = sqlc.arg(wrap_up_ms), max_attempts = sqlc.arg(max_attempts), tries_per_day = sqlc.arg(tries_per_day)
 WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ListSchemes :many
 -- Every scheme of the installation, for whoever starts their dispatchers.
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
-    s.wrap_up_ms, s.max_attempts, l.event_number
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id;
 
 -- name: ListRetry :many
-SELECT scheme_id, result, after_ms FROM scheme_retry ORDER BY scheme_id, result;
+SELECT scheme_id, kind, result, after_ms FROM scheme_retry ORDER BY scheme_id, kind, result;
+
+-- name: ListTries :many
+SELECT scheme_id, kind, max_attempts FROM scheme_tries ORDER BY scheme_id, kind;
+
+-- name: DeleteTries :exec
+DELETE FROM scheme_tries WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: InsertTries :exec
+INSERT INTO scheme_tries (scheme_id, kind, max_attempts)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(tries)::smallint[]);
 
 -- name: DeleteRetry :exec
 DELETE FROM scheme_retry WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: InsertRetry :exec
-INSERT INTO scheme_retry (scheme_id, result, after_ms)
-SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(results)::text[]), unnest(sqlc.arg(afters)::bigint[]);
+INSERT INTO scheme_retry (scheme_id, kind, result, after_ms)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(results)::text[]), unnest(sqlc.arg(afters)::bigint[]);
 
 -- name: UpsertTrunk :one
 -- No row comes back when another scheme has a trunk of that name.

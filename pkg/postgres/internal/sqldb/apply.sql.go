@@ -173,16 +173,17 @@ func (q *Queries) InsertLiveNumbers(ctx context.Context, arg InsertLiveNumbersPa
 
 const insertOccurrences = `-- name: InsertOccurrences :many
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
-    length_ms, not_before, instead_of, events)
+    length_ms, not_before, instead_of, rang, events)
 SELECT $1::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
-    u.length_ms, u.not_before, u.instead_of, $2::integer
+    u.length_ms, u.not_before, u.instead_of, u.rang, $2::integer
 FROM (
     SELECT unnest($3::uuid[]) AS uid,
         unnest($4::bigint[]) AS agreement_id, unnest($5::bigint[]) AS beneficiary_id,
         unnest($6::text[]) AS kind, unnest($7::smallint[]) AS sequence,
         unnest($8::date[]) AS local_date, unnest($9::timestamptz[]) AS opens_at,
         unnest($10::timestamptz[]) AS closes_at, unnest($11::bigint[]) AS length_ms,
-        unnest($12::timestamptz[]) AS not_before, unnest($13::date[]) AS instead_of
+        unnest($12::timestamptz[]) AS not_before, unnest($13::date[]) AS instead_of,
+        unnest($14::boolean[]) AS rang
 ) u
 WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.
@@ -207,6 +208,7 @@ type InsertOccurrencesParams struct {
 	Lengths        []int64
 	NotBefores     []pgtype.Timestamptz
 	Insteads       []pgtype.Date
+	Rangs          []bool
 }
 
 type InsertOccurrencesRow struct {
@@ -232,6 +234,7 @@ func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesPa
 		arg.Lengths,
 		arg.NotBefores,
 		arg.Insteads,
+		arg.Rangs,
 	)
 	if err != nil {
 		return nil, err

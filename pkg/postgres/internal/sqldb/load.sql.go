@@ -357,10 +357,11 @@ func (q *Queries) ReadPauses(ctx context.Context, arg ReadPausesParams) ([]ReadP
 }
 
 const readRetry = `-- name: ReadRetry :many
-SELECT result, after_ms FROM scheme_retry WHERE scheme_id = $1
+SELECT kind, result, after_ms FROM scheme_retry WHERE scheme_id = $1
 `
 
 type ReadRetryRow struct {
+	Kind    string
 	Result  string
 	AfterMs int64
 }
@@ -374,7 +375,7 @@ func (q *Queries) ReadRetry(ctx context.Context, schemeID int64) ([]ReadRetryRow
 	var items []ReadRetryRow
 	for rows.Next() {
 		var i ReadRetryRow
-		if err := rows.Scan(&i.Result, &i.AfterMs); err != nil {
+		if err := rows.Scan(&i.Kind, &i.Result, &i.AfterMs); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -388,7 +389,7 @@ func (q *Queries) ReadRetry(ctx context.Context, schemeID int64) ([]ReadRetryRow
 const readScheme = `-- name: ReadScheme :one
 
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
+    s.tries_per_day, s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = $1
@@ -407,6 +408,7 @@ type ReadSchemeRow struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	TriesPerDay int16
 	OverflowMs  int64
 	OverflowTo  string
 	Epoch       int64
@@ -431,6 +433,7 @@ func (q *Queries) ReadScheme(ctx context.Context, schemeID int64) (ReadSchemeRow
 		&i.HoldMs,
 		&i.WrapUpMs,
 		&i.MaxAttempts,
+		&i.TriesPerDay,
 		&i.OverflowMs,
 		&i.OverflowTo,
 		&i.Epoch,
@@ -438,6 +441,35 @@ func (q *Queries) ReadScheme(ctx context.Context, schemeID int64) (ReadSchemeRow
 		&i.LoadFrom,
 	)
 	return i, err
+}
+
+const readTries = `-- name: ReadTries :many
+SELECT kind, max_attempts FROM scheme_tries WHERE scheme_id = $1
+`
+
+type ReadTriesRow struct {
+	Kind        string
+	MaxAttempts int16
+}
+
+func (q *Queries) ReadTries(ctx context.Context, schemeID int64) ([]ReadTriesRow, error) {
+	rows, err := q.db.Query(ctx, readTries, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadTriesRow
+	for rows.Next() {
+		var i ReadTriesRow
+		if err := rows.Scan(&i.Kind, &i.MaxAttempts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const readTrunks = `-- name: ReadTrunks :many
@@ -494,6 +526,47 @@ func (q *Queries) ReadTrunks(ctx context.Context, schemeID int64) ([]ReadTrunksR
 			&i.InboundReserve,
 			&i.CallsPerSecond,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const readVain = `-- name: ReadVain :many
+SELECT a.beneficiary_id, b.zone, a.ended_at
+FROM attempt a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = $1 AND a.claimed_at >= $2 AND a.state = 'ended'
+    AND (a.result IN ('busy', 'no_answer', 'machine')
+        OR a.result = 'failed' AND a.reason <> 'not_permitted' AND (a.fault = 'theirs' OR a.reason = 'invalid_number'))
+`
+
+type ReadVainParams struct {
+	SchemeID int64
+	Since    pgtype.Timestamptz
+}
+
+type ReadVainRow struct {
+	BeneficiaryID int64
+	Zone          string
+	EndedAt       pgtype.Timestamptz
+}
+
+// The attempts since an instant that did not reach the person and count as hers (dispatch.Settlement.Vain).
+func (q *Queries) ReadVain(ctx context.Context, arg ReadVainParams) ([]ReadVainRow, error) {
+	rows, err := q.db.Query(ctx, readVain, arg.SchemeID, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadVainRow
+	for rows.Next() {
+		var i ReadVainRow
+		if err := rows.Scan(&i.BeneficiaryID, &i.Zone, &i.EndedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -15,10 +15,10 @@ type LiveNumber struct {
 	BeneficiaryID int64
 }
 
-type SchemeRetry struct {
-	SchemeID int64
-	Result   string
-	AfterMs  int64
+type SchemeTry struct {
+	SchemeID    int64
+	Kind        string
+	MaxAttempts int16
 }
 
 type Trunk struct {

@@ -56,6 +56,15 @@ func (q *Queries) DeleteRetry(ctx context.Context, schemeID int64) error {
 	return err
 }
 
+const deleteTries = `-- name: DeleteTries :exec
+DELETE FROM scheme_tries WHERE scheme_id = $1
+`
+
+func (q *Queries) DeleteTries(ctx context.Context, schemeID int64) error {
+	_, err := q.db.Exec(ctx, deleteTries, schemeID)
+	return err
+}
+
 const findPhone = `-- name: FindPhone :one
 SELECT ref, phone, endpoint, secret, enabled, handed_at FROM caller
 WHERE scheme_id = $1 AND ref = $2
@@ -175,26 +184,33 @@ func (q *Queries) InsertPermittedCLI(ctx context.Context, arg InsertPermittedCLI
 }
 
 const insertRetry = `-- name: InsertRetry :exec
-INSERT INTO scheme_retry (scheme_id, result, after_ms)
-SELECT $1::bigint, unnest($2::text[]), unnest($3::bigint[])
+INSERT INTO scheme_retry (scheme_id, kind, result, after_ms)
+SELECT $1::bigint, unnest($2::text[]), unnest($3::text[]), unnest($4::bigint[])
 `
 
 type InsertRetryParams struct {
 	SchemeID int64
+	Kinds    []string
 	Results  []string
 	Afters   []int64
 }
 
 func (q *Queries) InsertRetry(ctx context.Context, arg InsertRetryParams) error {
-	_, err := q.db.Exec(ctx, insertRetry, arg.SchemeID, arg.Results, arg.Afters)
+	_, err := q.db.Exec(ctx, insertRetry,
+		arg.SchemeID,
+		arg.Kinds,
+		arg.Results,
+		arg.Afters,
+	)
 	return err
 }
 
 const insertScheme = `-- name: InsertScheme :one
 
-INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, created_at)
+INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, tries_per_day,
+    created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14)
+    $9, $10, $11, $12, $13, $14, $15)
 RETURNING scheme_id
 `
 
@@ -212,6 +228,7 @@ type InsertSchemeParams struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	TriesPerDay int16
 	CreatedAt   pgtype.Timestamptz
 }
 
@@ -231,11 +248,28 @@ func (q *Queries) InsertScheme(ctx context.Context, arg InsertSchemeParams) (int
 		arg.HoldMs,
 		arg.WrapUpMs,
 		arg.MaxAttempts,
+		arg.TriesPerDay,
 		arg.CreatedAt,
 	)
 	var scheme_id int64
 	err := row.Scan(&scheme_id)
 	return scheme_id, err
+}
+
+const insertTries = `-- name: InsertTries :exec
+INSERT INTO scheme_tries (scheme_id, kind, max_attempts)
+SELECT $1::bigint, unnest($2::text[]), unnest($3::smallint[])
+`
+
+type InsertTriesParams struct {
+	SchemeID int64
+	Kinds    []string
+	Tries    []int16
+}
+
+func (q *Queries) InsertTries(ctx context.Context, arg InsertTriesParams) error {
+	_, err := q.db.Exec(ctx, insertTries, arg.SchemeID, arg.Kinds, arg.Tries)
+	return err
 }
 
 const listAccounts = `-- name: ListAccounts :many
@@ -432,19 +466,31 @@ func (q *Queries) ListPhones(ctx context.Context, schemeID int64) ([]ListPhonesR
 }
 
 const listRetry = `-- name: ListRetry :many
-SELECT scheme_id, result, after_ms FROM scheme_retry ORDER BY scheme_id, result
+SELECT scheme_id, kind, result, after_ms FROM scheme_retry ORDER BY scheme_id, kind, result
 `
 
-func (q *Queries) ListRetry(ctx context.Context) ([]SchemeRetry, error) {
+type ListRetryRow struct {
+	SchemeID int64
+	Kind     string
+	Result   string
+	AfterMs  int64
+}
+
+func (q *Queries) ListRetry(ctx context.Context) ([]ListRetryRow, error) {
 	rows, err := q.db.Query(ctx, listRetry)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []SchemeRetry
+	var items []ListRetryRow
 	for rows.Next() {
-		var i SchemeRetry
-		if err := rows.Scan(&i.SchemeID, &i.Result, &i.AfterMs); err != nil {
+		var i ListRetryRow
+		if err := rows.Scan(
+			&i.SchemeID,
+			&i.Kind,
+			&i.Result,
+			&i.AfterMs,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -457,7 +503,7 @@ func (q *Queries) ListRetry(ctx context.Context) ([]SchemeRetry, error) {
 
 const listSchemes = `-- name: ListSchemes :many
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
-    s.wrap_up_ms, s.max_attempts, l.event_number
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id
@@ -478,6 +524,7 @@ type ListSchemesRow struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	TriesPerDay int16
 	EventNumber int64
 }
 
@@ -506,8 +553,33 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.HoldMs,
 			&i.WrapUpMs,
 			&i.MaxAttempts,
+			&i.TriesPerDay,
 			&i.EventNumber,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTries = `-- name: ListTries :many
+SELECT scheme_id, kind, max_attempts FROM scheme_tries ORDER BY scheme_id, kind
+`
+
+func (q *Queries) ListTries(ctx context.Context) ([]SchemeTry, error) {
+	rows, err := q.db.Query(ctx, listTries)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SchemeTry
+	for rows.Next() {
+		var i SchemeTry
+		if err := rows.Scan(&i.SchemeID, &i.Kind, &i.MaxAttempts); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -568,8 +640,8 @@ const updateScheme = `-- name: UpdateScheme :execrows
 UPDATE scheme
 SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
     paused = $7, opens = $8, closes = $9, hold_ms = $10,
-    wrap_up_ms = $11, max_attempts = $12
-WHERE scheme_id = $13
+    wrap_up_ms = $11, max_attempts = $12, tries_per_day = $13
+WHERE scheme_id = $14
 `
 
 type UpdateSchemeParams struct {
@@ -585,6 +657,7 @@ type UpdateSchemeParams struct {
 	HoldMs      int64
 	WrapUpMs    int64
 	MaxAttempts int16
+	TriesPerDay int16
 	SchemeID    int64
 }
 
@@ -602,6 +675,7 @@ func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int
 		arg.HoldMs,
 		arg.WrapUpMs,
 		arg.MaxAttempts,
+		arg.TriesPerDay,
 		arg.SchemeID,
 	)
 	if err != nil {
