@@ -53,6 +53,7 @@ type App struct {
 	pbx        *asterisk.Switch
 	connector  *callflow.Connector
 	dispatcher *dispatch.Dispatcher
+	witness    *witness
 
 	node     string          // The name of this node; only where calls are made.
 	leases   *natsbus.Leases // Nil when no other node shares the event bus.

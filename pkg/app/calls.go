@@ -19,6 +19,7 @@ import (
 
 	"github.com/rappel-tel/rappel/dialplans"
 	"github.com/rappel-tel/rappel/pkg/asterisk"
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/ivr"
@@ -43,7 +44,8 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return fmt.Errorf("set up the PBX: %w", err)
 	}
 	a.pbx = pbx
-	board := &switchboard{gate: gate{records: a.store}}
+	a.witness = &witness{now: time.Now}
+	board := &switchboard{gate: gate{records: a.store}, witness: a.witness, node: a.node}
 	a.dispatcher, err = dispatch.New(dispatch.Options{
 		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: a.node,
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
@@ -60,9 +62,10 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.witness.desk = a.dispatcher
 	a.connector, err = callflow.New(callflow.Options{
-		Switch: pbx, Desk: a.dispatcher, Records: a.store, Voice: voice, Book: book,
-		Callers: callers{Dispatcher: a.dispatcher, names: a.store, log: a.log.Named("callers")},
+		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: book,
+		Callers: callers{Dispatcher: a.dispatcher, names: a.store, witness: a.witness, log: a.log.Named("callers")},
 		Now:     a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
@@ -71,12 +74,22 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return err
 	}
 	board.connector = a.connector
+	if a.cfg.NATS.URL != "" {
+		a.witness.accounts = map[call.ID]*account{}
+		board.elsewhere = &elsewhere{
+			ask: a.askNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now, limit: silenceLimit,
+		}
+	}
 
 	// Stopped in reverse: the dispatcher commits what it decided while the connector can still tell it of ends, then the
 	// connector lets go of its calls, then the way to the PBX is cut. The calls themselves go on.
 	stream := a.background("PBX", pbx.Run)
 	a.onStop("PBX", closeLimit, stream)
 	a.onStop("calls", closeLimit, func(context.Context) error { a.connector.Close(); return nil })
+	if board.elsewhere != nil {
+		a.onStop("calls elsewhere", closeLimit, func(context.Context) error { board.elsewhere.wait(); return nil })
+		a.onStop("answers to nodes", closeLimit, a.background("answers to nodes", a.answerNodes))
+	}
 	arrivals := a.background("inbound calls", a.connector.Run)
 	a.onStop("inbound calls", closeLimit, arrivals)
 	a.electLeader()

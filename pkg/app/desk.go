@@ -15,8 +15,9 @@ import (
 // callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
 type callers struct {
 	*dispatch.Dispatcher
-	names firstNames
-	log   *zap.Logger
+	names   firstNames
+	witness *witness // Of the calls at this node's PBX.
+	log     *zap.Logger
 }
 
 // firstNames are known to the records; the dispatcher knows nobody's name.
@@ -27,7 +28,6 @@ type firstNames interface {
 
 var (
 	_ callflow.Callers     = callers{} // OnLine is the dispatcher's own.
-	_ callflow.Desk        = (*dispatch.Dispatcher)(nil)
 	_ dispatch.Switchboard = (*callflow.Connector)(nil)
 )
 
@@ -65,17 +65,34 @@ func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextC
 	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name}, nil
 }
 
-// CloseCall implements callflow.Callers.
+// CloseCall implements callflow.Callers. Another node that leads the scheme by now asks for what is said here.
 func (c callers) CloseCall(ctx context.Context, closing callflow.Closing) error {
-	return asFlow(c.Dispatcher.CloseCall(ctx, closing.Scheme, dispatch.CloseCall{
-		Attempt: closing.Attempt, Caller: closing.Caller, Disposition: closing.Disposition, FollowUp: closing.FollowUp,
-		DayLater: closing.DayLater, At: closing.At,
-	}))
+	err := leader{c.Dispatcher}.CloseCall(ctx, closing)
+	if errors.Is(err, dispatch.ErrUnknownScheme) && c.witness.closed(closing) {
+		return nil
+	}
+	return asFlow(err)
 }
 
 // CallerLeft implements callflow.Callers.
-func (c callers) CallerLeft(scheme, caller int64, attempt call.ID, _ time.Time) {
-	c.Dispatcher.CallerLeft(scheme, caller, attempt)
+func (c callers) CallerLeft(scheme, caller int64, attempt call.ID, at time.Time) {
+	c.witness.callerLeft(attempt)
+	leader{c.Dispatcher}.CallerLeft(scheme, caller, attempt, at)
+}
+
+// leader is the dispatcher as it is told of calls at another node's PBX.
+type leader struct{ *dispatch.Dispatcher }
+
+// CloseCall implements closer.
+func (l leader) CloseCall(ctx context.Context, c callflow.Closing) error {
+	return l.Dispatcher.CloseCall(ctx, c.Scheme, dispatch.CloseCall{
+		Attempt: c.Attempt, Caller: c.Caller, Disposition: c.Disposition, FollowUp: c.FollowUp, DayLater: c.DayLater, At: c.At,
+	})
+}
+
+// CallerLeft implements closer.
+func (l leader) CallerLeft(scheme, caller int64, attempt call.ID, _ time.Time) {
+	l.Dispatcher.CallerLeft(scheme, caller, attempt)
 }
 
 // JoinQueue implements callflow.Callers.
@@ -123,6 +140,10 @@ func (c callers) ReleaseNumber(_ context.Context, _, key string) error {
 type switchboard struct {
 	gate      gate
 	connector *callflow.Connector
+	witness   *witness
+	// elsewhere follows what runs at the PBX of other nodes; nil when there are none.
+	elsewhere *elsewhere
+	node      string
 }
 
 // Start implements dispatch.Switchboard.
@@ -136,5 +157,26 @@ func (s *switchboard) Start(ctx context.Context, order call.Order) error {
 // Recall implements dispatch.Switchboard.
 func (s *switchboard) Recall(attempt call.ID) { s.connector.Recall(attempt) }
 
-// Adopt implements dispatch.Switchboard.
-func (s *switchboard) Adopt(ctx context.Context, live []call.Live) { s.connector.Adopt(ctx, live) }
+// Adopt implements dispatch.Switchboard. Calls at another node's PBX are that node's to follow.
+func (s *switchboard) Adopt(ctx context.Context, live []call.Live) {
+	var ours []call.Live
+	theirs := map[string][]call.Live{}
+	for _, l := range live {
+		switch known, remembered := s.witness.of(l.Order.Attempt); {
+		case s.elsewhere != nil && l.Node != "" && l.Node != s.node:
+			theirs[l.Node] = append(theirs[l.Node], l)
+		case remembered && known.over():
+			// It ended here while another node led, or nobody.
+			for _, o := range known.Outcomes {
+				s.witness.desk.Ended(o)
+			}
+			s.witness.desk.CallerLeft(l.Order.Scheme, l.Order.Caller, l.Order.Attempt)
+		default:
+			ours = append(ours, l)
+		}
+	}
+	s.connector.Adopt(ctx, ours)
+	for node, calls := range theirs {
+		s.elsewhere.follow(ctx, node, calls)
+	}
+}

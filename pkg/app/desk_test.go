@@ -55,7 +55,7 @@ func TestACallerByTelephone(t *testing.T) {
 		require.NoError(t, d.Lead(t.Context(), scheme))
 		rose := &person{scheme: scheme, key: store.Occurrence(id).Beneficiary}
 		warnings, logged := observer.New(zap.WarnLevel)
-		c := callers{Dispatcher: d, names: rose, log: zap.New(warnings)}
+		c := callers{Dispatcher: d, names: rose, witness: &witness{now: time.Now}, log: zap.New(warnings)}
 
 		next, err := c.Next(t.Context(), scheme, anna)
 		require.NoError(t, err)

@@ -25,6 +25,7 @@ type attempt struct {
 	placed     time.Time // Real time of the order.
 	running    bool      // The order was handed over, or is about to be: the commit is known.
 	recalled   bool
+	elsewhere  bool // It runs at another node's PBX: no offer of it is made here.
 	// unknown is its outcome when nobody knows what became of the order. The attempt is kept alive until nothing of it can
 	// ring any more (until), in the records too: so nobody rings the number meanwhile, in no scheme and after no crash.
 	unknown *call.Outcome
@@ -304,7 +305,7 @@ func (e *Engine) offerEnded(a *attempt, out call.Outcome, now time.Time) {
 		return
 	}
 	next := int64(0)
-	if !a.recalled && !e.down && out.OfferState != call.OfferRecalled {
+	if !a.recalled && !a.elsewhere && !e.down && out.OfferState != call.OfferRecalled {
 		next = e.board.Another(a.occurrence, a.tried, now)
 	}
 	if next == 0 {
@@ -417,6 +418,7 @@ func (e *Engine) adopt(l LiveAttempt, now time.Time) {
 	e.board.Adopt(&p.Occurrence, l.Order.Caller, l.Order.Number, now)
 	e.attempts[l.Order.Attempt] = &attempt{
 		live: l.Live, occurrence: l.Occurrence, tried: []int64{l.Order.Caller}, running: true,
+		elsewhere: l.Node != "" && l.Node != e.opts.Holder,
 	}
 	if w := e.staff[l.Order.Caller]; w != nil {
 		w.attempt = l.Order.Attempt

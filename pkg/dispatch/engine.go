@@ -332,13 +332,23 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	e.meter.held.Set(float64(len(e.occurrences)))
 	e.meter.live.Set(float64(len(e.attempts)))
 	e.meter.free.Set(float64(max(e.board.lines(), 0)))
-	if e.draining && len(e.attempts) == len(e.lingering) {
+	if e.draining && !e.callsHere() {
 		for _, done := range e.drained {
 			close(done)
 		}
 		e.drained = nil
 	}
 	return wake
+}
+
+// callsHere reports whether a call is under way at this node's PBX.
+func (e *Engine) callsHere() bool {
+	for _, a := range e.attempts {
+		if a.unknown == nil && !a.elsewhere {
+			return true
+		}
+	}
+	return false
 }
 
 // decide starts what is to start now and ends what has lapsed. It returns when to look again.

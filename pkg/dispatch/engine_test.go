@@ -261,3 +261,36 @@ func TestDrain(t *testing.T) {
 		require.Len(t, h.board.Started(), 2)
 	})
 }
+
+// TestACallOfAnotherNodeGetsNoOfferHere: it runs at that node's PBX. When its caller does not take it the attempt ends, and
+// a new one is made here; and whoever stops does not wait for it.
+func TestACallOfAnotherNodeGetsNoOfferHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.opts.Holder = "one"
+		h.caller()
+		h.occurrence("+33600000001")
+		h.open()
+		first := h.last()
+		h.desk.Close()
+		h.caller()
+
+		h.opts.Holder = "two"
+		h.open()
+		require.Equal(t, "one", h.board.Adopted()[0].Node)
+		require.Len(t, h.board.Started(), 1)
+		drained, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.NoError(t, h.desk.Drain(drained))
+		h.desk.Close()
+
+		h.open()
+		h.end(first, call.Outcome{OfferState: call.OfferTimedOut})
+		require.Len(t, h.board.Started(), 2)
+		second := h.last()
+		require.NotEqual(t, first.Attempt, second.Attempt)
+		require.Equal(t, 1, second.Offer)
+		a, _ := h.store.Attempt(first.Attempt)
+		require.Equal(t, call.ReasonNoCaller, a.Outcome.Reason)
+	})
+}

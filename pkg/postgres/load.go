@@ -245,6 +245,17 @@ func readCallers(ctx context.Context, q *sqldb.Queries, scheme int64, now time.T
 	return nil
 }
 
+// Live lists the attempts of a scheme that have not ended.
+func (s *Store) Live(ctx context.Context, scheme int64) ([]dispatch.LiveAttempt, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	var snap dispatch.Snapshot
+	if err := readLive(ctx, s.query, scheme, &snap); err != nil {
+		return nil, storeError(err)
+	}
+	return snap.Live, nil
+}
+
 func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatch.Snapshot) error {
 	rows, err := q.ReadLive(ctx, scheme)
 	if err != nil {

@@ -1,7 +1,9 @@
 package crash
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -19,9 +22,10 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-// twoNodes: two services, each beside a PBX of its own, share records and event bus. One leads. It is frozen and wakes, the
-// other is killed, one is stopped in order, and the bus goes away: each time somebody leads within seconds, and every person
-// is called once.
+// twoNodes: two services, each beside a PBX of its own, share records and event bus. One leads. It is frozen while two people
+// talk at its PBX, and wakes; the other is killed under a call, and started anew; one is stopped in order, and the bus goes
+// away. Each time somebody leads within seconds, every person is called once, and what came of a call is known exactly,
+// also when another node leads by then.
 func twoNodes(t *testing.T, program string) {
 	bus := startNATS(t)
 	street := house.Build(t, house.Options{Outside: true})
@@ -38,16 +42,26 @@ func twoNodes(t *testing.T, program string) {
 	h := street.Move(t, plan)
 	w := &talks{House: h}
 	caller := h.Callers[0]
-	at := map[string]*phone.Phone{nodeIn(t, street.Config.Data): caller.Phone}
+	second := street.Node(t, program, dir, other)
+	house.Await(t, time.Minute, "the second node to be there", func(context.Context) bool { return nodeIn(t, dir) != "" })
+	at := map[string]*phone.Phone{
+		nodeIn(t, street.Config.Data): caller.Phone, nodeIn(t, dir): h.PlugInto(caller, other),
+	}
 	called := map[*house.Person]bool{}
-	// The function one lets whoever is next be called, by the node that is to lead in the epoch.
-	one := func(data string, epoch int) {
+	leads := func(data string, epoch int) {
 		t.Helper()
 		node := nodeIn(t, data)
 		house.Await(t, time.Minute, "the node to lead", func(context.Context) bool {
 			leader, now := h.Lead()
 			return leader == node && now == epoch
 		})
+	}
+	// The function one lets whoever is next be called, by the node that is to lead in the epoch. Meanwhile happens while the
+	// two talk.
+	one := func(data string, epoch int, meanwhile func(*house.Person)) {
+		t.Helper()
+		leads(data, epoch)
+		node := nodeIn(t, data)
 		caller.Phone = at[node]
 		if len(called) > 0 { // She is in wrap-up, and the node may just be beginning to lead.
 			house.Await(t, time.Minute, "her to be ready", func(context.Context) bool {
@@ -72,38 +86,65 @@ func twoNodes(t *testing.T, program string) {
 		require.NoError(t, err)
 		_, err = hers.HearTone(t.Context(), house.PersonTone)
 		require.NoError(t, err)
+		if meanwhile != nil {
+			talking := time.Now()
+			meanwhile(who)
+			require.Equal(t, call.StateBridged, h.AwaitAttempt(who, 1, call.StateBridged).State, "ended by a node that does not see it")
+			_, err := hers.HearTone(t.Context(), house.PersonTone)
+			require.NoError(t, err)
+			require.Less(t, hers.LongestToneGap(house.PersonTone, talking, time.Now().Add(-200*time.Millisecond)), time.Second)
+		}
 		h.HangUp(theirs)
-		require.Equal(t, call.ResultAnswered, h.AwaitEnd(who).Result)
+		talked := time.Since(theirs.Answered())
+		end := h.AwaitEnd(who)
+		require.Equal(t, call.ResultAnswered, end.Result)
+		require.Equal(t, call.ReasonNone, end.Reason, "%+v", end)
+		require.False(t, end.Estimated, "%+v", end)
+		require.InDelta(t, talked.Seconds(), end.Talk.Seconds(), 2.5, "%+v", end)
+		require.Len(t, h.Attempts(who), 1)
+		require.Equal(t, 1, h.Ends(end.ID), "events of the end")
 		h.HangUp(hers)
 		h.AwaitState(caller, call.CallerWrapUp)
 		for _, p := range h.People {
 			require.Len(t, h.Rang(p.Number), map[bool]int{true: 1}[called[p]], "rung twice, or by two nodes")
 		}
 	}
-	one(street.Config.Data, 1)
-
-	second := street.Node(t, program, dir, other)
-	house.Await(t, time.Minute, "the second node to be there", func(context.Context) bool { return nodeIn(t, dir) != "" })
-	at[nodeIn(t, dir)] = h.PlugInto(caller, other)
-	first.Pause(t)
-	one(dir, 2)
-	first.Continue(t)
-
-	second.Kill()
-	one(street.Config.Data, 3)
-
-	second = street.Node(t, program, dir, other)
-	require.NoError(t, at[nodeIn(t, dir)].Register(t.Context()))
+	one(street.Config.Data, 1, func(*house.Person) {
+		first.Pause(t)
+		leads(dir, 2)
+		first.Continue(t)
+	})
+	one(dir, 2, func(who *house.Person) {
+		second.Kill()
+		leads(street.Config.Data, 3)
+		second = street.Node(t, program, dir, other)
+		follows(t, bus, nodeIn(t, dir), h.Scheme.Key, h.AwaitAttempt(who, 1, call.StateBridged).ID)
+	})
+	one(street.Config.Data, 3, nil)
 	first.Stop(t, 30*time.Second)
-	one(dir, 4)
+	one(dir, 4, nil)
 
 	bus.Shutdown()
 	bus.WaitForShutdown()
 	require.True(t, second.Running())
 	house.Await(t, 20*time.Second, "some seconds without a bus", longerThan(leaseTerm))
-	one(dir, 4)
+	one(dir, 4, nil)
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 	require.Zero(t, w.Trunk.Ledger().Summary().SilentCalls)
+}
+
+// follows waits until a node that started anew follows an attempt at its PBX, by asking it as whoever leads does.
+func follows(t *testing.T, bus *server.Server, node string, scheme int64, attempt call.ID) {
+	t.Helper()
+	conn, err := nats.Connect(bus.ClientURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	question, err := json.Marshal(map[string]any{"scheme": scheme, "attempts": []call.ID{attempt}})
+	require.NoError(t, err)
+	house.Await(t, time.Minute, "the node to follow its call", func(context.Context) bool {
+		answer, err := conn.Request("rappel.ask."+node, question, time.Second)
+		return err == nil && bytes.Contains(answer.Data, []byte(attempt)) && !bytes.Contains(answer.Data, []byte("unknown"))
+	})
 }
 
 // leaseTerm is how long a node keeps a lease that it does not renew.

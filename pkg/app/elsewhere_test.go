@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/dispatch/dispatchtest"
+	"github.com/rappel-tel/rappel/pkg/natsbus"
+)
+
+// heard is a dispatcher that only listens.
+type heard struct {
+	steps    []call.State
+	ends     []call.Outcome
+	closings int
+	left     int
+}
+
+func (h *heard) Step(s call.Step)                                  { h.steps = append(h.steps, s.State) }
+func (h *heard) Ended(o call.Outcome)                              { h.ends = append(h.ends, o) }
+func (h *heard) CallerLeft(_, _ int64, _ call.ID, _ time.Time)     { h.left++ }
+func (h *heard) CloseCall(context.Context, callflow.Closing) error { h.closings++; return nil }
+
+// far is another node as it is seen over the event bus: what it says goes through JSON.
+type far struct {
+	witness *witness
+	silent  bool
+	asked   int
+}
+
+func (f *far) ask(_ context.Context, _ string, q inquiry) (deposition, error) {
+	f.asked++
+	if f.silent {
+		return deposition{}, natsbus.ErrNobody
+	}
+	d := deposition{Accounts: map[call.ID]account{}}
+	for _, id := range q.Attempts {
+		if a, known := f.witness.of(id); known {
+			d.Accounts[id] = a
+		}
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return deposition{}, err
+	}
+	var copied deposition
+	return copied, json.Unmarshal(text, &copied)
+}
+
+// remote is a call at another node, and what is heard of it here.
+func remote(t *testing.T, state call.State) (f *far, h *heard, live call.Live, begin func()) {
+	d, err := dispatch.New(dispatch.Options{
+		Store: dispatchtest.NewMemory(), Switchboard: &dispatchtest.Switchboard{}, Logger: zap.NewNop(), Now: time.Now,
+	})
+	require.NoError(t, err)
+	t.Cleanup(d.Close)
+	f = &far{witness: &witness{desk: d, now: time.Now, accounts: map[call.ID]*account{}}}
+	h = &heard{}
+	live = call.Live{
+		State: state, Node: "far", ClaimedAt: time.Now(),
+		Order: call.Order{
+			Scheme: 1, Attempt: call.NewID(), Offer: 1, Caller: 7, DialBy: time.Now().Add(35 * time.Second), BeneficiaryRing: time.Minute,
+		},
+	}
+	if state == call.StateBridged {
+		live.BridgedAt = time.Now()
+	}
+	e := &elsewhere{ask: f.ask, desk: h, log: zap.NewNop(), now: time.Now, limit: silenceLimit}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); e.wait() })
+	return f, h, live, func() { e.follow(ctx, "far", []call.Live{live}) }
+}
+
+func TestACallElsewhereIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, h, live, begin := remote(t, call.StateAccepted)
+		id := live.Order.Attempt
+		step := func(s call.State) {
+			f.witness.Step(call.Step{Scheme: 1, Attempt: id, Offer: 1, State: s, At: time.Now()})
+		}
+		step(call.StateOffered)
+		step(call.StateAccepted)
+		begin()
+		time.Sleep(10 * time.Second)
+		step(call.StateRinging)
+		step(call.StateBridged)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []call.State{call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged}, h.steps)
+
+		// Cut off for less than a minute: nothing is made up.
+		f.silent = true
+		time.Sleep(50 * time.Second)
+		f.witness.Ended(call.Outcome{
+			Scheme: 1, Attempt: id, Offer: 1, OfferState: call.OfferAccepted, Result: call.ResultAnswered, Talk: 40 * time.Second, CallerPresent: true,
+		})
+		require.Empty(t, h.ends)
+		f.silent = false
+		time.Sleep(2 * time.Second)
+		require.Len(t, h.ends, 1)
+		require.Equal(t, 40*time.Second, h.ends[0].Talk)
+		require.False(t, h.ends[0].EndEstimated)
+
+		require.True(t, f.witness.closed(callflow.Closing{Scheme: 1, Attempt: id, Caller: 7, FollowUp: true}))
+		f.witness.callerLeft(id)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, 1, h.closings)
+		require.Equal(t, 1, h.left)
+		asked := f.asked
+		time.Sleep(time.Minute)
+		require.Equal(t, asked, f.asked, "nothing more is to be asked")
+		require.Len(t, h.ends, 1)
+		require.Len(t, h.steps, 4)
+	})
+}
+
+func TestACallAtASilentNodeEndsOnceNothingCanRing(t *testing.T) {
+	for state, after := range map[call.State]time.Duration{
+		call.StateIntent: 95 * time.Second, call.StateRinging: 95 * time.Second, call.StateBridged: time.Minute,
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, h, _, begin := remote(t, state)
+				f.silent = true
+				begin()
+				time.Sleep(after - time.Second)
+				require.Empty(t, h.ends)
+				time.Sleep(4 * time.Second)
+				require.Len(t, h.ends, 1)
+				end := h.ends[0]
+				require.True(t, end.EndEstimated)
+				require.Equal(t, call.ReasonRestart, end.Reason)
+				if state == call.StateBridged {
+					require.Equal(t, call.ResultAnswered, end.Result)
+					require.LessOrEqual(t, end.Talk, after+4*time.Second)
+				} else {
+					require.Equal(t, call.ResultUnknown, end.Result)
+				}
+				time.Sleep(time.Hour)
+				require.Len(t, h.ends, 1)
+			})
+		})
+	}
+}
+
+// TestANodeThatForgotACall: it started anew after the call had ended and been recorded.
+func TestANodeThatForgotACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, h, live, begin := remote(t, call.StateBridged)
+		f.witness.note(live.Order.Attempt, func(a *account) { a.Steps = make([]call.Step, 3) })
+		begin()
+		time.Sleep(3 * time.Second)
+		require.Len(t, h.steps, 3)
+		f.witness.mu.Lock()
+		f.witness.accounts[live.Order.Attempt] = &account{Steps: make([]call.Step, 1)}
+		f.witness.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		require.Len(t, h.steps, 4, "an account that begins anew is told from its beginning")
+		require.Empty(t, h.ends)
+	})
+}
+
+func TestAWitnessForgetsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _, live, _ := remote(t, call.StateBridged)
+		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered})
+		time.Sleep(2 * accountKept)
+		f.witness.open(call.NewID())
+		_, known := f.witness.of(live.Order.Attempt)
+		require.False(t, known)
+	})
+}

@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+)
+
+// accountKept is how long what came of a call is remembered for another node; real time. One that takes a scheme over asks
+// within seconds.
+const accountKept = 3 * time.Minute
+
+// account is what is known of an attempt at this node's PBX, in order. Other nodes are told it as it is: it names nobody.
+type account struct {
+	Steps    []call.Step        `json:"steps,omitempty"`
+	Outcomes []call.Outcome     `json:"outcomes,omitempty"`
+	Closings []callflow.Closing `json:"closings,omitempty"`
+	Left     bool               `json:"left,omitempty"` // The caller's phone is free.
+	// Unknown is set when the records say that the attempt has ended, and nobody here remembers how.
+	Unknown bool `json:"unknown,omitempty"`
+
+	ended time.Time // When the attempt ended; real time.
+}
+
+// over reports whether nothing more is to be told.
+func (a *account) over() bool {
+	if a.Unknown {
+		return true
+	}
+	end, ended := a.outcome()
+	return ended && (a.Left || !end.CallerPresent)
+}
+
+// outcome is the end of the attempt.
+func (a *account) outcome() (call.Outcome, bool) {
+	for _, o := range a.Outcomes {
+		if o.AttemptEnded() {
+			return o, true
+		}
+	}
+	return call.Outcome{}, false
+}
+
+// witness is the dispatcher as the calls of this node's PBX see it. It hands on what they tell, and remembers it for a while:
+// another node may lead their scheme by now and ask. It implements callflow.Desk.
+type witness struct {
+	desk *dispatch.Dispatcher
+	now  func() time.Time // Real time.
+
+	mu       sync.Mutex
+	accounts map[call.ID]*account // Nil while nobody else could ask.
+	swept    time.Time
+}
+
+var _ callflow.Desk = (*witness)(nil)
+
+// note changes what is remembered of an attempt.
+func (w *witness) note(attempt call.ID, change func(*account)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.accounts == nil {
+		return
+	}
+	a := w.accounts[attempt]
+	if a == nil {
+		a = &account{}
+		w.accounts[attempt] = a
+	}
+	change(a)
+	if now := w.now(); now.Sub(w.swept) > accountKept/10 {
+		w.swept = now
+		maps.DeleteFunc(w.accounts, func(_ call.ID, a *account) bool {
+			return !a.ended.IsZero() && now.Sub(a.ended) > accountKept
+		})
+	}
+}
+
+// Placed implements callflow.Desk.
+func (w *witness) Placed(attempt call.ID, offer int, took time.Duration) {
+	w.desk.Placed(attempt, offer, took)
+}
+
+// Step implements callflow.Desk.
+func (w *witness) Step(s call.Step) {
+	w.note(s.Attempt, func(a *account) { a.Steps = append(a.Steps, s) })
+	w.desk.Step(s)
+}
+
+// Ended implements callflow.Desk.
+func (w *witness) Ended(o call.Outcome) {
+	w.note(o.Attempt, func(a *account) {
+		a.Outcomes = append(a.Outcomes, o)
+		if o.AttemptEnded() {
+			a.ended = w.now()
+		}
+	})
+	w.desk.Ended(o)
+}
+
+// callerLeft notes that the caller's phone is free.
+func (w *witness) callerLeft(attempt call.ID) {
+	w.note(attempt, func(a *account) { a.Left, a.ended = true, w.now() })
+}
+
+// closed notes what a caller says of a call, for whoever leads its scheme. It reports whether somebody will ask.
+func (w *witness) closed(c callflow.Closing) bool {
+	kept := false
+	w.note(c.Attempt, func(a *account) { a.Closings, kept = append(a.Closings, c), true })
+	return kept
+}
+
+// open begins to remember an attempt of which nothing was told yet.
+func (w *witness) open(attempt call.ID) { w.note(attempt, func(*account) {}) }
+
+// of returns what is known of an attempt.
+func (w *witness) of(attempt call.ID) (account, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.accounts[attempt]
+	if a == nil {
+		return account{}, false
+	}
+	return account{
+		Steps: slices.Clone(a.Steps), Outcomes: slices.Clone(a.Outcomes), Closings: slices.Clone(a.Closings),
+		Left: a.Left, ended: a.ended,
+	}, true
+}
+
+// inquiry asks a node for the attempts of a scheme that run at its PBX.
+type inquiry struct {
+	Scheme   int64     `json:"scheme"`
+	Attempts []call.ID `json:"attempts"`
+}
+
+// deposition is its answer.
+type deposition struct {
+	Accounts map[call.ID]account `json:"accounts"`
+}
+
+// testify says what is known of the attempts asked for. One that nobody follows here is looked for at the PBX: this process
+// may have started anew since.
+func (a *App) testify(ctx context.Context, q inquiry) (deposition, error) {
+	d := deposition{Accounts: map[call.ID]account{}}
+	var unknown []call.ID
+	for _, id := range q.Attempts {
+		if known, ok := a.witness.of(id); ok {
+			d.Accounts[id] = known
+			continue
+		}
+		unknown = append(unknown, id)
+	}
+	if len(unknown) == 0 {
+		return d, nil
+	}
+	recorded, err := a.store.Live(ctx, q.Scheme)
+	if err != nil {
+		return deposition{}, err
+	}
+	var ours []call.Live
+	for _, l := range recorded {
+		if l.Node == a.node && slices.Contains(unknown, l.Order.Attempt) {
+			ours = append(ours, l.Live)
+			a.witness.open(l.Order.Attempt)
+			d.Accounts[l.Order.Attempt] = account{}
+		}
+	}
+	a.connector.Adopt(ctx, ours)
+	for _, id := range unknown {
+		if _, found := d.Accounts[id]; !found {
+			d.Accounts[id] = account{Unknown: true}
+		}
+	}
+	return d, nil
+}
