@@ -2,7 +2,7 @@ package forecast
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -55,7 +55,7 @@ func Advise(ctx context.Context, day *Day, outlook *Outlook, target float64, opt
 		return nil, err
 	}
 	if target < 0 || math.IsNaN(target) {
-		return nil, errors.New("forecast: the target is negative")
+		return nil, fmt.Errorf("%w: the target is negative", ErrOptions)
 	}
 	a := &Advice{Target: target, Missed: outlook.Missed.Mean, Languages: []roster.Language{}, Skills: []string{}, Tried: []Trial{}}
 	a.needed(outlook.AtRisk)
@@ -204,25 +204,25 @@ func meanMissed(plays []*tally) float64 {
 }
 
 // limit says what holds back those that are missed all the same.
-func (st *stage) limit(plays []*tally) string {
+func (s *stage) limit(plays []*tally) string {
 	strict, missed, lines := 0, 0, 0
 	for _, p := range plays {
 		lines = max(lines, p.lines)
 		missed += len(p.missed)
 		for _, i := range p.missed {
-			if r := &st.day.Promises[i]; r.Continuity == roster.Strict && (r.Reference != 0 || r.Deputy != 0) {
+			if r := &s.day.Promises[i]; r.Continuity == roster.Strict && (r.Reference != 0 || r.Deputy != 0) {
 				strict++
 			}
 		}
 	}
-	reserve := st.snap.Scheme.InboundReserve
+	reserve := s.snap.Scheme.InboundReserve
 	if reserve <= 0 {
-		reserve = max(1, st.snap.Scheme.Lines/5)
+		reserve = max(1, s.snap.Scheme.Lines/5)
 	}
 	switch {
 	case 2*strict >= missed && missed > 0:
 		return LimitStrict
-	case lines >= st.snap.Scheme.Lines-reserve:
+	case lines >= s.snap.Scheme.Lines-reserve:
 		return LimitLines
 	default:
 		return LimitTime

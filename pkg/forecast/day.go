@@ -85,6 +85,17 @@ func Hours(s *dispatch.Scheme, date time.Time) ([]Shift, error) {
 	return hours, nil
 }
 
+// ShiftsOf turns hours of a local date (midnight UTC) into shifts.
+func ShiftsOf(hours []roster.Window, date time.Time, zone *time.Location) []Shift {
+	var list []Shift
+	for _, w := range hours {
+		if begins, ends, ok := schedule.Local(date, w, zone); ok {
+			list = append(list, Shift{Begins: begins, Ends: ends})
+		}
+	}
+	return list
+}
+
 // Helpers makes callers who are there in these stretches, whom no roster names: they speak every language and have every skill
 // that somebody of the day is promised.
 func (d *Day) Helpers(n int, shifts []Shift) []Caller {
@@ -116,7 +127,24 @@ func (d *Day) Helpers(n int, shifts []Shift) []Caller {
 // firstHelper is beyond every key of a record.
 const firstHelper = 1 << 60
 
-// Errors of a Day.
+// StaffWith puts so many callers on the day, all of them there in the scheme's hours, whatever the roster says: the first of the
+// roster, and helpers where it is too short.
+func (d *Day) StaffWith(n int) error {
+	hours, err := Hours(&d.Scheme, d.Date)
+	if err != nil {
+		return err
+	}
+	callers := append([]Caller(nil), d.Callers[:min(n, len(d.Callers))]...)
+	for i := range callers {
+		callers[i].Shifts, callers[i].Supposed = hours, false
+	}
+	d.Callers = append(callers, d.Helpers(n-len(callers), hours)...)
+	return nil
+}
+
+// ErrPast means that a day is over.
+var ErrPast = errors.New("that day is over")
+
 var errNoZone = errors.New("the day has no zone or no beginning")
 
 func (d *Day) validate() error {

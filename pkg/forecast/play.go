@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,8 +67,10 @@ func noonOf(d *Day) int64 {
 	return time.Date(y, m, day, 12, 0, 0, 0, d.Scheme.Zone).Add(-12 * time.Hour).UnixNano()
 }
 
-// joined leaves out what is over at from and joins shifts that follow one another; they have to be in order.
+// joined puts shifts in order, leaves out what is over at from, and makes one of those that touch.
 func joined(shifts []Shift, from time.Time) []Shift {
+	shifts = slices.Clone(shifts)
+	slices.SortFunc(shifts, func(a, b Shift) int { return a.Begins.Compare(b.Begins) })
 	var list []Shift
 	for _, s := range shifts {
 		if s.Begins.Before(from) {

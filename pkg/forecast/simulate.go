@@ -3,6 +3,7 @@ package forecast
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 )
@@ -16,12 +17,15 @@ type Options struct {
 	Progress func(done, of int)
 }
 
+// ErrOptions means that a simulation was asked for that is not made.
+var ErrOptions = errors.New("this simulation cannot be made")
+
 // maxRuns bounds what one may ask for.
 const maxRuns = 100_000
 
 func (o Options) validate() (Options, error) {
 	if o.Runs < 0 || o.Runs > maxRuns || o.Workers < 0 {
-		return o, errors.New("forecast options: Runs has to be between 1 and 100,000, and Workers not negative")
+		return o, fmt.Errorf("%w: %d runs, at most %d are played", ErrOptions, o.Runs, maxRuns)
 	}
 	orDefault(&o.Runs, 200)
 	orDefault(&o.Workers, runtime.GOMAXPROCS(0))

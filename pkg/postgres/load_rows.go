@@ -51,13 +51,15 @@ type bareList struct {
 	n      int
 }
 
-func (l *bareList) add(row [][]byte) {
+func (l *bareList) add(row [][]byte) { l.put(decodeBare(row)) }
+
+func (l *bareList) put(o bare) {
 	const chunk = 4096
 	if l.n%chunk == 0 {
 		l.chunks = append(l.chunks, make([]bare, 0, chunk))
 	}
 	last := &l.chunks[len(l.chunks)-1]
-	*last = append(*last, decodeBare(row))
+	*last = append(*last, o)
 	l.n++
 }
 
@@ -227,6 +229,9 @@ const postgresEpoch = 946684800
 func timestamp(micros int64) time.Time {
 	return time.Unix(postgresEpoch+micros/1e6, micros%1e6*1e3).UTC()
 }
+
+// microseconds is the reverse of timestamp.
+func microseconds(t time.Time) int64 { return t.UnixMicro() - postgresEpoch*1e6 }
 
 // date decodes a date; null is the zero time.
 func date(b []byte) time.Time {
