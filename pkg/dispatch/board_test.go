@@ -288,6 +288,7 @@ func boardProperties(t *rapid.T, together bool) {
 				t.Fatal(m.violation)
 			}
 			again, quiet = d.Again, true
+			b.checkWaiting(t, now)
 			if len(want) == 0 {
 				for _, o := range m.items {
 					if cause := b.Why(o.ID, now); cause == CauseNone || cause == CauseUnknown {

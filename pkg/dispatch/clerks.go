@@ -27,6 +27,7 @@ type clerk struct {
 	column bool  // Is among those to choose from, while they are gathered.
 	free   bool  // May be given a call now.
 	fit    bool  // Free but for her rest.
+	spent  bool  // Free but for what she has done today.
 	light  bool  // Is spared hard calls now.
 	duty   bool  // Will come back by herself: worth waiting for.
 }
@@ -119,7 +120,8 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 		}
 	}
 	x = &b.clerks[k]
-	x.fit = c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller) && !load.spent(c)
+	there := c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller)
+	x.fit, x.spent = there && !load.spent(c), there && load.spent(c)
 	if c.Rest.After(now) {
 		b.alarm.push(alarm{at: x.rest, item: ^k})
 		b.own.fix(k)
