@@ -24,6 +24,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/setup"
 	"github.com/rappel-tel/rappel/pkg/setup/setuptest"
@@ -154,6 +155,24 @@ func eventually(t *testing.T, what string, limit time.Duration, ok func() bool) 
 	require.Eventually(t, ok, limit, 50*time.Millisecond, what)
 }
 
+// wall is what the records say a minute after the day began.
+func (w *town) wall(t *testing.T) (report.Wall, error) {
+	now := monday.Add(time.Minute)
+	roll, err := w.store.Roll(t.Context(), w.scheme.Key, now)
+	if err != nil {
+		return report.Wall{}, err
+	}
+	record, err := w.store.Record(t.Context(), w.scheme.Key, now)
+	if err != nil {
+		return report.Wall{}, err
+	}
+	fold, err := report.NewFold(record)
+	if err != nil {
+		return report.Wall{}, err
+	}
+	return report.Wall{Roll: roll, Live: fold.Live(now)}, nil
+}
+
 func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	w := newTown(t)
 	a, stop := w.start(t)
@@ -169,10 +188,10 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 		require.Fail(t, "the caller's phone was not rung")
 	}
 	eventually(t, "the promise counts as kept", 20*time.Second, func() bool {
-		wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+		wall, err := w.wall(t)
 		return err == nil && wall.Today.Reached == 1 && len(wall.Last) == 1
 	})
-	wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+	wall, err := w.wall(t)
 	require.NoError(t, err)
 	require.Equal(t, call.ResultAnswered, wall.Last[0].Result)
 	require.Equal(t, "NAM-0001", wall.Last[0].Beneficiary)
@@ -275,7 +294,7 @@ func TestStopping(t *testing.T) {
 				defer func() { require.NoError(t, stop()) }()
 			}
 			eventually(t, "the outcome is recorded", 20*time.Second, func() bool {
-				wall, err := w.store.Wall(t.Context(), w.scheme.Key, monday.Add(time.Minute))
+				wall, err := w.wall(t)
 				return err == nil && wall.Today.Reached == 1 && len(wall.Last) == 1 && wall.Last[0].Result == call.ResultAnswered
 			})
 			require.Len(t, w.trunk.Ledger().Records(), 1, "nobody is rung twice")

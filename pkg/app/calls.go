@@ -96,6 +96,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("dispatch", closeLimit, func(context.Context) error { a.dispatcher.Close(); return nil })
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
+	a.onStop("waiting", closeLimit, a.background("waiting", a.sayWaiting))
 	if a.cfg.Asterisk.Accounts != "" && a.cfg.Asterisk.Trunks != "" {
 		a.onStop("SIP accounts", closeLimit, a.background("SIP accounts", a.syncAccounts))
 	}

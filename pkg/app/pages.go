@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/rappel-tel/rappel/pkg/api"
 	"github.com/rappel-tel/rappel/pkg/auth"
@@ -25,12 +24,17 @@ func (a *App) buildPages() error {
 		}
 		proxies = append(proxies, prefix)
 	}
-	var waker web.Waker
+	options := report.Options{Records: a.store, Now: a.now, Logger: a.log.Named("figures"), Registerer: a.registry}
 	if a.bus != nil {
-		waker = a.bus
+		options.Bus = a.bus
 	}
+	feeds, err := report.NewFeeds(options)
+	if err != nil {
+		return fmt.Errorf("set up the figures: %w", err)
+	}
+	a.onStop("figures", closeLimit, func(context.Context) error { feeds.Close(); return nil })
 	site, err := web.New(web.Options{
-		Figures: a.figures(), Door: auth.NewDoor(a.store), Waker: waker, Problems: a.problems, Now: a.now,
+		Figures: feeds, Door: auth.NewDoor(a.store), Problems: a.problems, Now: a.now,
 		Secure: a.cfg.Secure(), TrustedProxies: proxies, Logger: a.log.Named("web"), Registerer: a.registry,
 	})
 	if err != nil {
@@ -54,30 +58,6 @@ func (a *App) buildPages() error {
 	a.onStop("pages", closeLimit, func(context.Context) error { site.Close(); return nil })
 	a.healths = append(a.healths, health{RoleWeb, a.store.Ping})
 	return nil
-}
-
-// figures adds to the records' figures what only the living calls know.
-func (a *App) figures() report.Figures {
-	if a.connector == nil {
-		return a.store
-	}
-	return liveFigures{Figures: a.store, waiting: a.connector.Waiting}
-}
-
-// liveFigures are the records' figures with the registration line as it is now.
-type liveFigures struct {
-	report.Figures
-	waiting func(scheme int64) (waiting int, since time.Time, talking int)
-}
-
-// Wall implements report.Figures.
-func (f liveFigures) Wall(ctx context.Context, scheme int64, now time.Time) (report.Wall, error) {
-	w, err := f.Figures.Wall(ctx, scheme, now)
-	if err != nil {
-		return w, err
-	}
-	w.Line.Waiting, w.Line.Since, w.Line.Talking = f.waiting(scheme)
-	return w, nil
 }
 
 // problems names what is wrong now, for the pages.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 )
 
 // Stream is the name of the stream that holds the events; Subjects is what it captures.
@@ -166,28 +167,58 @@ func (b *Bus) missingStream(ctx context.Context) bool {
 }
 
 // Subscribe calls fn for every event of the scheme (its id seen outside) published from now on, in order, on a goroutine of
-// the bus; fn must be quick. Events missed while the connection is cut are not delivered later: the numbers tell.
+// the bus; fn must be quick. The payload of each is a json.RawMessage. Events missed while the connection is cut are not
+// delivered later: the numbers tell.
 func (b *Bus) Subscribe(scheme string, fn func(call.Event)) (stop func(), err error) {
-	return b.subscribe(scheme, func(m *nats.Msg) {
-		var e call.Event
+	return b.subscribe("rappel.v1."+scheme+".>", func(m *nats.Msg) {
+		var e wireEvent
 		if err := json.Unmarshal(m.Data, &e); err != nil {
 			b.met.badEvents.Inc()
 			return
 		}
-		fn(e)
+		e.Event.Data = e.Data
+		fn(e.Event)
 	})
 }
 
-// Watch calls fn whenever an event of the scheme is published; fn must be quick. It is a wake-up, so several events may
-// make one call and a lost one does no harm.
-func (b *Bus) Watch(scheme string, fn func()) (stop func(), err error) {
-	return b.subscribe(scheme, func(*nats.Msg) { fn() })
+// wireEvent is an event whose payload stays as it was written.
+type wireEvent struct {
+	call.Event
+	Data json.RawMessage `json:"data"`
 }
 
-func (b *Bus) subscribe(scheme string, fn nats.MsgHandler) (func(), error) {
-	sub, err := b.conn.Subscribe("rappel.v1."+scheme+".>", fn)
+// waitingSubject is where the dispatcher says by why promises wait. It is in no stream: what was said a second ago is of no
+// use.
+func waitingSubject(scheme string) string { return "rappel.waiting.v1." + scheme }
+
+// SayWaiting tells whoever listens now by why due promises of the scheme (its id seen outside) wait.
+func (b *Bus) SayWaiting(scheme string, w dispatch.Waiting) error {
+	data, err := json.Marshal(w)
 	if err != nil {
-		return nil, fmt.Errorf("subscribe to events: %w", err)
+		return fmt.Errorf("encode those who wait: %w", err)
+	}
+	if err := b.conn.Publish(waitingSubject(scheme), data); err != nil {
+		return fmt.Errorf("say who waits: %w", err)
+	}
+	return nil
+}
+
+// SubscribeWaiting calls fn for everything that SayWaiting says of the scheme from now on; fn must be quick.
+func (b *Bus) SubscribeWaiting(scheme string, fn func(dispatch.Waiting)) (stop func(), err error) {
+	return b.subscribe(waitingSubject(scheme), func(m *nats.Msg) {
+		var w dispatch.Waiting
+		if err := json.Unmarshal(m.Data, &w); err != nil {
+			b.met.badEvents.Inc()
+			return
+		}
+		fn(w)
+	})
+}
+
+func (b *Bus) subscribe(subject string, fn nats.MsgHandler) (func(), error) {
+	sub, err := b.conn.Subscribe(subject, fn)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
 	return func() {
 		// An error means that the connection is closed, and the subscription with it.

@@ -47,10 +47,7 @@ func (b *Bus) After(ctx context.Context, scheme string, number int64, limit int)
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", Stream, err)
 		}
-		var e struct {
-			call.Event
-			Data json.RawMessage `json:"data"` // As it was written.
-		}
+		var e wireEvent
 		if err := json.Unmarshal(m.Data(), &e); err != nil {
 			b.met.badEvents.Inc()
 		} else if e.Number > number {

@@ -76,7 +76,9 @@ func TestOutcomesSurviveAnOutage(t *testing.T) {
 	require.NoError(t, store.SaveMessage(ctx, message))
 	_, err = store.Load(ctx, here.scheme, today, today)
 	require.ErrorIs(t, err, dispatch.ErrStoreDown)
-	_, err = store.Wall(ctx, here.scheme, today)
+	_, err = store.Roll(ctx, here.scheme, today)
+	require.ErrorIs(t, err, dispatch.ErrStoreDown)
+	_, err = store.Record(ctx, here.scheme, today)
 	require.ErrorIs(t, err, dispatch.ErrStoreDown)
 
 	// The service dies: nothing but the file is left of it.

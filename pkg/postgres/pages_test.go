@@ -31,7 +31,11 @@ func TestWall(t *testing.T) {
 	require.ErrorIs(t, err, report.ErrNoScheme)
 	_, err = f.Scheme(ctx, "x")
 	require.ErrorIs(t, err, report.ErrNoScheme)
-	_, err = f.Wall(ctx, -1, today)
+	_, err = f.Roll(ctx, -1, today)
+	require.ErrorIs(t, err, report.ErrNoScheme)
+	_, err = f.Record(ctx, -1, today)
+	require.ErrorIs(t, err, report.ErrNoScheme)
+	_, err = f.LastEvent(ctx, -1)
 	require.ErrorIs(t, err, report.ErrNoScheme)
 
 	claim := func(n int, at time.Time) call.ID {
@@ -61,29 +65,43 @@ func TestWall(t *testing.T) {
 	require.NoError(t, err)
 
 	late := today.Truncate(24 * time.Hour).Add(19*time.Hour + 45*time.Minute)
-	wall, err := f.Wall(ctx, here.scheme, late)
-	require.NoError(t, err)
+	figures := func(now time.Time) report.Live {
+		t.Helper()
+		record, err := f.Record(ctx, here.scheme, now)
+		require.NoError(t, err)
+		fold, err := report.NewFold(record)
+		require.NoError(t, err)
+		return fold.Live(now)
+	}
+	live := figures(late)
 	require.Equal(t, report.Today{
-		Planned: 4, Due: 4, Open: 1, Claimed: 1, Reached: 1, Missed: 1, Late: 1, Attempts: 2,
-	}, wall.Today)
-	require.Equal(t, 1, wall.Today.Kept())
-	require.Len(t, wall.Callers, 2)
-	require.Equal(t, 1, wall.CallersOff)
-	require.Equal(t, 1, wall.Callers[0].CallsToday)
-	require.Len(t, wall.Live, 1)
-	require.Equal(t, second, wall.Live[0].Attempt)
-	require.Equal(t, "B5", wall.Live[0].Beneficiary) // Three callers came first.
-	require.Len(t, wall.Last, 1)
-	require.Equal(t, first, wall.Last[0].Attempt)
-	require.Equal(t, time.Minute, wall.Last[0].Talk)
+		Planned: 4, Due: 4, Open: 1, Claimed: 1, Reached: 1, Missed: 1, Late: 1,
+		OldestOpen: late.Truncate(24 * time.Hour), LeastSlack: late.Truncate(24 * time.Hour).Add(20*time.Hour - time.Minute),
+	}, live.Today)
+	require.Equal(t, 1, live.Today.Kept())
+	calls := map[call.CallerState]int{}
+	for _, c := range live.Callers {
+		calls[c.State] += c.CallsToday
+	}
+	require.Equal(t, map[call.CallerState]int{call.CallerReady: 1, call.CallerOff: 0}, calls)
+	roll, err := f.Roll(ctx, here.scheme, late)
+	require.NoError(t, err)
+	require.Len(t, roll.Names, 2, "she who is off is not named")
+	require.Len(t, roll.Calls, 1)
+	require.Equal(t, second, roll.Calls[0].Attempt)
+	require.Equal(t, "B5", roll.Calls[0].Beneficiary) // Three callers came first.
+	require.Len(t, roll.Last, 1)
+	require.Equal(t, first, roll.Last[0].Attempt)
+	require.Equal(t, time.Minute, roll.Last[0].Talk)
 
-	found, err := f.Scheme(ctx, wall.Scheme.ID)
+	found, err := f.Scheme(ctx, roll.Scheme.ID)
 	require.NoError(t, err)
-	require.Equal(t, wall.Scheme, found)
-	tomorrow, err := f.Wall(ctx, here.scheme, late.AddDate(0, 0, 1))
-	require.NoError(t, err)
+	require.Equal(t, roll.Scheme, found)
+	tomorrow := figures(late.AddDate(0, 0, 1))
 	require.Zero(t, tomorrow.Today)
-	require.Zero(t, tomorrow.Callers[0].CallsToday)
+	for _, c := range tomorrow.Callers {
+		require.Zero(t, c.CallsToday)
+	}
 }
 
 func TestSignIn(t *testing.T) {

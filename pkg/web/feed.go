@@ -16,7 +16,7 @@ const (
 	feedLimit = 4 * time.Second        // For one reading.
 )
 
-// feed reads the figures of one scheme for everybody who looks at them. It runs while it has viewers.
+// feed reads the wall of one scheme for everybody who looks at it. It runs while it has viewers.
 type feed struct {
 	scheme report.Scheme
 	cancel context.CancelFunc
@@ -71,19 +71,13 @@ func (s *Site) watch(scheme report.Scheme) (f *feed, news chan struct{}, leave f
 
 // run is the goroutine of one feed.
 func (s *Site) run(ctx context.Context, f *feed) {
-	if s.opts.Waker != nil {
-		stop, err := s.opts.Waker.Watch(f.scheme.ID, func() {
-			select {
-			case f.wake <- struct{}{}:
-			default:
-			}
-		})
-		if err != nil {
-			s.log.Warn("the wall reads by itself only", zap.Error(err))
-		} else {
-			defer stop()
+	stop := s.opts.Figures.Watch(f.scheme, func() {
+		select {
+		case f.wake <- struct{}{}:
+		default:
 		}
-	}
+	})
+	defer stop()
 	for {
 		f.put(s.read(ctx, f))
 		gap := time.NewTimer(feedGap)
@@ -109,7 +103,7 @@ func (s *Site) read(ctx context.Context, f *feed) reading {
 	ctx, cancel := context.WithTimeout(ctx, feedLimit)
 	defer cancel()
 	now, begun := s.opts.Now(), time.Now()
-	wall, err := s.opts.Figures.Wall(ctx, f.scheme.Key, now)
+	wall, err := s.opts.Figures.Wall(ctx, f.scheme)
 	if err != nil {
 		s.met.readFailures.Inc()
 		last := f.get()

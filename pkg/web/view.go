@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -120,10 +121,55 @@ func (v wallView) Bar() []slice {
 	return bar
 }
 
+// cause is why some of the open promises wait.
+type cause struct {
+	Key string
+	N   int
+}
+
+// Causes says by why the open promises wait, those that somebody can do something about first; nothing when they have just
+// come due or nothing waits.
+func (v wallView) Causes() []cause {
+	w := v.Waiting
+	all := []cause{
+		{"no_caller", w.NoCaller}, {"load_limit", w.LoadLimit}, {"held", w.Held}, {"lines", w.Lines}, {"rate", w.Rate},
+		{"in_call", w.InCall}, {"hours", w.Hours}, {"paused", w.Paused}, {"too_late", w.TooLate},
+	}
+	return slices.DeleteFunc(all, func(c cause) bool { return c.N == 0 })
+}
+
+// CausesDelayed reports whether the dispatcher has said nothing for a while, or nothing at all, of those who wait.
+func (v wallView) CausesDelayed() bool { return v.Today.Open > 0 && v.WaitingStale(v.AsOf) }
+
+// Line is the queue of the registration line.
+func (v wallView) Line() report.Queue {
+	if len(v.Queues) == 0 {
+		return report.Queue{}
+	}
+	return v.Queues[0]
+}
+
+// Off counts the callers who are off.
+func (v wallView) Off() int {
+	n := 0
+	for _, c := range v.Callers {
+		if c.State == call.CallerOff {
+			n++
+		}
+	}
+	return n
+}
+
+// colleague is a caller with her name.
+type colleague struct {
+	report.Working
+	Name string
+}
+
 // callerGroup is the callers in one state, the longest first.
 type callerGroup struct {
 	State   call.CallerState
-	Callers []report.Caller
+	Callers []colleague
 }
 
 // Groups sorts the callers by state: those at work first, those set aside last.
@@ -135,21 +181,23 @@ func (v wallView) Groups() []callerGroup {
 	} {
 		g := callerGroup{State: state}
 		for _, c := range v.Callers {
-			if c.State == state {
-				g.Callers = append(g.Callers, c)
+			if name := v.Names[c.ID]; name != "" && c.State == state {
+				g.Callers = append(g.Callers, colleague{c, name})
 			}
 		}
 		if len(g.Callers) == 0 {
 			continue
 		}
-		slices.SortStableFunc(g.Callers, func(a, b report.Caller) int { return a.Since.Compare(b.Since) })
+		slices.SortStableFunc(g.Callers, func(a, b colleague) int {
+			return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
+		})
 		groups = append(groups, g)
 	}
 	return groups
 }
 
 // CallerReason is why a caller is in her state, when the catalogue has a word for it.
-func (v wallView) CallerReason(c report.Caller) string {
+func (v wallView) CallerReason(c colleague) string {
 	if c.Reason == "" {
 		return ""
 	}

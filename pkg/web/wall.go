@@ -29,8 +29,7 @@ func (s *Site) wallPage(w http.ResponseWriter, r *http.Request, session auth.Ses
 		s.fail(w, r, err)
 		return
 	}
-	now := s.opts.Now()
-	wall, err := s.opts.Figures.Wall(r.Context(), scheme.Key, now)
+	wall, err := s.opts.Figures.Wall(r.Context(), scheme)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -42,7 +41,7 @@ func (s *Site) wallPage(w http.ResponseWriter, r *http.Request, session auth.Ses
 type beat struct {
 	Now   int64  `json:"now"`   // Service clock, Unix seconds.
 	Clock string `json:"clock"` // The same as people read it.
-	Fresh bool   `json:"fresh"` // The figures could be read.
+	Fresh bool   `json:"fresh"` // The figures could be read, and were not delayed.
 }
 
 // part is one section that changed.
@@ -149,7 +148,7 @@ func (st *stream) beat(r reading) error {
 	if !r.at.IsZero() {
 		zone = zoneOf(r.wall.Scheme)
 	}
-	return st.send("beat", beat{Now: now.Unix(), Clock: now.In(zone).Format("15:04:05"), Fresh: r.good})
+	return st.send("beat", beat{Now: now.Unix(), Clock: now.In(zone).Format("15:04:05"), Fresh: r.good && !r.wall.Stale})
 }
 
 func (st *stream) send(event string, data any) error {

@@ -1,5 +1,5 @@
 // Package web serves the pages: sign-in and the coordinator's wall, rendered here and kept live by server-sent events. It
-// reads figures from report.Figures, sessions from auth.Door and wake-ups from a Waker; it knows no database and no bus.
+// reads Figures, and sessions from auth.Door; it knows no database and no bus.
 package web
 
 import (
@@ -29,11 +29,14 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// Waker tells when figures may have changed.
-type Waker interface {
-	// Watch calls wake, which is quick, after each change in the scheme (its id seen outside) until stop is called. Missing
-	// some is harmless: the figures are read again every two seconds anyway.
-	Watch(scheme string, wake func()) (stop func(), err error)
+// Figures is what the wall shows. Package report implements it.
+type Figures interface {
+	// Scheme finds a scheme by the id seen outside (a UUID in either notation), or returns report.ErrNoScheme.
+	Scheme(ctx context.Context, id string) (report.Scheme, error)
+	// Wall returns the wall of a scheme as it stands now.
+	Wall(ctx context.Context, scheme report.Scheme) (report.Wall, error)
+	// Watch calls wake, which is quick, after each change of the scheme's figures until stop is called.
+	Watch(scheme report.Scheme, wake func()) (stop func())
 }
 
 // Problem names something that is wrong now; it is the key of a message of the catalogue below "alert.".
@@ -48,9 +51,8 @@ const (
 
 // Options says what the pages are made from.
 type Options struct {
-	Figures  report.Figures
+	Figures  Figures
 	Door     *auth.Door
-	Waker    Waker            // Nil leaves it to reading every two seconds.
 	Problems func() []Problem // What is wrong now; nil means nothing ever is.
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Sessions always use real time.
 	Now func() time.Time

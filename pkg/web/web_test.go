@@ -22,6 +22,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/auth/authtest"
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/web"
@@ -36,7 +37,7 @@ const (
 
 var nine = time.Date(2026, 3, 2, 9, 42, 7, 0, time.UTC) // 10:42:07 in Brussels.
 
-// figures is a report.Figures that says what the test wants.
+// figures is a web.Figures that says what the test wants.
 type figures struct {
 	mu   sync.Mutex
 	wall report.Wall
@@ -54,24 +55,24 @@ func (f *figures) Scheme(_ context.Context, id string) (report.Scheme, error) {
 	return report.Scheme{}, report.ErrNoScheme
 }
 
-func (f *figures) Wall(ctx context.Context, key int64, now time.Time) (report.Wall, error) {
+func (f *figures) Wall(_ context.Context, scheme report.Scheme) (report.Wall, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if key != 1 {
+	if scheme.Key != 1 {
 		return report.Wall{}, report.ErrNoScheme
 	}
 	w := f.wall
-	w.At = now
+	w.At = nine
 	w.Scheme = report.Scheme{Key: 1, ID: ours, Name: "Gardons le contact", Zone: "Europe/Brussels"}
 	return w, f.err
 }
 
-func (f *figures) Watch(_ string, wake func()) (func(), error) {
+func (f *figures) Watch(_ report.Scheme, wake func()) func() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.wake)
 	f.wake[n] = wake
-	return func() { f.mu.Lock(); defer f.mu.Unlock(); delete(f.wake, n) }, nil
+	return func() { f.mu.Lock(); defer f.mu.Unlock(); delete(f.wake, n) }
 }
 
 func (f *figures) change(to func(*report.Wall), err error) {
@@ -97,7 +98,7 @@ type house struct {
 func newHouse(t *testing.T, change ...func(*web.Options)) *house {
 	h := &house{figures: &figures{wake: map[int]func(){}}, store: authtest.New(1, ours)}
 	h.door = auth.NewDoor(h.store)
-	o := web.Options{Figures: h.figures, Door: h.door, Waker: h.figures, Now: func() time.Time { return nine }}
+	o := web.Options{Figures: h.figures, Door: h.door, Now: func() time.Time { return nine }}
 	for _, c := range change {
 		c(&o)
 	}
@@ -262,7 +263,7 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 	h.signIn(t, roster.RoleCoordinator)
 	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
 	for lang, words := range map[string][]string{
-		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription"},
+		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription", "aucun appelant libre</dt><dd>3<", "52 min", "dont 11 en 20 s", "2 personnes absentes"},
 		"en": {"of 46 planned", "21 reached, 4 no answer", "did not pick up", "cut off at our end", "4:09", "1 promise missed today"},
 		"nl": {"van 46 gepland", "2 u 05"},
 		"de": {"von 46 geplanten", "2 Std. 05"},
@@ -377,26 +378,38 @@ func TestColoursAreReadable(t *testing.T) {
 
 func busyWall(now time.Time) report.Wall {
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	working := func(id string, state call.CallerState, since time.Duration, calls int) report.Working {
+		return report.Working{ID: id, Enabled: true, State: state, Since: ago(since), CallsToday: calls}
+	}
+	callers := []report.Working{
+		working("a", call.CallerInCall, 12*time.Minute, 5), working("b", call.CallerReady, 40*time.Second, 1),
+		working("c", call.CallerSetAside, 2*time.Hour+5*time.Minute, 0), working("d", call.CallerReady, 3*time.Minute, 0),
+		working("e", call.CallerOff, time.Hour, 0), working("f", call.CallerOff, time.Hour, 2),
+	}
+	callers[2].Reason, callers[3].Registrar = "missed_offer", true
 	return report.Wall{
-		Today: report.Today{
-			Planned: 46, Due: 32, Open: 4, Later: 14, Claimed: 1, Live: 2, Reached: 21, Unreached: 4, Missed: 1, Late: 2,
+		Live: report.Live{
+			Today: report.Today{
+				Planned: 46, Due: 32, Open: 4, Later: 14, Claimed: 1, Live: 2, Reached: 21, Unreached: 4, Missed: 1, Late: 2,
+				OldestOpen: ago(52 * time.Minute), LeastSlack: now.Add(23 * time.Minute),
+			},
+			Callers: callers, Messages: 3, AsOf: now, WaitingAt: now, Waiting: dispatch.Waiting{NoCaller: 3, Held: 1},
+			Queues: []report.Queue{{
+				Name: report.QueueRegistrars, Waiting: 2, Oldest: ago(95 * time.Second), Talking: 1, Offered: 17, Answered: 13,
+				AnsweredInTime: 11, Abandoned: 2, Ended: 12, Wait: 13 * 14 * time.Second, Talk: 12 * 205 * time.Second, CallbacksOwed: 6,
+			}},
 		},
-		Line: report.Line{Waiting: 2, Since: ago(95 * time.Second), Talking: 1, Messages: 3},
-		Callers: []report.Caller{
-			{Name: "Amélie", State: call.CallerInCall, Since: ago(12 * time.Minute), CallsToday: 5},
-			{Name: "<b>Eve</b>", State: call.CallerReady, Since: ago(40 * time.Second), CallsToday: 1},
-			{Name: "Karim", State: call.CallerSetAside, Reason: "missed_offer", Since: ago(2*time.Hour + 5*time.Minute)},
-			{Name: "Josiane", State: call.CallerReady, Registrar: true, Since: ago(3 * time.Minute)},
-		},
-		CallersOff: 5,
-		Live: []report.LiveCall{
-			{Attempt: "0198a2f0000070008000000000000001", Kind: call.KindScheduled, State: call.StateBridged, Since: ago(9 * time.Minute), Caller: "Amélie", Beneficiary: "NAM-0113", Class: 3},
-			{Attempt: "0198a2f0000070008000000000000002", Kind: call.KindScheduled, State: call.StateOffered, Since: ago(4 * time.Second), Beneficiary: "NAM-0042"},
-		},
-		Last: []report.Ended{
-			{At: ago(time.Minute), Result: call.ResultAnswered, Talk: 249 * time.Second, Caller: "Luc", Beneficiary: "NAM-0007", Fault: call.FaultNone},
-			{At: ago(3 * time.Minute), Result: call.ResultNoAnswer, Caller: "Amélie", Beneficiary: "NAM-0200", Fault: call.FaultTheirs},
-			{At: ago(8 * time.Minute), Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs, Fault: call.FaultOurs, Talk: 31 * time.Second, Caller: "Karim", Beneficiary: "NAM-0031"},
+		Roll: report.Roll{
+			Names: map[string]string{"a": "Amélie", "b": "<b>Eve</b>", "c": "Karim", "d": "Josiane"},
+			Calls: []report.LiveCall{
+				{Attempt: "0198a2f0000070008000000000000001", Kind: call.KindScheduled, State: call.StateBridged, Since: ago(9 * time.Minute), Caller: "Amélie", Beneficiary: "NAM-0113", Class: 3},
+				{Attempt: "0198a2f0000070008000000000000002", Kind: call.KindScheduled, State: call.StateOffered, Since: ago(4 * time.Second), Beneficiary: "NAM-0042"},
+			},
+			Last: []report.Ended{
+				{At: ago(time.Minute), Result: call.ResultAnswered, Talk: 249 * time.Second, Caller: "Luc", Beneficiary: "NAM-0007", Fault: call.FaultNone},
+				{At: ago(3 * time.Minute), Result: call.ResultNoAnswer, Caller: "Amélie", Beneficiary: "NAM-0200", Fault: call.FaultTheirs},
+				{At: ago(8 * time.Minute), Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs, Fault: call.FaultOurs, Talk: 31 * time.Second, Caller: "Karim", Beneficiary: "NAM-0031"},
+			},
 		},
 	}
 }

@@ -1,4 +1,4 @@
--- What the pages show (report.Figures).
+-- What the pages show (report.Records) and what the live figures begin with (report.Source).
 
 -- name: FindScheme :one
 -- A scheme by its id seen outside.
@@ -7,31 +7,11 @@ SELECT scheme_id, uid, name, zone, language, paused FROM scheme WHERE uid = sqlc
 -- name: WallScheme :one
 SELECT scheme_id, uid, name, zone, language, paused FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
 
--- name: WallToday :many
-SELECT state, (opens_at <= sqlc.arg(now))::boolean AS begun, count(*) AS occurrences,
-    count(*) FILTER (WHERE closes_at <= sqlc.arg(late)) AS late
-FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today)
-GROUP BY 1, 2;
-
--- name: WallAttempts :one
-SELECT count(*) FROM attempt
-WHERE scheme_id = sqlc.arg(scheme_id) AND claimed_at >= sqlc.arg(midnight) AND claimed_at < sqlc.arg(next_midnight);
-
--- name: WallMessages :one
-SELECT count(*) FROM voice_message WHERE scheme_id = sqlc.arg(scheme_id) AND handled_at IS NULL;
-
--- name: WallCallers :many
-SELECT c.uid, c.given_name, c.family_name, c.roles, s.state, s.reason, s.since, s.day, s.calls_today
+-- name: WallNames :many
+SELECT c.uid, c.given_name, c.family_name
 FROM caller c
 JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
-WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.enabled AND s.state <> 'off'
-ORDER BY c.family_name, c.given_name, c.caller_id;
-
--- name: WallCallersOff :one
-SELECT count(*) FROM caller c
-JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
-WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.enabled AND s.state = 'off';
+WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.enabled AND s.state <> 'off';
 
 -- name: WallLive :many
 -- A call that needs no caller has no offer.
@@ -61,3 +41,54 @@ LEFT JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.be
 WHERE a.state = 'ended'
 ORDER BY a.ended_at DESC, a.attempt_id
 LIMIT sqlc.arg(most);
+
+-- name: LastEvent :one
+SELECT event_number FROM scheme_lead WHERE scheme_id = sqlc.arg(scheme_id);
+
+-- name: LiveHead :one
+-- The first statement of the snapshot: everything else is as of this event.
+SELECT s.zone, l.event_number, l.load_from,
+    (SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL) AS messages
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+WHERE s.scheme_id = sqlc.arg(scheme_id);
+
+-- name: LiveEnded :many
+SELECT state, count(*) AS occurrences
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today) AND opens_at <= sqlc.arg(now)
+    AND state NOT IN ('open', 'claimed', 'live')
+GROUP BY state;
+
+-- name: LivePromises :many
+SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today)
+    AND (state IN ('open', 'claimed', 'live') OR opens_at > sqlc.arg(now));
+
+-- name: LiveCallbacks :many
+SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
+FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND kind = 'callback' AND state IN ('open', 'claimed', 'live')
+    AND local_date <> sqlc.arg(today) AND opens_at >= coalesce(sqlc.narg(load_from)::timestamptz, '-infinity');
+
+-- name: LiveAttempts :many
+SELECT a.attempt_id, o.uid
+FROM live_number n
+JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
+JOIN occurrence o ON o.scheme_id = a.scheme_id AND o.occurrence_id = a.occurrence_id
+WHERE n.scheme_id = sqlc.arg(scheme_id);
+
+-- name: LiveCallers :many
+-- The end of an attempt stands in no index: those claimed since shortly before midnight are searched.
+SELECT c.uid, c.roles, c.enabled, s.state, s.reason, s.since, coalesce(t.calls, 0)::bigint AS calls_today
+FROM caller c
+JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
+LEFT JOIN (
+    SELECT a.caller_id, count(*) AS calls
+    FROM attempt a
+    WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND a.result = 'answered'
+        AND a.ended_at >= sqlc.arg(midnight) AND a.ended_at < sqlc.arg(next_midnight)
+    GROUP BY a.caller_id
+) t ON t.caller_id = c.caller_id
+WHERE c.scheme_id = sqlc.arg(scheme_id);

@@ -25,7 +25,7 @@ type FindSchemeRow struct {
 	Paused   bool
 }
 
-// What the pages show (report.Figures).
+// What the pages show (report.Records) and what the live figures begin with (report.Source).
 // A scheme by its id seen outside.
 func (q *Queries) FindScheme(ctx context.Context, uid pgtype.UUID) (FindSchemeRow, error) {
 	row := q.db.QueryRow(ctx, findScheme, uid)
@@ -41,62 +41,154 @@ func (q *Queries) FindScheme(ctx context.Context, uid pgtype.UUID) (FindSchemeRo
 	return i, err
 }
 
-const wallAttempts = `-- name: WallAttempts :one
-SELECT count(*) FROM attempt
-WHERE scheme_id = $1 AND claimed_at >= $2 AND claimed_at < $3
+const lastEvent = `-- name: LastEvent :one
+SELECT event_number FROM scheme_lead WHERE scheme_id = $1
 `
 
-type WallAttemptsParams struct {
-	SchemeID     int64
-	Midnight     pgtype.Timestamptz
-	NextMidnight pgtype.Timestamptz
+func (q *Queries) LastEvent(ctx context.Context, schemeID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, lastEvent, schemeID)
+	var event_number int64
+	err := row.Scan(&event_number)
+	return event_number, err
 }
 
-func (q *Queries) WallAttempts(ctx context.Context, arg WallAttemptsParams) (int64, error) {
-	row := q.db.QueryRow(ctx, wallAttempts, arg.SchemeID, arg.Midnight, arg.NextMidnight)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const wallCallers = `-- name: WallCallers :many
-SELECT c.uid, c.given_name, c.family_name, c.roles, s.state, s.reason, s.since, s.day, s.calls_today
-FROM caller c
-JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
-WHERE c.scheme_id = $1 AND c.enabled AND s.state <> 'off'
-ORDER BY c.family_name, c.given_name, c.caller_id
+const liveAttempts = `-- name: LiveAttempts :many
+SELECT a.attempt_id, o.uid
+FROM live_number n
+JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
+JOIN occurrence o ON o.scheme_id = a.scheme_id AND o.occurrence_id = a.occurrence_id
+WHERE n.scheme_id = $1
 `
 
-type WallCallersRow struct {
-	Uid        pgtype.UUID
-	GivenName  string
-	FamilyName string
-	Roles      []string
-	State      string
-	Reason     string
-	Since      pgtype.Timestamptz
-	Day        pgtype.Date
-	CallsToday int32
+type LiveAttemptsRow struct {
+	AttemptID pgtype.UUID
+	Uid       pgtype.UUID
 }
 
-func (q *Queries) WallCallers(ctx context.Context, schemeID int64) ([]WallCallersRow, error) {
-	rows, err := q.db.Query(ctx, wallCallers, schemeID)
+func (q *Queries) LiveAttempts(ctx context.Context, schemeID int64) ([]LiveAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, liveAttempts, schemeID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WallCallersRow
+	var items []LiveAttemptsRow
 	for rows.Next() {
-		var i WallCallersRow
+		var i LiveAttemptsRow
+		if err := rows.Scan(&i.AttemptID, &i.Uid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const liveCallbacks = `-- name: LiveCallbacks :many
+SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
+FROM occurrence
+WHERE scheme_id = $1 AND kind = 'callback' AND state IN ('open', 'claimed', 'live')
+    AND local_date <> $2 AND opens_at >= coalesce($3::timestamptz, '-infinity')
+`
+
+type LiveCallbacksParams struct {
+	SchemeID int64
+	Today    pgtype.Date
+	LoadFrom pgtype.Timestamptz
+}
+
+type LiveCallbacksRow struct {
+	Uid       pgtype.UUID
+	Kind      string
+	State     string
+	LocalDate pgtype.Date
+	OpensAt   pgtype.Timestamptz
+	ClosesAt  pgtype.Timestamptz
+	LengthMs  int64
+}
+
+func (q *Queries) LiveCallbacks(ctx context.Context, arg LiveCallbacksParams) ([]LiveCallbacksRow, error) {
+	rows, err := q.db.Query(ctx, liveCallbacks, arg.SchemeID, arg.Today, arg.LoadFrom)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveCallbacksRow
+	for rows.Next() {
+		var i LiveCallbacksRow
 		if err := rows.Scan(
 			&i.Uid,
-			&i.GivenName,
-			&i.FamilyName,
+			&i.Kind,
+			&i.State,
+			&i.LocalDate,
+			&i.OpensAt,
+			&i.ClosesAt,
+			&i.LengthMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const liveCallers = `-- name: LiveCallers :many
+SELECT c.uid, c.roles, c.enabled, s.state, s.reason, s.since, coalesce(t.calls, 0)::bigint AS calls_today
+FROM caller c
+JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
+LEFT JOIN (
+    SELECT a.caller_id, count(*) AS calls
+    FROM attempt a
+    WHERE a.scheme_id = $1 AND a.claimed_at >= $2 AND a.result = 'answered'
+        AND a.ended_at >= $3 AND a.ended_at < $4
+    GROUP BY a.caller_id
+) t ON t.caller_id = c.caller_id
+WHERE c.scheme_id = $1
+`
+
+type LiveCallersParams struct {
+	SchemeID     int64
+	Since        pgtype.Timestamptz
+	Midnight     pgtype.Timestamptz
+	NextMidnight pgtype.Timestamptz
+}
+
+type LiveCallersRow struct {
+	Uid        pgtype.UUID
+	Roles      []string
+	Enabled    bool
+	State      string
+	Reason     string
+	Since      pgtype.Timestamptz
+	CallsToday int64
+}
+
+// The end of an attempt stands in no index: those claimed since shortly before midnight are searched.
+func (q *Queries) LiveCallers(ctx context.Context, arg LiveCallersParams) ([]LiveCallersRow, error) {
+	rows, err := q.db.Query(ctx, liveCallers,
+		arg.SchemeID,
+		arg.Since,
+		arg.Midnight,
+		arg.NextMidnight,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveCallersRow
+	for rows.Next() {
+		var i LiveCallersRow
+		if err := rows.Scan(
+			&i.Uid,
 			&i.Roles,
+			&i.Enabled,
 			&i.State,
 			&i.Reason,
 			&i.Since,
-			&i.Day,
 			&i.CallsToday,
 		); err != nil {
 			return nil, err
@@ -109,17 +201,122 @@ func (q *Queries) WallCallers(ctx context.Context, schemeID int64) ([]WallCaller
 	return items, nil
 }
 
-const wallCallersOff = `-- name: WallCallersOff :one
-SELECT count(*) FROM caller c
-JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
-WHERE c.scheme_id = $1 AND c.enabled AND s.state = 'off'
+const liveEnded = `-- name: LiveEnded :many
+SELECT state, count(*) AS occurrences
+FROM occurrence
+WHERE scheme_id = $1 AND local_date = $2 AND opens_at <= $3
+    AND state NOT IN ('open', 'claimed', 'live')
+GROUP BY state
 `
 
-func (q *Queries) WallCallersOff(ctx context.Context, schemeID int64) (int64, error) {
-	row := q.db.QueryRow(ctx, wallCallersOff, schemeID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type LiveEndedParams struct {
+	SchemeID int64
+	Today    pgtype.Date
+	Now      pgtype.Timestamptz
+}
+
+type LiveEndedRow struct {
+	State       string
+	Occurrences int64
+}
+
+func (q *Queries) LiveEnded(ctx context.Context, arg LiveEndedParams) ([]LiveEndedRow, error) {
+	rows, err := q.db.Query(ctx, liveEnded, arg.SchemeID, arg.Today, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveEndedRow
+	for rows.Next() {
+		var i LiveEndedRow
+		if err := rows.Scan(&i.State, &i.Occurrences); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const liveHead = `-- name: LiveHead :one
+SELECT s.zone, l.event_number, l.load_from,
+    (SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL) AS messages
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+WHERE s.scheme_id = $1
+`
+
+type LiveHeadRow struct {
+	Zone        string
+	EventNumber int64
+	LoadFrom    pgtype.Timestamptz
+	Messages    int64
+}
+
+// The first statement of the snapshot: everything else is as of this event.
+func (q *Queries) LiveHead(ctx context.Context, schemeID int64) (LiveHeadRow, error) {
+	row := q.db.QueryRow(ctx, liveHead, schemeID)
+	var i LiveHeadRow
+	err := row.Scan(
+		&i.Zone,
+		&i.EventNumber,
+		&i.LoadFrom,
+		&i.Messages,
+	)
+	return i, err
+}
+
+const livePromises = `-- name: LivePromises :many
+SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
+FROM occurrence
+WHERE scheme_id = $1 AND local_date = $2
+    AND (state IN ('open', 'claimed', 'live') OR opens_at > $3)
+`
+
+type LivePromisesParams struct {
+	SchemeID int64
+	Today    pgtype.Date
+	Now      pgtype.Timestamptz
+}
+
+type LivePromisesRow struct {
+	Uid       pgtype.UUID
+	Kind      string
+	State     string
+	LocalDate pgtype.Date
+	OpensAt   pgtype.Timestamptz
+	ClosesAt  pgtype.Timestamptz
+	LengthMs  int64
+}
+
+func (q *Queries) LivePromises(ctx context.Context, arg LivePromisesParams) ([]LivePromisesRow, error) {
+	rows, err := q.db.Query(ctx, livePromises, arg.SchemeID, arg.Today, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LivePromisesRow
+	for rows.Next() {
+		var i LivePromisesRow
+		if err := rows.Scan(
+			&i.Uid,
+			&i.Kind,
+			&i.State,
+			&i.LocalDate,
+			&i.OpensAt,
+			&i.ClosesAt,
+			&i.LengthMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const wallLast = `-- name: WallLast :many
@@ -259,15 +456,37 @@ func (q *Queries) WallLive(ctx context.Context, schemeID int64) ([]WallLiveRow, 
 	return items, nil
 }
 
-const wallMessages = `-- name: WallMessages :one
-SELECT count(*) FROM voice_message WHERE scheme_id = $1 AND handled_at IS NULL
+const wallNames = `-- name: WallNames :many
+SELECT c.uid, c.given_name, c.family_name
+FROM caller c
+JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
+WHERE c.scheme_id = $1 AND c.enabled AND s.state <> 'off'
 `
 
-func (q *Queries) WallMessages(ctx context.Context, schemeID int64) (int64, error) {
-	row := q.db.QueryRow(ctx, wallMessages, schemeID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type WallNamesRow struct {
+	Uid        pgtype.UUID
+	GivenName  string
+	FamilyName string
+}
+
+func (q *Queries) WallNames(ctx context.Context, schemeID int64) ([]WallNamesRow, error) {
+	rows, err := q.db.Query(ctx, wallNames, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WallNamesRow
+	for rows.Next() {
+		var i WallNamesRow
+		if err := rows.Scan(&i.Uid, &i.GivenName, &i.FamilyName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const wallScheme = `-- name: WallScheme :one
@@ -295,56 +514,4 @@ func (q *Queries) WallScheme(ctx context.Context, schemeID int64) (WallSchemeRow
 		&i.Paused,
 	)
 	return i, err
-}
-
-const wallToday = `-- name: WallToday :many
-SELECT state, (opens_at <= $1)::boolean AS begun, count(*) AS occurrences,
-    count(*) FILTER (WHERE closes_at <= $2) AS late
-FROM occurrence
-WHERE scheme_id = $3 AND local_date = $4
-GROUP BY 1, 2
-`
-
-type WallTodayParams struct {
-	Now      pgtype.Timestamptz
-	Late     pgtype.Timestamptz
-	SchemeID int64
-	Today    pgtype.Date
-}
-
-type WallTodayRow struct {
-	State       string
-	Begun       bool
-	Occurrences int64
-	Late        int64
-}
-
-func (q *Queries) WallToday(ctx context.Context, arg WallTodayParams) ([]WallTodayRow, error) {
-	rows, err := q.db.Query(ctx, wallToday,
-		arg.Now,
-		arg.Late,
-		arg.SchemeID,
-		arg.Today,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []WallTodayRow
-	for rows.Next() {
-		var i WallTodayRow
-		if err := rows.Scan(
-			&i.State,
-			&i.Begun,
-			&i.Occurrences,
-			&i.Late,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
