@@ -142,10 +142,12 @@ func bookExtra(ctx context.Context, q *sqldb.Queries, j *journal, e extra) ([]Bo
 	if err != nil {
 		return nil, fmt.Errorf("insert occurrences: %w", err)
 	}
+	of := map[pgtype.UUID]plannedSlot{}
+	for i, id := range p.Uids {
+		of[id] = slots[i]
+	}
 	for _, m := range made {
-		j.note("occurrence", uuid.UUID(m.Uid.Bytes), 1, "booked", e.now, bookedData{
-			CallKind: string(e.kind), Opens: e.window.Opens.UTC(), Closes: e.window.Closes.UTC(),
-		})
+		j.note("occurrence", uuid.UUID(m.Uid.Bytes), 1, "booked", e.now, bookedOf(of[m.Uid]))
 		list = append(list, Booked{
 			Key: m.OccurrenceID, ID: uuid.UUID(m.Uid.Bytes), Opens: e.window.Opens, Closes: e.window.Closes,
 			agreement: hangs[m.Uid],

@@ -114,6 +114,14 @@ type (
 	}
 )
 
+// bookedOf is the payload of a call that was booked.
+func bookedOf(slot plannedSlot) bookedData {
+	return bookedData{
+		CallKind: string(slot.kind), Opens: slot.Opens.UTC(), Closes: slot.Closes.UTC(), Date: slot.Date.Format(time.DateOnly),
+		LengthMS: slot.length.Milliseconds(),
+	}
+}
+
 // journal collects the events of one transaction and numbers them.
 type journal struct {
 	scheme int64

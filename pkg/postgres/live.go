@@ -38,7 +38,7 @@ func (s *Store) Record(ctx context.Context, scheme int64, now time.Time) (report
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		r := recordReader{query: s.query.WithTx(tx), scheme: scheme, record: &record}
-		for _, read := range []func(context.Context) error{r.head, r.ended, r.promises, r.attempts, r.callers} {
+		for _, read := range []func(context.Context) error{r.head, r.ended, r.promises, r.attempts, r.callers, r.queue} {
 			if err := read(ctx); err != nil {
 				return err
 			}
@@ -143,6 +143,32 @@ func (r *recordReader) callers(ctx context.Context) error {
 		r.record.Callers = append(r.record.Callers, report.Working{
 			ID: row.Uid.String(), Enabled: row.Enabled, Registrar: slices.Contains(row.Roles, string(roster.RoleRegistrar)),
 			State: call.CallerState(row.State), Reason: row.Reason, Since: when(row.Since), CallsToday: int(row.CallsToday),
+		})
+	}
+	return nil
+}
+
+func (r *recordReader) queue(ctx context.Context) error {
+	row, err := r.query.LiveQueue(ctx, sqldb.LiveQueueParams{
+		SchemeID: r.scheme, Midnight: instant(r.midnight), NextMidnight: instant(r.next),
+		WithinMs: report.AnsweredWithin.Milliseconds(),
+	})
+	if err != nil {
+		return fmt.Errorf("count inbound parties: %w", err)
+	}
+	r.record.Queue = report.Queue{
+		Offered: int(row.Offered), Answered: int(row.Answered), AnsweredInTime: int(row.InTime), Abandoned: int(row.Abandoned),
+		Ended: int(row.Ended), Wait: time.Duration(row.WaitUs) * time.Microsecond, Talk: time.Duration(row.TalkUs) * time.Microsecond,
+	}
+	parties, err := r.query.ReadOpenParties(ctx, sqldb.ReadOpenPartiesParams{
+		SchemeID: r.scheme, Since: instant(r.record.At.Add(-longestTalk)),
+	})
+	if err != nil {
+		return fmt.Errorf("read inbound parties: %w", err)
+	}
+	for _, p := range parties {
+		r.record.Parties = append(r.record.Parties, report.Party{
+			ID: p.PartyID.String(), Queued: when(p.QueuedAt), Answered: when(p.AnsweredAt),
 		})
 	}
 	return nil

@@ -233,10 +233,7 @@ func (r *revising) write(ctx context.Context, q *sqldb.Queries) error {
 	}
 	for _, b := range rows {
 		slot := made[b.Uid]
-		r.note("occurrence", uuid.UUID(b.Uid.Bytes), 1, "booked", r.now, bookedData{
-			CallKind: string(slot.kind), Opens: slot.Opens.UTC(), Closes: slot.Closes.UTC(),
-			Date: slot.Date.Format(time.DateOnly), LengthMS: slot.length.Milliseconds(),
-		})
+		r.note("occurrence", uuid.UUID(b.Uid.Bytes), 1, "booked", r.now, bookedOf(slot))
 	}
 	if earliest.Before(r.loadFrom) {
 		return q.LowerLoadFrom(ctx, sqldb.LowerLoadFromParams{SchemeID: r.scheme, OpensAt: instant(earliest)})

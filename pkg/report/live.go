@@ -149,7 +149,7 @@ type Record struct {
 	Attempts map[string]string
 	Callers  []Working
 	Messages int
-	// Queue holds the parties of today that wait and talk no more; Parties are those who do, of whatever day.
+	// Queue counts the parties of today as far as they have come; Parties are those who wait or talk still, of whatever day.
 	Queue   Queue
 	Parties []Party
 }

@@ -92,3 +92,13 @@ LEFT JOIN (
     GROUP BY a.caller_id
 ) t ON t.caller_id = c.caller_id
 WHERE c.scheme_id = sqlc.arg(scheme_id);
+
+-- name: LiveQueue :one
+-- The parties of today; those who wait or talk still are counted by who reads them.
+SELECT count(*) AS offered, count(answered_at) AS answered,
+    count(*) FILTER (WHERE answered_at - queued_at <= sqlc.arg(within_ms)::bigint * interval '1 ms') AS in_time,
+    count(*) FILTER (WHERE reason = 'abandoned') AS abandoned, count(ended_at) AS ended,
+    coalesce(sum(extract(epoch FROM answered_at - queued_at) * 1000000), 0)::bigint AS wait_us,
+    coalesce(sum(extract(epoch FROM ended_at - answered_at) * 1000000), 0)::bigint AS talk_us
+FROM inbound_party
+WHERE scheme_id = sqlc.arg(scheme_id) AND queued_at >= sqlc.arg(midnight) AND queued_at < sqlc.arg(next_midnight);

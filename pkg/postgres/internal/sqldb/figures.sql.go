@@ -319,6 +319,54 @@ func (q *Queries) LivePromises(ctx context.Context, arg LivePromisesParams) ([]L
 	return items, nil
 }
 
+const liveQueue = `-- name: LiveQueue :one
+SELECT count(*) AS offered, count(answered_at) AS answered,
+    count(*) FILTER (WHERE answered_at - queued_at <= $1::bigint * interval '1 ms') AS in_time,
+    count(*) FILTER (WHERE reason = 'abandoned') AS abandoned, count(ended_at) AS ended,
+    coalesce(sum(extract(epoch FROM answered_at - queued_at) * 1000000), 0)::bigint AS wait_us,
+    coalesce(sum(extract(epoch FROM ended_at - answered_at) * 1000000), 0)::bigint AS talk_us
+FROM inbound_party
+WHERE scheme_id = $2 AND queued_at >= $3 AND queued_at < $4
+`
+
+type LiveQueueParams struct {
+	WithinMs     int64
+	SchemeID     int64
+	Midnight     pgtype.Timestamptz
+	NextMidnight pgtype.Timestamptz
+}
+
+type LiveQueueRow struct {
+	Offered   int64
+	Answered  int64
+	InTime    int64
+	Abandoned int64
+	Ended     int64
+	WaitUs    int64
+	TalkUs    int64
+}
+
+// The parties of today; those who wait or talk still are counted by who reads them.
+func (q *Queries) LiveQueue(ctx context.Context, arg LiveQueueParams) (LiveQueueRow, error) {
+	row := q.db.QueryRow(ctx, liveQueue,
+		arg.WithinMs,
+		arg.SchemeID,
+		arg.Midnight,
+		arg.NextMidnight,
+	)
+	var i LiveQueueRow
+	err := row.Scan(
+		&i.Offered,
+		&i.Answered,
+		&i.InTime,
+		&i.Abandoned,
+		&i.Ended,
+		&i.WaitUs,
+		&i.TalkUs,
+	)
+	return i, err
+}
+
 const wallLast = `-- name: WallLast :many
 SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.reason, coalesce(a.fault, '') AS fault, a.talk_ms,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
