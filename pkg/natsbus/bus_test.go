@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/natsbus"
 )
 
@@ -116,6 +117,23 @@ func (n *numbers) wait(t *testing.T, all int64) {
 			require.Len(t, have, int(all), "every number up to %d should have been delivered", all)
 			return
 		}
+	}
+}
+
+func TestWhoWaitsIsSaidAndNotKept(t *testing.T) {
+	b := open(t, natsbus.Options{})
+	require.NoError(t, b.SayWaiting(scheme, dispatch.Waiting{NoCaller: 1}), "nobody listens, which is no error")
+	heard := make(chan dispatch.Waiting, 1) // Room for the one thing said.
+	stop, err := b.SubscribeWaiting(scheme, func(w dispatch.Waiting) { heard <- w })
+	require.NoError(t, err)
+	defer stop()
+	require.NoError(t, b.SayWaiting("0198a2f0-0000-7000-8000-00000000000f", dispatch.Waiting{Held: 9}))
+	require.NoError(t, b.SayWaiting(scheme, dispatch.Waiting{Lines: 2}))
+	select {
+	case w := <-heard:
+		require.Equal(t, dispatch.Waiting{Lines: 2}, w)
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "not heard")
 	}
 }
 

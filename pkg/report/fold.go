@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -218,7 +219,7 @@ func (f *Fold) attempt(id uuid.UUID, e *call.Event, fact *fact) error {
 
 func (f *Fold) occurrence(id uuid.UUID, e *call.Event, fact *fact) error {
 	if e.Kind != "booked" {
-		if state := call.OccurrenceState(e.Kind); known(state) {
+		if state := call.OccurrenceState(e.Kind); slices.Contains(call.OccurrenceStates(), state) {
 			f.become(id, state)
 		}
 		return nil
@@ -232,15 +233,6 @@ func (f *Fold) occurrence(id uuid.UUID, e *call.Event, fact *fact) error {
 		Length: time.Duration(fact.LengthMS) * time.Millisecond,
 	})
 	return nil
-}
-
-func known(s call.OccurrenceState) bool {
-	for _, state := range call.OccurrenceStates() {
-		if s == state {
-			return true
-		}
-	}
-	return false
 }
 
 // promise takes an occurrence in, if it counts.
