@@ -23,7 +23,8 @@ type stage struct {
 	caller  map[int64]int32
 	noon    int64 // As noonOf has it.
 	lead    time.Duration
-	most    time.Time // When a play ends at the latest.
+	most    time.Time                                   // When a play ends at the latest.
+	seen    func(p *play, promise int32, o *call.Order) // Told of every claim; nil as a rule.
 }
 
 // longestDay is how long after the last window a call may last.
@@ -427,6 +428,9 @@ func (p *play) Apply(_ context.Context, _, _ int64, _ time.Time, ops []dispatch.
 			i := p.promise[op.Occurrence]
 			p.attempts[op.Order.Attempt] = i
 			p.started(i)
+			if p.seen != nil {
+				p.seen(p, i, &op.Order)
+			}
 		case dispatch.Finish:
 			delete(p.attempts, op.Outcome.Attempt)
 			p.settled(op.Settlement)
