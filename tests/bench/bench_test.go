@@ -115,19 +115,6 @@ func TestRampEnds(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 }
 
-func TestMedianAndQuantile(t *testing.T) {
-	require.Zero(t, median(nil))
-	require.InDelta(t, 2, median([]float64{3, 1, 2}), 0)
-	require.InDelta(t, 2.5, median([]float64{4, 1, 2, 3}), 0)
-	hundred := make([]time.Duration, 100)
-	for i := range hundred {
-		hundred[i] = time.Duration(i + 1)
-	}
-	require.Equal(t, time.Duration(50), quantile(hundred, 0.5))
-	require.Equal(t, time.Duration(99), quantile(hundred, 0.99))
-	require.Equal(t, time.Duration(7), quantile([]time.Duration{7}, 0.99))
-}
-
 func TestWrongWordsAreRefused(t *testing.T) {
 	for _, args := range [][]string{nil, {"call"}, {"calls", "--only", "nobody"}, {"calls", "--nothing"}} {
 		var out bytes.Buffer

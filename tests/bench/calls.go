@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rappel-tel/rappel/tests/bench/measure"
 )
 
 // Options say what is measured.
@@ -120,7 +122,7 @@ func Calls(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, err
 	}
 	result = &Result{
-		LoadBefore: loadAverage(), Processors: runtime.NumCPU(), Callers: len(r.endpoints), AsteriskIs: r.inst.AsteriskVersion(),
+		LoadBefore: measure.LoadAverage(), Processors: runtime.NumCPU(), Callers: len(r.endpoints), AsteriskIs: r.inst.AsteriskVersion(),
 		PostgresIs: r.inst.PostgresVersion(), Best: map[string]Trial{}, Asterisk: map[string]float64{}, CPU: map[string]CPU{},
 	}
 	ready := time.Now()
@@ -139,7 +141,7 @@ func Calls(ctx context.Context, o Options) (result *Result, err error) {
 			break
 		}
 	}
-	result.LoadAfter, result.Seconds = loadAverage(), round(time.Since(began).Seconds())
+	result.LoadAfter, result.Seconds = measure.LoadAverage(), round(time.Since(began).Seconds())
 	result.sum()
 	return result, nil
 }
@@ -232,7 +234,7 @@ func (x *Result) sum() {
 		for _, r := range x.Rounds {
 			rates = append(rates, r[mode])
 		}
-		return median(rates)
+		return round(measure.Median(rates))
 	}
 	x.Dial, x.Originate, x.Rappel = of(modeDial), of(modeOriginate), of(modeRappel)
 	ratios := func(mode string) (list []float64) {
@@ -244,9 +246,9 @@ func (x *Result) sum() {
 		return list
 	}
 	if list := ratios(modeRappel); len(list) > 0 {
-		x.Ratio, x.RatioSpread = round(median(list)), [2]float64{round(slices.Min(list)), round(slices.Max(list))}
+		x.Ratio, x.RatioSpread = round(measure.Median(list)), [2]float64{round(slices.Min(list)), round(slices.Max(list))}
 	}
-	x.OriginateRatio = round(median(ratios(modeOriginate)))
+	x.OriginateRatio = round(measure.Median(ratios(modeOriginate)))
 	for mode, t := range x.Best {
 		x.Asterisk[mode], x.CPU[mode] = t.CPU.Asterisk, t.CPU
 	}
@@ -263,16 +265,6 @@ func (x *Result) limits() string {
 			t.CPU.Service, t.CPU.Phones, 100*t.Busy, 100*t.Others))
 	}
 	return fmt.Sprintf("%d processors have %d ms a second: %s", x.Processors, 1000*x.Processors, strings.Join(parts, "; "))
-}
-
-// median of none is 0.
-func median(list []float64) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	list = slices.Sorted(slices.Values(list))
-	n := len(list)
-	return round((list[(n-1)/2] + list[n/2]) / 2)
 }
 
 // tell writes the result for a person.

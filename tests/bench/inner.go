@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rappel-tel/rappel/tests/bench/measure"
 )
 
 // Inner is what the service and its database say of a trial.
@@ -63,7 +65,7 @@ func (x *run) attempts(ctx context.Context, sequence int) error {
 	}
 	if len(late) > 0 {
 		slices.Sort(late)
-		in.LateP50, in.LateP99 = milliseconds(quantile(late, 0.5)), milliseconds(quantile(late, 0.99))
+		in.LateP50, in.LateP99 = milliseconds(measure.Quantile(late, 0.5)), milliseconds(measure.Quantile(late, 0.99))
 	}
 	x.trial.Service = in
 	return nil

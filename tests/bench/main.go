@@ -1,7 +1,7 @@
 // Command bench measures Rappel.
 //
 //	go run ./tests/bench calls --json [--quick] [--rounds N] [--only dial,originate,rappel]
-//	go run ./tests/bench burndown --json [--quick] [--rounds N] [--calls N] [--peers=false]
+//	go run ./tests/bench dispatch --json [--quick] [--full] [--rounds N] [--only P1,P3]
 //
 // It sets up a PostgreSQL and, for calls, an Asterisk of its own below .rappel, needs root as they do, and stops what it started.
 // Progress goes to standard error, the result, one JSON object, to standard output.
@@ -19,7 +19,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/rappel-tel/rappel/tests/bench/burndown"
+	"github.com/rappel-tel/rappel/tests/bench/figures"
 )
 
 func main() {
@@ -30,6 +30,9 @@ func main() {
 func execute(args []string) int {
 	if order := os.Getenv(serveVariable); order != "" {
 		return status(serve(order))
+	}
+	if order := os.Getenv(figures.ChildVariable); order != "" {
+		return status(figures.Child(order))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -50,7 +53,7 @@ func status(err error) int {
 }
 
 var errUsage = errors.New("type: go run ./tests/bench calls [--json] [--quick] [--rounds N] [--only dial,originate,rappel]\n" +
-	"  or: go run ./tests/bench burndown [--json] [--quick] [--rounds N] [--calls N] [--peers=false]")
+	"  or: go run ./tests/bench dispatch [--json] [--quick] [--full] [--rounds N] [--only P1,P3]")
 
 // command runs one benchmark.
 func command(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -60,8 +63,8 @@ func command(ctx context.Context, args []string, out, progress io.Writer) error 
 	switch args[0] {
 	case "calls":
 		return calls(ctx, args[1:], out, progress)
-	case "burndown":
-		return burn(ctx, args[1:], out, progress)
+	case "dispatch":
+		return dispatch(ctx, args[1:], out, progress)
 	default:
 		return errUsage
 	}
@@ -96,33 +99,39 @@ func calls(ctx context.Context, args []string, out, progress io.Writer) error {
 	return printJSON(out, result)
 }
 
-// burn measures how many due calls per second are dispatched durably, without telephones.
-func burn(ctx context.Context, args []string, out, progress io.Writer) error {
+// dispatch measures the figures of the dispatcher. With an error it prints what was measured before.
+func dispatch(ctx context.Context, args []string, out, progress io.Writer) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
-	o := burndown.Options{Root: root, Progress: progress}
-	flags := flag.NewFlagSet("burndown", flag.ContinueOnError)
+	o := figures.Options{Root: root, Progress: progress}
+	flags := flag.NewFlagSet("dispatch", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	asJSON := flags.Bool("json", false, "print the result as one JSON object")
-	flags.BoolVar(&o.Quick, "quick", false, "few calls, one round: shows that it works, measures nothing")
+	only := flags.String("only", strings.Join(figures.Names(), ","), "figures to measure, separated by commas")
+	flags.BoolVar(&o.Quick, "quick", false, "a small form of each: shows that it works, measures nothing")
+	flags.BoolVar(&o.Full, "full", false, "hold ten million calls where one million is the default")
 	flags.IntVar(&o.Rounds, "rounds", 0, "rounds; in each every side runs once (default 5)")
-	flags.IntVar(&o.Calls, "calls", 0, "calls due at once (default 200000)")
-	flags.IntVar(&o.Callers, "callers", 0, "callers who are ready (default 1000)")
-	flags.BoolVar(&o.Peers, "peers", true, "measure River too; go fetches it")
+	flags.IntVar(&o.Calls, "calls", 0, "P1, P7: calls due at once (default 200000)")
+	flags.IntVar(&o.Callers, "callers", 0, "P1, P7: callers who are ready (default 1000)")
+	flags.IntVar(&o.Faults, "faults", 0, "P9: faults (default 200)")
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
 	}
-	result, err := burndown.Run(ctx, o)
-	if err != nil {
-		return err
+	o.Only = strings.Split(*only, ",")
+	results, err := figures.Run(ctx, o)
+	if errors.Is(err, figures.ErrUnknown) {
+		return errors.Join(errUsage, err)
 	}
 	if *asJSON {
-		return printJSON(out, result)
+		return errors.Join(err, printJSON(out, results))
 	}
-	_, err = fmt.Fprintf(out, "%d calls due at once: Rappel %.0f calls/s, %.2f of the raw statements (%.0f), %.2f of River (%.0f)\n",
-		result.Calls, result.Rappel, result.OfRaw, result.Raw, result.OfRiver, result.River)
+	for _, name := range figures.Names() {
+		if x, ok := results[name]; ok {
+			fmt.Fprintf(out, "%s %v %s, ratio %v (goal: %s; met: %t) %s\n", name, x.Value, x.Unit, x.Ratio, x.Goal, x.Met, x.Limit)
+		}
+	}
 	return err
 }
 

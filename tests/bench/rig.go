@@ -20,6 +20,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/setup"
+	"github.com/rappel-tel/rappel/tests/bench/measure"
 )
 
 // Names in the configuration of the PBX.
@@ -287,16 +288,23 @@ func (r *rig) trunks() string {
 			"[%[1]s]\ntype=identify\nendpoint=%[1]s\nmatch=%[3]s\n\n", diallerName, dialplan, r.diallers.Addr())
 }
 
+// processor is how much processor time has been used since the start, per part.
+type processor struct {
+	asterisk, postgres, service, bench time.Duration
+	busy, all                          time.Duration // Of the whole machine, all of its cores.
+	at                                 time.Time
+}
+
 // used reads the processor time of everything but the phones, whose generators say it themselves.
 func (r *rig) used(service int) (processor, error) {
 	p := processor{at: time.Now()}
 	var errs [5]error
-	p.asterisk, errs[0] = ofProcess(r.pbx.PID())
-	p.postgres, errs[1] = ofFamily(r.pg.PID())
-	p.bench, errs[2] = ofProcess(os.Getpid())
-	p.busy, p.all, errs[3] = ofMachine()
+	p.asterisk, errs[0] = measure.OfProcess(r.pbx.PID())
+	p.postgres, errs[1] = measure.OfFamily(r.pg.PID())
+	p.bench, errs[2] = measure.OfProcess(os.Getpid())
+	p.busy, p.all, errs[3] = measure.OfMachine()
 	if service != 0 {
-		p.service, errs[4] = ofProcess(service)
+		p.service, errs[4] = measure.OfProcess(service)
 	}
 	return p, errors.Join(errs[:]...)
 }

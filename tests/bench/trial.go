@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/rappel-tel/rappel/tests/bench/measure"
 )
 
 // The modes: what places the calls.
@@ -116,7 +118,7 @@ func (r *rig) try(ctx context.Context, mode string, rate float64) (Trial, error)
 
 func (r *rig) tryOnce(ctx context.Context, mode string, rate float64) (Trial, error) {
 	r.trials++
-	t := Trial{Mode: mode, Rate: rate, Calls: int(math.Round(rate * r.options.Length.Seconds())), Load: loadAverage()}
+	t := Trial{Mode: mode, Rate: rate, Calls: int(math.Round(rate * r.options.Length.Seconds())), Load: measure.LoadAverage()}
 	if t.Calls > r.options.people()-warm {
 		return t, fmt.Errorf("%d calls are more than there are people", t.Calls)
 	}
@@ -265,7 +267,7 @@ func (x *run) charge(before, after processor, phones ...time.Duration) {
 		Asterisk: per(after.asterisk - before.asterisk), Postgres: per(after.postgres - before.postgres),
 		Service: per(service), Phones: per(sum), Bench: per(after.bench - before.bench),
 	}
-	all := max(after.all-before.all, tick)
+	all := max(after.all-before.all, measure.Tick)
 	ours := after.asterisk - before.asterisk + after.postgres - before.postgres + after.bench - before.bench + service + sum
 	t.Busy = round((after.busy - before.busy).Seconds() / all.Seconds())
 	t.Others = round(max(0, after.busy-before.busy-ours).Seconds() / all.Seconds())
@@ -296,16 +298,11 @@ func (x *run) time(answered map[string]time.Time) {
 		return
 	}
 	slices.Sort(took)
-	x.trial.P50, x.trial.P99 = milliseconds(quantile(took, 0.5)), milliseconds(quantile(took, 0.99))
+	x.trial.P50, x.trial.P99 = milliseconds(measure.Quantile(took, 0.5)), milliseconds(measure.Quantile(took, 0.99))
 	x.trial.Max = milliseconds(took[len(took)-1])
 	if span := last.Sub(first).Seconds(); span > 0 {
 		x.trial.Reached = round(float64(x.trial.Answered-1) / span)
 	}
-}
-
-// quantile is the value below which a share of sorted values lies; the nearest rank.
-func quantile(sorted []time.Duration, share float64) time.Duration {
-	return sorted[min(len(sorted)-1, max(0, int(math.Ceil(share*float64(len(sorted))))-1))]
 }
 
 func milliseconds(d time.Duration) float64 { return round(d.Seconds() * 1000) }
@@ -341,7 +338,7 @@ func (r *rig) settle(ctx context.Context) (Leaks, error) {
 			if left.Channels, left.Bridges, err = r.ari.alive(ctx); err != nil {
 				return false, err
 			}
-			if files, err = openFiles(r.pbx.PID()); err != nil {
+			if files, err = measure.OpenFiles(r.pbx.PID()); err != nil {
 				return false, err
 			}
 			left.Files = max(0, files-r.files)

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -9,15 +9,8 @@ import (
 	"time"
 )
 
-// tick is the unit of processor times in /proc (USER_HZ), 100 on every Linux that Go runs on.
-const tick = time.Second / 100
-
-// processor is how much processor time has been used since the start, per part.
-type processor struct {
-	asterisk, postgres, service, bench time.Duration
-	busy, all                          time.Duration // Of the whole machine, all of its cores.
-	at                                 time.Time
-}
+// Tick is the unit of processor times in /proc (USER_HZ), 100 on every Linux that Go runs on.
+const Tick = time.Second / 100
 
 // times reads fields of /proc/PID/stat, counted as proc(5) does, in ticks.
 func times(pid int, fields ...int) (time.Duration, error) {
@@ -32,7 +25,7 @@ func times(pid int, fields ...int) (time.Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("read processor time: %w", err)
 		}
-		sum += time.Duration(n) * tick
+		sum += time.Duration(n) * Tick
 	}
 	return sum, nil
 }
@@ -43,11 +36,11 @@ const (
 	fieldChildrenUser, fieldChildrenSystem = 16, 17
 )
 
-// ofProcess is what one process has used.
-func ofProcess(pid int) (time.Duration, error) { return times(pid, fieldUser, fieldSystem) }
+// OfProcess is what one process has used.
+func OfProcess(pid int) (time.Duration, error) { return times(pid, fieldUser, fieldSystem) }
 
-// ofFamily is what a process and its children have used, those included that it has waited for.
-func ofFamily(pid int) (time.Duration, error) {
+// OfFamily is what a process and its children have used, those included that it has waited for.
+func OfFamily(pid int) (time.Duration, error) {
 	sum, err := times(pid, fieldUser, fieldSystem, fieldChildrenUser, fieldChildrenSystem)
 	if err != nil {
 		return 0, err
@@ -66,7 +59,7 @@ func ofFamily(pid int) (time.Duration, error) {
 			if err != nil {
 				return 0, fmt.Errorf("list children: %w", err)
 			}
-			if used, err := ofProcess(n); err == nil { // It may have ended meanwhile.
+			if used, err := OfProcess(n); err == nil { // It may have ended meanwhile.
 				sum += used
 			}
 		}
@@ -74,8 +67,8 @@ func ofFamily(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// ofMachine is what all processors have spent, and how much of it not idly.
-func ofMachine() (busy, all time.Duration, err error) {
+// OfMachine is what all processors have spent, and how much of it not idly.
+func OfMachine() (busy, all time.Duration, err error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, 0, fmt.Errorf("read processor time: %w", err)
@@ -89,16 +82,16 @@ func ofMachine() (busy, all time.Duration, err error) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("read processor time: %w", err)
 		}
-		all += time.Duration(n) * tick
+		all += time.Duration(n) * Tick
 		if i != 4 && i != 5 { // Idle, waiting for the disk.
-			busy += time.Duration(n) * tick
+			busy += time.Duration(n) * Tick
 		}
 	}
 	return busy, all, nil
 }
 
-// loadAverage is the machine's over one minute.
-func loadAverage() float64 {
+// LoadAverage is the machine's over one minute.
+func LoadAverage() float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return -1
@@ -111,8 +104,8 @@ func loadAverage() float64 {
 	return load
 }
 
-// openFiles counts the descriptors of a process, without its TCP connections: those come and go with the clients' pools.
-func openFiles(pid int) (int, error) {
+// OpenFiles counts the descriptors of a process, without its TCP connections: those come and go with the clients' pools.
+func OpenFiles(pid int) (int, error) {
 	tcp := map[string]bool{}
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))

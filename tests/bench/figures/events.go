@@ -1,0 +1,342 @@
+package figures
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/natsbus"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/tests/bench/measure"
+)
+
+// listeners is how many subscribers there are.
+const listeners = 50
+
+// events is P7: P1 with its events published on NATS JetStream, to subscribers each of which is sent every one of them, against
+// P1 without. Server and subscribers are a process of their own on the same machine. Every subscriber must be told each
+// committed event once and in order; one of them looks away for a while, must notice by the numbers, and is given what it
+// missed from the records.
+func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) {
+	t := town{
+		due: cmp.Or(r.o.Calls, r.o.pick(1000, 50_000, 200_000)), callers: cmp.Or(r.o.Callers, r.o.pick(100, 1000, 1000)),
+	}
+	b, err := r.build(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	var heard heardEvents
+	var behind []float64
+	busy := ""
+	values, err := measure.Interleave(ctx, rounds,
+		measure.Side{Name: "without", Run: func(ctx context.Context) (rate float64, err error) {
+			err = r.onFresh(ctx, b.template, func(url string) error {
+				rate, err = burn{town: t, scheme: b.scheme, horizon: burnHorizon}.down(ctx, url)
+				return err
+			})
+			return rate, err
+		}},
+		measure.Side{Name: "with", Run: func(ctx context.Context) (rate float64, err error) {
+			err = r.onFresh(ctx, b.template, func(url string) error {
+				p := publishing{rig: r, town: t, built: b, url: url}
+				if rate, err = p.run(ctx); err != nil {
+					return err
+				}
+				heard.add(p.heard)
+				behind, busy = append(behind, p.behind.Seconds()), p.busy
+				return nil
+			})
+			return rate, err
+		}},
+	)
+	if err != nil {
+		return Result{}, err
+	}
+	ratios := measure.Ratios(values["with"], values["without"])
+	ratio, without := measure.Median(ratios), measure.Median(values["without"])
+	right := heard.twice == 0 && heard.disorder == 0 && heard.lost == 0 && heard.gapsFound == heard.gapsMade
+	return Result{
+		Value: measure.Median(values["with"]), Unit: "calls/s", Peer: &without, Ratio: ratio, Spread: measure.Spread(ratios),
+		Met: ratio >= 0.9 && right,
+		Limit: fmt.Sprintf("%.0f events are sent to %d subscribers each on the processors that also dispatch: %s; the last event arrived %.1f s after the last call",
+			heard.events/float64(rounds.Count), listeners, busy, measure.Median(behind)),
+		Details: map[string]float64{
+			"calls": float64(t.due), "subscribers": listeners, "events": heard.events, "delivered": heard.delivered, "twice": heard.twice,
+			"out_of_order": heard.disorder, "lost": heard.lost, "gaps_made": heard.gapsMade, "gaps_found": heard.gapsFound,
+			"refilled": heard.refilled, "behind_s": measure.Median(behind),
+		},
+	}, nil
+}
+
+// heardEvents is what became of the events.
+type heardEvents struct {
+	events, delivered, twice, disorder, lost float64
+	gapsMade, gapsFound, refilled            float64
+}
+
+func (h *heardEvents) add(x heardEvents) {
+	h.events += x.events
+	h.delivered += x.delivered
+	h.twice += x.twice
+	h.disorder += x.disorder
+	h.lost += x.lost
+	h.gapsMade += x.gapsMade
+	h.gapsFound += x.gapsFound
+	h.refilled += x.refilled
+}
+
+// publishing is one round with events.
+type publishing struct {
+	*rig
+	town
+	built
+	url    string
+	heard  heardEvents
+	behind time.Duration // From the last call to the last event, at the last of the subscribers.
+	busy   string
+}
+
+func (p *publishing) run(ctx context.Context) (rate float64, err error) {
+	dir, err := os.MkdirTemp(p.dir, "nats-")
+	if err != nil {
+		return 0, fmt.Errorf("make folder for NATS: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // The rig removes what is left.
+	c, err := p.start(ctx, childOrder{Role: "subscribers", SchemeID: p.id, Dir: dir, Count: listeners})
+	if err != nil {
+		return 0, err
+	}
+	defer c.kill()
+	ready, err := c.await(ctx, "ready", patience)
+	if err != nil {
+		return 0, err
+	}
+	log, err := postgres.New(ctx, postgres.Options{URL: p.url, Connections: 2, Patience: time.Minute})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = log.Close() }() // It only reads.
+	bus, err := natsbus.New(ctx, natsbus.Options{URL: ready.Text, Log: log, Queue: 1 << 20})
+	if err != nil {
+		return 0, err
+	}
+	last := int64(0)
+	var before, after usage
+	rate, err = burn{
+		town: p.town, scheme: p.scheme, horizon: burnHorizon,
+		led: func() { before, _ = p.used() }, // Only for the sentence about the limit.
+		publish: func(events []call.Event) {
+			last = max(last, events[len(events)-1].Number)
+			bus.Publish(events)
+		},
+	}.down(ctx, p.url)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if after, err = p.used(); err != nil {
+		return 0, err
+	}
+	p.busy = after.since(before)
+	closing, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	if err := bus.Close(closing); err != nil {
+		return 0, err
+	}
+	// What the scheme was told while it was set up came before anybody listened.
+	if _, err := fmt.Fprintln(c.in, last); err != nil {
+		return 0, fmt.Errorf("ask the subscribers: %w", err)
+	}
+	report, err := c.await(ctx, "heard", 10*time.Minute)
+	if err != nil {
+		return 0, err
+	}
+	p.behind = time.Since(began)
+	n := report.Numbers
+	p.heard = heardEvents{
+		events: n["events"], delivered: n["delivered"], twice: n["twice"], disorder: n["disorder"], lost: n["lost"],
+		gapsMade: n["gaps_made"], gapsFound: n["gaps_found"],
+	}
+	if n["gaps_found"] > 0 {
+		missed, err := log.Events(ctx, p.scheme, int64(n["gap_first"]), int64(n["gap_last"]))
+		if err != nil {
+			return 0, err
+		}
+		p.heard.refilled = float64(len(missed))
+		if want := n["gap_last"] - n["gap_first"] + 1; p.heard.refilled != want {
+			return 0, fmt.Errorf("of %.0f events that a subscriber missed the records have %.0f", want, p.heard.refilled)
+		}
+	}
+	return rate, nil
+}
+
+// subscribe runs a NATS server and subscribers, until its parent says which event is the last; then it says what they heard.
+func (o *childOrder) subscribe(ctx context.Context, say *reporter) error {
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: o.Dir,
+	})
+	if err != nil {
+		return fmt.Errorf("make NATS server: %w", err)
+	}
+	s.Start()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(patience) {
+		return fmt.Errorf("start NATS server: not ready within %s", patience)
+	}
+	all := make([]*listener, o.Count)
+	for i := range all {
+		all[i] = &listener{full: i == 0, changed: make(chan struct{}, 1), entities: map[string]int64{}, away: i == 1}
+		conn, err := nats.Connect(s.ClientURL())
+		if err != nil {
+			return fmt.Errorf("connect to NATS: %w", err)
+		}
+		defer conn.Close()
+		sub, err := conn.Subscribe("rappel.v1."+o.SchemeID+".>", func(m *nats.Msg) { all[i].hear(m.Data) })
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		if err := sub.SetPendingLimits(-1, -1); err != nil { // Slow is not lost.
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		if err := conn.Flush(); err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	say.say(said{About: "ready", Text: s.ClientURL()})
+	var last int64
+	if _, err := fmt.Fscanln(os.Stdin, &last); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return fmt.Errorf("read which event is the last: %w", err)
+	}
+	numbers := map[string]float64{}
+	for _, l := range all {
+		if err := l.until(ctx, last); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		numbers["events"] = max(numbers["events"], float64(last-all[0].first+1))
+		numbers["delivered"] += float64(l.heard)
+		numbers["twice"] += float64(l.twice)
+		numbers["disorder"] += float64(l.disorder)
+		if l.away {
+			numbers["gaps_made"], numbers["gaps_found"] = 1, float64(l.gaps)
+			numbers["gap_first"], numbers["gap_last"] = float64(l.gapFirst), float64(l.gapLast)
+		} else {
+			numbers["lost"] += float64(last-l.first+1) - float64(l.heard)
+		}
+		l.mu.Unlock()
+	}
+	say.say(said{About: "heard", Numbers: numbers})
+	<-ctx.Done()
+	return nil
+}
+
+// listener is one subscriber. It follows the scheme's numbers; a full one also those of every entity.
+type listener struct {
+	full bool
+	away bool // Looks away for a while.
+
+	mu                sync.Mutex
+	changed           chan struct{} // Size 1: there may be something new.
+	first, last       int64
+	heard             int64
+	twice, disorder   int64
+	gaps              int64
+	gapFirst, gapLast int64
+	entities          map[string]int64
+}
+
+// Of the listener that looks away: behind which event, counted from the first it heard, and for how many.
+const (
+	awayAfter = 100
+	awayFor   = 50
+)
+
+func (l *listener) hear(data []byte) {
+	number := numberOf(data)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.first == 0 {
+		l.first, l.last = number, number-1
+	}
+	if behind := number - l.first; l.away && behind >= awayAfter && behind < awayAfter+awayFor {
+		return
+	}
+	l.heard++
+	switch {
+	case number <= l.last:
+		l.twice++
+		return
+	case number > l.last+1:
+		l.gaps++
+		l.gapFirst, l.gapLast = l.last+1, number-1
+	}
+	l.last = number
+	if l.full {
+		var e call.Event
+		if err := json.Unmarshal(data, &e); err != nil {
+			l.disorder++
+			return
+		}
+		key := e.Entity + e.EntityID
+		if before, known := l.entities[key]; known && e.EntityNumber != before+1 {
+			l.disorder++
+		}
+		l.entities[key] = e.EntityNumber
+	}
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// numberOf reads the number of an event without the rest of it, as somebody who only looks for gaps would.
+func numberOf(data []byte) (n int64) {
+	_, rest, _ := bytes.Cut(data, []byte(`"number":`))
+	for _, c := range rest {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n
+}
+
+// until waits until an event was heard.
+func (l *listener) until(ctx context.Context, last int64) error {
+	still := time.NewTimer(patience)
+	defer still.Stop()
+	for {
+		l.mu.Lock()
+		at := l.last
+		l.mu.Unlock()
+		if at >= last {
+			return nil
+		}
+		select {
+		case <-l.changed:
+			still.Reset(patience)
+		case <-still.C:
+			return fmt.Errorf("nothing is heard any more after event %d of %d", at, last)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// natsDir is where a server keeps its streams.
+func (r *rig) natsDir(name string) string { return filepath.Join(r.dir, name) }
