@@ -65,8 +65,11 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.witness.desk = a.dispatcher
 	a.connector, err = callflow.New(callflow.Options{
 		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: book,
-		Callers: callers{Dispatcher: a.dispatcher, names: a.store, witness: a.witness, log: a.log.Named("callers")},
-		Now:     a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
+		Callers: callers{
+			Dispatcher: a.dispatcher, names: a.store, witness: a.witness, gate: &board.gate, books: a.store, now: a.now,
+			log: a.log.Named("callers"),
+		},
+		Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
 )
 
 // callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
@@ -18,6 +19,14 @@ type callers struct {
 	names   firstNames
 	witness *witness // Of the calls at this node's PBX.
 	log     *zap.Logger
+	gate    *gate
+	books   callBooks
+	now     func() time.Time
+}
+
+// callBooks keep the calls that people on the line ask for.
+type callBooks interface {
+	PromiseCallback(ctx context.Context, scheme int64, c postgres.LineCallback, now time.Time) (dispatch.Occurrence, bool, error)
 }
 
 // firstNames are known to the records; the dispatcher knows nobody's name.
@@ -106,6 +115,28 @@ func (c callers) JoinQueue(ctx context.Context, scheme int64, p callflow.Party, 
 func (c callers) QueuePlace(ctx context.Context, scheme int64, key string) (callflow.Place, error) {
 	place, err := c.Dispatcher.QueuePlace(ctx, scheme, key)
 	return callflow.Place(place), asFlow(err)
+}
+
+// PromiseCallback implements callflow.Callers. Nothing is promised that the gate would not let through.
+func (c callers) PromiseCallback(ctx context.Context, want callflow.Callback) error {
+	err := c.gate.pass(ctx, call.Order{Scheme: want.Scheme, Number: want.Number}, time.Now())
+	if errors.Is(err, dispatch.ErrNotPermitted) {
+		return errors.Join(callflow.ErrNotAllowed, err)
+	} else if err != nil {
+		return err
+	}
+	occurrence, booked, err := c.books.PromiseCallback(ctx, want.Scheme, postgres.LineCallback{
+		Number: want.Number, Language: want.Language, Asked: want.Asked,
+	}, c.now())
+	if booked {
+		c.Take(occurrence, want.Scheme)
+	}
+	return err
+}
+
+// CallToday implements callflow.Callers.
+func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time.Time, error) {
+	return time.Time{}, callflow.ErrNoRoom
 }
 
 // LeaveQueue implements callflow.Callers.

@@ -28,14 +28,15 @@ const (
 
 // reception is an inbound party at one of our lines.
 type reception struct {
-	c     *Connector
-	l     *live
-	line  Line
-	did   string // As dialled.
-	cli   string // E.164; empty when withheld or unreadable.
-	own   ownPhone
-	end   string    // How it ended, for the figures.
-	asked time.Time // When the party wanted a registrar, by the service's clock.
+	c        *Connector
+	l        *live
+	line     Line
+	did      string // As dialled.
+	cli      string // E.164; empty when withheld or unreadable.
+	own      ownPhone
+	end      string    // How it ended, for the figures.
+	callback string    // The number that the party would be called back at.
+	asked    time.Time // When the party wanted a registrar, by the service's clock.
 }
 
 // inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
@@ -141,6 +142,12 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 		return r.setState(ctx, s, call.CallerBreak), nil
 	case ivr.LookupOff:
 		return r.setState(ctx, s, call.CallerOff), nil
+	case ivr.LookupNumber:
+		return r.typedNumber(s)
+	case ivr.LookupCallback:
+		return r.promise(ctx, s), nil
+	case ivr.LookupCallToday:
+		return r.callToday(ctx, s)
 	case ivr.LookupNextCall:
 		return r.nextCall(ctx, s)
 	default:
@@ -174,7 +181,7 @@ func (r *reception) appointments(ctx context.Context) (string, ivr.Vars) {
 
 func (r *reception) spoken(a Appointment, now time.Time) ivr.Vars {
 	zone := r.line.zone()
-	v := ivr.Vars{"name": a.FirstName, "now": now.In(zone), "opens": a.Opens.In(zone), "closes": a.Closes.In(zone)}
+	v := ivr.Vars{"beneficiary": int(a.Beneficiary), "name": a.FirstName, "now": now.In(zone), "opens": a.Opens.In(zone), "closes": a.Closes.In(zone)}
 	switch {
 	case a.Opens.IsZero():
 		v["window"] = "none"

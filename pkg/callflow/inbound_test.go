@@ -174,7 +174,7 @@ func TestAMessageIsTakenWhenNobodyIsFree(t *testing.T) {
 	}{
 		"ended by the hash key": {script: keys(3*time.Second, "0", 40*time.Second, "#"), kept: true, says: "message.kept"},
 		"ended by hanging up":   {script: telephonytest.Script{Keys: keys(3*time.Second, "0").Keys, HangUp: 30 * time.Second}, kept: true},
-		"nothing said":          {script: keys(3*time.Second, "0", 5*time.Second, "#"), says: "message.empty"},
+		"nothing said":          {script: keys(3*time.Second, "0", 4*time.Second, "2", 3*time.Second, "#"), says: "message.empty"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestAMessageSurvivesTheService(t *testing.T) {
 		require.Len(t, next.seen().messages, 1)
 		require.Equal(t, cli, next.seen().messages[0].CLI)
 		// Nothing is kept of a message that nobody left.
-		next.dial(cli, keys(3*time.Second, "0", 5*time.Second, "#"), time.Minute)
+		next.dial(cli, keys(3*time.Second, "0", 4*time.Second, "2", 3*time.Second, "#"), time.Minute)
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		require.Empty(t, left)

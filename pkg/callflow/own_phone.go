@@ -50,6 +50,10 @@ func (r *reception) language() roster.Language {
 // vars is what the flow knows of whoever rings.
 func (r *reception) vars() ivr.Vars {
 	v := ivr.Vars{"scheme": r.line.Name}
+	if r.cli != "" {
+		r.callback = r.cli
+		v["cli"], v["callback_number"] = "known", national(r.cli)
+	}
 	n := len(r.own.callers)
 	switch {
 	case n == 0:

@@ -25,6 +25,8 @@ const (
 	mostOrdinal = 10
 	// keyCallback asks for a callback instead of waiting.
 	keyCallback = "1"
+	// keyEmergency says what to do in danger; the place is kept.
+	keyEmergency = "8"
 )
 
 // queue lets the party wait for a registrar, who is rung when it is her turn. Nobody waits where nobody answers: while no
@@ -160,6 +162,8 @@ func (r *reception) awaitTurn(ctx context.Context, s *session, w waits) (Turn, s
 			}
 		case e.Type == telephony.EventDigit && e.Digit == keyCallback && w.callback:
 			return Turn{}, ivr.AnswerCallback
+		case e.Type == telephony.EventDigit && e.Digit == keyEmergency:
+			s.say([]ivr.Utterance{{Key: "emergency.advice", Language: s.walker.Language()}})
 		case e.Type == telephony.EventDigit && (e.Digit == "9" || e.Digit == "*"):
 			s.stop()
 			heard = 0 // Her place once more.

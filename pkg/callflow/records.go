@@ -24,6 +24,12 @@ var (
 	ErrNotYet = errors.New("it is not written down yet")
 	// ErrNothing means that there is nothing of the kind: no next call, no call to close.
 	ErrNothing = errors.New("there is none")
+	// ErrNotAllowed means that the scheme may not ring the number.
+	ErrNotAllowed = errors.New("the scheme may not ring this number")
+	// ErrNoRoom means that another call today would break a promise.
+	ErrNoRoom = errors.New("there is no room for another call today")
+	// ErrAlready means that the person has a call today.
+	ErrAlready = errors.New("there is a call today already")
 )
 
 // Desk is told how an order gets on; the dispatcher implements it. Its methods are quick: they queue and return. For one
@@ -60,6 +66,13 @@ type Callers interface {
 	QueuePlace(ctx context.Context, scheme int64, key string) (Place, error)
 	// LeaveQueue ends a party's wait; for one who has talked it does nothing.
 	LeaveQueue(scheme int64, key string, why LeftReason)
+	// PromiseCallback keeps a callback, in the place that the party had in the queue. When it returns nil it survives whatever
+	// comes. A number that is owed one already is owed no other. It returns ErrNotAllowed for a number that the scheme may
+	// not ring.
+	PromiseCallback(ctx context.Context, c Callback) error
+	// CallToday books a call of a person today and says at about what time, if it breaks no promise: ErrNoRoom otherwise,
+	// and ErrAlready when she has one today.
+	CallToday(ctx context.Context, scheme, beneficiary int64) (at time.Time, err error)
 	// Joined says that a party and the registrar reserved for her talk.
 	Joined(scheme int64, key string)
 	// ConfirmRegistrar returns ErrUnknownCaller when a reserved registrar who has just answered left the scheme while her

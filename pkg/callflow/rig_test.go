@@ -68,6 +68,11 @@ type notes struct {
 	place      Place
 	leftQueue  []LeftReason
 	joined     int
+	callbacks  []Callback
+	promiseErr error
+	today      []int64
+	todayAt    time.Time
+	todayErr   error
 	disabled   int64 // A registrar who left while her phone rang.
 	released   []call.OfferState
 	held       map[string]string
@@ -165,6 +170,23 @@ func (d *desk) LeaveQueue(_ int64, key string, why LeftReason) {
 		delete(d.turns, key)
 		d.leftQueue = append(d.leftQueue, why)
 	})
+}
+
+func (d *desk) PromiseCallback(_ context.Context, c Callback) (err error) {
+	d.locked(func() {
+		if err = d.promiseErr; err == nil {
+			d.callbacks = append(d.callbacks, c)
+		}
+	})
+	return err
+}
+
+func (d *desk) CallToday(_ context.Context, _, beneficiary int64) (at time.Time, err error) {
+	d.locked(func() {
+		d.today = append(d.today, beneficiary)
+		at, err = d.todayAt, d.todayErr
+	})
+	return at, err
 }
 
 func (d *desk) Joined(int64, string) { d.locked(func() { d.joined++ }) }

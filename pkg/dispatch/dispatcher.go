@@ -276,6 +276,14 @@ func (d *Dispatcher) LeaveQueue(scheme int64, key string, why InboundReason) {
 	}
 }
 
+// Take takes over an occurrence that was booked just now. It queues and returns. A scheme that is led elsewhere learns of it
+// by its records.
+func (d *Dispatcher) Take(o Occurrence, scheme int64) {
+	if r, err := d.engine(scheme); err == nil {
+		r.put(question(func(now time.Time) { r.booked(&o, nil, now) }))
+	}
+}
+
 // Joined says that a party and the registrar reserved for her talk. It queues and returns.
 func (d *Dispatcher) Joined(scheme int64, key string) {
 	if r, err := d.engine(scheme); err == nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 const (
@@ -164,7 +165,8 @@ func (e *Engine) serveQueue(now time.Time) (again time.Time) {
 		case w == nil:
 		case q.party != nil:
 			q.party.tell(Turn{Registrar: e.reserveFor(q.party, w, now)})
-		case e.down || e.draining || now.Before(e.holdOff):
+		case e.down || e.draining || now.Before(e.holdOff) || e.admission.room(e, e.opts.RealNow()) == 0:
+			again = sooner(again, now.Add(e.opts.service(pbxPause)))
 		default:
 			start, early := e.board.StartQueued(q.callback.ID, w.ID, now)
 			if start.Caller != 0 {
@@ -352,4 +354,23 @@ func (e *Engine) waitingParties() (n int) {
 		}
 	}
 	return n
+}
+
+// QueueWindow is when a callback of the line may be made: from the moment its party came into the queue, which is her place,
+// until the scheme closes on the next day, so that the end of a shift breaks no promise.
+func QueueWindow(asked, now time.Time, r schedule.Rules) schedule.Slot {
+	closes := now
+	for range 14 { // Hours may have gaps, and holidays follow weekends.
+		open, change := r.Open(closes)
+		if !change.After(closes) {
+			break
+		}
+		if closes = change; open && closes.Sub(now) > 20*time.Hour {
+			break
+		}
+	}
+	if closes.Sub(now) < time.Hour {
+		closes = now.AddDate(0, 0, 1)
+	}
+	return schedule.Slot{Date: r.DateIn(asked), Opens: asked, Closes: closes}
 }

@@ -172,3 +172,83 @@ func TestTheWaitIsToldOnceEnoughIsKnown(t *testing.T) {
 		require.InDelta(t, 8*time.Minute, q.place("c").Wait, float64(time.Second), "two before her, four minutes each with the notes")
 	})
 }
+
+// owe books a callback of the line whose party came at an instant.
+func (h *house) owe(number string, asked time.Time) int64 {
+	return h.store.AddOccurrence(h.scheme, dispatch.Occurrence{
+		Kind: call.KindCallback, Opens: asked, Closes: asked.Add(24 * time.Hour), LocalDate: asked.Truncate(24 * time.Hour),
+		Length: 5 * time.Minute, Language: roster.French, Continuity: roster.Rotate, Numbers: []string{number}, Queued: true,
+	})
+}
+
+func TestACallbackKeepsItsPlaceAndIsTriedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.caller()
+		rosa := h.registrar(roster.French)
+		owed := h.owe("+3281000009", time.Now().Add(-time.Minute))
+		h.store.UpdateCaller(rosa, func(c *dispatch.Caller) { c.State = call.CallerBreak })
+		h.open()
+		require.Empty(t, h.board.Started(), "a caller is no registrar")
+		require.NoError(t, h.desk.SetState(t.Context(), h.scheme, rosa, call.CallerReady, ""))
+		synctest.Wait()
+		o := h.last()
+		require.Equal(t, rosa, o.Caller, "her phone rings first")
+		require.Equal(t, call.KindCallback, o.Kind)
+		require.Equal(t, "+3281000009", o.Number)
+		q := h.queue()
+		require.NoError(t, q.join("late", roster.French))
+		require.Zero(t, q.turn("late"), "who came later waits")
+		h.step(o, call.StateOffered, call.StateAccepted, call.StateRinging)
+		h.end(o, call.Outcome{OfferState: call.OfferAccepted, Result: call.ResultNoAnswer, Rang: true})
+		after(10 * time.Second)
+		require.Equal(t, rosa, q.turn("late"), "the second try is not due yet")
+		q.talk("late", rosa, time.Minute)
+		after(time.Minute)
+		require.Len(t, h.board.Started(), 1)
+		after(time.Hour)
+		require.Len(t, h.board.Started(), 2, "two tries")
+		o = h.last()
+		h.step(o, call.StateOffered, call.StateAccepted, call.StateRinging)
+		h.end(o, call.Outcome{OfferState: call.OfferAccepted, Result: call.ResultBusy, Rang: true})
+		require.Equal(t, call.OccurrenceUnreached, h.store.Occurrence(owed).State)
+	})
+}
+
+func TestWhoWasFirstIsServedFirstOnTheLineOrCalledBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		rosa := h.registrar(roster.French)
+		h.open()
+		q := h.queue()
+		require.NoError(t, q.join("busy", roster.French))
+		require.Equal(t, rosa, q.turn("busy"))
+		require.NoError(t, q.join("a", roster.French))
+		after(time.Second)
+		asked := time.Now()
+		after(time.Second)
+		require.NoError(t, q.join("b", roster.French))
+		id := h.owe("+3281000009", asked)
+		h.desk.Take(h.store.Occurrence(id), h.scheme)
+		synctest.Wait()
+		require.Equal(t, 3, q.place("b").Position, "the callback is before her")
+		q.talk("busy", rosa, time.Minute)
+		after(time.Minute)
+		require.Equal(t, rosa, q.turn("a"))
+		q.talk("a", rosa, time.Minute)
+		after(time.Minute)
+		require.Zero(t, q.turn("b"))
+		o := h.last()
+		require.Equal(t, "+3281000009", o.Number)
+		// She does not take it: the attempt ends, nothing rang, and the callback is owed as before.
+		h.step(o, call.StateOffered)
+		h.end(o, call.Outcome{OfferState: call.OfferDeclined})
+		require.Equal(t, call.OccurrenceOpen, h.store.Occurrence(id).State)
+		after(31 * time.Second)
+		require.Len(t, h.board.Started(), 2)
+		h.end(h.last(), answered)
+		require.Equal(t, call.OccurrenceReached, h.store.Occurrence(id).State)
+		after(time.Minute)
+		require.Equal(t, rosa, q.turn("b"))
+	})
+}

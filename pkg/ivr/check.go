@@ -29,6 +29,7 @@ func everywhere() []string { return []string{keyPerson, keyEmergency, keyAgain, 
 func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
+		LookupNumber, LookupCallback, LookupCallToday,
 	}
 }
 
@@ -177,7 +178,7 @@ func (f *Flow) loops(name string) bool {
 				to = append(to, e.to)
 			}
 		}
-		if s.listens() {
+		if s.listens() && s.Silent == "" {
 			to = append(to, f.afterFailures())
 		}
 		return to

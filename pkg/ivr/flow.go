@@ -43,16 +43,19 @@ type Step struct {
 	Language roster.Language   `yaml:"language"` // Spoken from here on.
 	Say      []Prompt          `yaml:"say"`
 
-	Menu     map[string]string `yaml:"menu"` // Key → step; Say holds its prompts.
-	Collect  *Collect          `yaml:"collect"`
-	Pick     *Pick             `yaml:"pick"`
-	Record   *Record           `yaml:"record"`
-	Queue    *Queue            `yaml:"queue"`
-	Lookup   *Lookup           `yaml:"lookup"`
-	Branch   *Branch           `yaml:"branch"`
-	Transfer *Transfer         `yaml:"transfer"`
-	Flow     string            `yaml:"run"` // A sub-flow.
-	Hangup   bool              `yaml:"hangup"`
+	Menu map[string]string `yaml:"menu"` // Key → step; Say holds its prompts.
+	// Silent is where a menu leads when no key comes, without a word of reproach: for a choice that somebody with a rotary
+	// telephone need not make. Empty counts a failure.
+	Silent   string    `yaml:"silent"`
+	Collect  *Collect  `yaml:"collect"`
+	Pick     *Pick     `yaml:"pick"`
+	Record   *Record   `yaml:"record"`
+	Queue    *Queue    `yaml:"queue"`
+	Lookup   *Lookup   `yaml:"lookup"`
+	Branch   *Branch   `yaml:"branch"`
+	Transfer *Transfer `yaml:"transfer"`
+	Flow     string    `yaml:"run"` // A sub-flow.
+	Hangup   bool      `yaml:"hangup"`
 
 	Next string `yaml:"next"`
 }
@@ -86,6 +89,8 @@ type Collect struct {
 	Min  int    `yaml:"min"`
 	Max  int    `yaml:"max"`
 	Next string `yaml:"next"`
+	// Phone says that a telephone number is asked for: every digit counts, and 0 leads to nobody.
+	Phone bool `yaml:"phone"`
 }
 
 // Pick lets the party choose one of several by number: a variable holds a []Vars, each spoken with "n" set. The chosen
@@ -229,6 +234,7 @@ func (s *Step) edges() []edge {
 		}
 	}
 	each(s.Menu, true)
+	add(s.Silent, "silence", false)
 	switch {
 	case s.Collect != nil:
 		add(s.Collect.Next, "digits", true)

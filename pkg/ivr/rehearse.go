@@ -45,6 +45,9 @@ func (r *Rehearsal) Asked() []string {
 	case AskRecord:
 		return []string{AnswerKept, AnswerEmpty}
 	case AskQueue:
+		if s.Queue.Callback != "" {
+			return []string{AnswerTalked, AnswerNobody, AnswerCallback}
+		}
 		return []string{AnswerTalked, AnswerNobody}
 	default:
 		return nil
@@ -114,7 +117,7 @@ func ExampleAnswer(answer string, now time.Time) Vars {
 		return louis
 	case "several":
 		return Vars{"people": []Vars{marie, louis}}
-	case "at":
+	case "at", "yes":
 		return Vars{"at": opens, "now": now}
 	default:
 		return nil

@@ -13,6 +13,8 @@ import (
 const (
 	// FirstAnswer is how long a menu waits for a key before it counts a failure.
 	FirstAnswer = 10 * time.Second
+	// Unforced is how long a menu waits that need not be answered.
+	Unforced = 6 * time.Second
 	// BetweenDigits is how long the next digit of a number may take.
 	BetweenDigits = 5 * time.Second
 	// AfterKey is the silence between a key and what is said next.
@@ -48,13 +50,16 @@ const (
 
 // What a flow may look up, or have done. A host that cannot answers AnswerFailed.
 const (
-	LookupAppointments = "appointments" // The party's next calls: one, several, unknown.
-	LookupReady        = "ready"        // Make the caller ready: done, not_now.
-	LookupReadyOnce    = "ready_once"   // For one more call: done, not_now.
-	LookupBreak        = "break"        // done, not_now.
-	LookupOff          = "off"          // done, not_now.
-	LookupNextCall     = "next_call"    // When the caller is given a call: now, at, none.
-	LookupProposed     = "proposed"     // When the person of the closed call is called next: around, between, none.
+	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown.
+	LookupReady        = "ready"           // Make the caller ready: done, not_now.
+	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.
+	LookupBreak        = "break"           // done, not_now.
+	LookupOff          = "off"             // done, not_now.
+	LookupNextCall     = "next_call"       // When the caller is given a call: now, at, none.
+	LookupNumber       = "callback_number" // Read the number that was typed: ok, bad.
+	LookupCallback     = "callback"        // Promise a callback: promised, refused.
+	LookupCallToday    = "call_today"      // Call her today if that can be kept: yes, no, already.
+	LookupProposed     = "proposed"        // When the person of the closed call is called next: around, between, none.
 )
 
 // Answers of a host besides the names of Lookup.To.
@@ -266,6 +271,8 @@ func (w *Walker) say(u ...Utterance) Output {
 func (w *Walker) act() (Output, bool) {
 	s := w.step()
 	switch {
+	case s.Silent != "":
+		return Output{Wait: Unforced}, true
 	case s.Menu != nil, s.Pick != nil, s.Collect != nil:
 		return Output{Wait: FirstAnswer}, true
 	case s.Record != nil:
@@ -320,6 +327,9 @@ func (w *Walker) Timeout() Output {
 	if s := w.step(); s.Collect != nil && len(w.digits) >= max(1, s.Collect.Min) {
 		return w.collected()
 	}
+	if s := w.step(); s.Silent != "" {
+		return w.enter(s.Silent)
+	}
 	return w.fail("error.silence")
 }
 
@@ -370,7 +380,7 @@ func (w *Walker) Digit(d string) Output {
 func (w *Walker) key(d string) Output {
 	s := w.step()
 	switch {
-	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || d != keyPerson && d != keyAgain):
+	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || s.Collect.Phone || d != keyPerson && d != keyAgain):
 		return w.collect(d)
 	case d == keyPerson && w.host().Person != "":
 		return w.leave(w.host().Person)

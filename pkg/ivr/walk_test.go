@@ -39,7 +39,7 @@ func TestTranscripts(t *testing.T) {
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 	nobody := Vars{"window": "none"}
 	answers := map[string]Vars{}
-	for _, answer := range []string{"one", "several", "around", "between", "at"} {
+	for _, answer := range []string{"one", "several", "around", "between", "at", "yes"} {
 		answers[answer] = ExampleAnswer(answer, now)
 	}
 	caller := Vars{"rings": "caller", "colleague": 0, "scheme": "Gardons le contact"}
@@ -53,12 +53,12 @@ func TestTranscripts(t *testing.T) {
 		answers    map[string]Vars
 		script     string
 	}{
-		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 . 0 . nobody . . kept . ."},
+		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 . 0 . nobody . ... . kept . ."},
 		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . ..."},
 		{"nothing-planned", "registration", roster.French, nil, map[string]Vars{"one": nobody}, ". . 1 one . . talked ."},
 		{"other-language", "registration", roster.French, nil, answers, "3 2 . 1 one . ... . ... . nobody"},
-		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 6 . nobody . . empty ."},
-		{"silence", "registration", roster.German, nil, answers, ". . ... . ... . nobody . . empty ."},
+		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 6 . nobody . ... . empty ."},
+		{"silence", "registration", roster.German, nil, answers, ". . ... . ... . nobody . ... . empty ."},
 		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 2 0"},
 		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . nobody"},
 		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, answers, ". around . . 2 . 3 . 0 . ... ."},
@@ -66,11 +66,15 @@ func TestTranscripts(t *testing.T) {
 		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, answers, "1 around . . ... . ..."},
 		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed . 1 . . ... . ..."},
 		{"own-phone", "registration", roster.Dutch, caller, answers, ". . 5 at . . 5 none . 3 not_now . 1 done ."},
-		{"own-phone-usual-menu", "registration", roster.French, caller, answers, "7 . 1 one . 0 . nobody . . kept ."},
+		{"own-phone-usual-menu", "registration", roster.French, caller, answers, "7 . 1 one . 0 . nobody . ... . kept ."},
 		{"own-phone-of-two", "registration", roster.French, couple, nil, ". . 2 . 4 done ."},
 		{"own-phone-person", "registration", roster.English, caller, nil, ". 8 . 0 . talked ."},
 		{"own-phone-of-a-beneficiary", "registration", roster.French, Vars{"rings": "both", "colleague": 0}, answers, ". . 4 3 failed . 7 . 1 one ."},
-		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . . empty ."},
+		{"callback", "registration", roster.French, Vars{"cli": "known", "callback_number": "0199001234"}, answers,
+			". . 0 . callback . 2 . 0 1 9 9 0 0 5 6 7 # bad . . 0 1 9 9 0 0 5 6 7 8 # ok . 1 promised . ."},
+		{"callback-nobody", "registration", roster.Dutch, nil, answers, ". . 0 . nobody . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 refused . . kept . ."},
+		{"call-today", "registration", roster.German, nil, answers, ". . 1 one . 3 no . 1 . 1 one . 3 yes . ."},
+		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . ... . empty ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
 		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
 	}

@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -73,4 +75,61 @@ func language(t *testing.T, data any) string {
 	var of struct{ Language json.RawMessage }
 	require.NoError(t, json.Unmarshal(raw, &of))
 	return string(of.Language)
+}
+
+// TestACallbackOfTheLineIsKept: a number without a person is called back as well, once, and a restart finds the promise.
+func TestACallbackOfTheLineIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	scheme := f.AddScheme(dispatch.Scheme{
+		Name: "Back", Zone: time.UTC, Country: "BE", Lines: 5, CallsPerSecond: 1, Opens: 9 * 60, Closes: 17 * 60,
+	})
+	rosa := f.AddCaller(scheme, dispatch.Caller{
+		Roles: []roster.Role{roster.RoleRegistrar}, Enabled: true, State: "ready", Since: today,
+	})
+	lea := f.AddOccurrence(scheme, dispatch.Occurrence{
+		Kind: call.KindScheduled, Opens: today, Closes: today.Add(time.Hour), Length: time.Minute,
+		LocalDate: today.Truncate(24 * time.Hour), Numbers: []string{"+3281000001"}, Terms: roster.Agreement{Cadence: roster.Daily},
+	})
+	epoch, err := f.Lead(t.Context(), scheme, "one", today)
+	require.NoError(t, err)
+	asked := today.Add(-2 * time.Minute)
+	want := postgres.LineCallback{Number: "+3281000077", Language: roster.Dutch, Asked: asked}
+	o, booked, err := f.PromiseCallback(t.Context(), scheme, want, today)
+	require.NoError(t, err)
+	require.True(t, booked)
+	again, booked, err := f.PromiseCallback(t.Context(), scheme, want, today.Add(time.Minute))
+	require.NoError(t, err)
+	require.False(t, booked, "a number that is owed a call is owed no other")
+	require.Equal(t, o.ID, again.ID)
+	known, booked, err := f.PromiseCallback(t.Context(), scheme, postgres.LineCallback{
+		Number: "+3281000001", Language: roster.French, Asked: asked,
+	}, today)
+	require.NoError(t, err)
+	require.True(t, booked)
+	require.Equal(t, f.Occurrence(lea).Beneficiary, known.Beneficiary, "the person who is reached there")
+
+	snap, err := f.Load(t.Context(), scheme, today, today.Add(36*time.Hour))
+	require.NoError(t, err)
+	found := map[int64]dispatch.Occurrence{}
+	for _, o := range snap.Occurrences {
+		found[o.ID] = o
+	}
+	require.True(t, found[o.ID].Opens.Equal(asked))
+	require.Equal(t, []string{"+3281000077"}, found[o.ID].Numbers)
+	require.Equal(t, roster.Dutch, found[o.ID].Language)
+	require.True(t, found[o.ID].Queued && found[known.ID].Queued && !found[lea].Queued)
+
+	// It is called like any other, and nothing follows it.
+	id := call.NewID()
+	order := call.Order{Scheme: scheme, Attempt: id, Offer: 1, Kind: call.KindCallback, Caller: rosa, Number: "+3281000077", DialBy: today}
+	out := call.Outcome{Scheme: scheme, Attempt: id, Offer: 1, OfferState: call.OfferAccepted, Result: call.ResultAnswered, At: today, Rang: true}
+	errs, err := f.Apply(t.Context(), scheme, epoch, today, []dispatch.Op{
+		dispatch.Claim{Occurrence: o.ID, Order: order, At: today},
+		dispatch.Finish{Outcome: out, Settlement: dispatch.SettlementOf(&o, out, dispatch.Terms{})},
+		dispatch.CloseCall{Attempt: id, Caller: rosa, DayLater: true, At: today},
+	})
+	require.NoError(t, err)
+	require.Equal(t, make([]error, 3), errs)
+	require.Equal(t, call.OccurrenceReached, f.Occurrence(o.ID).State)
 }

@@ -426,7 +426,7 @@ func (l *ledger) settleRow(occ *occurrenceRow, s dispatch.Settlement) {
 		occ.notBefore = s.NotBefore
 	}
 	l.noteOccurrence(occ, string(s.State), s.At, settledData{Attempts: s.Attempts, Deferred: s.Deferred, Rang: occ.rang})
-	if occ.kind.Welfare(s.State) {
+	if occ.kind.Welfare(s.State) && occ.agreement >= 0 { // Who is called back by the line is perhaps nobody we know.
 		l.worries = append(l.worries, occ)
 	}
 	if s.Next == nil {

@@ -130,7 +130,7 @@ func (o *bare) occurrence(p *person, pauses []schedule.Pause) dispatch.Occurrenc
 		Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
 		Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
 		LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
-		Pauses: pauses,
+		Pauses: pauses, Queued: o.agreement < 0,
 	}
 }
 
@@ -147,9 +147,12 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bare
 	if err := q.EachAgreement(ctx, scheme, nil, add); err != nil {
 		return nil, fmt.Errorf("read agreements: %w", err)
 	}
-	var ended set[int64]
+	var ended, callbacks set[int64]
 	for o := range found.all() {
-		if people[o.agreement] == nil {
+		switch {
+		case o.agreement < 0:
+			callbacks.add(o.agreement)
+		case people[o.agreement] == nil:
 			ended.add(o.agreement)
 		}
 	}
@@ -168,6 +171,11 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bare
 	}
 	for _, p := range people {
 		p.numbers = numbers[p.beneficiary]
+	}
+	if len(callbacks.list) > 0 {
+		if err := loadCallbacks(ctx, q, scheme, callbacks.list, people); err != nil {
+			return nil, err
+		}
 	}
 	return people, nil
 }

@@ -76,6 +76,7 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"inbound_party_language_check": languages,
 		"inbound_party_reason_check":   append([]string{""}, words(dispatch.InboundReasons())...),
 		"scheme_overflow_check":        {"", string(roster.RoleCaller), string(roster.RoleCoordinator)},
+		"line_callback_language_check": languages,
 		"occurrence_ended_check":       openStates(),
 		"occurrence_kind_check":        kinds,
 		"occurrence_state_check":       words(call.OccurrenceStates()),

@@ -20,3 +20,31 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(party_ids)::uuid[]), unnest(
 ON CONFLICT (scheme_id, party_id) DO UPDATE
 SET answered_at = excluded.answered_at, left_at = excluded.left_at, ended_at = excluded.ended_at, reason = excluded.reason,
     caller_id = excluded.caller_id, events = excluded.events;
+
+-- name: FindOpenCallback :one
+-- The callback that a number is owed already.
+SELECT o.occurrence_id
+FROM line_callback c
+JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id AND o.state IN ('open', 'claimed', 'live')
+WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.number = sqlc.arg(number)
+LIMIT 1;
+
+-- name: FindPeopleAt :many
+-- Whoever is reached at a number and has not refused to be called.
+SELECT b.beneficiary_id
+FROM beneficiary b
+WHERE b.scheme_id = sqlc.arg(scheme_id)
+    AND EXISTS (
+        SELECT FROM contact_number t
+        WHERE t.scheme_id = b.scheme_id AND t.beneficiary_id = b.beneficiary_id AND t.e164 = sqlc.arg(number))
+LIMIT 2;
+
+-- name: InsertCallback :one
+INSERT INTO line_callback (scheme_id, uid, number, language, beneficiary_id, asked_at)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(number), sqlc.arg(language), sqlc.narg(beneficiary_id), sqlc.arg(asked_at))
+RETURNING callback_id;
+
+-- name: ReadCallbacks :many
+SELECT c.callback_id, c.number, c.language, coalesce(c.beneficiary_id, -c.callback_id)::bigint AS beneficiary_id
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(callback_ids)::bigint[])) u (scheme_id, callback_id)
+JOIN line_callback c ON c.scheme_id = u.scheme_id AND c.callback_id = u.callback_id;

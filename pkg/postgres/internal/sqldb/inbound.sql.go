@@ -11,6 +11,135 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const findOpenCallback = `-- name: FindOpenCallback :one
+SELECT o.occurrence_id
+FROM line_callback c
+JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id AND o.state IN ('open', 'claimed', 'live')
+WHERE c.scheme_id = $1 AND c.number = $2
+LIMIT 1
+`
+
+type FindOpenCallbackParams struct {
+	SchemeID int64
+	Number   string
+}
+
+// The callback that a number is owed already.
+func (q *Queries) FindOpenCallback(ctx context.Context, arg FindOpenCallbackParams) (int64, error) {
+	row := q.db.QueryRow(ctx, findOpenCallback, arg.SchemeID, arg.Number)
+	var occurrence_id int64
+	err := row.Scan(&occurrence_id)
+	return occurrence_id, err
+}
+
+const findPeopleAt = `-- name: FindPeopleAt :many
+SELECT b.beneficiary_id
+FROM beneficiary b
+WHERE b.scheme_id = $1
+    AND EXISTS (
+        SELECT FROM contact_number t
+        WHERE t.scheme_id = b.scheme_id AND t.beneficiary_id = b.beneficiary_id AND t.e164 = $2)
+LIMIT 2
+`
+
+type FindPeopleAtParams struct {
+	SchemeID int64
+	Number   string
+}
+
+// Whoever is reached at a number and has not refused to be called.
+func (q *Queries) FindPeopleAt(ctx context.Context, arg FindPeopleAtParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, findPeopleAt, arg.SchemeID, arg.Number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var beneficiary_id int64
+		if err := rows.Scan(&beneficiary_id); err != nil {
+			return nil, err
+		}
+		items = append(items, beneficiary_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const insertCallback = `-- name: InsertCallback :one
+INSERT INTO line_callback (scheme_id, uid, number, language, beneficiary_id, asked_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING callback_id
+`
+
+type InsertCallbackParams struct {
+	SchemeID      int64
+	Uid           pgtype.UUID
+	Number        string
+	Language      string
+	BeneficiaryID pgtype.Int8
+	AskedAt       pgtype.Timestamptz
+}
+
+func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) (int64, error) {
+	row := q.db.QueryRow(ctx, insertCallback,
+		arg.SchemeID,
+		arg.Uid,
+		arg.Number,
+		arg.Language,
+		arg.BeneficiaryID,
+		arg.AskedAt,
+	)
+	var callback_id int64
+	err := row.Scan(&callback_id)
+	return callback_id, err
+}
+
+const readCallbacks = `-- name: ReadCallbacks :many
+SELECT c.callback_id, c.number, c.language, coalesce(c.beneficiary_id, -c.callback_id)::bigint AS beneficiary_id
+FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, callback_id)
+JOIN line_callback c ON c.scheme_id = u.scheme_id AND c.callback_id = u.callback_id
+`
+
+type ReadCallbacksParams struct {
+	SchemeID    int64
+	CallbackIds []int64
+}
+
+type ReadCallbacksRow struct {
+	CallbackID    int64
+	Number        string
+	Language      string
+	BeneficiaryID int64
+}
+
+func (q *Queries) ReadCallbacks(ctx context.Context, arg ReadCallbacksParams) ([]ReadCallbacksRow, error) {
+	rows, err := q.db.Query(ctx, readCallbacks, arg.SchemeID, arg.CallbackIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadCallbacksRow
+	for rows.Next() {
+		var i ReadCallbacksRow
+		if err := rows.Scan(
+			&i.CallbackID,
+			&i.Number,
+			&i.Language,
+			&i.BeneficiaryID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readOpenParties = `-- name: ReadOpenParties :many
 SELECT party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events
 FROM inbound_party
