@@ -51,7 +51,7 @@ func (p *program) printAgreement(b roster.Beneficiary) error {
 	if a.PerWeek > 0 {
 		line("per week", fmt.Sprint(a.PerWeek))
 	}
-	line("days", daysText(roster.WeekdaysOf(a.Days...)))
+	line("days", schedule.FormatWeekdays(roster.WeekdaysOf(a.Days...)))
 	if a.MonthDay > 0 {
 		line("month day", fmt.Sprint(a.MonthDay))
 	}
@@ -62,17 +62,22 @@ func (p *program) printAgreement(b roster.Beneficiary) error {
 		line("date", d.Format(time.DateOnly))
 	}
 	for _, window := range a.Windows {
-		line("window", strings.TrimSpace(daysText(window.Days)+" "+schedule.FormatHours([]roster.Window{window})))
+		line("window", strings.TrimSpace(schedule.FormatWeekdays(window.Days)+" "+schedule.FormatHours([]roster.Window{window})))
 	}
 	line("zone", b.Zone)
 	line("length", a.Length.String())
+	line("skills", strings.Join(a.Skills, ", "))
+	if a.Hard {
+		line("hard", "yes")
+	}
 	return w.Flush()
 }
 
 // terms are the flags that change an agreement; those not given stay as they were.
 type terms struct {
 	cadence                roster.Cadence
-	days, zone             string
+	days, zone, skills     string
+	hard                   bool
 	windows, dates         []string
 	perWeek, monthDay, nth int
 	given                  func(flag string) bool
@@ -88,13 +93,14 @@ cancelled; what is due at this moment, was tried, or is under way stays.
 
   rappel agreement set B017 --cadence monthly --days tue --nth 2
   rappel agreement set B017 --cadence monthly --month-day 31          (the last day of a shorter month)
+  rappel agreement set B017 --skills dementia --hard                  (who calls her needs that; hard calls are shared out)
   rappel agreement set B017 --window "mon 9:30-11:00" --window "tue-fri 14:00-16:00" --zone Indian/Reunion`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		book := r.Book(r.scheme.Key, time.Now)
-		err := book.Edit(ctx, func(page roster.Page) error {
-			b, err := beneficiary(ctx, page, args[0])
-			if err != nil {
+		var b roster.Beneficiary
+		err := book.Edit(ctx, func(page roster.Page) (err error) {
+			if b, err = beneficiary(ctx, page, args[0]); err != nil {
 				return err
 			}
 			if err := t.change(&b); err != nil {
@@ -106,6 +112,12 @@ cancelled; what is due at this moment, was tried, or is under way stays.
 			return err
 		}
 		p.tell(book.Replanned())
+		if err := unskilled(ctx, book, b); errors.Is(err, errNobodySkilled) {
+			fmt.Fprintf(p.err, "Note: %s\n", err)
+			return nil
+		} else if err != nil {
+			return err
+		}
 		return nil
 	})
 	f := c.Flags()
@@ -117,6 +129,8 @@ cancelled; what is due at this moment, was tried, or is under way stays.
 	f.IntVar(&t.nth, "nth", 0, "which of the chosen day in the month, 1 to 4 or -1 for the last, with monthly")
 	f.StringSliceVar(&t.dates, "dates", nil, "dates, with once")
 	f.StringVar(&t.zone, "zone", "", `time zone of her windows, such as Indian/Reunion; "scheme" is the scheme's`)
+	f.StringVar(&t.skills, "skills", "", `skills that whoever calls her has to have, parted by commas; "" asks for none`)
+	f.BoolVar(&t.hard, "hard", false, "her calls are expected to be hard; --hard=false takes it back")
 	t.given = f.Changed
 	return c
 }
@@ -153,6 +167,12 @@ func (t *terms) change(b *roster.Beneficiary) error {
 	}
 	if t.given("nth") {
 		a.Nth, a.MonthDay = t.nth, 0
+	}
+	if t.given("skills") {
+		a.Skills = roster.Skills(t.skills)
+	}
+	if t.given("hard") {
+		a.Hard = t.hard
 	}
 	if t.given("zone") {
 		if b.Zone = t.zone; t.zone == "scheme" {
@@ -238,15 +258,4 @@ func beneficiary(ctx context.Context, page roster.Page, ref string) (roster.Bene
 		return roster.Beneficiary{}, usageError{postgres.ErrNoBeneficiary}
 	}
 	return found.Beneficiaries[0], nil
-}
-
-// daysText writes days of the week as schedule.ParseWeekdays reads them; none is the empty text.
-func daysText(set roster.Weekdays) string {
-	var list []string
-	for i := 1; i <= 7; i++ {
-		if d := time.Weekday(i % 7); set.Has(d) {
-			list = append(list, strings.ToLower(d.String()[:3]))
-		}
-	}
-	return strings.Join(list, ",")
 }

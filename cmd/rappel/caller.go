@@ -16,8 +16,8 @@ import (
 )
 
 func (p *program) caller() *cobra.Command {
-	c := &cobra.Command{Use: "caller", Short: "Give callers and registrars their phones, or take them away"}
-	c.AddCommand(p.handPhone(), p.listCallers(), p.switchCaller(true), p.switchCaller(false))
+	c := &cobra.Command{Use: "caller", Short: "Give callers and registrars their phones, or take them away; say what a caller can and may do"}
+	c.AddCommand(p.handPhone(), p.listCallers(), p.setCaller(), p.switchCaller(true), p.switchCaller(false))
 	return c
 }
 

@@ -77,7 +77,7 @@ func (p *program) listShifts() *cobra.Command {
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "REF\tDAYS\tHOURS\tFROM\tUNTIL")
 		for _, s := range shifts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Ref, daysText(s.Days), schedule.FormatHours(s.Hours), dateText(s.First), dateText(s.Last))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Ref, schedule.FormatWeekdays(s.Days), schedule.FormatHours(s.Hours), dateText(s.First), dateText(s.Last))
 		}
 		return w.Flush()
 	})

@@ -103,9 +103,9 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 	k := b.slotOf(c.ID)
 	x := &b.clerks[k]
 	b.setFree(k, false)
-	load := c.Load.within(b.limits.Load)
-	duty := c.Enabled && worthWaiting(c.State) && !load.spent(c)
-	spared := load.spares(c)
+	load := c.Load.Within(b.limits.Load)
+	duty := c.Enabled && worthWaiting(c.State) && !spent(load, c)
+	spared := spares(load, c)
 	moved := b.setWords(x, c)
 	refile := len(x.own) > 0 && (moved || x.duty && !duty || !x.light && spared)
 	x.duty, x.light, x.hard, x.since, x.rest = duty, spared, int32(c.HardToday), c.Since.UnixNano(), c.Rest.UnixNano()
@@ -121,7 +121,7 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 	}
 	x = &b.clerks[k]
 	there := c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller)
-	x.fit, x.spent = there && !load.spent(c), there && load.spent(c)
+	x.fit, x.spent = there && !spent(load, c), there && spent(load, c)
 	if c.Rest.After(now) {
 		b.alarm.push(alarm{at: x.rest, item: ^k})
 		b.own.fix(k)

@@ -23,8 +23,8 @@ const (
 // pairs of an assignment. A pair that is not allowed (language, skills, Load, strictness) scores minus infinity; whether the
 // caller is free, and holds, are not its concern.
 func Score(o *Occurrence, c *Caller, scheme Load, now time.Time) float64 {
-	load := c.Load.within(scheme)
-	if load.spent(c) || o.Hard && load.spares(c) || !slices.Contains(c.Languages, o.Language) {
+	load := c.Load.Within(scheme)
+	if spent(load, c) || o.Hard && spares(load, c) || !slices.Contains(c.Languages, o.Language) {
 		return math.Inf(-1)
 	}
 	for _, s := range o.Skills {

@@ -160,7 +160,7 @@ func (e *Engine) feltHard(w *worker, attempt call.ID, difficult bool) {
 func (e *Engine) rest(w *worker) {
 	w.Rest = time.Time{}
 	if !w.HardEnded.IsZero() {
-		w.Rest = w.HardEnded.Add(w.Load.within(e.settings.Load).Breather)
+		w.Rest = w.HardEnded.Add(w.Load.Within(e.settings.Load).Breather)
 	}
 }
 

@@ -199,6 +199,7 @@ func staffOf(r sqldb.FindStaffRow) roster.Staff {
 	s := roster.Staff{
 		Ref: r.Ref, Given: r.GivenName, Family: r.FamilyName, Skills: r.Skills,
 		Number: roster.Number{E164: r.Number, Extension: r.Extension}, Disabled: !r.Enabled,
+		Load: limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
 	}
 	for _, role := range r.Roles {
 		s.Roles = append(s.Roles, roster.Role(role))
@@ -233,6 +234,7 @@ func beneficiariesOf(ctx context.Context, q *sqldb.Queries, scheme int64, rows [
 				Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
 				ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Continuity: r.Continuity, CallerRingMs: r.CallerRingMs,
 				RingMs: r.RingMs, WindowDays: r.WindowDays, MonthDay: r.MonthDay, Nth: r.Nth, Dates: r.Dates,
+				Skills: r.Skills, Hard: r.Hard,
 			}),
 		}.Normal()
 	}
@@ -246,5 +248,6 @@ func termsOf(r sqldb.CurrentAgreementsRow) roster.Agreement {
 		ValidUntil: dateOf(r.ValidUntil), MonthDay: int(r.MonthDay), Nth: int(r.Nth), Dates: dates(r.Dates),
 		Place:      roster.Place{Days: roster.Weekdays(r.PlaceDays.Int16), Week: int(r.PlaceWeek)},
 		Continuity: roster.Continuity(r.Continuity), CallerRing: milliseconds(r.CallerRingMs), Ring: milliseconds(r.RingMs),
+		Skills: r.Skills, Hard: r.Hard,
 	}
 }

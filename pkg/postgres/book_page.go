@@ -209,6 +209,11 @@ func (w *putting) staff(ctx context.Context, list []roster.Staff) error {
 		p.Secrets = append(p.Secrets, newSecret())
 		p.Numbers = append(p.Numbers, s.Number.E164)
 		p.Extensions = append(p.Extensions, s.Number.Extension)
+		p.LoadTalks = append(p.LoadTalks, s.Load.Talk.Milliseconds())
+		p.LoadCalls = append(p.LoadCalls, int32(s.Load.Calls))
+		p.LoadHards = append(p.LoadHards, int32(s.Load.Hard))
+		p.LoadInRows = append(p.LoadInRows, int32(s.Load.HardInRow))
+		p.LoadBreathers = append(p.LoadBreathers, s.Load.Breather.Milliseconds())
 	}
 	rows, err := w.query.UpsertStaff(ctx, p)
 	if err != nil {
@@ -438,6 +443,8 @@ func (w *putting) agreements(ctx context.Context, ids []int64, people map[int64]
 		}
 		p.PlaceDays = append(p.PlaceDays, placed)
 		p.PlaceWeeks = append(p.PlaceWeeks, int16(place.Week))
+		p.Skills = append(p.Skills, strings.Join(a.Skills, unitSeparator))
+		p.Hards = append(p.Hards, a.Hard)
 	}
 	if len(p.Uids) == 0 {
 		return nil

@@ -93,7 +93,7 @@ func (l *ledger) closedCall(ctx context.Context, q *sqldb.Queries, occ *occurren
 			Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
 			ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Continuity: r.Continuity, CallerRingMs: r.CallerRingMs,
 			RingMs: r.RingMs, WindowDays: r.WindowDays, MonthDay: r.MonthDay, Nth: r.Nth, Dates: r.Dates,
-			PlaceDays: r.PlaceDays, PlaceWeek: r.PlaceWeek,
+			PlaceDays: r.PlaceDays, PlaceWeek: r.PlaceWeek, Skills: r.Skills, Hard: r.Hard,
 		}),
 	}, nil
 }

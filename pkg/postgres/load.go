@@ -177,6 +177,7 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 		return nil, time.Time{}, err
 	}
 	snap.Scheme.Retry.MaxAttempts, snap.Scheme.Retry.PerDay = int(row.MaxAttempts), int(row.TriesPerDay)
+	snap.Scheme.Load = limits{row.LoadTalkMs, row.LoadBreatherMs, row.LoadCalls, row.LoadHard, row.LoadInRow}.load()
 	if err := readOutbound(ctx, q, &snap.Scheme); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -223,6 +224,7 @@ func readCallers(ctx context.Context, q *sqldb.Queries, scheme int64, now time.T
 		c := dispatch.Caller{
 			ID: r.CallerID, Skills: r.Skills, State: call.CallerState(r.State), Since: when(r.Since), Enabled: r.Enabled,
 			MissedInRow: int(r.MissedInRow), LastEnded: when(r.LastEnded),
+			Load: limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
 		}
 		if r.Phone == PhoneOrdinary {
 			c.Number = r.Number
@@ -279,4 +281,17 @@ func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatc
 		})
 	}
 	return nil
+}
+
+// limits is a roster.Load as a row has it.
+type limits struct {
+	talkMS, breatherMS int64
+	calls, hard, inRow int32
+}
+
+func (l limits) load() roster.Load {
+	return roster.Load{
+		Talk: milliseconds(l.talkMS), Calls: int(l.calls), Hard: int(l.hard), HardInRow: int(l.inRow),
+		Breather: milliseconds(l.breatherMS),
+	}
 }

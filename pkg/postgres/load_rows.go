@@ -128,6 +128,7 @@ func (o *bare) occurrence(p *person, pauses []schedule.Pause) dispatch.Occurrenc
 		Opens: timestamp(o.opens), Closes: timestamp(o.closes), NotBefore: timestamp(o.notBefore),
 		Length: milliseconds(o.lengthMS), Deferred: int(o.deferred), Attempts: int(o.attempts), Rang: o.rang,
 		Language: p.language, Reference: p.reference, Deputy: p.deputy, LastCaller: p.lastCaller,
+		Skills: p.terms.Skills, Hard: p.terms.Hard,
 		Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
 		LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
 		Pauses: pauses, Queued: o.agreement < 0,
@@ -197,7 +198,8 @@ func decodePerson(row [][]byte) person {
 			ValidFrom: date(row[8]), ValidUntil: date(row[9]), Continuity: roster.Continuity(row[10]),
 			CallerRing: milliseconds(integer(row[11])), Ring: milliseconds(integer(row[12])),
 			MonthDay: int(integer(row[19])), Nth: int(integer(row[20])), Dates: dateList(row[21]),
-			Place: roster.Place{Days: roster.Weekdays(integer(row[22])), Week: int(integer(row[23]))},
+			Place:  roster.Place{Days: roster.Weekdays(integer(row[22])), Week: int(integer(row[23]))},
+			Skills: texts(row[25]), Hard: row[26][0] != 0,
 		},
 		reference: integer(row[13]), deputy: integer(row[14]), class: int(integer(row[15])),
 		language: roster.Language(row[16]), lastCaller: integer(row[17]),
@@ -274,6 +276,21 @@ func dateList(b []byte) []time.Time {
 	list := make([]time.Time, 0, (len(b)-header)/element)
 	for b = b[header:]; len(b) >= element; b = b[element:] {
 		list = append(list, date(b[4:element]))
+	}
+	return list
+}
+
+// texts decodes a text[] of one dimension without nulls, as smallints does.
+func texts(b []byte) []string {
+	const header, length = 20, 4
+	if len(b) < header {
+		return nil
+	}
+	var list []string
+	for b = b[header:]; len(b) >= length; {
+		n := length + int(binary.BigEndian.Uint32(b))
+		list = append(list, string(b[length:n]))
+		b = b[n:]
 	}
 	return list
 }

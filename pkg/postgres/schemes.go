@@ -39,8 +39,9 @@ type Scheme struct {
 	Retry       map[call.Result]time.Duration
 	// Retries hold what differs for calls of a kind (schedule.Ladder.Kinds).
 	Retries     map[call.Kind]schedule.Ladder
-	TriesPerDay int   // Of one person in vain, over all her calls; 0 means 6, less than 0 that there is no bound.
-	LastEvent   int64 // Number of its newest event, as Schemes found it; 0 before the first.
+	Load        roster.Load // What one caller is given on a day at most; a zero field sets no bound.
+	TriesPerDay int         // Of one person in vain, over all her calls; 0 means 6, less than 0 that there is no bound.
+	LastEvent   int64       // Number of its newest event, as Schemes found it; 0 before the first.
 }
 
 // Validate returns what is wrong with a scheme that is to be kept.
@@ -101,6 +102,8 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(),
 			MaxAttempts: int16(scheme.MaxAttempts), TriesPerDay: int16(max(scheme.TriesPerDay, 0)), CreatedAt: instant(now),
+			LoadTalkMs: scheme.Load.Talk.Milliseconds(), LoadCalls: int32(scheme.Load.Calls), LoadHard: int32(scheme.Load.Hard),
+			LoadInRow: int32(scheme.Load.HardInRow), LoadBreatherMs: scheme.Load.Breather.Milliseconds(),
 		})
 		if err != nil {
 			return fmt.Errorf("insert scheme: %w", err)
@@ -133,6 +136,8 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
 			TriesPerDay: int16(max(scheme.TriesPerDay, 0)),
+			LoadTalkMs:  scheme.Load.Talk.Milliseconds(), LoadCalls: int32(scheme.Load.Calls), LoadHard: int32(scheme.Load.Hard),
+			LoadInRow: int32(scheme.Load.HardInRow), LoadBreatherMs: scheme.Load.Breather.Milliseconds(),
 		})
 		if err != nil {
 			return fmt.Errorf("write scheme: %w", err)
@@ -175,6 +180,7 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
 			TriesPerDay: int(r.TriesPerDay), LastEvent: r.EventNumber,
+			Load: limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
 		}
 		if r.TriesPerDay == 0 {
 			list[i].TriesPerDay = -1

@@ -52,7 +52,7 @@ func (f *fixture) AddScheme(s dispatch.Scheme) int64 {
 	zone := s.Zone.String()
 	made, err := f.CreateScheme(context.Background(), postgres.Scheme{
 		Name: s.Name, Zone: zone, Country: s.Country, Opens: s.Opens, Closes: s.Closes, Hold: s.Hold, WrapUp: s.WrapUp,
-		Retry: s.Retry.After, MaxAttempts: s.Retry.MaxAttempts,
+		Retry: s.Retry.After, MaxAttempts: s.Retry.MaxAttempts, Load: s.Load,
 	}, today)
 	require.NoError(f.t, err)
 	var permitted []string
@@ -73,7 +73,7 @@ func (f *fixture) AddCaller(scheme int64, c dispatch.Caller) int64 {
 	ref := "C" + strconv.Itoa(f.people)
 	book := f.Book(scheme, clock)
 	putPeople(f.t, book, roster.People{Staff: []roster.Staff{{
-		Ref: ref, Roles: c.Roles, Languages: c.Languages, Skills: c.Skills, Number: roster.Number{E164: c.Number},
+		Ref: ref, Roles: c.Roles, Languages: c.Languages, Skills: c.Skills, Load: c.Load, Number: roster.Number{E164: c.Number},
 		Disabled: !c.Enabled,
 	}}})
 	key := f.one(`UPDATE caller_status SET state = $3, since = $4
@@ -88,6 +88,7 @@ func (f *fixture) AddOccurrence(scheme int64, o dispatch.Occurrence) int64 {
 	if o.Agreement == 0 {
 		f.people++
 		ref := "B" + strconv.Itoa(f.people)
+		o.Terms.Skills, o.Terms.Hard = o.Skills, o.Hard
 		b := roster.Beneficiary{Ref: ref, Language: o.Language, Class: o.Class, Agreement: o.Terms}
 		for _, n := range o.Numbers {
 			b.Numbers = append(b.Numbers, roster.Number{E164: n})

@@ -46,8 +46,17 @@ type Staff struct {
 	Roles     []Role     // Never empty in a book.
 	Languages []Language // Spoken, the first one is that of prompts to her; empty means French.
 	Skills    []string   // Words of the town's own choice, lower case, sorted.
+	Load      Load       // What she is given on a day at most; a zero field takes the scheme's.
 	Number    Number     // An ordinary phone; zero when she works from a softphone.
 	Disabled  bool       // She no longer works for the scheme: her phone account is cut.
+}
+
+// Serves reports whether somebody may call a beneficiary: a caller who works for the scheme, speaks her language and has the
+// skills that her agreement asks for.
+func (s Staff) Serves(b Beneficiary) bool {
+	s, b = s.Normal(), b.Normal()
+	return !s.Disabled && slices.Contains(s.Roles, RoleCaller) && slices.Contains(s.Languages, b.Language) &&
+		!slices.ContainsFunc(b.Agreement.Skills, func(skill string) bool { return !slices.Contains(s.Skills, skill) })
 }
 
 // Name is the whole name, as it is shown.
@@ -88,9 +97,7 @@ func (s Staff) Normal() Staff {
 	if len(s.Languages) == 0 {
 		s.Languages = []Language{French}
 	}
-	s.Skills = slices.Clone(s.Skills)
-	slices.Sort(s.Skills)
-	s.Skills = slices.Compact(s.Skills)
+	s.Skills = sortedSkills(s.Skills)
 	return s
 }
 
@@ -134,6 +141,7 @@ func (a Agreement) Normal() Agreement {
 	if a.Ring == 0 {
 		a.Ring = 60 * time.Second
 	}
+	a.Skills = sortedSkills(a.Skills)
 	return a
 }
 
@@ -152,15 +160,16 @@ func (a Agreement) Equal(other Agreement) bool {
 	return x.Cadence == y.Cadence && x.PerWeek == y.PerWeek && slices.Equal(x.Days, y.Days) &&
 		slices.Equal(x.Windows, y.Windows) && x.Length == y.Length && x.ValidFrom.Equal(y.ValidFrom) &&
 		x.ValidUntil.Equal(y.ValidUntil) && x.MonthDay == y.MonthDay && x.Nth == y.Nth &&
-		slices.EqualFunc(x.Dates, y.Dates, time.Time.Equal) && x.Continuity == y.Continuity && x.CallerRing == y.CallerRing && x.Ring == y.Ring
+		slices.EqualFunc(x.Dates, y.Dates, time.Time.Equal) && x.Continuity == y.Continuity && x.CallerRing == y.CallerRing && x.Ring == y.Ring &&
+		slices.Equal(x.Skills, y.Skills) && x.Hard == y.Hard
 }
 
 // Equal reports whether two staff members are the same after Normal.
 func (s Staff) Equal(other Staff) bool {
 	x, y := s.Normal(), other.Normal()
 	return x.Ref == y.Ref && x.Given == y.Given && x.Family == y.Family && slices.Equal(x.Roles, y.Roles) &&
-		slices.Equal(x.Languages, y.Languages) && slices.Equal(x.Skills, y.Skills) && x.Number == y.Number &&
-		x.Disabled == y.Disabled
+		slices.Equal(x.Languages, y.Languages) && slices.Equal(x.Skills, y.Skills) && x.Load == y.Load &&
+		x.Number == y.Number && x.Disabled == y.Disabled
 }
 
 func orElse[T ~string](value, otherwise T) T {

@@ -159,4 +159,6 @@ type Agreement struct {
 	Continuity Continuity     // Empty means Preferred.
 	CallerRing time.Duration  // 0 means 20 s.
 	Ring       time.Duration  // How long her phone rings; 0 means 60 s.
+	Skills     []string       // That whoever calls her has to have; none asks for none.
+	Hard       bool           // Calls with her are expected to be hard: callers who are spared those are not given them.
 }

@@ -93,6 +93,17 @@ func ParseWeekdays(text string) (roster.Weekdays, error) {
 	return set, nil
 }
 
+// FormatWeekdays writes days of the week as ParseWeekdays reads them, from Monday on; none is the empty text.
+func FormatWeekdays(set roster.Weekdays) string {
+	var list []string
+	for i := 1; i <= 7; i++ {
+		if d := time.Weekday(i % 7); set.Has(d) {
+			list = append(list, strings.ToLower(d.String()[:3]))
+		}
+	}
+	return strings.Join(list, ",")
+}
+
 func parseWeekday(text string) (time.Weekday, bool) {
 	for d := time.Sunday; d <= time.Saturday; d++ {
 		if text == strings.ToLower(d.String()[:3]) {

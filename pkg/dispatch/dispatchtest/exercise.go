@@ -62,6 +62,7 @@ func ExerciseStore(t *testing.T, newStore func(t *testing.T) Fixture) {
 		{"states of callers", (*suite).callers},
 		{"closing a call", (*suite).closing},
 		{"a call without a caller", (*suite).automatic},
+		{"limits, skills and hard calls", (*suite).bounds},
 		{"a caller's day", (*suite).callersDay},
 		{"hard calls in a row", (*suite).inRow},
 		{"the welfare ladder begins once", (*suite).welfare},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // talk makes a caller talk with somebody new for a minute and a half, and returns the attempt. The nth call ends n minutes
@@ -104,4 +105,38 @@ func (s *suite) inRow() {
 	finish, _ := s.finish(id, out)
 	s.apply(finish)
 	row(2, 1, s.ends(6), "she was quicker than the records")
+}
+
+// bounds has a scheme with limits, callers with their own, and agreements that ask for skills.
+func (s *suite) bounds() {
+	everybody := dispatch.Load{Talk: 3 * time.Hour, Calls: 12, Hard: 4, HardInRow: 2, Breather: 10 * time.Minute}
+	scheme := suiteScheme("Liege")
+	scheme.Load = everybody
+	s.scheme = s.AddScheme(scheme)
+	s.epoch = s.lead(s.scheme)
+	own := dispatch.Load{Calls: 5, Breather: 15 * time.Minute}
+	anna := s.AddCaller(s.scheme, dispatch.Caller{
+		Roles: []roster.Role{roster.RoleCaller}, Languages: []roster.Language{roster.French, roster.Dutch}, State: call.CallerReady,
+		Since: suiteNow(), Enabled: true, Endpoint: "softphone", Skills: []string{"bereavement", "dementia"}, Load: own,
+	})
+	hard := s.occurrence("+3281000001", func(o *dispatch.Occurrence) {
+		o.Skills, o.Hard = []string{"bereavement", "sign language"}, true
+	})
+	easy := s.occurrence("+3281000002")
+	snap := s.snapshot()
+	require.Equal(s.t, everybody, snap.Scheme.Load)
+	require.Equal(s.t, anna, snap.Callers[0].ID)
+	require.Equal(s.t, own, snap.Callers[0].Load)
+	require.Equal(s.t, []string{"bereavement", "dementia"}, snap.Callers[0].Skills)
+	require.Len(s.t, snap.Occurrences, 2)
+	for _, o := range snap.Occurrences {
+		switch o.ID {
+		case hard:
+			require.Equal(s.t, []string{"bereavement", "sign language"}, o.Skills)
+			require.True(s.t, o.Hard)
+		case easy:
+			require.Empty(s.t, o.Skills)
+			require.False(s.t, o.Hard)
+		}
+	}
 }

@@ -175,7 +175,7 @@ ORDER BY o.local_date, o.sequence;
 -- name: ReadTerms :one
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, a.window_days, a.month_day, a.nth, a.dates, a.place_days,
-    a.place_week, b.zone
+    a.place_week, b.zone, a.skills, a.hard
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = sqlc.arg(agreement_id);

@@ -1,14 +1,16 @@
 -- The people of one scheme (roster.Book).
 
 -- name: PageStaff :many
-SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled
+SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled,
+    load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms
 FROM caller
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref > sqlc.arg(after)
 ORDER BY ref
 LIMIT sqlc.arg(page);
 
 -- name: FindStaff :many
-SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled
+SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled,
+    load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms
 FROM caller
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]);
 
@@ -21,7 +23,7 @@ SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
     coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
     coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
-    coalesce(a.dates, '{}') AS dates
+    coalesce(a.dates, '{}') AS dates, coalesce(a.skills, '{}') AS skills, coalesce(a.hard, false) AS hard
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -45,7 +47,7 @@ SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
     coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
     coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
-    coalesce(a.dates, '{}') AS dates
+    coalesce(a.dates, '{}') AS dates, coalesce(a.skills, '{}') AS skills, coalesce(a.hard, false) AS hard
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -78,15 +80,19 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]) AND
 -- Lists within a row arrive as one text, parted by the unit separator. Whoever had a SIP phone keeps its kind, its account
 -- and its secret.
 INSERT INTO caller AS c (scheme_id, uid, ref, given_name, family_name, name_key, roles, languages, skills, enabled, phone,
-    endpoint, secret, number, extension, created_at)
+    endpoint, secret, number, extension, load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(refs)::text[]),
     unnest(sqlc.arg(given_names)::text[]), unnest(sqlc.arg(family_names)::text[]), unnest(sqlc.arg(name_keys)::text[]),
     string_to_array(unnest(sqlc.arg(roles)::text[]), E'\x1f'), string_to_array(unnest(sqlc.arg(languages)::text[]), E'\x1f'),
     string_to_array(unnest(sqlc.arg(skills)::text[]), E'\x1f'), unnest(sqlc.arg(enabled)::boolean[]),
     unnest(sqlc.arg(phones)::text[]), unnest(sqlc.arg(endpoints)::text[]), unnest(sqlc.arg(secrets)::text[]),
-    nullif(unnest(sqlc.arg(numbers)::text[]), ''), unnest(sqlc.arg(extensions)::text[]), sqlc.arg(now)::timestamptz
+    nullif(unnest(sqlc.arg(numbers)::text[]), ''), unnest(sqlc.arg(extensions)::text[]),
+    unnest(sqlc.arg(load_talks)::bigint[]), unnest(sqlc.arg(load_calls)::integer[]), unnest(sqlc.arg(load_hards)::integer[]),
+    unnest(sqlc.arg(load_in_rows)::integer[]), unnest(sqlc.arg(load_breathers)::bigint[]), sqlc.arg(now)::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
+    load_talk_ms = excluded.load_talk_ms, load_calls = excluded.load_calls, load_hard = excluded.load_hard,
+    load_in_row = excluded.load_in_row, load_breather_ms = excluded.load_breather_ms,
     roles = excluded.roles, languages = excluded.languages, skills = excluded.skills, enabled = excluded.enabled,
     number = excluded.number, extension = excluded.extension,
     phone = CASE
@@ -163,7 +169,7 @@ ON CONFLICT (scheme_id, register_id, beneficiary_id) DO NOTHING;
 
 -- name: CurrentAgreements :many
 SELECT agreement_id, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from, valid_until, continuity,
-    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week
+    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week, skills, hard
 FROM agreement
 WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]) AND kind = 'scheduled'
     AND ended_at IS NULL;
@@ -174,10 +180,10 @@ SET ended_at = sqlc.arg(now)
 WHERE scheme_id = sqlc.arg(scheme_id) AND agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]);
 
 -- name: InsertAgreements :exec
--- Lists within a row arrive as one text, parted by commas.
+-- Lists within a row arrive as one text, parted by commas, skills by the unit separator.
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
     valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates,
-    place_days, place_week, created_at)
+    place_days, place_week, skills, hard, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(beneficiary_ids)::bigint[]),
     unnest(sqlc.arg(cadences)::text[]), unnest(sqlc.arg(per_weeks)::smallint[]),
     string_to_array(unnest(sqlc.arg(days)::text[]), ',')::smallint[],
@@ -187,7 +193,8 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.
     unnest(sqlc.arg(continuities)::text[]), unnest(sqlc.arg(caller_rings)::bigint[]), unnest(sqlc.arg(rings)::bigint[]),
     string_to_array(unnest(sqlc.arg(window_days)::text[]), ',')::smallint[], unnest(sqlc.arg(month_days)::smallint[]),
     unnest(sqlc.arg(nths)::smallint[]), string_to_array(unnest(sqlc.arg(dates)::text[]), ',')::date[],
-    nullif(unnest(sqlc.arg(place_days)::smallint[]), -1::smallint), unnest(sqlc.arg(place_weeks)::smallint[]), sqlc.arg(now)::timestamptz;
+    nullif(unnest(sqlc.arg(place_days)::smallint[]), -1::smallint), unnest(sqlc.arg(place_weeks)::smallint[]),
+    string_to_array(unnest(sqlc.arg(skills)::text[]), E'\x1f'), unnest(sqlc.arg(hards)::boolean[]), sqlc.arg(now)::timestamptz;
 
 -- name: CancelOccurrences :many
 -- The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by

@@ -2,7 +2,8 @@
 
 -- name: ReadScheme :one
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    s.tries_per_day, s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
+    s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
+    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id);
@@ -57,7 +58,7 @@ ORDER BY exception_id;
 -- name: ReadCallers :many
 SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
     s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended, s.talk_today_ms, s.hard_in_row,
-    s.row_before, s.last_call, s.hard_ended
+    s.row_before, s.last_call, s.hard_ended, c.load_talk_ms, c.load_calls, c.load_hard, c.load_in_row, c.load_breather_ms
 FROM caller c
 JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
 WHERE c.scheme_id = sqlc.arg(scheme_id)
@@ -103,7 +104,8 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurren
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
-    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
+    a.skills, a.hard
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id

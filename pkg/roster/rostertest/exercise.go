@@ -199,6 +199,10 @@ func changes() []func(*roster.Beneficiary) {
 		func(b *roster.Beneficiary) { b.Agreement.ValidUntil = time.Time{} },
 		func(b *roster.Beneficiary) { b.Agreement = roster.Agreement{} },
 		func(b *roster.Beneficiary) { b.Agreement.Continuity = roster.Rotate },
+		func(b *roster.Beneficiary) {
+			b.Agreement.Skills, b.Agreement.Hard = []string{"deuil", "langue des signes"}, true
+		},
+		func(b *roster.Beneficiary) { b.Agreement.Hard = true },
 	}
 }
 
@@ -209,6 +213,9 @@ func staffChanges() []func(*roster.Staff) {
 		func(s *roster.Staff) { s.Languages, s.Skills = []roster.Language{roster.German}, nil },
 		func(s *roster.Staff) { s.Number = roster.Number{} },
 		func(s *roster.Staff) { s.Disabled = true },
+		func(s *roster.Staff) {
+			s.Load = roster.Load{Talk: time.Hour, Calls: 6, Hard: 3, HardInRow: 2, Breather: 10 * time.Minute}
+		},
 	}
 }
 

@@ -120,11 +120,7 @@ func (c *cells) readCell(r *record, field, text string) (code Code, other string
 	case columnPurpose:
 		return oneWord(c, &p.Purpose, c.speech.purposes, text, purposeTerms())
 	case columnSkills:
-		for _, skill := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(",;|", r) }) {
-			if skill = strings.TrimSpace(skill); skill != "" && !slices.Contains(r.skills, skill) {
-				r.skills = append(r.skills, skill)
-			}
-		}
+		r.skills = roster.Skills(text)
 	case columnActive:
 		truth, ambiguous := c.speech.truths.read(text, c.lang)
 		if truth == "" || ambiguous {

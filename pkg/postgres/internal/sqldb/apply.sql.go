@@ -796,7 +796,7 @@ func (q *Queries) ReadReservations(ctx context.Context, callerIds []int64) ([]Re
 const readTerms = `-- name: ReadTerms :one
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, a.window_days, a.month_day, a.nth, a.dates, a.place_days,
-    a.place_week, b.zone
+    a.place_week, b.zone, a.skills, a.hard
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = $1 AND a.agreement_id = $2
@@ -828,6 +828,8 @@ type ReadTermsRow struct {
 	PlaceDays     pgtype.Int2
 	PlaceWeek     int16
 	Zone          string
+	Skills        []string
+	Hard          bool
 }
 
 func (q *Queries) ReadTerms(ctx context.Context, arg ReadTermsParams) (ReadTermsRow, error) {
@@ -854,6 +856,8 @@ func (q *Queries) ReadTerms(ctx context.Context, arg ReadTermsParams) (ReadTerms
 		&i.PlaceDays,
 		&i.PlaceWeek,
 		&i.Zone,
+		&i.Skills,
+		&i.Hard,
 	)
 	return i, err
 }

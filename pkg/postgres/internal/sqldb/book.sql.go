@@ -224,7 +224,7 @@ func (q *Queries) CountForeignRefs(ctx context.Context, arg CountForeignRefsPara
 
 const currentAgreements = `-- name: CurrentAgreements :many
 SELECT agreement_id, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from, valid_until, continuity,
-    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week
+    caller_ring_ms, ring_ms, window_days, month_day, nth, dates, place_days, place_week, skills, hard
 FROM agreement
 WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[]) AND kind = 'scheduled'
     AND ended_at IS NULL
@@ -255,6 +255,8 @@ type CurrentAgreementsRow struct {
 	Dates         []pgtype.Date
 	PlaceDays     pgtype.Int2
 	PlaceWeek     int16
+	Skills        []string
+	Hard          bool
 }
 
 func (q *Queries) CurrentAgreements(ctx context.Context, arg CurrentAgreementsParams) ([]CurrentAgreementsRow, error) {
@@ -286,6 +288,8 @@ func (q *Queries) CurrentAgreements(ctx context.Context, arg CurrentAgreementsPa
 			&i.Dates,
 			&i.PlaceDays,
 			&i.PlaceWeek,
+			&i.Skills,
+			&i.Hard,
 		); err != nil {
 			return nil, err
 		}
@@ -355,7 +359,7 @@ SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
     coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
     coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
-    coalesce(a.dates, '{}') AS dates
+    coalesce(a.dates, '{}') AS dates, coalesce(a.skills, '{}') AS skills, coalesce(a.hard, false) AS hard
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -404,6 +408,8 @@ type FindBeneficiariesRow struct {
 	MonthDay      int16
 	Nth           int16
 	Dates         []pgtype.Date
+	Skills        []string
+	Hard          bool
 }
 
 func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesParams) ([]FindBeneficiariesRow, error) {
@@ -445,6 +451,8 @@ func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesPa
 			&i.MonthDay,
 			&i.Nth,
 			&i.Dates,
+			&i.Skills,
+			&i.Hard,
 		); err != nil {
 			return nil, err
 		}
@@ -457,7 +465,8 @@ func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesPa
 }
 
 const findStaff = `-- name: FindStaff :many
-SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled
+SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled,
+    load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms
 FROM caller
 WHERE scheme_id = $1 AND ref = ANY ($2::text[])
 `
@@ -468,15 +477,20 @@ type FindStaffParams struct {
 }
 
 type FindStaffRow struct {
-	Ref        string
-	GivenName  string
-	FamilyName string
-	Roles      []string
-	Languages  []string
-	Skills     []string
-	Number     string
-	Extension  string
-	Enabled    bool
+	Ref            string
+	GivenName      string
+	FamilyName     string
+	Roles          []string
+	Languages      []string
+	Skills         []string
+	Number         string
+	Extension      string
+	Enabled        bool
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
 }
 
 func (q *Queries) FindStaff(ctx context.Context, arg FindStaffParams) ([]FindStaffRow, error) {
@@ -498,6 +512,11 @@ func (q *Queries) FindStaff(ctx context.Context, arg FindStaffParams) ([]FindSta
 			&i.Number,
 			&i.Extension,
 			&i.Enabled,
+			&i.LoadTalkMs,
+			&i.LoadCalls,
+			&i.LoadHard,
+			&i.LoadInRow,
+			&i.LoadBreatherMs,
 		); err != nil {
 			return nil, err
 		}
@@ -512,7 +531,7 @@ func (q *Queries) FindStaff(ctx context.Context, arg FindStaffParams) ([]FindSta
 const insertAgreements = `-- name: InsertAgreements :exec
 INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, valid_from,
     valid_until, continuity, caller_ring_ms, ring_ms, window_days, month_day, nth, dates,
-    place_days, place_week, created_at)
+    place_days, place_week, skills, hard, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($4::text[]), unnest($5::smallint[]),
     string_to_array(unnest($6::text[]), ',')::smallint[],
@@ -522,7 +541,8 @@ SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($12::text[]), unnest($13::bigint[]), unnest($14::bigint[]),
     string_to_array(unnest($15::text[]), ',')::smallint[], unnest($16::smallint[]),
     unnest($17::smallint[]), string_to_array(unnest($18::text[]), ',')::date[],
-    nullif(unnest($19::smallint[]), -1::smallint), unnest($20::smallint[]), $21::timestamptz
+    nullif(unnest($19::smallint[]), -1::smallint), unnest($20::smallint[]),
+    string_to_array(unnest($21::text[]), E'\x1f'), unnest($22::boolean[]), $23::timestamptz
 `
 
 type InsertAgreementsParams struct {
@@ -546,10 +566,12 @@ type InsertAgreementsParams struct {
 	Dates          []string
 	PlaceDays      []int16
 	PlaceWeeks     []int16
+	Skills         []string
+	Hards          []bool
 	Now            pgtype.Timestamptz
 }
 
-// Lists within a row arrive as one text, parted by commas.
+// Lists within a row arrive as one text, parted by commas, skills by the unit separator.
 func (q *Queries) InsertAgreements(ctx context.Context, arg InsertAgreementsParams) error {
 	_, err := q.db.Exec(ctx, insertAgreements,
 		arg.SchemeID,
@@ -572,6 +594,8 @@ func (q *Queries) InsertAgreements(ctx context.Context, arg InsertAgreementsPara
 		arg.Dates,
 		arg.PlaceDays,
 		arg.PlaceWeeks,
+		arg.Skills,
+		arg.Hards,
 		arg.Now,
 	)
 	return err
@@ -766,7 +790,7 @@ SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone,
     a.valid_from, a.valid_until, coalesce(a.continuity, '') AS continuity,
     coalesce(a.caller_ring_ms, 0) AS caller_ring_ms, coalesce(a.ring_ms, 0) AS ring_ms,
     coalesce(a.window_days, '{}') AS window_days, coalesce(a.month_day, 0) AS month_day, coalesce(a.nth, 0) AS nth,
-    coalesce(a.dates, '{}') AS dates
+    coalesce(a.dates, '{}') AS dates, coalesce(a.skills, '{}') AS skills, coalesce(a.hard, false) AS hard
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT k.state, k.given_on, k.how FROM consent k
@@ -818,6 +842,8 @@ type PageBeneficiariesRow struct {
 	MonthDay      int16
 	Nth           int16
 	Dates         []pgtype.Date
+	Skills        []string
+	Hard          bool
 }
 
 func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesParams) ([]PageBeneficiariesRow, error) {
@@ -859,6 +885,8 @@ func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesPa
 			&i.MonthDay,
 			&i.Nth,
 			&i.Dates,
+			&i.Skills,
+			&i.Hard,
 		); err != nil {
 			return nil, err
 		}
@@ -872,7 +900,8 @@ func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesPa
 
 const pageStaff = `-- name: PageStaff :many
 
-SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled
+SELECT ref, given_name, family_name, roles, languages, skills, coalesce(number, '') AS number, extension, enabled,
+    load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms
 FROM caller
 WHERE scheme_id = $1 AND ref > $2
 ORDER BY ref
@@ -886,15 +915,20 @@ type PageStaffParams struct {
 }
 
 type PageStaffRow struct {
-	Ref        string
-	GivenName  string
-	FamilyName string
-	Roles      []string
-	Languages  []string
-	Skills     []string
-	Number     string
-	Extension  string
-	Enabled    bool
+	Ref            string
+	GivenName      string
+	FamilyName     string
+	Roles          []string
+	Languages      []string
+	Skills         []string
+	Number         string
+	Extension      string
+	Enabled        bool
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
 }
 
 // The people of one scheme (roster.Book).
@@ -917,6 +951,11 @@ func (q *Queries) PageStaff(ctx context.Context, arg PageStaffParams) ([]PageSta
 			&i.Number,
 			&i.Extension,
 			&i.Enabled,
+			&i.LoadTalkMs,
+			&i.LoadCalls,
+			&i.LoadHard,
+			&i.LoadInRow,
+			&i.LoadBreatherMs,
 		); err != nil {
 			return nil, err
 		}
@@ -1002,15 +1041,19 @@ func (q *Queries) UpsertBeneficiaries(ctx context.Context, arg UpsertBeneficiari
 
 const upsertStaff = `-- name: UpsertStaff :many
 INSERT INTO caller AS c (scheme_id, uid, ref, given_name, family_name, name_key, roles, languages, skills, enabled, phone,
-    endpoint, secret, number, extension, created_at)
+    endpoint, secret, number, extension, load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::text[]),
     unnest($4::text[]), unnest($5::text[]), unnest($6::text[]),
     string_to_array(unnest($7::text[]), E'\x1f'), string_to_array(unnest($8::text[]), E'\x1f'),
     string_to_array(unnest($9::text[]), E'\x1f'), unnest($10::boolean[]),
     unnest($11::text[]), unnest($12::text[]), unnest($13::text[]),
-    nullif(unnest($14::text[]), ''), unnest($15::text[]), $16::timestamptz
+    nullif(unnest($14::text[]), ''), unnest($15::text[]),
+    unnest($16::bigint[]), unnest($17::integer[]), unnest($18::integer[]),
+    unnest($19::integer[]), unnest($20::bigint[]), $21::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
+    load_talk_ms = excluded.load_talk_ms, load_calls = excluded.load_calls, load_hard = excluded.load_hard,
+    load_in_row = excluded.load_in_row, load_breather_ms = excluded.load_breather_ms,
     roles = excluded.roles, languages = excluded.languages, skills = excluded.skills, enabled = excluded.enabled,
     number = excluded.number, extension = excluded.extension,
     phone = CASE
@@ -1021,22 +1064,27 @@ RETURNING caller_id, uid
 `
 
 type UpsertStaffParams struct {
-	SchemeID    int64
-	Uids        []pgtype.UUID
-	Refs        []string
-	GivenNames  []string
-	FamilyNames []string
-	NameKeys    []string
-	Roles       []string
-	Languages   []string
-	Skills      []string
-	Enabled     []bool
-	Phones      []string
-	Endpoints   []string
-	Secrets     []string
-	Numbers     []string
-	Extensions  []string
-	Now         pgtype.Timestamptz
+	SchemeID      int64
+	Uids          []pgtype.UUID
+	Refs          []string
+	GivenNames    []string
+	FamilyNames   []string
+	NameKeys      []string
+	Roles         []string
+	Languages     []string
+	Skills        []string
+	Enabled       []bool
+	Phones        []string
+	Endpoints     []string
+	Secrets       []string
+	Numbers       []string
+	Extensions    []string
+	LoadTalks     []int64
+	LoadCalls     []int32
+	LoadHards     []int32
+	LoadInRows    []int32
+	LoadBreathers []int64
+	Now           pgtype.Timestamptz
 }
 
 type UpsertStaffRow struct {
@@ -1063,6 +1111,11 @@ func (q *Queries) UpsertStaff(ctx context.Context, arg UpsertStaffParams) ([]Ups
 		arg.Secrets,
 		arg.Numbers,
 		arg.Extensions,
+		arg.LoadTalks,
+		arg.LoadCalls,
+		arg.LoadHards,
+		arg.LoadInRows,
+		arg.LoadBreathers,
 		arg.Now,
 	)
 	if err != nil {

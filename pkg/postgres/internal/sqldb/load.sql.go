@@ -44,7 +44,7 @@ func (q *Queries) ReadCLI(ctx context.Context, schemeID int64) ([]ReadCLIRow, er
 const readCallers = `-- name: ReadCallers :many
 SELECT c.caller_id, c.roles, c.languages, c.skills, c.enabled, c.phone, c.endpoint, coalesce(c.number, '') AS number,
     s.state, s.since, s.missed_in_row, s.day, s.calls_today, s.hard_today, s.last_ended, s.talk_today_ms, s.hard_in_row,
-    s.row_before, s.last_call, s.hard_ended
+    s.row_before, s.last_call, s.hard_ended, c.load_talk_ms, c.load_calls, c.load_hard, c.load_in_row, c.load_breather_ms
 FROM caller c
 JOIN caller_status s ON s.scheme_id = c.scheme_id AND s.caller_id = c.caller_id
 WHERE c.scheme_id = $1
@@ -52,26 +52,31 @@ ORDER BY c.caller_id
 `
 
 type ReadCallersRow struct {
-	CallerID    int64
-	Roles       []string
-	Languages   []string
-	Skills      []string
-	Enabled     bool
-	Phone       string
-	Endpoint    string
-	Number      string
-	State       string
-	Since       pgtype.Timestamptz
-	MissedInRow int16
-	Day         pgtype.Date
-	CallsToday  int32
-	HardToday   int32
-	LastEnded   pgtype.Timestamptz
-	TalkTodayMs int64
-	HardInRow   int32
-	RowBefore   int32
-	LastCall    pgtype.UUID
-	HardEnded   pgtype.Timestamptz
+	CallerID       int64
+	Roles          []string
+	Languages      []string
+	Skills         []string
+	Enabled        bool
+	Phone          string
+	Endpoint       string
+	Number         string
+	State          string
+	Since          pgtype.Timestamptz
+	MissedInRow    int16
+	Day            pgtype.Date
+	CallsToday     int32
+	HardToday      int32
+	LastEnded      pgtype.Timestamptz
+	TalkTodayMs    int64
+	HardInRow      int32
+	RowBefore      int32
+	LastCall       pgtype.UUID
+	HardEnded      pgtype.Timestamptz
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
 }
 
 func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCallersRow, error) {
@@ -104,6 +109,11 @@ func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCaller
 			&i.RowBefore,
 			&i.LastCall,
 			&i.HardEnded,
+			&i.LoadTalkMs,
+			&i.LoadCalls,
+			&i.LoadHard,
+			&i.LoadInRow,
+			&i.LoadBreatherMs,
 		); err != nil {
 			return nil, err
 		}
@@ -389,31 +399,37 @@ func (q *Queries) ReadRetry(ctx context.Context, schemeID int64) ([]ReadRetryRow
 const readScheme = `-- name: ReadScheme :one
 
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
-    s.tries_per_day, s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
+    s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
+    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = $1
 `
 
 type ReadSchemeRow struct {
-	Uid         pgtype.UUID
-	Name        string
-	Zone        string
-	Country     string
-	Region      string
-	Language    string
-	Paused      bool
-	Opens       int16
-	Closes      int16
-	HoldMs      int64
-	WrapUpMs    int64
-	MaxAttempts int16
-	TriesPerDay int16
-	OverflowMs  int64
-	OverflowTo  string
-	Epoch       int64
-	EventNumber int64
-	LoadFrom    pgtype.Timestamptz
+	Uid            pgtype.UUID
+	Name           string
+	Zone           string
+	Country        string
+	Region         string
+	Language       string
+	Paused         bool
+	Opens          int16
+	Closes         int16
+	HoldMs         int64
+	WrapUpMs       int64
+	MaxAttempts    int16
+	TriesPerDay    int16
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
+	OverflowMs     int64
+	OverflowTo     string
+	Epoch          int64
+	EventNumber    int64
+	LoadFrom       pgtype.Timestamptz
 }
 
 // What a dispatcher starts from.
@@ -434,6 +450,11 @@ func (q *Queries) ReadScheme(ctx context.Context, schemeID int64) (ReadSchemeRow
 		&i.WrapUpMs,
 		&i.MaxAttempts,
 		&i.TriesPerDay,
+		&i.LoadTalkMs,
+		&i.LoadCalls,
+		&i.LoadHard,
+		&i.LoadInRow,
+		&i.LoadBreatherMs,
 		&i.OverflowMs,
 		&i.OverflowTo,
 		&i.Epoch,
@@ -581,7 +602,8 @@ const streamAgreements = `-- name: StreamAgreements :many
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
-    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
+    a.skills, a.hard
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
@@ -620,6 +642,8 @@ type StreamAgreementsRow struct {
 	PlaceDays     int16
 	PlaceWeek     int16
 	Zone          string
+	Skills        []string
+	Hard          bool
 }
 
 // The current agreements, and those that ended with calls still open.
@@ -658,6 +682,8 @@ func (q *Queries) StreamAgreements(ctx context.Context, arg StreamAgreementsPara
 			&i.PlaceDays,
 			&i.PlaceWeek,
 			&i.Zone,
+			&i.Skills,
+			&i.Hard,
 		); err != nil {
 			return nil, err
 		}

@@ -208,28 +208,34 @@ func (q *Queries) InsertRetry(ctx context.Context, arg InsertRetryParams) error 
 const insertScheme = `-- name: InsertScheme :one
 
 INSERT INTO scheme (uid, name, spoken, zone, country, region, language, paused, opens, closes, hold_ms, wrap_up_ms, max_attempts, tries_per_day,
-    created_at)
+    load_talk_ms, load_calls, load_hard, load_in_row, load_breather_ms, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14, $15)
+    $9, $10, $11, $12, $13, $14,
+    $15, $16, $17, $18, $19, $20)
 RETURNING scheme_id
 `
 
 type InsertSchemeParams struct {
-	Uid         pgtype.UUID
-	Name        string
-	Spoken      string
-	Zone        string
-	Country     string
-	Region      string
-	Language    string
-	Paused      bool
-	Opens       int16
-	Closes      int16
-	HoldMs      int64
-	WrapUpMs    int64
-	MaxAttempts int16
-	TriesPerDay int16
-	CreatedAt   pgtype.Timestamptz
+	Uid            pgtype.UUID
+	Name           string
+	Spoken         string
+	Zone           string
+	Country        string
+	Region         string
+	Language       string
+	Paused         bool
+	Opens          int16
+	Closes         int16
+	HoldMs         int64
+	WrapUpMs       int64
+	MaxAttempts    int16
+	TriesPerDay    int16
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
+	CreatedAt      pgtype.Timestamptz
 }
 
 // Schemes, trunks, numbers that people dial, destinations, and the SIP accounts made from them.
@@ -249,6 +255,11 @@ func (q *Queries) InsertScheme(ctx context.Context, arg InsertSchemeParams) (int
 		arg.WrapUpMs,
 		arg.MaxAttempts,
 		arg.TriesPerDay,
+		arg.LoadTalkMs,
+		arg.LoadCalls,
+		arg.LoadHard,
+		arg.LoadInRow,
+		arg.LoadBreatherMs,
 		arg.CreatedAt,
 	)
 	var scheme_id int64
@@ -503,29 +514,34 @@ func (q *Queries) ListRetry(ctx context.Context) ([]ListRetryRow, error) {
 
 const listSchemes = `-- name: ListSchemes :many
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
-    s.wrap_up_ms, s.max_attempts, s.tries_per_day, l.event_number
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id
 `
 
 type ListSchemesRow struct {
-	SchemeID    int64
-	Uid         pgtype.UUID
-	Name        string
-	Spoken      string
-	Zone        string
-	Country     string
-	Region      string
-	Language    string
-	Paused      bool
-	Opens       int16
-	Closes      int16
-	HoldMs      int64
-	WrapUpMs    int64
-	MaxAttempts int16
-	TriesPerDay int16
-	EventNumber int64
+	SchemeID       int64
+	Uid            pgtype.UUID
+	Name           string
+	Spoken         string
+	Zone           string
+	Country        string
+	Region         string
+	Language       string
+	Paused         bool
+	Opens          int16
+	Closes         int16
+	HoldMs         int64
+	WrapUpMs       int64
+	MaxAttempts    int16
+	TriesPerDay    int16
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
+	EventNumber    int64
 }
 
 // Every scheme of the installation, for whoever starts their dispatchers.
@@ -554,6 +570,11 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.WrapUpMs,
 			&i.MaxAttempts,
 			&i.TriesPerDay,
+			&i.LoadTalkMs,
+			&i.LoadCalls,
+			&i.LoadHard,
+			&i.LoadInRow,
+			&i.LoadBreatherMs,
 			&i.EventNumber,
 		); err != nil {
 			return nil, err
@@ -640,25 +661,31 @@ const updateScheme = `-- name: UpdateScheme :execrows
 UPDATE scheme
 SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
     paused = $7, opens = $8, closes = $9, hold_ms = $10,
-    wrap_up_ms = $11, max_attempts = $12, tries_per_day = $13
-WHERE scheme_id = $14
+    wrap_up_ms = $11, max_attempts = $12, tries_per_day = $13,
+    load_talk_ms = $14, load_calls = $15, load_hard = $16, load_in_row = $17, load_breather_ms = $18
+WHERE scheme_id = $19
 `
 
 type UpdateSchemeParams struct {
-	Name        string
-	Spoken      string
-	Zone        string
-	Country     string
-	Region      string
-	Language    string
-	Paused      bool
-	Opens       int16
-	Closes      int16
-	HoldMs      int64
-	WrapUpMs    int64
-	MaxAttempts int16
-	TriesPerDay int16
-	SchemeID    int64
+	Name           string
+	Spoken         string
+	Zone           string
+	Country        string
+	Region         string
+	Language       string
+	Paused         bool
+	Opens          int16
+	Closes         int16
+	HoldMs         int64
+	WrapUpMs       int64
+	MaxAttempts    int16
+	TriesPerDay    int16
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
+	SchemeID       int64
 }
 
 func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int64, error) {
@@ -676,6 +703,11 @@ func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int
 		arg.WrapUpMs,
 		arg.MaxAttempts,
 		arg.TriesPerDay,
+		arg.LoadTalkMs,
+		arg.LoadCalls,
+		arg.LoadHard,
+		arg.LoadInRow,
+		arg.LoadBreatherMs,
 		arg.SchemeID,
 	)
 	if err != nil {
