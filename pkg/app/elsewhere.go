@@ -44,6 +44,7 @@ type elsewhere struct {
 // closer is the dispatcher.
 type closer interface {
 	Step(s call.Step)
+	Answered(a call.Answer)
 	Ended(o call.Outcome)
 	CallerLeft(scheme, caller int64, attempt call.ID, at time.Time)
 	CloseCall(ctx context.Context, c callflow.Closing) error
@@ -121,6 +122,9 @@ func (e *elsewhere) tell(ctx context.Context, c *told, a account) (over bool) {
 			}
 		}
 		e.desk.Step(s)
+	}
+	for _, n := range a.Answers { // The dispatcher tells those it knows by their number.
+		e.desk.Answered(n)
 	}
 	for ; c.outcomes < len(a.Outcomes); c.outcomes++ {
 		o := a.Outcomes[c.outcomes]

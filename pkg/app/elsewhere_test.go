@@ -26,6 +26,7 @@ type heard struct {
 }
 
 func (h *heard) Step(s call.Step)                                  { h.steps = append(h.steps, s.State) }
+func (h *heard) Answered(call.Answer)                              {}
 func (h *heard) Ended(o call.Outcome)                              { h.ends = append(h.ends, o) }
 func (h *heard) CallerLeft(_, _ int64, _ call.ID, _ time.Time)     { h.left++ }
 func (h *heard) CloseCall(context.Context, callflow.Closing) error { h.closings++; return nil }

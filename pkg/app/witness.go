@@ -19,6 +19,7 @@ const accountKept = 3 * time.Minute
 // account is what is known of an attempt at this node's PBX, in order. Other nodes are told it as it is: it names nobody.
 type account struct {
 	Steps    []call.Step        `json:"steps,omitempty"`
+	Answers  []call.Answer      `json:"answers,omitempty"` // By keypad, to a call without a caller.
 	Outcomes []call.Outcome     `json:"outcomes,omitempty"`
 	Closings []callflow.Closing `json:"closings,omitempty"`
 	Left     bool               `json:"left,omitempty"` // The caller's phone is free.
@@ -92,6 +93,12 @@ func (w *witness) Step(s call.Step) {
 	w.desk.Step(s)
 }
 
+// Answered implements callflow.Desk.
+func (w *witness) Answered(n call.Answer) {
+	w.note(n.Attempt, func(a *account) { a.Answers = append(a.Answers, n) })
+	w.desk.Answered(n)
+}
+
 // Ended implements callflow.Desk.
 func (w *witness) Ended(o call.Outcome) {
 	w.note(o.Attempt, func(a *account) {
@@ -127,7 +134,7 @@ func (w *witness) of(attempt call.ID) (account, bool) {
 		return account{}, false
 	}
 	return account{
-		Steps: slices.Clone(a.Steps), Outcomes: slices.Clone(a.Outcomes), Closings: slices.Clone(a.Closings),
+		Steps: slices.Clone(a.Steps), Answers: slices.Clone(a.Answers), Outcomes: slices.Clone(a.Outcomes), Closings: slices.Clone(a.Closings),
 		Left: a.Left, ended: a.ended,
 	}, true
 }

@@ -32,10 +32,7 @@ func (s *Switch) Connect(ctx context.Context, c telephony.Connect) error {
 	vars := map[string]string{
 		"RAPPEL_NUMBER": c.Number, "RAPPEL_TRUNK": c.Trunk, "RAPPEL_RING": seconds(c.BeneficiaryRing),
 		"RAPPEL_LEG": c.BeneficiaryLeg, "RAPPEL_ATTEMPT": c.Attempt, "RAPPEL_CLI": c.CLI, "RAPPEL_LANGUAGE": c.Language,
-		"RAPPEL_DIAL_BY": "0",
-	}
-	if !c.DialBy.IsZero() && c.DialBy.Unix() > 0 {
-		vars["RAPPEL_DIAL_BY"] = strconv.FormatInt(c.DialBy.Unix(), 10)
+		"RAPPEL_DIAL_BY": dialBy(c.DialBy),
 	}
 	if c.CallerLanguage != "" {
 		vars["CHANNEL(language)"] = c.CallerLanguage
@@ -46,10 +43,8 @@ func (s *Switch) Connect(ctx context.Context, c telephony.Connect) error {
 	if c.WrapUp {
 		vars["RAPPEL_WRAPUP"] = "1"
 	}
-	for name, v := range vars {
-		if strings.ContainsAny(v, ",^()\r\n;\"$") {
-			return fmt.Errorf("connect: %w: %s holds a character that the dialplan would read", telephony.ErrRefused, name)
-		}
+	if err := readable("connect", vars); err != nil {
+		return err
 	}
 	query := url.Values{
 		"endpoint": {device}, "context": {"connect"}, "extension": {"s"}, "priority": {"1"},
@@ -59,6 +54,47 @@ func (s *Switch) Connect(ctx context.Context, c telephony.Connect) error {
 		query.Set("callerId", c.CLI)
 	}
 	return s.place(ctx, "connect", c.Channel, query, vars)
+}
+
+// Announce has the dialplan ring one phone alone. What places it is a local channel, of which both halves are named, so that
+// a refusal is told in the call's mailbox.
+func (s *Switch) Announce(ctx context.Context, a telephony.Announce) error {
+	if _, err := deviceOf("", a.Number, a.Trunk); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	for _, v := range []string{a.Channel, a.BeneficiaryLeg} {
+		if !word(v) {
+			return fmt.Errorf("announce: %w: leg %q is not a word", telephony.ErrRefused, v)
+		}
+	}
+	vars := map[string]string{
+		"RAPPEL_NUMBER": a.Number, "RAPPEL_TRUNK": a.Trunk, "RAPPEL_RING": seconds(a.Ring), "RAPPEL_LEG": a.BeneficiaryLeg,
+		"RAPPEL_ATTEMPT": a.Attempt, "RAPPEL_CLI": a.CLI, "RAPPEL_LANGUAGE": a.Language, "RAPPEL_DIAL_BY": dialBy(a.DialBy),
+	}
+	if err := readable("announce", vars); err != nil {
+		return err
+	}
+	return s.place(ctx, "announce", a.Channel, url.Values{
+		"endpoint": {"Local/s@automatic"}, "app": {s.opts.App}, "otherChannelId": {a.Channel + "2"}, "timeout": {"10"},
+	}, vars)
+}
+
+// dialBy writes the instant to dial by as the dialplan reads it; 0 forbids the call.
+func dialBy(t time.Time) string {
+	if t.IsZero() || t.Unix() <= 0 {
+		return "0"
+	}
+	return strconv.FormatInt(t.Unix(), 10)
+}
+
+// readable refuses variables with characters that the dialplan would read.
+func readable(command string, vars map[string]string) error {
+	for name, v := range vars {
+		if strings.ContainsAny(v, ",^()\r\n;\"$") {
+			return fmt.Errorf("%s: %w: %s holds a character that the dialplan would read", command, telephony.ErrRefused, name)
+		}
+	}
+	return nil
 }
 
 // Originate rings one phone into the application.

@@ -40,6 +40,10 @@ func (id ID) CallerLeg(n int) string { return string(id) + "-c" + strconv.Itoa(n
 // as its account code.
 func (id ID) BeneficiaryLeg() string { return string(id) + "-b" }
 
+// AnnounceLeg is the channel id of what has the beneficiary's phone dialled when there is no caller; the PBX appends a
+// figure for its other half. It is posted to the PBX at most once.
+func (id ID) AnnounceLeg() string { return string(id) + "-a" }
+
 // Of returns the key of the call to which a channel id or an account code belongs: what stands before the first dash.
 func Of(channel string) string {
 	key, _, _ := strings.Cut(channel, "-")

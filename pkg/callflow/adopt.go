@@ -25,6 +25,8 @@ const sweepAfter = 3 * time.Second
 //	any         gone          lives      she hears the apology, or her phone stops ringing
 //	bridged     gone          gone       answered, restart, end estimated
 //	other       gone          gone       unknown, restart, fault ours, after dial-by plus ring time
+//	no caller   none          lives      the flow speaks to her, from its beginning
+//	no caller   none          gone       answered when she had keyed an answer, else unknown as above
 //	any         PBX restarted            bridged: answered, broken_by_us; else failed, pbx_lost; fault ours
 func (c *Connector) Adopt(_ context.Context, attempts []call.Live) {
 	c.mu.Lock()
@@ -73,6 +75,13 @@ func (c *Connector) adopt(attempts []call.Live) {
 		if l == nil {
 			continue
 		}
+		if attempts[i].Order.Caller == 0 {
+			go func() {
+				defer c.wg.Done()
+				c.adoptAutomatic(l, attempts[i], list, err)
+			}()
+			continue
+		}
 		go func() {
 			defer c.wg.Done()
 			defer c.forget(l)
@@ -103,6 +112,14 @@ func (c *Connector) adoptLater(a call.Live) {
 		return // The Connector is closed.
 	}
 	defer c.wg.Done()
+	if a.Order.Caller == 0 {
+		list := telephony.Reconciliation{At: time.Now()}
+		if list.Channels, err = c.o.Switch.Channels(c.ctx); err != nil {
+			c.logCommand("list channels", "adoption", err)
+		}
+		c.adoptAutomatic(l, a, list, err)
+		return
+	}
 	defer c.forget(l)
 	conn := adoptConnection(a, c.talked(a), time.Now())
 	conn.do(doCompare{})

@@ -58,7 +58,11 @@ func (c *Connector) stray(l *live, e telephony.Event) {
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
 	if _, side, _, err := call.ParseLeg(e.Leg); err == nil && side == call.SideBeneficiary {
-		s.sayAndWait("apology.caller_gone", nil)
+		key := "apology.caller_gone"
+		if len(e.Args) > 0 && e.Args[0] == telephony.EnteredAutomatic {
+			key = "dialplan.automatic-away"
+		}
+		s.sayAndWait(key, nil)
 	}
 	s.hangUp()
 }

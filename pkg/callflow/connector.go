@@ -195,6 +195,10 @@ func (c *Connector) Start(_ context.Context, order call.Order) error {
 	}
 	go func() {
 		defer c.wg.Done()
+		if order.Caller == 0 {
+			c.announce(l, order)
+			return
+		}
 		c.connect(l, order)
 	}()
 	return nil

@@ -39,6 +39,8 @@ type Desk interface {
 	Placed(attempt call.ID, offer int, took time.Duration)
 	Step(call.Step)
 	Ended(call.Outcome)
+	// Answered tells what the person of a call without a caller has keyed, while it goes on.
+	Answered(call.Answer)
 }
 
 // Callers is the dispatcher as callers and registrars reach it by telephone. Its methods are safe for use by several
@@ -171,6 +173,8 @@ type Records interface {
 	// Proposed returns the promised call that follows the one of an attempt: ErrNotYet while the end of the attempt is not
 	// written down, ErrNothing when no call follows or the person is tried again first.
 	Proposed(ctx context.Context, scheme int64, attempt call.ID) (Proposal, error)
+	// Upcoming returns the next promised call of the person of an attempt, after now; ErrNothing when none follows.
+	Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (Proposal, error)
 	// Appointments returns the next promised call of each person reached at the number (E.164), earliest first, with
 	// consent not refused or withdrawn; ErrNothing when nobody is known there. A person without a next call is in the
 	// list with a zero Opens.

@@ -88,6 +88,7 @@ type notes struct {
 	proposal   Proposal
 	notYet     int // How often the end of the call is not written down yet.
 	placed     int
+	answers    []call.Answer
 }
 
 // seen is a copy of what was written down so far.
@@ -104,7 +105,14 @@ func (d *desk) Placed(call.ID, int, time.Duration) { d.locked(func() { d.placed+
 
 func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s) }) }
 
+func (d *desk) Answered(a call.Answer) { d.locked(func() { d.answers = append(d.answers, a) }) }
+
 func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
+
+func (d *desk) Upcoming(context.Context, int64, call.ID, time.Time) (p Proposal, err error) {
+	d.locked(func() { p, err = d.proposal, d.peopleErr })
+	return p, err
+}
 
 func (d *desk) locked(do func()) {
 	d.mu.Lock()

@@ -48,6 +48,8 @@ type session struct {
 	told     Turn        // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
+	// reconciled, which may be nil, is told when events may have been lost.
+	reconciled func(telephony.Reconciliation)
 }
 
 // host does for a walker what it asks. Its methods run in the session's goroutine and may take events themselves.
@@ -60,10 +62,14 @@ type host interface {
 
 // run walks the flow until it ends, the channel is gone or the Connector is closed. It does not end the channel.
 func (s *session) run() {
-	end := time.Now().Add(sessionLimit)
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
-	out := s.walker.Begin()
+	s.walk(s.walker.Begin())
+}
+
+// walk is run, from what the walker has said first.
+func (s *session) walk(out ivr.Output) {
+	end := time.Now().Add(sessionLimit)
 	for {
 		s.host.walked(s)
 		over := s.carryOut(out)
@@ -173,6 +179,9 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 			s.backlog = append(s.backlog, s.l.box.Take()...)
 		case <-s.l.wake:
 			if _, recon := s.l.signals(); recon != nil {
+				if s.reconciled != nil {
+					s.reconciled(*recon)
+				}
 				s.reconcile()
 			}
 		case <-s.timer.C:

@@ -369,6 +369,7 @@ func (w *Walker) Digit(d string) Output {
 	if w.done || w.asked != AskNothing {
 		return Output{} // A recording or a queue takes no keys but its own.
 	}
+	w.vars["keyed"] = "yes" // Somebody is there: a flow may ask.
 	wasSpeaking := w.speaking
 	w.speaking = false
 	w.after = true

@@ -120,6 +120,25 @@ func (s *Store) Proposed(ctx context.Context, scheme int64, attempt call.ID) (ca
 	return callflow.Proposal{Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone)}, nil
 }
 
+// Upcoming implements callflow.Records.
+func (s *Store) Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (callflow.Proposal, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	row, err := s.query.FindUpcoming(ctx, sqldb.FindUpcomingParams{
+		SchemeID: scheme, AttemptID: attemptUUID(attempt), Now: instant(now),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callflow.Proposal{}, callflow.ErrNothing
+	} else if err != nil {
+		return callflow.Proposal{}, fmt.Errorf("find the next call: %w", storeError(err))
+	}
+	zone, err := time.LoadLocation(row.Zone)
+	if err != nil {
+		return callflow.Proposal{}, fmt.Errorf("load zone of the scheme: %w", err)
+	}
+	return callflow.Proposal{Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone)}, nil
+}
+
 // Appointments implements callflow.Records. A call whose window has begun counts until the window ends.
 func (s *Store) Appointments(ctx context.Context, scheme int64, cli string, now time.Time) ([]callflow.Appointment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)

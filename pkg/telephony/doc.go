@@ -24,6 +24,17 @@
 //	refused by the dialplan
 //	    c dialling, c ringing, c up, c refused [dial_by | no_key | number], c gone; b never appears
 //
+// # What Announce is followed by
+//
+// b is her leg, named as above. The channel that Announce names comes and goes, and tells nothing.
+//
+//	answered
+//	    b dialling, b ringing, b up, b entered [automatic, leg], …, b gone
+//	she is busy, does not answer, or cannot be reached
+//	    b dialling, (b ringing), b dial_ended, b gone (17, 19, 1 …)
+//	refused by the dialplan
+//	    refused [dial_by | number] of the channel that Announce names; b never appears
+//
 // A phone that answers at once may skip ringing. A leg's channel that never comes to be (no such endpoint) makes Connect
 // fail with ErrRefused.
 package telephony

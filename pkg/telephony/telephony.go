@@ -29,6 +29,10 @@ type Switch interface {
 	// on the caller's: whoever answers hears a person or a prompt, also when this process is dead. What happens is told by
 	// events of both legs, in the orders shown in doc.go.
 	Connect(ctx context.Context, c Connect) error
+	// Announce rings the beneficiary's phone alone, if the instant to dial by has not passed. Once answered her channel enters
+	// the application with EnteredAutomatic; when nobody is there to speak to her, the PBX says its own prompt. It is posted
+	// at most once per id.
+	Announce(ctx context.Context, a Announce) error
 	// Originate rings one phone; once answered the channel enters the application with the given arguments.
 	Originate(ctx context.Context, o Originate) error
 	// Answer answers an inbound channel.
@@ -106,6 +110,19 @@ type Connect struct {
 	WrapUp          bool      // The caller's line enters the application when the beneficiary leaves, instead of ending.
 }
 
+// Announce is a call without a caller: see Switch.Announce.
+type Announce struct {
+	Channel        string // Of what has her phone dialled; it ends as soon as that has begun.
+	BeneficiaryLeg string // Account code of her leg, whose channel id is the PBX's.
+	Attempt        string // Sent to a simulated trunk as a SIP header, to nobody else.
+	Number         string // E.164.
+	Trunk          string
+	CLI            string // Presented to her.
+	Language       string
+	Ring           time.Duration
+	DialBy         time.Time // By the PBX's clock; the zero value forbids the call.
+}
+
 // Originate is one leg into the application: see Switch.Originate.
 type Originate struct {
 	Channel  string
@@ -181,6 +198,8 @@ const (
 	// the two were bridged for longer than TalkMinimum, or TalkedNever when the caller was gone before or just after she
 	// answered. With TalkedNever the PBX has told her so already, by a prompt in her language.
 	EnteredCallerGone = "caller-gone"
+	// EnteredAutomatic: the beneficiary's leg, who has answered a call without a caller; further argument: its leg name.
+	EnteredAutomatic = "automatic"
 	// EnteredNotReached: the caller's leg, after the beneficiary's phone was not answered; further argument: the cause.
 	EnteredNotReached = "not-reached"
 	// EnteredWrapUp: the caller's leg, after the beneficiary left; only with Connect.WrapUp.

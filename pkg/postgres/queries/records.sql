@@ -33,6 +33,17 @@ ORDER BY c.caller_id;
 SELECT EXISTS (
     SELECT FROM contact_number t WHERE t.scheme_id = sqlc.arg(scheme_id) AND t.e164 = sqlc.arg(cli)::text);
 
+-- name: FindUpcoming :one
+-- The next promised call of the person of an attempt.
+SELECT o.opens_at, o.closes_at, s.zone
+FROM attempt a
+JOIN scheme s ON s.scheme_id = a.scheme_id
+JOIN occurrence o ON o.beneficiary_id = a.beneficiary_id AND o.scheme_id = a.scheme_id
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id) AND o.closes_at > sqlc.arg(now)
+    AND o.kind IN ('scheduled', 'welcome_back') AND o.state IN ('open', 'claimed')
+ORDER BY o.opens_at
+LIMIT 1;
+
 -- name: FindProposed :one
 -- The promised call that follows the one of an attempt, as dispatch.DayLater finds it; no call gives an empty state.
 SELECT a.state, s.zone, coalesce(n.state, '')::text AS next_state, n.opens_at, n.closes_at

@@ -92,6 +92,39 @@ func (f *Fake) connect(c *channel) {
 	})
 }
 
+// Announce plays the dialplan's part: see telephony.Switch.
+func (f *Fake) Announce(_ context.Context, a telephony.Announce) error {
+	act, err := f.begin("Announce", a.Channel)
+	defer f.mu.Unlock()
+	if !act {
+		return err
+	}
+	f.posted[a.Channel]++
+	if f.posted[a.Channel] > 1 {
+		return fmt.Errorf("channel %s: %w", a.Channel, telephony.ErrExists)
+	}
+	placed := f.newChannel(a.Channel, "", "")
+	f.after(f.opts.Step, placed, func() {
+		if !time.Now().Add(f.opts.Skew).Before(a.DialBy) {
+			f.emit(placed, telephony.Event{Type: telephony.EventRefused, Args: []string{telephony.RefusedDialBy}})
+			f.end(placed, telephony.CauseNormal)
+			return
+		}
+		b := f.newChannel("", a.BeneficiaryLeg, a.Number)
+		if _, known := f.phones[a.Number]; !known {
+			b.script = Script{Refuse: telephony.CauseUnallocated}
+		}
+		f.end(placed, telephony.CauseNormal)
+		f.ring(b, a.Ring, func() {
+			b.inApp = true
+			f.emit(b, telephony.Event{
+				Type: telephony.EventEntered, Args: []string{telephony.EnteredAutomatic, a.BeneficiaryLeg}, Language: a.Language,
+			})
+		}, func(telephony.Cause) {})
+	})
+	return err
+}
+
 // Originate rings one phone into the application.
 func (f *Fake) Originate(_ context.Context, o telephony.Originate) error {
 	act, err := f.begin("Originate", o.Channel)

@@ -284,6 +284,37 @@ func (q *Queries) FindProposed(ctx context.Context, arg FindProposedParams) (Fin
 	return i, err
 }
 
+const findUpcoming = `-- name: FindUpcoming :one
+SELECT o.opens_at, o.closes_at, s.zone
+FROM attempt a
+JOIN scheme s ON s.scheme_id = a.scheme_id
+JOIN occurrence o ON o.beneficiary_id = a.beneficiary_id AND o.scheme_id = a.scheme_id
+WHERE a.scheme_id = $1 AND a.attempt_id = $2 AND o.closes_at > $3
+    AND o.kind IN ('scheduled', 'welcome_back') AND o.state IN ('open', 'claimed')
+ORDER BY o.opens_at
+LIMIT 1
+`
+
+type FindUpcomingParams struct {
+	SchemeID  int64
+	AttemptID pgtype.UUID
+	Now       pgtype.Timestamptz
+}
+
+type FindUpcomingRow struct {
+	OpensAt  pgtype.Timestamptz
+	ClosesAt pgtype.Timestamptz
+	Zone     string
+}
+
+// The next promised call of the person of an attempt.
+func (q *Queries) FindUpcoming(ctx context.Context, arg FindUpcomingParams) (FindUpcomingRow, error) {
+	row := q.db.QueryRow(ctx, findUpcoming, arg.SchemeID, arg.AttemptID, arg.Now)
+	var i FindUpcomingRow
+	err := row.Scan(&i.OpensAt, &i.ClosesAt, &i.Zone)
+	return i, err
+}
+
 const handleMessage = `-- name: HandleMessage :execrows
 UPDATE voice_message
 SET handled_at = $1, handled_by = $2

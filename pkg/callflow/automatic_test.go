@@ -1,0 +1,222 @@
+package callflow
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
+)
+
+func automaticOrder(kind call.Kind) call.Order {
+	return call.Order{
+		Scheme: 1, Attempt: call.NewID(), Kind: kind, Number: number, Trunk: "trunk", Language: "fr",
+		BeneficiaryRing: 60 * time.Second, DialBy: time.Now().Add(15 * time.Second),
+	}
+}
+
+// TestAutomaticPaths walks every path of a call without a caller: what her phone does, and what must come of it.
+func TestAutomaticPaths(t *testing.T) {
+	t.Parallel()
+	type script = telephonytest.Script
+	press := func(keys ...string) []telephonytest.Key {
+		var out []telephonytest.Key
+		for _, k := range keys {
+			out = append(out, telephonytest.Key{After: 4 * time.Second, Digit: k})
+		}
+		return out
+	}
+	both := []call.State{call.StateRinging, call.StateBridged}
+	answered := call.Outcome{Result: call.ResultAnswered, Fault: call.FaultNone, Rang: true}
+	silent := call.Outcome{Result: call.ResultNoAnswer, Reason: call.ReasonNoKey, Fault: call.FaultTheirs, Rang: true}
+	cases := []struct {
+		name    string
+		kind    call.Kind
+		hers    script
+		dialBy  time.Duration // From now; 0 means 15 s.
+		voice   error
+		want    call.Outcome
+		steps   []call.State
+		answers []string
+		hears   string
+		rings   int
+	}{
+		{
+			name: "all is well", hers: script{Answer: 5 * time.Second, Keys: press("1")}, want: answered, steps: both,
+			answers: []string{call.AnswerWell}, hears: "presence.well", rings: 1,
+		},
+		{
+			name: "call me back", hers: script{Keys: press("2")}, want: answered, steps: both,
+			answers: []string{call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
+		},
+		{
+			name: "a person", hers: script{Keys: press("0")}, want: answered, steps: both,
+			answers: []string{call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
+		},
+		{
+			name: "again, then well", hers: script{Keys: press("9", "1")}, want: answered, steps: both,
+			answers: []string{call.AnswerWell}, hears: "presence.well", rings: 1,
+		},
+		{
+			name: "keys that mean nothing are somebody", hers: script{Keys: press("5", "5")}, want: answered, steps: both,
+			answers: []string{call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
+		},
+		{
+			name: "no key, as of a machine", hers: script{}, want: silent, steps: both, hears: "automatic.silent", rings: 1,
+		},
+		{
+			name: "she hangs up without a key", hers: script{HangUp: 3 * time.Second}, want: silent, steps: both, rings: 1,
+		},
+		{
+			name: "she hangs up in the thanks", hers: script{Keys: press("1"), HangUp: 4500 * time.Millisecond},
+			want: answered, steps: both, answers: []string{call.AnswerWell}, rings: 1,
+		},
+		{
+			name: "busy", hers: script{Refuse: telephony.CauseBusy, Ring: -1},
+			want: call.Outcome{Result: call.ResultBusy, Fault: call.FaultTheirs, Cause: 17}, rings: 1,
+		},
+		{
+			name: "no answer", hers: script{Never: true}, steps: both[:1],
+			want: call.Outcome{Result: call.ResultNoAnswer, Fault: call.FaultTheirs, Cause: 19, Rang: true}, rings: 1,
+		},
+		{
+			name: "too late", hers: script{}, dialBy: time.Nanosecond,
+			want: call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonDialBy, Fault: call.FaultOurs},
+		},
+		{
+			name: "nothing can be said", hers: script{}, voice: errAway,
+			want: call.Outcome{Result: call.ResultFailed, Fault: call.FaultOurs},
+		},
+		{
+			name: "the survey, one answer after the other", kind: call.KindSurvey, hers: script{Keys: press("1", "2")},
+			want: answered, steps: both, answers: []string{"4", "no"}, hears: "survey.thanks", rings: 1,
+		},
+		{
+			name: "the survey, left half-way", kind: call.KindSurvey,
+			hers: script{Keys: press("2"), HangUp: 6 * time.Second}, want: answered, steps: both, answers: []string{"3"}, rings: 1,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, func(o *Options) { o.Voice = spoken{err: c.voice} })
+				defer r.close()
+				r.pbx.SetPhone(number, c.hers)
+				kind := c.kind
+				if kind == "" {
+					kind = call.KindPresence
+				}
+				o := automaticOrder(kind)
+				if c.dialBy > 0 {
+					o.DialBy = time.Now().Add(c.dialBy)
+				}
+				require.NoError(t, r.c.Start(t.Context(), o))
+				time.Sleep(3 * time.Minute)
+				n := r.seen()
+				require.Len(t, n.outcomes, 1)
+				got := n.outcomes[0]
+				require.Positive(t, got.At)
+				if c.want.Result == call.ResultAnswered {
+					require.Positive(t, got.Talk)
+				}
+				got.At, got.Talk = time.Time{}, 0
+				c.want.Scheme, c.want.Attempt = 1, o.Attempt
+				if c.want.Cause == 0 {
+					got.Cause = 0 // Of a line that was up.
+				}
+				require.Equal(t, c.want, got)
+				require.Equal(t, c.steps, states(n.steps))
+				var answers []string
+				for i, a := range n.answers {
+					require.Equal(t, i+1, a.N)
+					require.Equal(t, kind == call.KindSurvey, a.Survey != "")
+					answers = append(answers, a.Answer)
+				}
+				require.Equal(t, c.answers, answers)
+				require.Equal(t, c.rings, r.pbx.Rings(number))
+				if c.hears != "" {
+					require.Contains(t, r.heard(n.steps[0].Channel), r.says(roster.French, c.hears))
+				}
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestAutomaticIsAdopted: whoever listens when the service dies hears the flow again from the next one, and what she had keyed
+// counts.
+func TestAutomaticIsAdopted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		dies   time.Duration // After the order.
+		keyed  int           // What is recorded by then.
+		result call.Result
+		rings  int
+	}{
+		"before her phone rings":         {dies: 500 * time.Microsecond, result: call.ResultAnswered, rings: 1},
+		"while it rings":                 {dies: 3 * time.Second, result: call.ResultAnswered, rings: 1},
+		"while she listens":              {dies: 7 * time.Second, result: call.ResultAnswered, rings: 1},
+		"after she has keyed her answer": {dies: 20*time.Second + 100*time.Millisecond, keyed: 1, result: call.ResultAnswered, rings: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.pbx.SetPhone(number, telephonytest.Script{
+					Answer: 5 * time.Second, Keys: []telephonytest.Key{{After: 15 * time.Second, Digit: "1"}},
+				})
+				o := automaticOrder(call.KindPresence)
+				require.NoError(t, r.c.Start(t.Context(), o))
+				time.Sleep(c.dies)
+				n := r.seen()
+				require.Len(t, n.answers, c.keyed)
+				require.Empty(t, n.outcomes)
+				r.leave()
+				was := call.Live{Order: o, State: call.StateIntent, ClaimedAt: time.Now(), Answers: len(n.answers)}
+				for _, s := range n.steps {
+					was.State, was.Channel = s.State, s.Channel
+				}
+				time.Sleep(time.Second)
+				var err error
+				r.c, err = New(r.c.o)
+				require.NoError(t, err)
+				r.run()
+				r.c.Adopt(t.Context(), []call.Live{was})
+				time.Sleep(3 * time.Minute)
+				n = r.seen()
+				require.Len(t, n.outcomes, 1)
+				require.Equal(t, c.result, n.outcomes[0].Result, "%+v", n.outcomes[0])
+				require.Len(t, n.answers, 1)
+				require.Equal(t, c.rings, r.pbx.Rings(number))
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestAutomaticGoneWhileNobodyLooked: nobody knows what she did, so that she is called again.
+func TestAutomaticGoneWhileNobodyLooked(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		o := automaticOrder(call.KindPresence)
+		r.c.Adopt(t.Context(), []call.Live{
+			{Order: o, State: call.StateBridged, Channel: "1700000000.99", ClaimedAt: time.Now()},
+		})
+		synctest.Wait()
+		time.Sleep(5 * time.Minute)
+		n := r.seen()
+		require.Len(t, n.outcomes, 1)
+		require.Equal(t, call.ResultUnknown, n.outcomes[0].Result)
+		require.Zero(t, r.pbx.Rings(number))
+		r.sound(t)
+	})
+}
