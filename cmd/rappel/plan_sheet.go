@@ -35,6 +35,7 @@ func (s *daySheet) print() {
 	}
 	if o.Promises == 0 {
 		s.line("No promise is open. %s", s.closed())
+		s.desks()
 		return
 	}
 	s.line("%s and %s, played %s.", count(o.Promises, "promise"), count(o.Callers, "caller"), count(o.Runs, "time"))
@@ -49,6 +50,7 @@ func (s *daySheet) print() {
 	}
 	s.risks()
 	s.advice()
+	s.desks()
 	s.basis()
 }
 
@@ -167,6 +169,29 @@ func (s *daySheet) advice() {
 		}
 		s.line("Missed with more callers all day: none: %s, %s", tenth(s.plan.Outlook.Missed.Mean), strings.Join(tried, ", "))
 	}
+}
+
+// desks says how many registrars the line needs.
+func (s *daySheet) desks() {
+	if len(s.plan.Line) == 0 {
+		return
+	}
+	s.line("\nRegistration line: registrars who answer %.0f %% of calls within %s", 100*forecast.ServiceShare, forecast.ServiceWithin)
+	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "HOUR\tCALLS\tNEEDED\tTHERE\tANSWERED IN TIME\t")
+	for _, d := range s.plan.Line {
+		note := ""
+		if d.Needed > int(d.There) {
+			note = fmt.Sprintf("%d more", d.Needed-int(d.There))
+		}
+		fmt.Fprintf(w, "%02d:00\t%s\t%d\t%s\t%.0f %%\t%s\n", d.Hour, tenth(d.PerHour), d.Needed, tenth(d.There), 100*d.Within, note)
+	}
+	_ = w.Flush()
+	patience := "nobody gave up"
+	if p := s.plan.Line[0].Patience; p > 0 {
+		patience = "they give up after " + minutes(p) + " on average"
+	}
+	s.line("A call keeps a registrar busy for %s; %s.", minutes(s.plan.Line[0].Handle), patience)
 }
 
 func (s *daySheet) basis() {

@@ -25,7 +25,9 @@ type Day struct {
 	From     time.Time // When the simulation begins: the date's midnight, or now when it is today.
 	Promises []Promise
 	Callers  []Caller
-	History  History
+	// Registrars answer the registration line; one who takes calls too is also among Callers.
+	Registrars []Caller
+	History    History
 	// Settled counts what has ended before From, and the calls in which two people talk then: nothing of it is simulated.
 	Settled Settled
 }

@@ -65,9 +65,11 @@ func (o *Offers) total() int { return o.Accepted + o.Declined + o.TimedOut + o.F
 
 // Line is what came in on the registration line in one local hour, over all days of the history.
 type Line struct {
-	Calls  int
-	Handle time.Duration // In all: talk and after-call work of those that were answered,
-	Taken  int           // and how many those were.
+	Calls  int           // Who wanted a registrar,
+	Waited time.Duration // how long they waited in all,
+	Gone   int           // and how many of them gave up.
+	Taken  int           // Who were answered,
+	Talk   time.Duration // and how long they talked in all.
 }
 
 // The defaults of a scheme without history. No answer and talk times are those that larger services report: 15 to 20 % of

@@ -6,6 +6,7 @@ import "context"
 type Plan struct {
 	Outlook *Outlook `json:"outlook"`
 	Advice  *Advice  `json:"advice"`
+	Line    []Desk   `json:"line"` // Empty when too few calls came in to tell.
 }
 
 // PlanDay simulates a day and says what to do about it. A negative target means Target's.
@@ -21,5 +22,9 @@ func PlanDay(ctx context.Context, day *Day, target float64, opts Options) (*Plan
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{Outlook: outlook, Advice: advice}, nil
+	line, err := Staffing(day)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{Outlook: outlook, Advice: advice, Line: line}, nil
 }

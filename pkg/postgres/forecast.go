@@ -152,7 +152,7 @@ func (d *dayReader) unbooked(ctx context.Context, found *bareList) error {
 	}
 }
 
-// callers reads everybody who takes calls, and when she is there.
+// callers reads everybody who takes calls or answers the line, and when she is there.
 func (d *dayReader) callers(ctx context.Context) error {
 	if err := readCallers(ctx, d.query, d.scheme, later(d.now, d.midnight), &d.snap); err != nil {
 		return err
@@ -181,14 +181,19 @@ func (d *dayReader) callers(ctx context.Context) error {
 		return err
 	}
 	for _, c := range d.snap.Callers {
-		if !c.Enabled || !slices.Contains(c.Roles, roster.RoleCaller) {
+		if !c.Enabled {
 			continue
 		}
 		caller := forecast.Caller{Caller: c, Ref: names[c.ID], Shifts: shifts[c.ID]}
 		if !known[c.ID] {
 			caller.Shifts, caller.Supposed = hours, true
 		}
-		d.day.Callers = append(d.day.Callers, caller)
+		if slices.Contains(c.Roles, roster.RoleCaller) {
+			d.day.Callers = append(d.day.Callers, caller)
+		}
+		if slices.Contains(c.Roles, roster.RoleRegistrar) {
+			d.day.Registrars = append(d.day.Registrars, caller)
+		}
 	}
 	return nil
 }
@@ -259,6 +264,24 @@ func (d *dayReader) history(ctx context.Context) error {
 		default: // The query asks for these four.
 		}
 	}
+	return d.line(ctx, sqldb.HistoryLineParams{SchemeID: d.scheme, Zone: d.snap.Scheme.Zone.String(), Since: since, Until: until})
+}
+
+func (d *dayReader) line(ctx context.Context, p sqldb.HistoryLineParams) error {
+	rows, err := d.query.HistoryLine(ctx, p)
+	if err != nil {
+		return fmt.Errorf("count calls on the line: %w", err)
+	}
+	for _, r := range rows {
+		d.day.History.Line[r.Hour] = forecast.Line{
+			Calls: int(r.Calls), Waited: milliseconds(r.WaitedMs), Gone: int(r.Gone), Taken: int(r.Taken), Talk: milliseconds(r.HandleMs),
+		}
+	}
+	days, err := d.query.HistoryLineDays(ctx, sqldb.HistoryLineDaysParams(p))
+	if err != nil {
+		return fmt.Errorf("count days of the line: %w", err)
+	}
+	d.day.History.Days = int(days)
 	return nil
 }
 

@@ -75,3 +75,19 @@ JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND a.claimed_at < sqlc.arg(until) AND a.caller_id <> 0
     AND o.state IN ('accepted', 'declined', 'timed_out', 'failed')
 GROUP BY o.state;
+
+-- name: HistoryLine :many
+-- Who wanted a registrar, by local hour: how many, how many were answered and for how long, how long all waited, and how many
+-- of them gave up.
+SELECT extract(hour FROM queued_at AT TIME ZONE sqlc.arg(zone)::text)::smallint AS hour, count(*) AS calls, count(answered_at) AS taken,
+    (coalesce(sum(extract(epoch FROM ended_at - answered_at)), 0) * 1000)::bigint AS handle_ms,
+    (coalesce(sum(extract(epoch FROM coalesce(answered_at, left_at, queued_at) - queued_at)), 0) * 1000)::bigint AS waited_ms,
+    count(*) FILTER (WHERE reason = 'abandoned') AS gone
+FROM inbound_party
+WHERE scheme_id = sqlc.arg(scheme_id) AND queued_at >= sqlc.arg(since) AND queued_at < sqlc.arg(until)
+GROUP BY 1;
+
+-- name: HistoryLineDays :one
+SELECT count(DISTINCT (queued_at AT TIME ZONE sqlc.arg(zone)::text)::date) AS days
+FROM inbound_party
+WHERE scheme_id = sqlc.arg(scheme_id) AND queued_at >= sqlc.arg(since) AND queued_at < sqlc.arg(until);

@@ -161,6 +161,91 @@ func (q *Queries) DeleteShifts(ctx context.Context, arg DeleteShiftsParams) (int
 	return result.RowsAffected(), nil
 }
 
+const historyLine = `-- name: HistoryLine :many
+SELECT extract(hour FROM queued_at AT TIME ZONE $1::text)::smallint AS hour, count(*) AS calls, count(answered_at) AS taken,
+    (coalesce(sum(extract(epoch FROM ended_at - answered_at)), 0) * 1000)::bigint AS handle_ms,
+    (coalesce(sum(extract(epoch FROM coalesce(answered_at, left_at, queued_at) - queued_at)), 0) * 1000)::bigint AS waited_ms,
+    count(*) FILTER (WHERE reason = 'abandoned') AS gone
+FROM inbound_party
+WHERE scheme_id = $2 AND queued_at >= $3 AND queued_at < $4
+GROUP BY 1
+`
+
+type HistoryLineParams struct {
+	Zone     string
+	SchemeID int64
+	Since    pgtype.Timestamptz
+	Until    pgtype.Timestamptz
+}
+
+type HistoryLineRow struct {
+	Hour     int16
+	Calls    int64
+	Taken    int64
+	HandleMs int64
+	WaitedMs int64
+	Gone     int64
+}
+
+// Who wanted a registrar, by local hour: how many, how many were answered and for how long, how long all waited, and how many
+// of them gave up.
+func (q *Queries) HistoryLine(ctx context.Context, arg HistoryLineParams) ([]HistoryLineRow, error) {
+	rows, err := q.db.Query(ctx, historyLine,
+		arg.Zone,
+		arg.SchemeID,
+		arg.Since,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HistoryLineRow
+	for rows.Next() {
+		var i HistoryLineRow
+		if err := rows.Scan(
+			&i.Hour,
+			&i.Calls,
+			&i.Taken,
+			&i.HandleMs,
+			&i.WaitedMs,
+			&i.Gone,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const historyLineDays = `-- name: HistoryLineDays :one
+SELECT count(DISTINCT (queued_at AT TIME ZONE $1::text)::date) AS days
+FROM inbound_party
+WHERE scheme_id = $2 AND queued_at >= $3 AND queued_at < $4
+`
+
+type HistoryLineDaysParams struct {
+	Zone     string
+	SchemeID int64
+	Since    pgtype.Timestamptz
+	Until    pgtype.Timestamptz
+}
+
+func (q *Queries) HistoryLineDays(ctx context.Context, arg HistoryLineDaysParams) (int64, error) {
+	row := q.db.QueryRow(ctx, historyLineDays,
+		arg.Zone,
+		arg.SchemeID,
+		arg.Since,
+		arg.Until,
+	)
+	var days int64
+	err := row.Scan(&days)
+	return days, err
+}
+
 const historyOffers = `-- name: HistoryOffers :many
 SELECT o.state, count(*) AS offers,
     (coalesce(avg(extract(epoch FROM a.accepted_at - o.made_at)) FILTER (WHERE a.accepted_at >= o.made_at), 0) * 1000)::bigint AS answer_ms
