@@ -55,9 +55,14 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	witness    *witness
 
-	node     string          // The name of this node; only where calls are made.
-	leases   *natsbus.Leases // Nil when no other node shares the event bus.
-	pbxSeen  time.Time       // When the PBX was last seen to be there; of the part that leads.
+	node   string          // The name of this node; only where calls are made.
+	leases *natsbus.Leases // Nil when no other node shares the event bus.
+	// Of the part that leads.
+	pbxSeen     time.Time // When the PBX was last seen to be there.
+	recordsSeen time.Time // When the records were.
+	spread      spread    // How the schemes are spread over the nodes; nil when they are not.
+	gave        time.Time // When a scheme was last given away.
+
 	relay    relay
 	accounts struct {
 		mu    sync.Mutex
@@ -290,7 +295,7 @@ func (a *App) buildRecords(ctx context.Context) error {
 	}
 	store, err := postgres.New(ctx, postgres.Options{
 		URL: a.cfg.Postgres.URL.Value(), Role: a.cfg.Postgres.Role, Connections: a.cfg.Postgres.Connections,
-		Patience: a.cfg.Postgres.Patience, Spool: spool, Logger: a.log.Named("postgres"),
+		Patience: a.cfg.Postgres.Patience, KeepEvents: a.cfg.Postgres.KeepEvents, Spool: spool, Logger: a.log.Named("postgres"),
 		// The store and the bus know each other through this App alone; nothing is committed before both are there.
 		Publish: a.publish,
 	})

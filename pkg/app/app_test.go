@@ -179,6 +179,8 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 	pages, ops := a.Addr()
 	eventually(t, "the service is ready", 20*time.Second, func() bool { return status(t, "http://"+ops.String()+"/readyz") == 200 })
 	require.Equal(t, 200, status(t, "http://"+ops.String()+"/livez"))
+	require.Equal(t, 200, status(t, "http://"+ops.String()+"/readyz?scheme="+w.scheme.ID))
+	require.Equal(t, 503, status(t, "http://"+ops.String()+"/readyz?scheme=another"))
 
 	heard := w.callerGoesReady(t)
 	select {

@@ -80,7 +80,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if a.cfg.NATS.URL != "" {
 		a.witness.accounts = map[call.ID]*account{}
 		board.elsewhere = &elsewhere{
-			ask: a.askNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now, limit: silenceLimit,
+			ask: a.askNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now,
 		}
 	}
 
@@ -104,6 +104,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		a.onStop("SIP accounts", closeLimit, a.background("SIP accounts", a.syncAccounts))
 	}
 	a.healths = append(a.healths,
+		health{RoleSwitch, a.diskHealth},
 		health{RoleSwitch, func(context.Context) error {
 			if !pbx.Connected() {
 				return errors.New("the PBX is out of reach")

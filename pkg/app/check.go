@@ -61,6 +61,9 @@ func (d *decoder) check(c *Config) {
 	}
 	d.positive("drain", c.Drain)
 	d.positive("postgres.patience", c.Postgres.Patience)
+	if c.Postgres.KeepEvents < 30*24*time.Hour {
+		d.fault("postgres.keep_events", "is less than thirty days", "write at least 720h; 9600h is 400 days")
+	}
 	d.positive("nats.max_age", c.NATS.MaxAge)
 	d.positive("dispatch.ahead", c.Dispatch.Ahead)
 	d.positive("dispatch.horizon", c.Dispatch.Horizon)

@@ -47,6 +47,8 @@ type PostgresConfig struct {
 	Role        string        `yaml:"role"`      // Role of every connection; rappel_app by default.
 	Connections int           `yaml:"connections"`
 	Patience    time.Duration `yaml:"patience"` // How long one operation may take.
+	// KeepEvents is how long the history's events are kept.
+	KeepEvents time.Duration `yaml:"keep_events"`
 }
 
 // NATSConfig says where events go: an embedded server unless there is a URL.
@@ -101,6 +103,9 @@ type DispatchConfig struct {
 	Ahead     time.Duration `yaml:"ahead"`
 	Horizon   time.Duration `yaml:"horizon"`
 	MaxMissed int           `yaml:"max_missed"`
+	// Spread has the nodes that share an event bus lead about as many schemes each. Callers' phones must then be registered
+	// with every node's PBX.
+	Spread bool `yaml:"spread"`
 }
 
 // CallsConfig tunes how calls run.
@@ -138,7 +143,7 @@ func Defaults() Config {
 		Log:   LogConfig{Level: "info", Format: "json"},
 		Clock: ClockConfig{Speed: 1},
 		Postgres: PostgresConfig{
-			Role: "rappel_app", Connections: 8, Patience: 5 * time.Second,
+			Role: "rappel_app", Connections: 8, Patience: 5 * time.Second, KeepEvents: 400 * 24 * time.Hour,
 		},
 		NATS: NATSConfig{MaxDisk: 1024, MaxMemory: 64, MaxAge: 7 * 24 * time.Hour, Replicas: 1},
 		Asterisk: AsteriskConfig{

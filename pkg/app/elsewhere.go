@@ -19,6 +19,8 @@ const (
 	askLimit = 2 * time.Second // For its answer.
 	// silenceLimit is how long a node that does not answer keeps its calls. A service that was killed is back within it.
 	silenceLimit = time.Minute
+	// leavingLimit is how long a caller whose call has ended counts as being on the line at a node that does not answer.
+	leavingLimit = 10 * time.Second
 	// estimatedTalkLimit bounds the talk time of a call whose end nobody saw, as in package callflow.
 	estimatedTalkLimit = 30 * time.Minute
 )
@@ -28,15 +30,14 @@ const (
 //
 //	the node answers                what it says: steps, outcome, the caller's keys, her leaving
 //	it answers after a silence      the same; a service that started anew adopts them first
-//	it is silent for a minute       bridged: answered, restart, end estimated
+//	it is silent for ten seconds    a caller whose call has ended has left
+//	 ... for a minute               bridged: answered, restart, end estimated
 //	 ... and nothing can ring more  otherwise: unknown, restart, fault ours
 type elsewhere struct {
 	ask  func(ctx context.Context, node string, q inquiry) (deposition, error)
 	desk closer
 	log  *zap.Logger
 	now  func() time.Time // The service's clock.
-	// limit is silenceLimit but in tests.
-	limit time.Duration
 
 	wg sync.WaitGroup
 }
@@ -74,9 +75,7 @@ func (e *elsewhere) follow(ctx context.Context, node string, live []call.Live) {
 			} else {
 				e.log.Debug("a node does not say how its calls go on", zap.String("node", node), zap.Error(err))
 			}
-			if time.Since(heard) > e.limit {
-				e.giveUp(node, calls)
-			}
+			e.giveUp(node, calls, time.Since(heard))
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -145,18 +144,21 @@ func (e *elsewhere) tell(ctx context.Context, c *told, a account) (over bool) {
 	return a.over()
 }
 
-// giveUp ends the calls of a node that is silent, as far as nothing of them can ring any more.
-func (e *elsewhere) giveUp(node string, calls map[call.ID]*told) {
+// giveUp ends the calls of a node that has been silent for too long, as far as nothing of them can ring any more.
+func (e *elsewhere) giveUp(node string, calls map[call.ID]*told, silent time.Duration) {
 	for id, c := range calls {
 		o := c.live.Order
-		if c.live.State != call.StateBridged && time.Now().Before(o.DialBy.Add(o.BeneficiaryRing)) {
-			continue
-		}
-		e.log.Warn("a node is silent: its call is closed as far as it is known", zap.String("node", node), zap.String("attempt", string(id)))
-		if !c.ended {
-			e.desk.Ended(e.lost(c.live))
-		} else {
+		switch {
+		case c.ended:
+			if silent < leavingLimit {
+				continue
+			}
 			e.desk.CallerLeft(o.Scheme, o.Caller, id, e.now())
+		case silent < silenceLimit, c.live.State != call.StateBridged && time.Now().Before(o.DialBy.Add(o.BeneficiaryRing)):
+			continue
+		default:
+			e.log.Warn("a node is silent: its call is closed as far as it is known", zap.String("node", node), zap.String("attempt", string(id)))
+			e.desk.Ended(e.lost(c.live))
 		}
 		delete(calls, id)
 	}

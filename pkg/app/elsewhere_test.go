@@ -75,7 +75,7 @@ func remote(t *testing.T, state call.State) (f *far, h *heard, live call.Live, b
 	if state == call.StateBridged {
 		live.BridgedAt = time.Now()
 	}
-	e := &elsewhere{ask: f.ask, desk: h, log: zap.NewNop(), now: time.Now, limit: silenceLimit}
+	e := &elsewhere{ask: f.ask, desk: h, log: zap.NewNop(), now: time.Now}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); e.wait() })
 	return f, h, live, func() { e.follow(ctx, "far", []call.Live{live}) }
@@ -120,6 +120,23 @@ func TestACallElsewhereIsFollowed(t *testing.T) {
 		require.Equal(t, asked, f.asked, "nothing more is to be asked")
 		require.Len(t, h.ends, 1)
 		require.Len(t, h.steps, 4)
+	})
+}
+
+// TestACallerLeftWithHerNode: nobody will say that she has left, and she is wanted for other calls.
+func TestACallerLeftWithHerNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, h, live, begin := remote(t, call.StateBridged)
+		begin()
+		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered, CallerPresent: true})
+		time.Sleep(30 * time.Second)
+		require.Zero(t, h.left, "she is at the keypad")
+		f.silent = true
+		time.Sleep(leavingLimit - time.Second)
+		require.Zero(t, h.left)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, 1, h.left)
+		require.Len(t, h.ends, 1)
 	})
 }
 

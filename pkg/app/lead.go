@@ -20,8 +20,10 @@ const (
 	leadEvery   = time.Second      // How often schemes without a leader are looked for; real time.
 	leaseTerm   = 5 * time.Second  // How long a node that has gone keeps its schemes; real time.
 	pbxPatience = 10 * time.Second // How long a node keeps its schemes while its PBX is away; real time.
-	spokenLimit = time.Minute      // How long the first start waits for the dialplan's prompts; real time.
-	lostLimit   = 100_000          // Events read back when the database has lost some.
+	// recordsPatience is how long a node keeps others from leading its schemes while it cannot reach the records; real time.
+	recordsPatience = 5 * time.Second
+	spokenLimit     = time.Minute // How long the first start waits for the dialplan's prompts; real time.
+	lostLimit       = 100_000     // Events read back when the database has lost some.
 )
 
 // lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
@@ -35,7 +37,25 @@ func (a *App) lead(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	return a.again(ctx, leadEvery, "lead schemes; trying again", a.leadAll)
+	a.recordsSeen = time.Now()
+	return a.again(ctx, leadEvery, "lead schemes; trying again", func(ctx context.Context) error {
+		return errors.Join(a.leadAll(ctx), a.letGo(ctx))
+	})
+}
+
+// letGo gives back the leases of a node that has lost the records: another may have them. Nothing else changes: it can claim
+// nothing, its calls go on, and it keeps what it learns of them. When nobody has taken its schemes meanwhile it goes on as
+// before.
+func (a *App) letGo(ctx context.Context) error {
+	if a.leases == nil || time.Since(a.recordsSeen) < recordsPatience {
+		return nil
+	}
+	var errs []error
+	for _, name := range a.leases.Held() {
+		a.log.Warn("the records are away: another node may lead", zap.String("lease", name))
+		errs = append(errs, a.leases.Release(ctx, name))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *App) leadAll(ctx context.Context) error {
@@ -46,6 +66,10 @@ func (a *App) leadAll(ctx context.Context) error {
 	schemes, err := a.store.Schemes(ctx)
 	if err != nil {
 		return fmt.Errorf("list schemes: %w", err)
+	}
+	a.recordsSeen = time.Now()
+	if err := a.count(ctx, schemes); err != nil {
+		a.log.Debug("spread schemes", zap.Error(err)) // The event bus is away: every scheme stays where it is.
 	}
 	leading := a.dispatcher.Schemes()
 	var errs []error
@@ -82,6 +106,7 @@ func (a *App) leadAll(ctx context.Context) error {
 		a.log.Info("leading a scheme", zap.String("scheme", s.ID))
 		a.catchUp(ctx, s)
 	}
+	errs = append(errs, a.give(ctx, schemes))
 	return errors.Join(errs...)
 }
 
@@ -158,9 +183,12 @@ func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, e
 	if !led && a.draining.Load() {
 		return false, nil
 	}
-	mine, err := a.leases.Claim(ctx, s.ID)
+	mine, err := a.leases.Claim(ctx, s.ID, a.patience())
 	if err != nil {
 		return false, fmt.Errorf("ask who leads: %w", err)
+	}
+	if mine && !led && a.spread != nil {
+		a.spread[a.node]++
 	}
 	return mine, nil
 }

@@ -3,7 +3,10 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -30,8 +33,8 @@ type roleStatus struct {
 	Why   string `json:"why,omitempty"`
 }
 
-// ready asks every role of this process.
-func (a *App) ready(ctx context.Context) readiness {
+// ready asks every role of this process, and whether it leads a scheme when one is named.
+func (a *App) ready(ctx context.Context, scheme string) readiness {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	r := readiness{Ready: true, Roles: map[string]roleStatus{}}
@@ -45,11 +48,31 @@ func (a *App) ready(ctx context.Context) readiness {
 			r.Roles[h.role] = roleStatus{Ready: true}
 		}
 	}
+	if scheme != "" {
+		if err := a.leads(ctx, scheme); err != nil {
+			r.Ready = false
+			r.Roles["scheme"] = roleStatus{Why: err.Error()}
+		}
+	}
 	if a.draining.Load() {
 		r.Ready = false
 		r.Roles["process"] = roleStatus{Why: "draining"}
 	}
 	return r
+}
+
+// leads reports why this process does not lead a scheme, given by its id; nil when it does.
+func (a *App) leads(ctx context.Context, id string) error {
+	schemes, err := a.store.Schemes(ctx)
+	if err != nil {
+		return fmt.Errorf("read schemes: %w", err)
+	}
+	for _, s := range schemes {
+		if s.ID == id && a.dispatcher != nil && slices.Contains(a.dispatcher.Schemes(), s.Key) {
+			return nil
+		}
+	}
+	return errors.New("this node does not lead it")
 }
 
 // opsHandler serves /livez, /readyz and /metrics. /livez is the process alone: a supervisor must not restart a service that
@@ -60,7 +83,7 @@ func (a *App) opsHandler() http.Handler {
 		a.reply(w, http.StatusOK, map[string]any{"live": true})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		answer, status := a.ready(r.Context()), http.StatusOK
+		answer, status := a.ready(r.Context(), r.URL.Query().Get("scheme")), http.StatusOK
 		if !answer.Ready {
 			status = http.StatusServiceUnavailable
 		}

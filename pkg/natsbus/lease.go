@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,8 +88,10 @@ func (l *Leases) Held() []string {
 }
 
 // Claim takes the name if nobody holds it, or who does has not renewed it for the term, and reports whether this node holds
-// it. It must be called again and again: the term is counted from the first time it saw the holder's last renewal.
-func (l *Leases) Claim(ctx context.Context, name string) (bool, error) {
+// it. It must be called again and again: the term is counted from the first time it saw the holder's last renewal. With
+// patience above zero others are let go first: the name must have been free for so long. What was this node's own is its own
+// again at once.
+func (l *Leases) Claim(ctx context.Context, name string, patience time.Duration) (bool, error) {
 	known := l.lookUp(name)
 	if known.holder == l.node {
 		return true, nil // Run renews it.
@@ -97,12 +100,16 @@ func (l *Leases) Claim(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if known.revision != found.revision || known.since.IsZero() {
+		known = l.know(name, found)
+	}
 	switch {
-	case found.holder == "" || found.holder == l.node:
-	case known.revision != found.revision:
-		l.know(name, found)
-		return false, nil
-	case time.Since(known.since) < l.term:
+	case found.holder == l.node:
+		patience = 0
+	case found.holder != "":
+		patience += l.term
+	}
+	if patience > 0 && time.Since(known.since) < patience {
 		return false, nil
 	}
 	err = l.write(ctx, name, found.revision)
@@ -114,6 +121,41 @@ func (l *Leases) Claim(ctx context.Context, name string) (bool, error) {
 
 // Holder is the node that held the name when it was last looked at; empty when that is not known.
 func (l *Leases) Holder(name string) string { return l.lookUp(name).holder }
+
+// Alive lists the names that begin with a prefix and are held by somebody who renews them, this node's own among them. One
+// that was not seen before counts until the term has passed.
+func (l *Leases) Alive(ctx context.Context, prefix string) ([]string, error) {
+	bucket, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	keys, err := bucket.ListKeysFiltered(limited, prefix+">")
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("list leases: %w", err)
+	}
+	var names, alive []string
+	for key := range keys.Keys() {
+		names = append(names, key)
+	}
+	for _, name := range names {
+		found, err := l.read(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		known := l.lookUp(name)
+		if known.revision != found.revision {
+			known = l.know(name, found)
+		}
+		if found.holder != "" && time.Since(known.since) < l.term {
+			alive = append(alive, name)
+		}
+	}
+	slices.Sort(alive)
+	return alive, nil
+}
 
 // Release gives a name back, so that another node may take it at once. It is no error that another holds it.
 func (l *Leases) Release(ctx context.Context, name string) error {
@@ -200,11 +242,12 @@ func (l *Leases) read(ctx context.Context, name string) (lease, error) {
 	return lease{holder: string(entry.Value()), revision: entry.Revision()}, nil
 }
 
-func (l *Leases) know(name string, found lease) {
+func (l *Leases) know(name string, found lease) lease {
 	found.since = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.names[name] = found
+	return found
 }
 
 // lookUp returns what is known of a name; the zero lease when that is nothing.

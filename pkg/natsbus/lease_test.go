@@ -37,7 +37,7 @@ func claims(t *testing.T, l *natsbus.Leases) time.Duration {
 	t.Helper()
 	began := time.Now()
 	require.Eventually(t, func() bool {
-		mine, err := l.Claim(t.Context(), scheme)
+		mine, err := l.Claim(t.Context(), scheme, 0)
 		return err == nil && mine
 	}, 30*time.Second, 20*time.Millisecond)
 	return time.Since(began)
@@ -51,7 +51,7 @@ func TestLeases(t *testing.T) {
 	require.Equal(t, []string{scheme}, a.Held())
 	refused := func() {
 		t.Helper()
-		mine, err := b.Claim(t.Context(), scheme)
+		mine, err := b.Claim(t.Context(), scheme, 0)
 		require.NoError(t, err)
 		require.False(t, mine)
 	}
@@ -64,7 +64,7 @@ func TestLeases(t *testing.T) {
 	// A node that comes back takes what was its own at once.
 	crashA()
 	again, crashAgain := node(t, s.ClientURL(), "a")
-	mine, err := again.Claim(t.Context(), scheme)
+	mine, err := again.Claim(t.Context(), scheme, 0)
 	require.NoError(t, err)
 	require.True(t, mine)
 	refused()
@@ -83,9 +83,42 @@ func TestLeases(t *testing.T) {
 
 	// What is given back is taken at once.
 	require.NoError(t, b.Release(t.Context(), scheme))
-	mine, err = again.Claim(t.Context(), scheme)
+	mine, err = again.Claim(t.Context(), scheme, 0)
 	require.NoError(t, err)
 	require.True(t, mine)
+}
+
+func TestLeasesOfThoseWhoAreThere(t *testing.T) {
+	s := startServer(t)
+	a, crashA := node(t, s.ClientURL(), "a")
+	b, _ := node(t, s.ClientURL(), "b.example")
+	for name, l := range map[string]*natsbus.Leases{"node.a": a, "node.b.example": b, "scheme": b} {
+		mine, err := l.Claim(t.Context(), name, 0)
+		require.NoError(t, err)
+		require.True(t, mine)
+	}
+	there := func() []string {
+		list, err := b.Alive(t.Context(), "node.")
+		require.NoError(t, err)
+		return list
+	}
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		require.Equal(t, []string{"node.a", "node.b.example"}, there())
+		return time.Since(began) > 2*leaseTerm
+	}, time.Minute, 50*time.Millisecond)
+	crashA()
+	require.Eventually(t, func() bool { return len(there()) == 1 }, 30*time.Second, 50*time.Millisecond)
+
+	// One that lets others go first takes what is free only when nobody else has.
+	require.NoError(t, b.Release(t.Context(), "scheme"))
+	freed := time.Now()
+	require.Eventually(t, func() bool {
+		mine, err := b.Claim(t.Context(), "scheme", leaseTerm)
+		require.NoError(t, err)
+		return mine
+	}, 30*time.Second, 20*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(freed), leaseTerm)
 }
 
 // A bus that is away takes nobody's lease: the records fence.
@@ -98,9 +131,9 @@ func TestLeasesWithoutABus(t *testing.T) {
 	cut := time.Now()
 	require.Eventually(t, func() bool { return time.Since(cut) > 2*leaseTerm }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, []string{scheme}, a.Held())
-	mine, err := a.Claim(t.Context(), scheme)
+	mine, err := a.Claim(t.Context(), scheme, 0)
 	require.NoError(t, err)
 	require.True(t, mine)
-	_, err = a.Claim(t.Context(), "another")
+	_, err = a.Claim(t.Context(), "another", 0)
 	require.Error(t, err)
 }

@@ -23,8 +23,8 @@ const (
 	partitionEvery = time.Hour
 )
 
-// Run brings spooled facts to the database once it answers again, and makes the event table's partitions ahead of time. It
-// returns when ctx ends. Now is the service's clock.
+// Run brings spooled facts to the database once it answers again, makes the event table's partitions ahead of time, and drops
+// those that are no longer kept. It returns when ctx ends. Now is the service's clock.
 func (s *Store) Run(ctx context.Context, now func() time.Time) error {
 	spool := time.NewTicker(replayEvery)
 	defer spool.Stop()
@@ -50,6 +50,15 @@ func (s *Store) Run(ctx context.Context, now func() time.Time) error {
 
 func (s *Store) tryPartitions(ctx context.Context, now time.Time) bool {
 	_, err := s.MakePartitions(ctx, now)
+	if err == nil {
+		dropped, dropErr := s.DropEvents(ctx, now)
+		switch {
+		case dropErr != nil && !errors.Is(dropErr, dispatch.ErrStoreDown):
+			s.log.Warn("drop old events; trying again in an hour", zap.Error(dropErr))
+		case dropped > 0:
+			s.log.Info("dropped old events", zap.Int("days", dropped))
+		}
+	}
 	if err != nil && !errors.Is(err, dispatch.ErrStoreDown) {
 		s.log.Error("make event partitions", zap.Error(err))
 	}
@@ -68,6 +77,21 @@ func (s *Store) MakePartitions(ctx context.Context, now time.Time) (int, error) 
 		return 0, fmt.Errorf("make event partitions: %w", storeError(err))
 	}
 	return int(made), nil
+}
+
+// DropEvents drops the events of days that lie further back than they are kept, and returns of how many days. Of the last
+// thirty days nothing is dropped.
+func (s *Store) DropEvents(ctx context.Context, now time.Time) (int, error) {
+	if s.opts.KeepEvents <= 0 {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
+	dropped, err := s.query.DropEventPartitions(ctx, localDate(now.Add(-s.opts.KeepEvents).UTC().Truncate(24*time.Hour)))
+	if err != nil {
+		return 0, fmt.Errorf("drop old events: %w", storeError(err))
+	}
+	return int(dropped), nil
 }
 
 // RefreshStatistics tells the database's planner how much there is. It is called when much has come at once, after an

@@ -136,6 +136,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 	across := map[string]string{
 		"TransactionState":    "asks about a transaction, reads no table",
 		"MakeEventPartitions": "the event table's partitions are those of all schemes",
+		"DropEventPartitions": "the event table's partitions are those of all schemes",
 		"RefreshStatistics":   "the planner's statistics are those of all schemes",
 		"ReadReservations":    "a caller's phone is rung once at a time across all schemes",
 		"FindLine":            "the scheme is what is asked for; a number belongs to one",
@@ -273,4 +274,30 @@ func TestEventPartitions(t *testing.T) {
 	tables, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
 	require.Equal(t, []string{"event_default", "event_20260327", "event_20260328"}, tables)
+
+	// Old days go, by the service's clock, but none of the last thirty days of the database's.
+	keeping, err := postgres.New(ctx, postgres.Options{URL: url, KeepEvents: 40 * 24 * time.Hour})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, keeping.Close()) }()
+	today := time.Now().UTC()
+	_, err = store.MakePartitions(ctx, today)
+	require.NoError(t, err)
+	insert(4, today)
+	dropped, err := store.DropEvents(ctx, day.AddDate(9, 0, 0))
+	require.NoError(t, err)
+	require.Zero(t, dropped, "it keeps everything")
+	dropped, err = keeping.DropEvents(ctx, day.AddDate(0, 0, 41))
+	require.NoError(t, err)
+	require.Equal(t, 1, dropped)
+	left := func() (numbers []int64) {
+		rows, err := pool.Query(ctx, `SELECT last_number FROM event_batch ORDER BY 1`)
+		require.NoError(t, err)
+		numbers, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		require.NoError(t, err)
+		return numbers
+	}
+	require.Equal(t, []int64{1, 3, 4}, left())
+	_, err = keeping.DropEvents(ctx, today.AddDate(9, 0, 0))
+	require.NoError(t, err)
+	require.Equal(t, []int64{4}, left())
 }

@@ -32,6 +32,8 @@ type Options struct {
 	Patience time.Duration
 	// Spool is the file for outcomes while the database is away; empty means that there is none and they are refused.
 	Spool string
+	// KeepEvents is how long events are kept, in whole days; 0 keeps them for ever.
+	KeepEvents time.Duration
 	// Publish takes the events of every committed transaction, in the scheme's order, before the call that wrote them
 	// returns. It must not block. Nil means that nobody listens.
 	Publish func([]call.Event)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -22,19 +24,24 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-// twoNodes: two services, each beside a PBX of its own, share records and event bus. One leads. It is frozen while two people
-// talk at its PBX, and wakes; the other is killed under a call, and started anew; one is stopped in order, and the bus goes
-// away. Each time somebody leads within seconds, every person is called once, and what came of a call is known exactly,
-// also when another node leads by then.
+// twoNodes: two services, each beside a PBX of its own, share records and event bus, and two schemes: one each. Whoever leads
+// is lost while two people talk at its PBX: frozen, killed, cut off from the bus, stopped in order, cut off from the records;
+// then the bus goes away for good. Each time the other leads within seconds, every person is called once, and what came of
+// a call is known exactly although another node leads by then. The other scheme, in which nobody is called, moves to whichever
+// node leads none.
 func twoNodes(t *testing.T, program string) {
 	bus := startNATS(t)
 	street := house.Build(t, house.Options{Outside: true})
-	street.Config.NATS.URL = bus.ClientURL()
+	street.Config.Dispatch.Spread = true
+	straight := street.Config.Postgres.URL
+	records, events := newRelay(t, hostOf(t, straight.Value())), newRelay(t, hostOf(t, bus.ClientURL()))
+	street.Config.Postgres.URL = app.Secret(strings.Replace(straight.Value(), records.to, records.address(), 1))
+	street.Config.NATS.URL = strings.Replace(bus.ClientURL(), events.to, events.address(), 1)
 	other := setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.SoundsDir = street.Asterisk.SoundsDir() })
 	dir := t.TempDir()
 	first := street.Serve(t, program)
 	plan := house.Plan{Callers: []house.CallerPlan{{}}}
-	for range 5 {
+	for range 7 {
 		plan.People = append(plan.People, house.PersonPlan{
 			Does: phone.Answers(200*time.Millisecond, house.PersonTone), Reference: 1, Continuity: roster.Strict,
 		})
@@ -42,8 +49,18 @@ func twoNodes(t *testing.T, program string) {
 	h := street.Move(t, plan)
 	w := &talks{House: h}
 	caller := h.Callers[0]
+	quiet := street.Move(t, house.Plan{})
+	leadsQuiet := func(data string) {
+		t.Helper()
+		house.Await(t, time.Minute, "the node to lead the quiet scheme", func(context.Context) bool {
+			leader, _ := quiet.Lead()
+			return leader != "" && leader == nodeIn(t, data)
+		})
+	}
+	leadsQuiet(street.Config.Data)
+	street.Config.Postgres.URL, street.Config.NATS.URL = straight, bus.ClientURL()
 	second := street.Node(t, program, dir, other)
-	house.Await(t, time.Minute, "the second node to be there", func(context.Context) bool { return nodeIn(t, dir) != "" })
+	leadsQuiet(dir)
 	at := map[string]*phone.Phone{
 		nodeIn(t, street.Config.Data): caller.Phone, nodeIn(t, dir): h.PlugInto(caller, other),
 	}
@@ -120,15 +137,33 @@ func twoNodes(t *testing.T, program string) {
 		second = street.Node(t, program, dir, other)
 		follows(t, bus, nodeIn(t, dir), h.Scheme.Key, h.AwaitAttempt(who, 1, call.StateBridged).ID)
 	})
-	one(street.Config.Data, 3, nil)
+	leadsQuiet(dir)
+	one(street.Config.Data, 3, func(*house.Person) {
+		events.part(true)
+		leads(dir, 4)
+		events.part(false)
+	})
+	leadsQuiet(street.Config.Data)
+	one(dir, 4, func(who *house.Person) {
+		second.Stop(t, 30*time.Second)
+		leads(street.Config.Data, 5)
+		second = street.Node(t, program, dir, other)
+		follows(t, bus, nodeIn(t, dir), h.Scheme.Key, h.AwaitAttempt(who, 1, call.StateBridged).ID)
+	})
+	one(street.Config.Data, 5, func(*house.Person) {
+		records.part(true)
+		leads(dir, 6)
+		records.part(false)
+	})
 	first.Stop(t, 30*time.Second)
-	one(dir, 4, nil)
+	leadsQuiet(dir)
+	one(dir, 6, nil)
 
 	bus.Shutdown()
 	bus.WaitForShutdown()
 	require.True(t, second.Running())
 	house.Await(t, 20*time.Second, "some seconds without a bus", longerThan(leaseTerm))
-	one(dir, 4, nil)
+	one(dir, 6, nil)
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 	require.Zero(t, w.Trunk.Ledger().Summary().SilentCalls)
 }
@@ -145,6 +180,14 @@ func follows(t *testing.T, bus *server.Server, node string, scheme int64, attemp
 		answer, err := conn.Request("rappel.ask."+node, question, time.Second)
 		return err == nil && bytes.Contains(answer.Data, []byte(attempt)) && !bytes.Contains(answer.Data, []byte("unknown"))
 	})
+}
+
+// hostOf is the host and port of an address.
+func hostOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Host
 }
 
 // leaseTerm is how long a node keeps a lease that it does not renew.

@@ -168,7 +168,7 @@ func (h *House) write(plan Plan) {
 	var err error
 	h.Line = h.Street.Number()
 	h.Scheme, err = h.Store.CreateScheme(ctx, postgres.Scheme{
-		Name: t.Name(), Spoken: plan.Spoken, Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
+		Name: t.Name() + " " + h.Line, Spoken: plan.Spoken, Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
 		MaxAttempts: plan.MaxAttempts, Retry: plan.Retry,
 	}, h.Now())
 	require.NoError(t, err)

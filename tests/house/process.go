@@ -54,6 +54,8 @@ web:
   listen: {{.Web.Listen}}
 ops:
   listen: {{.Ops.Listen}}
+dispatch:
+  spread: {{.Dispatch.Spread}}
 calls:
   registrar_ring: {{.Calls.RegistrarRing}}
 speech:

@@ -68,3 +68,6 @@ SELECT refresh_statistics();
 
 -- name: MakeEventPartitions :one
 SELECT make_event_partitions(sqlc.arg(first_day)::date, sqlc.arg(days)::integer)::integer AS made;
+
+-- name: DropEventPartitions :one
+SELECT drop_event_partitions(sqlc.arg(before)::date)::integer AS dropped;

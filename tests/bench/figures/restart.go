@@ -179,7 +179,7 @@ func (o *childOrder) serve(ctx context.Context, say *reporter) (err error) {
 	defer d.Close()
 	board.ended = d.Ended
 	leases := bus.Leases(o.Node, 5*time.Second)
-	if mine, err := leases.Claim(ctx, o.SchemeID); err != nil || !mine {
+	if mine, err := leases.Claim(ctx, o.SchemeID, 0); err != nil || !mine {
 		return errors.Join(errors.New("the lease is another's"), err)
 	}
 	began := time.Now()

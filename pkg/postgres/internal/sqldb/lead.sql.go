@@ -11,6 +11,17 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const dropEventPartitions = `-- name: DropEventPartitions :one
+SELECT drop_event_partitions($1::date)::integer AS dropped
+`
+
+func (q *Queries) DropEventPartitions(ctx context.Context, before pgtype.Date) (int32, error) {
+	row := q.db.QueryRow(ctx, dropEventPartitions, before)
+	var dropped int32
+	err := row.Scan(&dropped)
+	return dropped, err
+}
+
 const insertEvents = `-- name: InsertEvents :exec
 INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, event_ids, entities, entity_ids,
     entity_numbers, kinds, data)
