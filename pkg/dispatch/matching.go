@@ -53,8 +53,12 @@ func (m *matching) add(row int) bool {
 			if d := base - s - m.u[at] - m.v[j]; d < m.dist[j] {
 				m.dist[j], m.from[j] = d, before
 			}
-			if !math.IsInf(m.dist[j], 1) && (nearest < 0 || m.dist[j] < m.dist[nearest]) {
+			switch {
+			case math.IsInf(m.dist[j], 1):
+			case nearest < 0 || m.dist[j] < m.dist[nearest]:
 				nearest = j
+			case m.dist[j] == m.dist[nearest] && m.rowOf[j] < 0 && m.rowOf[nearest] >= 0:
+				nearest = j // Of two that are as near, a free one ends the search.
 			}
 		}
 		if nearest < 0 {
