@@ -88,7 +88,7 @@ stands in none of them is off, and +2 stands for two more who speak every langua
 	f.IntVar(&callers, "callers", -1, "suppose that so many callers are there in all the scheme's hours")
 	f.StringVar(&shifts, "shifts", "", "file that says who is there and when")
 	f.Uint64Var(&opts.Seed, "seed", 0, "of the dice")
-	f.IntVar(&opts.Runs, "runs", 200, "how often the day is played")
+	f.IntVar(&opts.Runs, "runs", 0, "how often the day is played (default: 200, fewer for a day of more than 2,000 promises)")
 	f.Float64Var(&target, "target", -1, "how many missed promises are accepted, on average (default: one in 200, half a promise at least)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c

@@ -85,19 +85,28 @@ func (s *Simulation) CloseCall(c CloseCall, now time.Time) {
 	s.e.closeCall(c, now)
 }
 
-// commitNow is add on a simulated clock. The owner is told of what it waits for: claims, further offers and what was booked.
+// commitNow is add on a simulated clock. The owner is told of what it waits for: claims, further offers, what was booked and
+// what was refused; nobody else changes the records, so that it need not know what of the rest is committed.
 func (r *recorder) commitNow(ops []Op) {
 	errs, err := r.opts.Store.Apply(context.Background(), r.scheme, r.epoch, r.opts.Now(), ops)
-	verdicts := make(recorded, 0, len(ops))
+	var verdicts recorded
 	for i, op := range ops {
 		v := verdict{op: op, err: err}
 		if err == nil && i < len(errs) {
 			v.err = errs[i]
 		}
-		switch op.(type) {
-		case Claim, Offer, Finish, Settle, CloseCall:
-			verdicts = append(verdicts, v)
+		awaited := v.err != nil
+		switch op := op.(type) {
+		case Claim, Offer:
+			awaited = true
+		case Finish:
+			awaited = awaited || op.Settlement.Next != nil
+		case Settle:
+			awaited = awaited || op.Settlement.Next != nil
 		default: // Nobody waits for it.
+		}
+		if awaited {
+			verdicts = append(verdicts, v)
 		}
 	}
 	if len(verdicts) > 0 {

@@ -50,7 +50,7 @@ func Target(promises int) float64 { return max(float64(promises)/200, 0.5) }
 // outlook is that of the day under the same options. It tries rosters one after the other on the same days as the outlook,
 // on as many of them as it takes to tell (three standard errors), so that a hint is got in about the time of the outlook.
 func Advise(ctx context.Context, day *Day, outlook *Outlook, target float64, opts Options) (*Advice, error) {
-	opts, err := opts.validate()
+	opts, err := opts.validate(len(day.Promises))
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func Advise(ctx context.Context, day *Day, outlook *Outlook, target float64, opt
 	if err != nil {
 		return nil, err
 	}
-	s := &search{ctx: ctx, day: day, model: newModel(&day.History), hours: hours, opts: opts, target: target}
+	s := &search{ctx: ctx, day: day, model: newModel(&day.History), hours: hours, opts: opts, target: target, known: map[addition]verdict{}}
 	s.first, s.last = s.span()
 	if s.first >= s.last {
 		a.Limit = LimitTime
@@ -80,13 +80,25 @@ func Advise(ctx context.Context, day *Day, outlook *Outlook, target float64, opt
 	if err := s.shorten(a); err != nil {
 		return nil, err
 	}
-	plays, err := s.play(a.Callers, a.From, a.To, 0, opts.Runs)
+	v, err := s.enough(a.Callers, a.From, a.To)
 	if err != nil {
 		return nil, err
 	}
-	a.Missed = meanMissed(plays)
-	a.Saved = outlook.Missed.Mean - a.Missed
+	a.Missed = v.Missed
+	a.Saved = outlook.missedIn(v.Runs) - a.Missed // On the same days.
 	return a, nil
+}
+
+// missedIn is how many promises were missed on average in the first runs.
+func (o *Outlook) missedIn(runs int) float64 {
+	if len(o.missed) < runs {
+		return o.Missed.Mean
+	}
+	sum := 0.0
+	for _, n := range o.missed[:runs] {
+		sum += float64(n)
+	}
+	return sum / float64(runs)
 }
 
 // needed collects what the promises at risk ask for.
@@ -125,7 +137,18 @@ type search struct {
 	hours       []Shift
 	opts        Options
 	target      float64
-	first, last int // Local hours in which the scheme calls and the day is not over; last excluded.
+	first, last int                  // Local hours in which the scheme calls and the day is not over; last excluded.
+	known       map[addition]verdict // Of the target.
+}
+
+// addition is so many more callers between two hours.
+type addition struct{ n, from, to int }
+
+// verdict is what was found out about one.
+type verdict struct {
+	enough bool
+	Trial
+	limit string
 }
 
 // span is the local hours that a further caller could work.
@@ -154,45 +177,43 @@ func (s *search) shifts(from, to int) []Shift {
 	return list
 }
 
-func (s *search) play(n, from, to, first, last int) ([]*tally, error) {
-	st, err := newStage(s.day, s.model, s.day.Helpers(n, s.shifts(from, to)))
-	if err != nil {
-		return nil, err
-	}
-	return st.playAll(s.ctx, first, last, s.opts)
-}
-
 // glance is how many plays are looked at before it is asked whether more are needed.
 const glance = 8
 
-// enough reports whether so many more callers between two hours reach the target.
-func (s *search) enough(n, from, to int) (enough bool, t Trial, limit string, err error) {
+// enough finds out whether so many more callers between two hours reach the target.
+func (s *search) enough(n, from, to int) (verdict, error) {
+	key := addition{n, from, to}
+	if v, ok := s.known[key]; ok {
+		return v, nil
+	}
 	st, err := newStage(s.day, s.model, s.day.Helpers(n, s.shifts(from, to)))
 	if err != nil {
-		return false, t, "", err
+		return verdict{}, err
 	}
 	var plays []*tally
 	for {
 		first := len(plays)
 		more, err := st.playAll(s.ctx, first, min(first+glance, s.opts.Runs), s.opts)
 		if err != nil {
-			return false, t, "", err
+			return verdict{}, err
 		}
 		plays = append(plays, more...)
-		mean := meanMissed(plays)
-		sure := len(plays) == s.opts.Runs
-		if !sure {
-			square := 0.0
-			for _, p := range plays {
-				square += (float64(len(p.missed)) - mean) * (float64(len(p.missed)) - mean)
-			}
-			k := float64(len(plays))
-			sure = math.Abs(mean-s.target) > 3*math.Sqrt(max(square/(k-1), mean)/k)
-		}
-		if sure {
-			return mean <= s.target, Trial{Callers: n, Missed: mean, Runs: len(plays)}, st.limit(plays), nil
+		if mean := meanMissed(plays); len(plays) == s.opts.Runs || surely(plays, mean, s.target) {
+			v := verdict{mean <= s.target, Trial{Callers: n, Missed: mean, Runs: len(plays)}, st.limit(plays)}
+			s.known[key] = v
+			return v, nil
 		}
 	}
+}
+
+// surely reports whether a mean is three standard errors away from a target. Of counts that are all alike so far the variance is
+// taken to be that of rare events.
+func surely(plays []*tally, mean, target float64) bool {
+	square, k := 0.0, float64(len(plays))
+	for _, p := range plays {
+		square += (float64(len(p.missed)) - mean) * (float64(len(p.missed)) - mean)
+	}
+	return math.Abs(mean-target) > 3*math.Sqrt(max(square/max(k-1, 1), mean)/k)
 }
 
 func meanMissed(plays []*tally) float64 {
@@ -234,19 +255,20 @@ func (s *stage) limit(plays []*tally) string {
 func (s *search) fewest(a *Advice, outlook *Outlook) (int, error) {
 	best := outlook.Missed.Mean
 	for n, below := 1, 0; ; n, below = 2*n, n {
-		enough, t, limit, err := s.enough(n, s.first, s.last)
+		v, err := s.enough(n, s.first, s.last)
 		if err != nil {
 			return 0, err
 		}
-		a.Tried = append(a.Tried, t)
-		helps := t.Missed < best-max(0.02*best, 0.1)
-		if !enough && (helps || n < 4) && n < len(s.day.Promises) {
-			best = min(best, t.Missed)
+		a.Tried = append(a.Tried, v.Trial)
+		helps := v.Missed < best-max(0.02*best, 0.1)
+		if !v.enough && (helps || n < 4) && n < len(s.day.Promises) {
+			best = min(best, v.Missed)
 			continue
 		}
-		if !enough {
-			a.Limit = limit
-			s.target = min(t.Missed, best) + max(0.05*best, 0.25)
+		if !v.enough {
+			a.Limit = v.limit
+			clear(s.known) // They were held against another target.
+			s.target = min(v.Missed, best) + max(0.05*best, 0.25)
 			if s.target >= outlook.Missed.Mean {
 				return 0, nil
 			}
@@ -260,12 +282,12 @@ func (s *search) fewest(a *Advice, outlook *Outlook) (int, error) {
 func (s *search) between(a *Advice, below, n int) (int, error) {
 	for n-below > 1 {
 		middle := (n + below) / 2
-		enough, t, _, err := s.enough(middle, s.first, s.last)
+		v, err := s.enough(middle, s.first, s.last)
 		if err != nil {
 			return 0, err
 		}
-		a.Tried = append(a.Tried, t)
-		if enough {
+		a.Tried = append(a.Tried, v.Trial)
+		if v.enough {
 			n = middle
 		} else {
 			below = middle
@@ -280,11 +302,11 @@ func (s *search) between(a *Advice, below, n int) (int, error) {
 func (s *search) shorten(a *Advice) error {
 	for late := a.To; late-a.From > 1; {
 		middle := (a.From + late) / 2
-		enough, _, _, err := s.enough(a.Callers, middle, a.To)
+		v, err := s.enough(a.Callers, middle, a.To)
 		if err != nil {
 			return err
 		}
-		if enough {
+		if v.enough {
 			a.From = middle
 		} else {
 			late = middle
@@ -292,11 +314,11 @@ func (s *search) shorten(a *Advice) error {
 	}
 	for early := a.From; a.To-early > 1; {
 		middle := (early + a.To) / 2
-		enough, _, _, err := s.enough(a.Callers, a.From, middle)
+		v, err := s.enough(a.Callers, a.From, middle)
 		if err != nil {
 			return err
 		}
-		if enough {
+		if v.enough {
 			a.To = middle
 		} else {
 			early = middle

@@ -29,6 +29,8 @@ type Outlook struct {
 	WaitP90    float64 `json:"wait_p90"`
 	Lines      int     `json:"lines"` // Most lines in use at once, in any run.
 	Basis      Basis   `json:"basis"`
+
+	missed []int32 // By run.
 }
 
 // Expected is what a number comes to on average, and in all but the lowest and the highest tenth of the runs.
@@ -84,6 +86,9 @@ func (s *stage) outlook(plays []*tally, opts Options) *Outlook {
 	o.Unreached = expected(plays, func(t *tally) int32 { return t.sum(func(h *hourTally) int32 { return h.unreached }) })
 	o.Kept = expected(plays, func(t *tally) int32 { return t.sum(func(h *hourTally) int32 { return h.reached + h.unreached }) })
 	o.Missed = expected(plays, missedOf)
+	for _, t := range plays {
+		o.missed = append(o.missed, missedOf(t))
+	}
 	s.hours(o, plays)
 	s.risks(o, plays)
 	var waits [waitBuckets]int64

@@ -8,9 +8,11 @@ import (
 	"sync"
 )
 
-// Options says how a day is simulated. The zero Options play it 200 times with seed 0 on every processor.
+// Options says how a day is simulated. The zero Options play it with seed 0 on every processor.
 type Options struct {
-	Runs    int    // How often the day is played; 0 means 200.
+	// Runs is how often the day is played; 0 means 200, and fewer from 2,000 promises on: the more promises, the less one
+	// play differs from another. It is never less than 40 by itself.
+	Runs    int
 	Seed    uint64 // The same seed gives the same Outlook.
 	Workers int    // How many plays run at once; 0 means as many as there are processors.
 	// Progress is told how many plays are done, of how many as far as is known; one call at a time. Nil is told nothing.
@@ -23,11 +25,11 @@ var ErrOptions = errors.New("this simulation cannot be made")
 // maxRuns bounds what one may ask for.
 const maxRuns = 100_000
 
-func (o Options) validate() (Options, error) {
+func (o Options) validate(promises int) (Options, error) {
 	if o.Runs < 0 || o.Runs > maxRuns || o.Workers < 0 {
 		return o, fmt.Errorf("%w: %d runs, at most %d are played", ErrOptions, o.Runs, maxRuns)
 	}
-	orDefault(&o.Runs, 200)
+	orDefault(&o.Runs, min(max(400_000/max(promises, 1), 40), 200))
 	orDefault(&o.Workers, runtime.GOMAXPROCS(0))
 	if o.Progress == nil {
 		o.Progress = func(int, int) {}
@@ -38,7 +40,7 @@ func (o Options) validate() (Options, error) {
 // Simulate plays a day and says what is to be expected of it. The error is the context's when that ends, or says what is wrong
 // with the day.
 func Simulate(ctx context.Context, day *Day, opts Options) (*Outlook, error) {
-	opts, err := opts.validate()
+	opts, err := opts.validate(len(day.Promises))
 	if err != nil {
 		return nil, err
 	}
