@@ -35,6 +35,7 @@ type Schemes interface {
 // Options says what the answers are made from.
 type Options struct {
 	Schemes Schemes
+	Live    *report.Feeds
 	Door    *auth.Door
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
 	Secure bool
@@ -46,23 +47,31 @@ type API struct {
 	opts    Options
 	log     *zap.Logger
 	handler http.Handler
+	told    told
+
+	ctx    context.Context // Ends with Close; streams end with it.
+	cancel context.CancelFunc
 }
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures and door are needed")
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
-	a := &API{opts: opts, log: opts.Logger}
+	a := &API{opts: opts, log: opts.Logger, told: told{last: map[int64]toldEvent{}}}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.handler = a.routes()
 	return a, nil
 }
 
 // Handler serves everything below Prefix.
 func (a *API) Handler() http.Handler { return a.handler }
+
+// Close ends the streams, which would otherwise hold up the server's shutdown.
+func (a *API) Close() { a.cancel() }
 
 func (a *API) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -71,6 +80,8 @@ func (a *API) routes() http.Handler {
 		_, _ = w.Write(document) // A client that has gone is nobody's error.
 	})
 	mux.HandleFunc("GET /api/v1/schemes/{scheme}", a.inScheme(a.scheme))
+	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live", a.inScheme(a.live))
+	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live/events", a.inScheme(a.liveEvents))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoPage) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errReadOnly) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

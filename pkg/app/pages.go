@@ -41,7 +41,7 @@ func (a *App) buildPages() error {
 		return fmt.Errorf("set up the pages: %w", err)
 	}
 	programs, err := api.New(api.Options{
-		Schemes: a.store, Door: auth.NewDoor(a.store), Secure: a.cfg.Secure(), Logger: a.log.Named("api"),
+		Schemes: a.store, Live: feeds, Door: auth.NewDoor(a.store), Secure: a.cfg.Secure(), Logger: a.log.Named("api"),
 	})
 	if err != nil {
 		site.Close()
@@ -55,7 +55,7 @@ func (a *App) buildPages() error {
 		return err
 	}
 	// Streams end before the server waits for its connections.
-	a.onStop("pages", closeLimit, func(context.Context) error { site.Close(); return nil })
+	a.onStop("pages", closeLimit, func(context.Context) error { programs.Close(); site.Close(); return nil })
 	a.healths = append(a.healths, health{RoleWeb, a.store.Ping})
 	return nil
 }

@@ -57,6 +57,7 @@ type feed struct {
 	said    dispatch.Waiting
 	heard   time.Time // When that was said; real time.
 	live    Live
+	stale   bool
 	ready   chan struct{} // Closed once there are figures.
 	viewers map[*Viewer]struct{}
 	left    time.Time // When the last viewer left; real time.
@@ -242,13 +243,14 @@ func (f *feed) show(live Live) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	first := f.live.Version == 0
-	changed := first || live.Number != f.live.Number || live.Today != f.live.Today || !reflect.DeepEqual(live.Queues, f.live.Queues) ||
+	stale := live.Age(time.Now()) > StaleAfter
+	changed := first || stale != f.stale || live.Number != f.live.Number || live.Today != f.live.Today || !reflect.DeepEqual(live.Queues, f.live.Queues) ||
 		live.Waiting != f.live.Waiting
 	live.Version = f.live.Version
 	if changed {
 		live.Version++
 	}
-	f.live = live
+	f.live, f.stale = live, stale
 	if first {
 		close(f.ready)
 	}
