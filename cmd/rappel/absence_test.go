@@ -79,14 +79,18 @@ func TestAgreementsFromTheCommandLine(t *testing.T) {
 			require.Regexp(t, line, shown, "%v", c.args)
 		}
 	}
-	// What a sheet cannot say survives a way through one.
-	done(t, dir, "agreement", "set", "B1", "--cadence", "weekly", "--window", "mon 9:30-11")
+	_, errs, status := said(t, dir, "agreement", "set", "B1", "--skills", "Dementia, bereavement", "--hard")
+	require.Zero(t, status)
+	require.Contains(t, errs, "no caller who speaks her language has these skills")
+	// What was agreed survives a way through a sheet.
+	done(t, dir, "agreement", "set", "B1", "--cadence", "weekly", "--window", "mon 9:30-11", "--window", "tue,thu 14-16")
+	require.Regexp(t, `skills +bereavement, dementia\nhard +yes`, done(t, dir, "agreement", "show", "B1"))
 	before := done(t, dir, "agreement", "show", "B1")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "again.csv"), []byte(done(t, dir, "export")), 0o600))
 	done(t, dir, "import", "again.csv")
 	require.Equal(t, before, done(t, dir, "agreement", "show", "B1"))
 	for _, args := range [][]string{
-		{"B9"}, {"B1", "--nth", "2"}, {"B1", "--dates", "2041-02-03"}, {"B1", "--window", "9-8"}, {"B1", "--zone", "Mars"}, {"B1", "--per-week", "8"},
+		{"B9"}, {"B1", "--nth", "2"}, {"B1", "--dates", "2041-02-03"}, {"B1", "--window", "9-8"}, {"B1", "--window", "9-12", "--window", "mon 11-13"}, {"B1", "--zone", "Mars"}, {"B1", "--per-week", "8"},
 		{"B1", "--cadence", "yearly"},
 	} {
 		_, errs, status := said(t, dir, append([]string{"agreement", "set"}, args...)...)
@@ -117,6 +121,28 @@ func TestRetriesFromTheCommandLine(t *testing.T) {
 		{"--busy", "-1m"}, {"--busy", "48h"}, {"--tries", "0"}, {"--kind", "presence", "--per-day", "4"}, {"--kind", "visit"}, {"--per-day", "-2"},
 	} {
 		_, errs, status := said(t, dir, append([]string{"scheme", "retries"}, args...)...)
+		require.Equal(t, 2, status, "%v: %s", args, errs)
+	}
+}
+
+func TestLimitsFromTheCommandLine(t *testing.T) {
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	done(t, dir, "migrate")
+	done(t, dir, "scheme", "create", "--name", "Namur")
+	people := "ref;type;nom;minutes par jour;compétences\nA1;appelante;Lambert;90;deuil\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
+	done(t, dir, "import", "people.csv")
+	require.Regexp(t, `talk +no bound\ncalls +no bound`, done(t, dir, "scheme", "limits"))
+	require.Regexp(t, `calls +12\nhard calls +4\nin a row +2\nbreather +10m0s`,
+		done(t, dir, "scheme", "limits", "--calls", "12", "--hard", "4", "--in-a-row", "2", "--breather", "10m"))
+	require.Regexp(t, `skills +deuil\ntalk +1h30m0s\ncalls +12 \(the scheme's\)`, done(t, dir, "caller", "set", "A1"))
+	shown := done(t, dir, "caller", "set", "A1", "--skills", "langue des signes,Deuil", "--calls", "6", "--talk", "0")
+	require.Regexp(t, `skills +deuil, langue des signes\ntalk +no bound\ncalls +6\n`, shown)
+	require.Contains(t, done(t, dir, "export"), ";deuil, langue des signes;;6;;;;oui")
+	for _, args := range [][]string{
+		{"caller", "set", "A9"}, {"caller", "set", "A1", "--talk", "90s"}, {"scheme", "limits", "--calls", "-1"}, {"scheme", "limits", "--breather", "20h"},
+	} {
+		_, errs, status := said(t, dir, args...)
 		require.Equal(t, 2, status, "%v: %s", args, errs)
 	}
 }

@@ -214,6 +214,12 @@ func (t *terms) changeWindows(a *roster.Agreement) error {
 			a.Windows = append(a.Windows, w)
 		}
 	}
+	switch {
+	case roster.Overlap(a.Windows):
+		return errors.New("two of the windows overlap")
+	case len(a.Windows) > roster.MostWindows:
+		return fmt.Errorf("an agreement has %d windows at most", roster.MostWindows)
+	}
 	return nil
 }
 

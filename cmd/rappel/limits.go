@@ -36,13 +36,12 @@ func (l *limits) change(load *roster.Load) (bool, error) {
 	for _, d := range []struct {
 		flag     string
 		from, to *time.Duration
-		most     time.Duration
-	}{{"talk", &l.load.Talk, &load.Talk, 24 * time.Hour}, {"breather", &l.load.Breather, &load.Breather, 12 * time.Hour}} {
+	}{{"talk", &l.load.Talk, &load.Talk}, {"breather", &l.load.Breather, &load.Breather}} {
 		if !l.given(d.flag) {
 			continue
 		}
-		if *d.from < 0 || *d.from > d.most || *d.from > 0 && *d.from < time.Second {
-			return false, fmt.Errorf("--%s %s: write up to %s, such as 90m, or 0", d.flag, *d.from, d.most)
+		if *d.from < 0 || *d.from > 16*time.Hour || *d.from%time.Minute != 0 {
+			return false, fmt.Errorf("--%s %s: write whole minutes up to 16h, such as 1h30m, or 0", d.flag, *d.from)
 		}
 		*d.to, changed = *d.from, true
 	}

@@ -118,6 +118,11 @@ func (a Agreement) Normal() Agreement {
 		a.PerWeek = 0
 	}
 	a.Windows = slices.Clone(a.Windows)
+	for i := range a.Windows {
+		if a.Windows[i].Days == EveryDay {
+			a.Windows[i].Days = 0
+		}
+	}
 	slices.SortFunc(a.Windows, func(x, y Window) int {
 		return cmp.Or(cmp.Compare(x.Begin, y.Begin), cmp.Compare(x.End, y.End), cmp.Compare(x.Days, y.Days))
 	})

@@ -133,6 +133,25 @@ type Window struct {
 	Days       Weekdays // The days on which it holds; empty means every day.
 }
 
+// EveryDay is the set of all days of the week.
+const EveryDay Weekdays = 1<<7 - 1
+
+// MostWindows is how many windows an agreement has at most.
+const MostWindows = 8
+
+// Overlap reports whether two of the windows hold at the same time of the same day.
+func Overlap(windows []Window) bool {
+	for i, w := range windows {
+		for _, other := range windows[:i] {
+			together := w.Days == 0 || other.Days == 0 || w.Days&other.Days != 0
+			if together && w.Begin < other.End && other.Begin < w.End {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // On reports whether the window holds on a day of the week.
 func (w Window) On(day time.Weekday) bool { return w.Days == 0 || w.Days.Has(day) }
 

@@ -332,3 +332,16 @@ func BenchmarkNext(b *testing.B) {
 		}
 	}
 }
+
+func TestWeekdaysAreReadAsTheyAreWritten(t *testing.T) {
+	for set := range roster.Weekdays(128) {
+		text := FormatWeekdays(set)
+		if set == 0 {
+			require.Empty(t, text)
+			continue
+		}
+		read, err := ParseWeekdays(text)
+		require.NoError(t, err)
+		require.Equal(t, set, read)
+	}
+}

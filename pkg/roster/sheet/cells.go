@@ -178,27 +178,57 @@ func weekdays(chosen [8]bool) []time.Weekday {
 	return out
 }
 
-// windows reads stretches of a day: "9h30-12h", "09:30-12:00, 14:00-17:00", "de 14h à 17h", "morning".
+// windows reads stretches of a day, some of them on days of the week: "9h30-12h", "09:30-12:00, 14:00-17:00", "de 14h à 17h",
+// "morning", "lundi jeudi 9h-11h, mardi matin".
 func (c *cells) windows(text string) ([]roster.Window, Code) {
 	text = strings.NewReplacer("–", "-", "—", "-", "\u00a0", " ", "’", "'").Replace(strings.ToLower(text))
 	var out []roster.Window
+	days := "" // Of the next window, before a comma.
 	for _, part := range c.windowParts(text) {
-		window, code := c.window(part)
+		if _, code := c.days(part); code == "" {
+			days += " " + part
+			continue
+		}
+		window, code := c.windowOn(strings.TrimSpace(days + " " + part))
 		if code != "" {
 			return nil, code
 		}
-		out = append(out, window)
+		out, days = append(out, window), ""
 	}
-	slices.SortFunc(out, func(a, b roster.Window) int { return int(a.Begin - b.Begin) })
-	for i := 1; i < len(out); i++ {
-		if out[i].Begin < out[i-1].End {
-			return nil, CodeWindowsOverlap
-		}
-	}
-	if len(out) == 0 || len(out) > 8 {
+	switch {
+	case roster.Overlap(out):
+		return nil, CodeWindowsOverlap
+	case len(out) == 0 || len(out) > roster.MostWindows || days != "":
 		return nil, CodeWindows
 	}
 	return out, ""
+}
+
+// windowOn reads a window, after the days of the week on which it holds if there are any.
+func (c *cells) windowOn(text string) (roster.Window, Code) {
+	window, failed := c.window(text)
+	if failed == "" {
+		return window, ""
+	}
+	words := strings.Fields(text)
+	for i := 1; i < len(words); i++ {
+		window, code := c.window(strings.Join(words[i:], " "))
+		if code == CodeWindows {
+			continue
+		}
+		days, daysCode := c.days(strings.Join(words[:i], " "))
+		switch {
+		case daysCode == CodeDaysAmbiguous:
+			return roster.Window{}, daysCode
+		case daysCode != "":
+			continue
+		}
+		if window.Days = roster.WeekdaysOf(days...); window.Days == roster.EveryDay {
+			window.Days = 0
+		}
+		return window, code
+	}
+	return roster.Window{}, failed
 }
 
 // windowParts cuts at commas and the like, and at a word for "and" that does not stand between two times of one window.
@@ -298,11 +328,72 @@ func (c *cells) day(text string) (time.Time, Code) {
 	return date, ""
 }
 
-// length reads a planned length in minutes, or as 1h30.
+// dates reads several dates.
+func (c *cells) dates(text string) ([]time.Time, Code) {
+	var out []time.Time
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",;|& \u00a0", r) }) {
+		date, code := c.day(part)
+		if code != "" {
+			return nil, code
+		}
+		out = append(out, date)
+	}
+	return out, ""
+}
+
+// zone reads an IANA time zone.
+func (c *cells) zone(text string) (string, Code) {
+	if _, err := time.LoadLocation(text); err != nil || text == "Local" {
+		return "", CodeZone
+	}
+	return text, ""
+}
+
+// nth reads which of a weekday in the month: 1 to 4, or -1 for the last.
+func (c *cells) nth(text string) (int, Code) {
+	value, ambiguous := c.speech.nths.read(text, c.lang)
+	switch {
+	case value == "" || ambiguous:
+		return 0, CodeWord
+	case value == "last":
+		return -1, ""
+	default:
+		return int(value[0] - '0'), ""
+	}
+}
+
+// count reads a number of calls; 0 is none in particular.
+func (c *cells) count(text string) (int, Code) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1000 {
+		return 0, CodeCount
+	}
+	return n, ""
+}
+
+// length reads a planned length.
 func (c *cells) length(text string) (time.Duration, Code) {
+	total, ok := c.minutesOf(text)
+	if !ok || total < 1 || total > 240 {
+		return 0, CodeLength
+	}
+	return time.Duration(total) * time.Minute, ""
+}
+
+// span reads a stretch of a caller's day; 0 is none in particular.
+func (c *cells) span(text string) (time.Duration, Code) {
+	total, ok := c.minutesOf(text)
+	if !ok || total > 960 {
+		return 0, CodeMinutes
+	}
+	return time.Duration(total) * time.Minute, ""
+}
+
+// minutesOf reads minutes, or hours and minutes as 1h30.
+func (c *cells) minutesOf(text string) (int, bool) {
 	match := c.minutes.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 	if match == nil {
-		return 0, CodeLength
+		return 0, false
 	}
 	total := 0
 	for i, scale := range []int{60, 1, 1} {
@@ -311,10 +402,7 @@ func (c *cells) length(text string) (time.Duration, Code) {
 			total += n * scale
 		}
 	}
-	if total < 1 || total > 240 {
-		return 0, CodeLength
-	}
-	return time.Duration(total) * time.Minute, ""
+	return total, true
 }
 
 // ring reads how long a phone rings, in seconds.

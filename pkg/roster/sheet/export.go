@@ -24,9 +24,10 @@ type ExportOptions struct {
 func exportColumns() []string {
 	return []string{
 		columnRef, columnKind, columnFamily, columnGiven, columnNumber, columnNumber, columnNumber, columnLanguage, columnClass,
-		columnCadence, columnPerWeek, columnDays, columnWindows, columnLength, columnFrom, columnUntil, columnContinuity,
-		columnCallerRing, columnRing, columnReference, columnDeputy, columnConsent, columnConsentOn, columnConsentHow,
-		columnSource, columnPurpose, columnSkills, columnActive,
+		columnCadence, columnPerWeek, columnDays, columnMonthDay, columnNth, columnDates, columnWindows, columnZone, columnLength,
+		columnFrom, columnUntil, columnContinuity, columnCallerRing, columnRing, columnHard, columnReference, columnDeputy, columnConsent, columnConsentOn, columnConsentHow,
+		columnSource, columnPurpose, columnSkills, columnMaxTalk, columnMaxCalls, columnMaxHard, columnMaxInRow, columnBreather,
+		columnActive,
 	}
 }
 
@@ -136,7 +137,18 @@ func (w *writer) staff(s roster.Staff) map[string]string {
 		columnRef: s.Ref, columnKind: strings.Join(kinds, ", "), columnFamily: s.Family, columnGiven: s.Given,
 		columnNumber: numberText(s.Number), columnLanguage: strings.Join(languages, ", "),
 		columnSkills: strings.Join(s.Skills, ", "), columnActive: w.speech.truths.write(active, w.lang),
+		columnMaxTalk: numberOrNone(int(s.Load.Talk / time.Minute)), columnBreather: numberOrNone(int(s.Load.Breather / time.Minute)),
+		columnMaxCalls: numberOrNone(s.Load.Calls), columnMaxHard: numberOrNone(s.Load.Hard),
+		columnMaxInRow: numberOrNone(s.Load.HardInRow),
 	}
+}
+
+// numberOrNone leaves the cell of a 0 empty.
+func numberOrNone(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 func (w *writer) beneficiary(b roster.Beneficiary) map[string]string {
@@ -148,7 +160,7 @@ func (w *writer) beneficiary(b roster.Beneficiary) map[string]string {
 	texts := map[string]string{
 		columnRef: b.Ref, columnKind: w.speech.kinds.write("beneficiary", w.lang), columnFamily: b.Family, columnGiven: b.Given,
 		columnNumber: strings.Join(numbers, ";"), columnLanguage: w.speech.languages.write(string(b.Language), w.lang),
-		columnClass: strconv.Itoa(b.Class), columnReference: b.Reference, columnDeputy: b.Deputy,
+		columnZone: b.Zone, columnClass: strconv.Itoa(b.Class), columnReference: b.Reference, columnDeputy: b.Deputy,
 		columnConsent:   w.speech.consents.write(string(b.Consent.State), w.lang),
 		columnConsentOn: dateText(b.Consent.On), columnConsentHow: b.Consent.How,
 		columnSource:  w.speech.sources.write(string(b.Source), w.lang),
@@ -160,7 +172,12 @@ func (w *writer) beneficiary(b roster.Beneficiary) map[string]string {
 			texts[columnPerWeek] = strconv.Itoa(a.PerWeek)
 		}
 		texts[columnDays] = w.days(a.Days)
-		texts[columnWindows] = windowsText(a.Windows)
+		texts[columnWindows] = w.windows(a.Windows)
+		texts[columnMonthDay], texts[columnNth] = numberOrNone(a.MonthDay), w.nth(a.Nth)
+		texts[columnDates], texts[columnSkills] = datesText(a.Dates), strings.Join(a.Skills, ", ")
+		if a.Hard {
+			texts[columnHard] = w.speech.truths.write("yes", w.lang)
+		}
 		texts[columnLength] = strconv.Itoa(int(a.Length / time.Minute))
 		texts[columnFrom], texts[columnUntil] = dateText(a.ValidFrom), dateText(a.ValidUntil)
 		texts[columnContinuity] = w.speech.continuities.write(string(a.Continuity), w.lang)
@@ -185,10 +202,36 @@ func numberText(n roster.Number) string {
 	return n.E164 + " ext. " + n.Extension
 }
 
-func windowsText(windows []roster.Window) string {
+// windows writes windows, each after the days of the week on which it holds.
+func (w *writer) windows(windows []roster.Window) string {
 	var texts []string
-	for _, w := range windows {
-		texts = append(texts, fmt.Sprintf("%02d:%02d-%02d:%02d", w.Begin/60, w.Begin%60, w.End/60, w.End%60))
+	for _, window := range windows {
+		text := fmt.Sprintf("%02d:%02d-%02d:%02d", window.Begin/60, window.Begin%60, window.End/60, window.End%60)
+		for i := 7; i >= 1 && window.Days != 0; i-- {
+			if day := time.Weekday(i % 7); window.Days.Has(day) {
+				text = w.speech.days.write(strconv.Itoa(int(day)), w.lang) + " " + text
+			}
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (w *writer) nth(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case -1:
+		return w.speech.nths.write("last", w.lang)
+	default:
+		return w.speech.nths.write(strconv.Itoa(n), w.lang)
+	}
+}
+
+func datesText(dates []time.Time) string {
+	texts := make([]string, len(dates))
+	for i, date := range dates {
+		texts[i] = date.Format(time.DateOnly)
 	}
 	return strings.Join(texts, ", ")
 }

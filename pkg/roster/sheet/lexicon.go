@@ -88,13 +88,14 @@ func list(terms []term, lang int) string {
 
 // speech is every lexicon of a sheet.
 type speech struct {
-	headings, kinds, languages, cadences, days, dayRanges, halves, continuities, consents, sources, purposes, truths lexicon
+	headings, kinds, languages, cadences, days, dayRanges, nths, halves, continuities, consents, sources, purposes, truths lexicon
 }
 
 func newSpeech() *speech {
 	return &speech{
 		headings: newLexicon(headingTerms()), kinds: newLexicon(kindTerms()), languages: newLexicon(languageTerms()),
 		cadences: newLexicon(cadenceTerms()), days: newLexicon(dayTerms()), dayRanges: newLexicon(dayRangeTerms()),
+		nths:   newLexicon(nthTerms()),
 		halves: newLexicon(halfTerms()), continuities: newLexicon(continuityTerms()), consents: newLexicon(consentTerms()),
 		sources: newLexicon(sourceTerms()), purposes: newLexicon(purposeTerms()), truths: newLexicon(truthTerms()),
 	}

@@ -71,19 +71,41 @@ func drawAgreement(t *rapid.T) roster.Agreement {
 		}
 		a.PerWeek = rapid.IntRange(1, most).Draw(t, "per week")
 	}
-	begin := 0
 	for range rapid.IntRange(0, 4).Draw(t, "windows") {
-		begin = rapid.IntRange(begin, 1439).Draw(t, "begin")
-		end := rapid.IntRange(begin+1, 1440).Draw(t, "end")
-		a.Windows = append(a.Windows, roster.Window{Begin: roster.Clock(begin), End: roster.Clock(end)})
-		if begin = end; begin > 1438 {
-			break
+		begin := rapid.IntRange(0, 1439).Draw(t, "begin")
+		w := roster.Window{
+			Begin: roster.Clock(begin), End: roster.Clock(rapid.IntRange(begin+1, 1440).Draw(t, "end")),
+			Days: roster.Weekdays(rapid.IntRange(0, 127).Draw(t, "on")),
+		}
+		if rapid.Bool().Draw(t, "every day") {
+			w.Days = 0
+		}
+		if windows := append(slices.Clone(a.Windows), w); !roster.Overlap(windows) {
+			a.Windows = windows
 		}
 	}
+	switch a.Cadence {
+	case roster.Monthly:
+		if len(a.Days) == 1 && rapid.Bool().Draw(t, "nth?") {
+			a.Nth = rapid.SampledFrom([]int{-1, 1, 2, 3, 4}).Draw(t, "nth")
+		} else {
+			a.MonthDay = rapid.IntRange(0, 31).Draw(t, "month day")
+		}
+	case roster.Once:
+		for range rapid.IntRange(0, 3).Draw(t, "dates") {
+			if d := date(t, "date"); !d.IsZero() {
+				a.Dates = append(a.Dates, d)
+			}
+		}
+	}
+	if rapid.Bool().Draw(t, "asks for skills") {
+		a.Skills = []string{"deuil", "langue des signes"}[:rapid.IntRange(1, 2).Draw(t, "skills asked for")]
+	}
+	a.Hard = rapid.Bool().Draw(t, "hard")
 	if until := date(t, "until"); !until.Before(a.ValidFrom) {
 		a.ValidUntil = until
 	}
-	if a.Cadence == roster.Once && a.ValidFrom.IsZero() {
+	if a.Cadence == roster.Once && a.ValidFrom.IsZero() && len(a.Dates) == 0 {
 		a.ValidFrom = time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
 		a.ValidUntil = time.Time{}
 	}
@@ -113,6 +135,13 @@ func drawPeople(t *rapid.T) roster.People {
 			if rapid.Bool().Draw(t, "skills?") {
 				s.Skills = []string{"deuil", "langue des signes"}
 			}
+			minutes := func(name string) time.Duration {
+				return time.Duration(rapid.SampledFrom([]int{0, 1, 90, 960}).Draw(t, name)) * time.Minute
+			}
+			count := func(name string) int { return rapid.SampledFrom([]int{0, 1, 12, 1000}).Draw(t, name) }
+			s.Load = roster.Load{
+				Talk: minutes("talk"), Calls: count("calls"), Hard: count("hard"), HardInRow: count("in a row"), Breather: minutes("breather"),
+			}
 			if slices.Contains(s.Roles, roster.RoleCaller) {
 				callers = append(callers, ref)
 			}
@@ -124,6 +153,7 @@ func drawPeople(t *rapid.T) roster.People {
 			Numbers:  rapid.SliceOfNDistinct(rapid.Custom(drawNumber), 1, 5, rapid.ID[roster.Number]).Draw(t, "numbers"),
 			Language: rapid.SampledFrom(roster.Languages()).Draw(t, "language"),
 			Class:    rapid.IntRange(0, 3).Draw(t, "class"),
+			Zone:     rapid.SampledFrom([]string{"", "", "Indian/Reunion", "Europe/Brussels"}).Draw(t, "zone"),
 			Purpose:  rapid.SampledFrom(roster.Purposes()).Draw(t, "purpose"),
 			Consent: roster.Consent{
 				State: rapid.SampledFrom(roster.ConsentStates()).Draw(t, "consent"), On: date(t, "consent on"),

@@ -34,6 +34,7 @@ type record struct {
 	roles   []roster.Role
 	langs   []roster.Language
 	skills  []string
+	load    roster.Load
 	off     bool
 }
 
@@ -122,11 +123,22 @@ func (c *cells) readCell(r *record, field, text string) (code Code, other string
 	case columnSkills:
 		r.skills = roster.Skills(text)
 	case columnActive:
-		truth, ambiguous := c.speech.truths.read(text, c.lang)
-		if truth == "" || ambiguous {
-			return CodeWord, list(truthTerms(), c.lang)
-		}
-		r.off = truth == "no"
+		var active bool
+		code, other = c.truth(&active, text)
+		r.off = !active
+		return code, other
+	case columnZone:
+		p.Zone, code = c.zone(text)
+	case columnMaxTalk:
+		r.load.Talk, code = c.span(text)
+	case columnMaxCalls:
+		r.load.Calls, code = c.count(text)
+	case columnMaxHard:
+		r.load.Hard, code = c.count(text)
+	case columnMaxInRow:
+		r.load.HardInRow, code = c.count(text)
+	case columnBreather:
+		r.load.Breather, code = c.span(text)
 	default:
 		return c.readTerms(r, field, text)
 	}
@@ -169,8 +181,31 @@ func (c *cells) readTerms(r *record, field, text string) (code Code, other strin
 		a.CallerRing, code = c.ring(text)
 	case columnRing:
 		a.Ring, code = c.ring(text)
+	case columnMonthDay:
+		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= 31 {
+			a.MonthDay = n
+		} else {
+			return CodeMonthDay, ""
+		}
+	case columnNth:
+		if a.Nth, code = c.nth(text); code != "" {
+			return code, list(nthTerms(), c.lang)
+		}
+	case columnDates:
+		a.Dates, code = c.dates(text)
+	case columnHard:
+		return c.truth(&a.Hard, text)
 	}
 	return code, ""
+}
+
+func (c *cells) truth(into *bool, text string) (Code, string) {
+	truth, ambiguous := c.speech.truths.read(text, c.lang)
+	if truth == "" || ambiguous {
+		return CodeWord, list(truthTerms(), c.lang)
+	}
+	*into = truth == "yes"
+	return "", ""
 }
 
 func (c *cells) readKind(r *record, text string) (Code, string) {
@@ -210,7 +245,13 @@ func oneWord[T ~string](c *cells, into *T, words lexicon, text string, terms []t
 func termColumns() []string {
 	return []string{
 		columnPerWeek, columnDays, columnWindows, columnLength, columnFrom, columnUntil, columnContinuity, columnCallerRing, columnRing,
+		columnMonthDay, columnNth, columnDates, columnHard,
 	}
+}
+
+// loadColumns are what a caller is given on a day.
+func loadColumns() []string {
+	return []string{columnMaxTalk, columnMaxCalls, columnMaxHard, columnMaxInRow, columnBreather}
 }
 
 // beneficiary lays the row over what the book holds (the zero value for a new person). Problems are added to the record.
@@ -227,6 +268,7 @@ func (r *record) beneficiary(old roster.Beneficiary) roster.Beneficiary {
 	lay(r, columnConsentHow, &b.Consent.How, r.person.Consent.How)
 	lay(r, columnSource, &b.Source, r.person.Source)
 	lay(r, columnPurpose, &b.Purpose, r.person.Purpose)
+	lay(r, columnZone, &b.Zone, r.person.Zone)
 	if r.given[columnNumber] {
 		b.Numbers = r.numbers
 	}
@@ -240,7 +282,7 @@ func (r *record) beneficiary(old roster.Beneficiary) roster.Beneficiary {
 		}
 	}
 	b.Agreement = r.agreement(b.Agreement)
-	for _, field := range []string{columnSkills, columnActive} {
+	for _, field := range append(loadColumns(), columnActive) {
 		if heading, ok := r.filled[field]; ok {
 			r.problem(CodeNotForCalled, heading, "", "")
 		}
@@ -266,18 +308,19 @@ func (r *record) agreement(a roster.Agreement) roster.Agreement {
 		a.PerWeek = r.perWeek
 	}
 	lay(r, columnDays, &a.Days, t.Days)
-	// A sheet does not say on which days a window holds: the same windows leave that as it was.
-	if windowsText(t.Windows) != windowsText(a.Windows) {
-		lay(r, columnWindows, &a.Windows, t.Windows)
-	}
+	lay(r, columnWindows, &a.Windows, t.Windows)
 	lay(r, columnLength, &a.Length, t.Length)
 	lay(r, columnFrom, &a.ValidFrom, t.ValidFrom)
 	lay(r, columnUntil, &a.ValidUntil, t.ValidUntil)
 	lay(r, columnContinuity, &a.Continuity, t.Continuity)
 	lay(r, columnCallerRing, &a.CallerRing, t.CallerRing)
 	lay(r, columnRing, &a.Ring, t.Ring)
+	lay(r, columnDates, &a.Dates, t.Dates)
+	lay(r, columnHard, &a.Hard, t.Hard)
+	lay(r, columnSkills, &a.Skills, r.skills)
+	r.dayOfMonth(&a)
 	if a.Cadence == "" {
-		for _, field := range termColumns() {
+		for _, field := range append(termColumns(), columnSkills) {
 			if heading, ok := r.filled[field]; ok {
 				r.problem(CodeNoCadence, heading, "", "")
 				break
@@ -290,12 +333,34 @@ func (r *record) agreement(a roster.Agreement) roster.Agreement {
 		r.problem(CodePerWeekCadence, r.filled[columnPerWeek], "", "")
 	case a.Cadence == roster.Weekly && len(a.Days) > 0 && a.PerWeek > len(a.Days):
 		r.problem(CodePerWeekDays, r.filled[columnDays], strconv.Itoa(a.PerWeek), strconv.Itoa(len(a.Days)))
-	case a.Cadence == roster.Once && a.ValidFrom.IsZero():
+	case a.Cadence != roster.Monthly && t.MonthDay != 0:
+		r.problem(CodeMonthly, r.filled[columnMonthDay], "", "")
+	case a.Cadence != roster.Monthly && t.Nth != 0:
+		r.problem(CodeMonthly, r.filled[columnNth], "", "")
+	case a.Cadence == roster.Monthly && a.Nth != 0 && (len(a.Days) != 1 || a.MonthDay != 0):
+		r.problem(CodeNthDay, r.filled[columnNth], "", "")
+	case a.Cadence != roster.Once && len(t.Dates) > 0:
+		r.problem(CodeDatesOnce, r.filled[columnDates], "", "")
+	case a.Cadence == roster.Once && a.ValidFrom.IsZero() && len(a.Dates) == 0:
 		r.problem(CodeOnceNoDate, r.filled[columnCadence], "", "")
 	case !a.ValidUntil.IsZero() && a.ValidUntil.Before(a.ValidFrom):
 		r.problem(CodeDatesBackward, r.filled[columnUntil], "", "")
 	}
 	return a
+}
+
+// dayOfMonth lays the day of a monthly call over what was agreed: of a date of the month and an nth weekday, the one that the
+// row fills in takes the other's place when the file has no column for that.
+func (r *record) dayOfMonth(a *roster.Agreement) {
+	t := r.person.Agreement
+	lay(r, columnMonthDay, &a.MonthDay, t.MonthDay)
+	lay(r, columnNth, &a.Nth, t.Nth)
+	if t.MonthDay != 0 && !r.given[columnNth] {
+		a.Nth = 0
+	}
+	if t.Nth != 0 && !r.given[columnMonthDay] {
+		a.MonthDay = 0
+	}
 }
 
 // member lays the row over what the book holds of a member of staff.
@@ -316,6 +381,11 @@ func (r *record) member(old roster.Staff) roster.Staff {
 	if r.given[columnActive] {
 		s.Disabled = r.off
 	}
+	lay(r, columnMaxTalk, &s.Load.Talk, r.load.Talk)
+	lay(r, columnMaxCalls, &s.Load.Calls, r.load.Calls)
+	lay(r, columnMaxHard, &s.Load.Hard, r.load.Hard)
+	lay(r, columnMaxInRow, &s.Load.HardInRow, r.load.HardInRow)
+	lay(r, columnBreather, &s.Load.Breather, r.load.Breather)
 	if r.given[columnNumber] {
 		s.Number = roster.Number{}
 		if len(r.numbers) > 0 {
@@ -326,7 +396,7 @@ func (r *record) member(old roster.Staff) roster.Staff {
 		}
 	}
 	for _, field := range append(termColumns(), columnCadence, columnClass, columnReference, columnDeputy, columnConsent,
-		columnConsentOn, columnConsentHow, columnSource, columnPurpose) {
+		columnConsentOn, columnConsentHow, columnSource, columnPurpose, columnZone) {
 		if heading, ok := r.filled[field]; ok {
 			r.problem(CodeNotForStaff, heading, "", "")
 		}
@@ -338,7 +408,7 @@ func (r *record) member(old roster.Staff) roster.Staff {
 }
 
 // lay sets a field when the file has its column.
-func lay[T string | int | time.Time | time.Duration | []time.Weekday | []roster.Window | roster.ConsentState | roster.Source |
+func lay[T string | int | bool | time.Time | []time.Time | []string | time.Duration | []time.Weekday | []roster.Window | roster.ConsentState | roster.Source |
 	roster.Purpose | roster.Cadence | roster.Continuity](r *record, field string, into *T, value T) {
 	if r.given[field] {
 		*into = value

@@ -140,8 +140,8 @@ func sentences() []saying {
 			"„{given}“ meint je nach Sprache andere Tage; schreiben Sie die Tage aus", "\"{given}\" means different days in different languages; write the days in full",
 		}},
 		{CodeWindows, [4]string{
-			"« {given} » : écrivez des heures de début et de fin, « 9h30-12h »", "\"{given}\": schrijf begin- en einduur, \"9u30-12u\"",
-			"„{given}“: schreiben Sie Beginn und Ende, „9:30-12:00“", "\"{given}\": write a beginning and an end, \"09:30-12:00\"",
+			"« {given} » : écrivez des heures de début et de fin, « 9h30-12h » ou « lundi jeudi 9h30-12h »", "\"{given}\": schrijf begin- en einduur, \"9u30-12u\" of \"maandag donderdag 9u30-12u\"",
+			"„{given}“: schreiben Sie Beginn und Ende, „9:30-12:00“ oder „Montag Donnerstag 9:30-12:00“", "\"{given}\": write a beginning and an end, \"09:30-12:00\" or \"Monday Thursday 09:30-12:00\"",
 		}},
 		{CodeWindowBackward, [4]string{
 			"« {given} » : la fin n'est pas après le début", "\"{given}\": het einde ligt niet na het begin",
@@ -159,8 +159,8 @@ func sentences() []saying {
 			"la fin est avant le début", "het einde ligt voor het begin", "das Ende liegt vor dem Beginn", "the end is before the beginning",
 		}},
 		{CodeOnceNoDate, [4]string{
-			"un appel unique demande une date de début", "een eenmalige oproep vraagt een begindatum",
-			"ein einmaliger Anruf braucht ein Startdatum", "a single call needs a start date",
+			"un appel unique demande des dates, ou une date de début", "een eenmalige oproep vraagt data, of een begindatum",
+			"ein einmaliger Anruf braucht Termine oder ein Startdatum", "a single call needs dates, or a start date",
 		}},
 		{CodeLength, [4]string{
 			"« {given} » : écrivez une durée de 1 à 240 minutes", "\"{given}\": schrijf een duur van 1 tot 240 minuten",
@@ -169,6 +169,34 @@ func sentences() []saying {
 		{CodeRing, [4]string{
 			"« {given} » : écrivez une durée de 5 à 180 secondes", "\"{given}\": schrijf een duur van 5 tot 180 seconden",
 			"„{given}“: schreiben Sie eine Dauer von 5 bis 180 Sekunden", "\"{given}\": write a duration of 5 to 180 seconds",
+		}},
+		{CodeZone, [4]string{
+			"« {given} » n'est pas un fuseau horaire ; écrivez par exemple Europe/Brussels ou Indian/Reunion", "\"{given}\" is geen tijdzone; schrijf bijvoorbeeld Europe/Brussels of Indian/Reunion",
+			"„{given}“ ist keine Zeitzone; schreiben Sie zum Beispiel Europe/Brussels oder Indian/Reunion", "\"{given}\" is no time zone; write Europe/Brussels or Indian/Reunion, for example",
+		}},
+		{CodeMonthDay, [4]string{
+			"« {given} » : écrivez un jour du mois de 1 à 31", "\"{given}\": schrijf een dag van de maand van 1 tot 31",
+			"„{given}“: schreiben Sie einen Tag des Monats von 1 bis 31", "\"{given}\": write a day of the month from 1 to 31",
+		}},
+		{CodeMonthly, [4]string{
+			"cette colonne ne va qu'avec le rythme mensuel", "deze kolom past alleen bij een maandelijks ritme",
+			"diese Spalte passt nur zum monatlichen Rhythmus", "this column goes with the monthly cadence only",
+		}},
+		{CodeNthDay, [4]string{
+			"il faut un seul jour de la semaine, et pas de jour du mois : « mardi », « deuxième »", "er is één dag van de week nodig, en geen dag van de maand: \"dinsdag\", \"tweede\"",
+			"nötig ist genau ein Wochentag und kein Tag des Monats: „Dienstag“, „zweiter“", "it needs one day of the week, and no day of the month: \"Tuesday\", \"second\"",
+		}},
+		{CodeDatesOnce, [4]string{
+			"des dates ne vont qu'avec le rythme « une seule fois »", "data passen alleen bij het ritme \"eenmalig\"",
+			"Termine passen nur zum Rhythmus „einmalig“", "dates go with the cadence \"once\" only",
+		}},
+		{CodeCount, [4]string{
+			"« {given} » : écrivez un nombre de 1 à 1000, ou rien", "\"{given}\": schrijf een getal van 1 tot 1000, of niets",
+			"„{given}“: schreiben Sie eine Zahl von 1 bis 1000 oder nichts", "\"{given}\": write a number from 1 to 1000, or nothing",
+		}},
+		{CodeMinutes, [4]string{
+			"« {given} » : écrivez une durée de 1 à 960 minutes, ou rien", "\"{given}\": schrijf een duur van 1 tot 960 minuten, of niets",
+			"„{given}“: schreiben Sie eine Dauer von 1 bis 960 Minuten oder nichts", "\"{given}\": write a length of 1 to 960 minutes, or nothing",
 		}},
 		{CodeUnknownCaller, [4]string{
 			"personne de l'équipe n'a la référence {given} ; importez d'abord les appelants, ou mettez-les en tête du fichier", "niemand van het team heeft referentie {given}; importeer eerst de bellers of zet ze bovenaan",

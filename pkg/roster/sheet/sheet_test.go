@@ -326,3 +326,51 @@ func TestExampleFile(t *testing.T) {
 	again, _ := load(t, book, string(text))
 	require.Equal(t, 22, again.Unchanged)
 }
+
+// TestAgreementsInFull reads what else can be agreed, as people write it.
+func TestAgreementsInFull(t *testing.T) {
+	const text = "réf;type;nom;tél;rythme;jours;plages;fuseau horaire;jour du mois;quantième dans le mois;dates;appels difficiles;compétences\n" +
+		"1;;Un;0199000001;hebdo;;lun et jeu 9h-11h, mardi matin;Indian/Reunion;;;;oui;Deuil, langue des signes\n" +
+		"2;;Deux;0199000002;mensuel;mardi;;;;deuxième;;;\n" +
+		"3;;Trois;0199000003;mensuel;;14h-16h;;31;;;non;\n" +
+		"4;;Quatre;0199000004;une seule fois;;;;;;2026-12-24, 31/12/2026;;\n" +
+		"5;;Cinq;0199000005;hebdo;;lun, mer 9h-11h, ven 10h-12h;;;;;;\n" +
+		"6;;Six;0199000006;hebdo;;9h-11h, lundi 10h-12h;;;;;;\n" +
+		"7;;Sept;0199000007;hebdo;;9h-11h, lundi;;;;;;\n" +
+		"8;;Huit;0199000008;hebdo;;;;;deuxième;;;\n" +
+		"9;;Neuf;0199000009;mensuel;mardi;;;4;premier;;;\n" +
+		"10;;Dix;0199000010;hebdo;;;;;;2026-12-24;;\n" +
+		"11;;Onze;0199000011;hebdo;;;Mars;;;;;\n" +
+		"12;;Douze;0199000012;;;;;;;;;deuil\n" +
+		"13;appelant;Treize;;;;;;;;;;deuil\n"
+	book := &rostertest.Memory{}
+	got := map[int]sheet.Code{}
+	_, err := sheet.Import(t.Context(), strings.NewReader(text), sheet.ImportOptions{Book: book, Region: "FR", Report: func(p sheet.Problem) {
+		if !p.Hint {
+			got[p.Line] = p.Code
+		}
+	}})
+	require.NoError(t, err)
+	require.Equal(t, map[int]sheet.Code{
+		7: sheet.CodeWindowsOverlap, 8: sheet.CodeWindows, 9: sheet.CodeMonthly, 10: sheet.CodeNthDay, 11: sheet.CodeDatesOnce,
+		12: sheet.CodeZone, 13: sheet.CodeNoCadence,
+	}, got)
+	people := map[string]roster.Beneficiary{}
+	for b, err := range book.Beneficiaries(t.Context()) {
+		require.NoError(t, err)
+		people[b.Ref] = b
+	}
+	one := people["1"]
+	require.Equal(t, "Indian/Reunion", one.Zone)
+	require.Equal(t, []roster.Window{
+		{Begin: 540, End: 660, Days: roster.WeekdaysOf(time.Monday, time.Thursday)}, {Begin: 570, End: 720, Days: roster.WeekdaysOf(time.Tuesday)},
+	}, one.Agreement.Windows)
+	require.Equal(t, []string{"deuil", "langue des signes"}, one.Agreement.Skills)
+	require.True(t, one.Agreement.Hard)
+	require.Equal(t, 2, people["2"].Agreement.Nth)
+	require.Equal(t, 31, people["3"].Agreement.MonthDay)
+	require.Len(t, people["4"].Agreement.Dates, 2)
+	require.Equal(t, []roster.Window{
+		{Begin: 540, End: 660, Days: roster.WeekdaysOf(time.Monday, time.Wednesday)}, {Begin: 600, End: 720, Days: roster.WeekdaysOf(time.Friday)},
+	}, people["5"].Agreement.Windows)
+}

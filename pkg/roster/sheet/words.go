@@ -30,6 +30,16 @@ const (
 	columnPurpose    = "purpose"
 	columnSkills     = "skills"
 	columnActive     = "active"
+	columnZone       = "zone"
+	columnMonthDay   = "month_day"
+	columnNth        = "nth"
+	columnDates      = "dates"
+	columnHard       = "hard"
+	columnMaxTalk    = "max_talk"
+	columnMaxCalls   = "max_calls"
+	columnMaxHard    = "max_hard"
+	columnMaxInRow   = "max_in_a_row"
+	columnBreather   = "breather"
 )
 
 func headingTerms() []term {
@@ -122,6 +132,36 @@ func headingTerms() []term {
 			"compétences|compétence|spécialités", "vaardigheden|competenties", "Fähigkeiten|Kompetenzen", "skills|skill",
 		}},
 		{columnActive, [4]string{"actif|active|en service", "actief", "aktiv", "active|enabled"}},
+		{columnZone, [4]string{"fuseau horaire|fuseau", "tijdzone", "Zeitzone", "time zone|timezone"}},
+		{columnMonthDay, [4]string{"jour du mois", "dag van de maand", "Tag des Monats|Monatstag", "day of the month"}},
+		{columnNth, [4]string{
+			"quantième dans le mois|rang dans le mois|semaine du mois", "hoeveelste van de maand|week van de maand",
+			"Wievielter im Monat|Woche des Monats", "which of the month|week of the month",
+		}},
+		{columnDates, [4]string{"dates|dates des appels", "data|datums", "Termine|Daten", "dates|dates of calls"}},
+		{columnHard, [4]string{
+			"appels difficiles|appel difficile|difficile", "moeilijke oproepen|moeilijk", "schwierige Anrufe|schwierig",
+			"hard calls|hard call|difficult",
+		}},
+		{columnMaxTalk, [4]string{
+			"minutes par jour|minutes max par jour", "minuten per dag|max minuten per dag", "Minuten pro Tag|max Minuten pro Tag",
+			"minutes a day|max minutes a day",
+		}},
+		{columnMaxCalls, [4]string{
+			"appels par jour|appels max par jour", "oproepen per dag|max oproepen per dag", "Anrufe pro Tag|max Anrufe pro Tag",
+			"calls a day|max calls a day",
+		}},
+		{columnMaxHard, [4]string{
+			"appels difficiles par jour|appels difficiles max par jour", "moeilijke oproepen per dag|max moeilijke oproepen per dag",
+			"schwierige Anrufe pro Tag|max schwierige Anrufe pro Tag", "hard calls a day|max hard calls a day",
+		}},
+		{columnMaxInRow, [4]string{
+			"appels difficiles de suite", "moeilijke oproepen na elkaar", "schwierige Anrufe hintereinander", "hard calls in a row",
+		}},
+		{columnBreather, [4]string{
+			"répit|pause après un appel difficile", "adempauze|pauze na een moeilijke oproep",
+			"Atempause|Pause nach einem schwierigen Anruf", "breather|break after a hard call",
+		}},
 	}
 }
 
@@ -219,6 +259,16 @@ func dayRangeTerms() []term {
 			"jours ouvrables|en semaine|semaine", "werkdagen|weekdagen", "werktags|Werktage|wochentags", "weekdays|working days",
 		}},
 		{"6-7", [4]string{"week-end|weekend", "weekend", "Wochenende", "weekend|weekends"}},
+	}
+}
+
+func nthTerms() []term {
+	return []term{
+		{"1", [4]string{"premier|première|1er|1re|1ère", "eerste|1e|1ste", "erster|erste|ersten", "first|1st"}},
+		{"2", [4]string{"deuxième|second|seconde|2e|2ème", "tweede|2e|2de", "zweiter|zweite|zweiten", "second|2nd"}},
+		{"3", [4]string{"troisième|3e|3ème", "derde|3e|3de", "dritter|dritte|dritten", "third|3rd"}},
+		{"4", [4]string{"quatrième|4e|4ème", "vierde|4e|4de", "vierter|vierte|vierten", "fourth|4th"}},
+		{"last", [4]string{"dernier|dernière", "laatste", "letzter|letzte|letzten", "last"}},
 	}
 }
 
