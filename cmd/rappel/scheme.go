@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
@@ -103,11 +105,18 @@ func (p *program) setGreeting() *cobra.Command {
 func (p *program) addTrunk() *cobra.Command {
 	t := postgres.Trunk{Kind: postgres.TrunkAddress, Lines: 4, CallsPerSecond: 1, CLI: map[call.Kind]string{}}
 	var cli string
+	var cliFor map[string]string
 	c := p.inScheme(&cobra.Command{
 		Use:   "trunk NAME --host HOST --cli +3281…",
 		Short: "Make or change a trunk; the PBX knows it within seconds",
 		Long: `Make or change a trunk. With --username the service registers with the operator; without, the operator knows it by
-its address. The password is read from the environment variable RAPPEL_TRUNK_SECRET, never from the command line.`,
+its address. The password is read from the environment variable RAPPEL_TRUNK_SECRET, never from the command line.
+
+Each kind of call may present a number of its own. In France a call that a machine places (presence, reminder, survey,
+outreach) must: one that the operator keeps for such calls, neither a mobile one nor that of human calls. Without it such calls
+are not placed.
+
+  rappel scheme trunk town --host sip.operator.example --cli +33199001000 --cli-for presence=+33162000000`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		t.Endpoint, t.Secret = args[0], trunkSecret()
@@ -125,6 +134,22 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 			}
 			t.PermittedCLI = append(t.PermittedCLI, cli)
 			t.CLI[""] = cli
+		}
+		for kind, number := range cliFor {
+			if !slices.Contains(call.Kinds(), call.Kind(kind)) {
+				return usageError{fmt.Errorf("--cli-for %s=%s: no such kind of call; choose among %v", kind, number, call.Kinds())}
+			}
+			if number, err = e164("--cli-for", number, r.scheme.Country); err != nil {
+				return err
+			}
+			if !slices.Contains(t.PermittedCLI, number) {
+				t.PermittedCLI = append(t.PermittedCLI, number)
+			}
+			t.CLI[call.Kind(kind)] = number
+			shows := dispatch.Scheme{Country: r.scheme.Country, CLI: t.CLI}
+			if err := shows.Presentable(call.Kind(kind)); err != nil {
+				return usageError{err}
+			}
 		}
 		if err := app.CheckTrunk(t); err != nil {
 			return usageError{err}
@@ -148,6 +173,7 @@ its address. The password is read from the environment variable RAPPEL_TRUNK_SEC
 	f.StringVar(&t.DTMF, "dtmf", "rfc4733", "how keys travel: rfc4733, inband, info or auto")
 	f.IntVar(&t.Position, "position", 1, "of several trunks the enabled one with the lowest carries outbound calls")
 	f.BoolVar(&t.Disabled, "disabled", false, "take it out of service")
+	f.StringToStringVar(&cliFor, "cli-for", nil, "number presented by one kind of call, such as presence=+33162000000; may be given again")
 	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")
 	return c
 }

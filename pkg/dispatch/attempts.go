@@ -36,6 +36,10 @@ type attempt struct {
 func (e *Engine) claim(s Start, now time.Time) {
 	p, w := e.occurrences[s.Occurrence], e.staff[s.Caller]
 	p.Deferred = s.Deferred
+	if err := e.settings.Presentable(p.Kind); w == nil && err != nil {
+		e.withhold(p, err, now)
+		return
+	}
 	offer := 1
 	if w == nil {
 		offer = 0
@@ -49,7 +53,7 @@ func (e *Engine) claim(s Start, now time.Time) {
 		a.tried = []int64{w.ID}
 	}
 	e.attempts[order.Attempt] = a
-	e.admission.begin(order.Attempt.CallerLeg(1), a.placed)
+	e.admission.begin(order.Attempt.CallerLeg(offer), a.placed)
 	p.State = call.OccurrenceClaimed
 	e.record(Claim{Occurrence: s.Occurrence, Order: order, At: now})
 	if w != nil {
@@ -156,6 +160,7 @@ const (
 	causeNumberBusy     = "number_busy"
 	causeCallerReserved = "caller_reserved"
 	causeStale          = "stale"
+	causeNotPresentable = "not_presentable"
 	causeError          = "error"
 )
 

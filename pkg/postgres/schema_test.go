@@ -86,6 +86,7 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"scheme_retry_result_check":    words(call.Results()),
 		"scheme_retry_kind_check":      append([]string{""}, kinds...),
 		"scheme_tries_kind_check":      kinds,
+		"surge_kind_check":             {string(call.KindScheduled), string(call.KindPresence), string(call.KindReminder), string(call.KindSurvey)},
 		"trunk_cli_kind_check":         append([]string{""}, kinds...),
 		"trunk_kind_check":             {postgres.TrunkRegistration, postgres.TrunkAddress, postgres.TrunkSimulated},
 		"voice_message_language_check": languages,

@@ -40,6 +40,10 @@ func TestOutbound(t *testing.T) {
 		"ordinary phone, key":                      ordinaryWithKey,
 		"two calls for one person":                 twoForOne,
 		"one number, two persons":                  sharedNumber,
+		"without a caller: all is well":            allIsWell,
+		"without a caller: call me back":           callMeBack,
+		"without a caller: no key":                 noKey,
+		"without a caller: busy":                   busyForAMachine,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -62,6 +62,7 @@ type House struct {
 	*Street
 	Scheme     postgres.Scheme
 	Line       string // The registration number.
+	Machine    string // What calls without a caller present.
 	Trunk      *phone.Trunk
 	Callers    []*Caller
 	Registrars []*Caller
@@ -166,7 +167,7 @@ func (h *House) write(plan Plan) {
 		plan.WrapUp = time.Hour
 	}
 	var err error
-	h.Line = h.Street.Number()
+	h.Line, h.Machine = h.Street.Number(), h.Street.Number()
 	h.Scheme, err = h.Store.CreateScheme(ctx, postgres.Scheme{
 		Name: t.Name() + " " + h.Line, Spoken: plan.Spoken, Zone: zone, Country: "FR", Language: roster.French, Hold: time.Second, WrapUp: plan.WrapUp,
 		MaxAttempts: plan.MaxAttempts, Retry: plan.Retry,
@@ -175,7 +176,9 @@ func (h *House) write(plan Plan) {
 	require.NoError(t, h.Store.SaveTrunk(ctx, h.Scheme.Key, postgres.Trunk{
 		Endpoint: fmt.Sprintf("trunk%d", h.Scheme.Key), Kind: postgres.TrunkSimulated, Host: h.Trunk.Addr().Addr().String(),
 		Port: int(h.Trunk.Addr().Port()), Lines: 60, InboundReserve: 2, CallsPerSecond: 50,
-		PermittedCLI: []string{h.Line}, CLI: map[call.Kind]string{"": h.Line},
+		PermittedCLI: []string{h.Line, h.Machine}, CLI: map[call.Kind]string{
+			"": h.Line, call.KindPresence: h.Machine, call.KindReminder: h.Machine, call.KindSurvey: h.Machine,
+		},
 	}))
 	require.NoError(t, h.Store.SaveDID(ctx, h.Scheme.Key, postgres.DID{Number: h.Line, Languages: roster.Languages()}))
 	require.NoError(t, h.Store.SetDestinations(ctx, h.Scheme.Key, numbering.FictionalPrefixes("FR")))

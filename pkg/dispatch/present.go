@@ -1,0 +1,55 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+)
+
+// ErrOwnCLI means that calls of a kind may not be placed with the numbers that the scheme's trunk presents.
+var ErrOwnCLI = errors.New("a number of its own has to be presented")
+
+// Presentable reports whether the scheme has a number that calls of a kind may present; the error wraps ErrOwnCLI.
+//
+// France: a system that calls by itself must not show an ordinary number (law 2021-1485, article 24; ARCEP 2022-1583, since 1
+// January 2023). It needs one that is made for that, such as a "numéro polyvalent vérifié", which is never the number of human
+// calls, and never a mobile one.
+func (s *Scheme) Presentable(kind call.Kind) error {
+	if s.Country != "FR" || !kind.Automatic() {
+		return nil
+	}
+	own := s.CLI[kind]
+	switch {
+	case own == "" || own == s.CLI[""]:
+		return fmt.Errorf("calls of kind %s are placed by a machine, and in France show a number that is for such calls only: %w", kind, ErrOwnCLI)
+	case strings.HasPrefix(own, "+336"), strings.HasPrefix(own, "+337"):
+		return fmt.Errorf("calls of kind %s are placed by a machine, which in France must not show a mobile number: %w", kind, ErrOwnCLI)
+	}
+	return nil
+}
+
+// Capacity is how long so many calls of a kind take with the scheme's lines and calls per second, when so many callers work:
+// one after the other on each line, a minute each without a caller, else of the length given. Zero callers is for ever (0).
+func (s *Scheme) Capacity(kind call.Kind, calls, callers int, length time.Duration) time.Duration {
+	reserve := s.InboundReserve
+	if reserve <= 0 {
+		reserve = max(1, s.Lines/5)
+	}
+	lines, each := s.Lines-reserve, length
+	if kind.Automatic() {
+		lines, each = max(1, (lines+1)/2), time.Minute
+	} else {
+		lines = min(lines, callers)
+	}
+	if lines <= 0 || calls == 0 {
+		return 0
+	}
+	took := time.Duration((calls+lines-1)/lines) * each
+	if s.CallsPerSecond > 0 {
+		took = max(took, time.Duration(float64(calls)/s.CallsPerSecond*float64(time.Second)))
+	}
+	return took
+}
