@@ -122,17 +122,18 @@ type Figures struct {
 	At         time.Time
 	Healthy    bool
 	Paused     bool
-	Future     int // Open occurrences that are not due yet, within the horizon.
-	Held       int // Due, kept for the reference caller.
-	Waiting    int // Due, for a caller: any of the pool, or the pair of a strict agreement.
-	Parked     int // Due, but the person or the number is in another call.
-	Lapsed     int // Due, but too near the window's end to start.
-	Claimed    int // Under way, nobody talks yet.
-	Live       int // Two people talk.
-	LinesOut   int // Lines used by attempts.
-	LinesIn    int // Lines used by the registration line.
-	LinesFree  int // Lines that may still be used outbound.
-	Unrecorded int // Operations not committed yet.
+	Until      time.Time // What opens before is held, the rest only recorded; zero means all within the horizon.
+	Future     int       // Open occurrences that are not due yet, of those held.
+	Held       int       // Due, kept for the reference caller.
+	Waiting    int       // Due, for a caller: any of the pool, or the pair of a strict agreement.
+	Parked     int       // Due, but the person or the number is in another call.
+	Lapsed     int       // Due, but too near the window's end to start.
+	Claimed    int       // Under way, nobody talks yet.
+	Live       int       // Two people talk.
+	LinesOut   int       // Lines used by attempts.
+	LinesIn    int       // Lines used by the registration line.
+	LinesFree  int       // Lines that may still be used outbound.
+	Unrecorded int       // Operations not committed yet.
 	Callers    map[call.CallerState]int
 }
 
@@ -142,7 +143,7 @@ func (e *Engine) figures(now time.Time) Figures {
 	f := Figures{
 		At: now, Healthy: !e.down, Paused: e.settings.Paused, Future: b.counts[phaseFuture], Held: b.counts[phaseHeld],
 		Waiting: b.counts[phaseOwn] + b.counts[phasePooled], Parked: b.counts[phaseParked], Lapsed: b.counts[phaseLapsed],
-		LinesOut: b.outbound, LinesIn: b.inbound, LinesFree: max(b.lines(), 0), Unrecorded: e.recorder.waiting(),
+		Until: e.until, LinesOut: b.outbound, LinesIn: b.inbound, LinesFree: max(b.lines(), 0), Unrecorded: e.recorder.waiting(),
 		Callers: map[call.CallerState]int{},
 	}
 	for _, a := range e.attempts {

@@ -62,6 +62,7 @@ type Engine struct {
 	refreshing  bool
 	again       bool // Somebody asked for another refresh meanwhile.
 	refreshAt   time.Time
+	until       time.Time // What opens before is held; zero means the horizon.
 	holdOff     time.Time // Until when nothing starts, because the switchboard refused an order.
 	drained     []chan struct{}
 }
@@ -169,19 +170,18 @@ func (e *Engine) lead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lead scheme: %w", err)
 	}
-	until := now.Add(e.opts.Horizon)
-	if _, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, now.Add(e.opts.Ahead)); err != nil {
-		return fmt.Errorf("plan occurrences: %w", err)
-	}
-	snap, err := e.opts.Store.Load(ctx, e.scheme, now, until)
+	snap, err := e.load(ctx, epoch, now)
 	if err != nil {
-		return fmt.Errorf("load scheme: %w", err)
+		return err
 	}
 	if err := e.configure(snap.Scheme); err != nil {
 		return err
 	}
 	e.epoch, e.recorder = epoch, newRecorder(e, epoch)
-	e.refreshAt = now.Add(e.opts.Refresh)
+	e.reach(snap.Until, now)
+	if !snap.Until.IsZero() {
+		e.refreshAt = now // What is left to be booked is booked while calls start.
+	}
 	live := map[int64]*LiveAttempt{}
 	for i := range snap.Live {
 		live[snap.Live[i].Order.Caller] = &snap.Live[i]
@@ -205,6 +205,45 @@ func (e *Engine) lead(ctx context.Context) error {
 	e.log.Info("leading scheme", zap.Int64("epoch", epoch), zap.Int("occurrences", len(snap.Occurrences)),
 		zap.Int("callers", len(snap.Callers)), zap.Int("live", len(snap.Live)))
 	return nil
+}
+
+// load reads the scheme. One that is held to its horizon is planned before; a larger one when it is led: that takes minutes
+// where millions are called.
+func (e *Engine) load(ctx context.Context, epoch int64, now time.Time) (*Snapshot, error) {
+	for planned := false; ; {
+		snap, err := e.opts.Store.Load(ctx, e.scheme, now, now.Add(e.opts.Horizon))
+		if err != nil {
+			return nil, fmt.Errorf("load scheme: %w", err)
+		}
+		if planned || !snap.Until.IsZero() {
+			return snap, nil
+		}
+		booked, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, now.Add(e.opts.Ahead))
+		if err != nil {
+			return nil, fmt.Errorf("plan occurrences: %w", err)
+		}
+		if planned = true; booked == 0 {
+			return snap, nil
+		}
+	}
+}
+
+// reach notes up to when what opens is held (zero means the horizon), and has more loaded in time.
+func (e *Engine) reach(until, now time.Time) {
+	e.until, e.refreshAt = until, now.Add(e.opts.Refresh)
+	if !until.IsZero() {
+		e.refreshAt = sooner(e.refreshAt, now.Add(until.Sub(now)/2))
+	}
+}
+
+// within reports whether an occurrence that opens then is held now. While a load is under way nobody knows yet how far it
+// reaches.
+func (e *Engine) within(opens, now time.Time) bool {
+	until := e.until
+	if until.IsZero() || e.refreshing {
+		until = now.Add(e.opts.Horizon)
+	}
+	return opens.Before(until)
 }
 
 // configure takes the scheme's settings over.
@@ -473,7 +512,7 @@ func (e *Engine) booked(next *Occurrence, err error, now time.Time) {
 	case next.ID == 0:
 		// Refused, or recorded by a batch whose answer was lost: the records know.
 		e.refresh(now)
-	case err == nil && next.Opens.Before(now.Add(e.opts.Horizon)):
+	case err == nil && e.within(next.Opens, now):
 		if _, known := e.occurrences[next.ID]; known {
 			return
 		}

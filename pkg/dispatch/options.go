@@ -28,7 +28,7 @@ type Options struct {
 	StartsPerSecond float64
 
 	MaxMissed     int           // Offers a caller may leave unanswered in a row before she is set aside; 0 means 1.
-	Horizon       time.Duration // How far ahead occurrences are held in memory; 0 means 36 h.
+	Horizon       time.Duration // How far ahead occurrences are held in memory at most; 0 means 36 h.
 	Ahead         time.Duration // How far ahead they are booked, Horizon at least; 0 means Horizon.
 	Refresh       time.Duration // How often that is renewed, besides Changed; 0 means 15 min.
 	DeclinePause  time.Duration // How long a caller who declined is left alone; 0 means 30 s.
@@ -72,7 +72,7 @@ func (o Options) validate() (Options, error) {
 	orDefault(&o.PresenceLimit, 10*time.Minute)
 	orDefault(&o.DialMargin, 15*time.Second)
 	orDefault(&o.Lead, 10*time.Second)
-	orDefault(&o.BatchOps, 500)
+	orDefault(&o.BatchOps, 2000)
 	orDefault(&o.Gather, 20*time.Millisecond)
 	orDefault(&o.Together, 5*time.Millisecond)
 	orDefault(&o.FlushLimit, 5*time.Second)

@@ -53,6 +53,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 	if err := e.configure(l.snap.Scheme); err != nil {
 		e.log.Error("scheme settings refused", zap.Error(err))
 	}
+	e.reach(l.snap.Until, now)
 	e.mergeStaff(&l, now)
 	e.forgetTries(now)
 	seen := make(map[int64]bool, len(l.snap.Occurrences))

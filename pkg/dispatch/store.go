@@ -55,7 +55,7 @@ type Store interface {
 	// Lead takes the lead of a scheme: the epoch is raised in Postgres and returned.
 	Lead(ctx context.Context, scheme int64, holder string, now time.Time) (epoch int64, err error)
 	// Load reads what the dispatcher of a scheme holds in memory: every occurrence that is not ended and opens before
-	// until (those of live attempts always), every caller and registrar, and every attempt that has not ended.
+	// until (those of live attempts always; Snapshot.Until says when there are too many), every caller and registrar, and every attempt that has not ended.
 	Load(ctx context.Context, scheme int64, now, until time.Time) (*Snapshot, error)
 	// Apply commits a batch under the epoch. The returned slice holds one error (or nil) per operation: ErrNumberBusy,
 	// ErrCallerReserved or ErrStale refuse only their own operation. The second result is set when nothing at all was
@@ -78,6 +78,8 @@ type Snapshot struct {
 	Tried map[int64]int
 	// EventNumber is the last event number of the scheme.
 	EventNumber int64
+	// Until is set when the scheme has so much that the occurrences opening from then on were left out.
+	Until time.Time
 }
 
 // Scheme is one town's service, as dispatch sees it.

@@ -178,7 +178,7 @@ func BenchmarkLoad(b *testing.B) {
 	require.NoError(b, err)
 	var loaded int
 	for b.Loop() {
-		snap, err := store.Load(ctx, scheme, today, today.AddDate(0, 0, 60))
+		snap, err := store.Load(ctx, scheme, today.AddDate(0, 0, 60), today.AddDate(0, 0, 60))
 		require.NoError(b, err)
 		loaded = len(snap.Occurrences)
 	}

@@ -80,7 +80,7 @@ func (d *dayReader) promises(ctx context.Context) error {
 	if err := d.unbooked(ctx, &found); err != nil {
 		return err
 	}
-	people, err := loadPeople(ctx, d.query, d.scheme, &found)
+	people, err := loadPeople(ctx, d.query, d.scheme, &found, false)
 	if err != nil {
 		return err
 	}

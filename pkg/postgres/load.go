@@ -131,7 +131,15 @@ func (s *Store) Load(ctx context.Context, scheme int64, now, until time.Time) (*
 		if err := readTried(ctx, q, now, snap); err != nil {
 			return err
 		}
-		earliest, err = loadOccurrences(ctx, q, snap, loadRange{from: from, until: until}, pauses)
+		r := loadRange{from: from, until: until}
+		if err := r.reach(ctx, q, scheme, now); err != nil {
+			return err
+		}
+		if r.part {
+			snap.Until = r.until
+		}
+		until = r.until
+		earliest, err = loadOccurrences(ctx, q, snap, r, pauses)
 		return err
 	})
 	if err != nil {

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -19,7 +21,38 @@ import (
 
 // The rows of this file are decoded by hand from Postgres's binary format: a large scheme loads a million of them.
 
-type loadRange struct{ from, until time.Time }
+// A dispatcher that holds every call of a nation's week needs gigabytes and minutes to start. So of what opens later than
+// now heldAhead calls are loaded at most, but everything that opens within heldLeast: the index of opens_at holds the rest.
+const (
+	heldAhead = 20_000
+	heldLeast = 30 * time.Minute
+)
+
+// loadRange says which occurrences are loaded. Part is set when those after until are left out.
+type loadRange struct {
+	from, until time.Time
+	part        bool
+}
+
+// reach shortens a range to what is held at now.
+func (r *loadRange) reach(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time) error {
+	opens, err := q.OpensAhead(ctx, sqldb.OpensAheadParams{
+		SchemeID: scheme, Now: instant(now), Until: instant(r.until), Ahead: heldAhead,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read how much lies ahead: %w", err)
+	}
+	until := when(opens)
+	if least := now.Add(heldLeast); until.Before(least) {
+		until = least
+	}
+	if until.Before(r.until) {
+		r.until, r.part = until, true
+	}
+	return nil
+}
 
 // person is what an occurrence takes from its agreement and its beneficiary.
 type person struct {
@@ -107,7 +140,7 @@ func loadOccurrences(ctx context.Context, q *sqldb.Queries, snap *dispatch.Snaps
 			return earliest, fmt.Errorf("read occurrences of live attempts: %w", err)
 		}
 	}
-	people, err := loadPeople(ctx, q, scheme, &found)
+	people, err := loadPeople(ctx, q, scheme, &found, r.part)
 	if err != nil {
 		return earliest, err
 	}
@@ -136,8 +169,8 @@ func (o *bare) occurrence(p *person, pauses []schedule.Pause) dispatch.Occurrenc
 }
 
 // loadPeople reads, by agreement, the terms and the person: of every agreement that is current, or has calls among those
-// found.
-func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bareList) (map[int64]*person, error) {
+// found; of these alone when they are a part.
+func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bareList, part bool) (map[int64]*person, error) {
 	people, known := map[int64]*person{}, zones{}
 	add := func(row [][]byte) {
 		p := decodePerson(row)
@@ -145,33 +178,27 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bare
 		people[integer(row[0])] = &p
 	}
 	// Most agreements are current: the ended ones are asked for only when some are missing.
-	if err := q.EachAgreement(ctx, scheme, nil, add); err != nil {
-		return nil, fmt.Errorf("read agreements: %w", err)
+	if !part {
+		if err := q.EachAgreement(ctx, scheme, add); err != nil {
+			return nil, fmt.Errorf("read agreements: %w", err)
+		}
 	}
-	var ended, callbacks set[int64]
+	var missing, callbacks set[int64]
 	for o := range found.all() {
 		switch {
 		case o.agreement < 0:
 			callbacks.add(o.agreement)
 		case people[o.agreement] == nil:
-			ended.add(o.agreement)
+			missing.add(o.agreement)
 		}
 	}
-	if len(ended.list) > 0 {
-		if err := q.EachAgreement(ctx, scheme, ended.list, add); err != nil {
-			return nil, fmt.Errorf("read ended agreements: %w", err)
+	if len(missing.list) > 0 {
+		if err := q.EachAgreementByID(ctx, scheme, missing.list, add); err != nil {
+			return nil, fmt.Errorf("read agreements of calls: %w", err)
 		}
 	}
-	numbers := make(map[int64][]string, len(people))
-	err := q.EachNumber(ctx, scheme, func(row [][]byte) {
-		id := integer(row[0])
-		numbers[id] = append(numbers[id], string(row[1]))
-	})
-	if err != nil {
+	if err := loadNumbers(ctx, q, scheme, people, part); err != nil {
 		return nil, fmt.Errorf("read numbers: %w", err)
-	}
-	for _, p := range people {
-		p.numbers = numbers[p.beneficiary]
 	}
 	if len(callbacks.list) > 0 {
 		if err := loadCallbacks(ctx, q, scheme, callbacks.list, people); err != nil {
@@ -179,6 +206,28 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bare
 		}
 	}
 	return people, nil
+}
+
+// loadNumbers reads the numbers of people, who are a part of the scheme's or all.
+func loadNumbers(ctx context.Context, q *sqldb.Queries, scheme int64, people map[int64]*person, part bool) (err error) {
+	numbers := make(map[int64][]string, len(people))
+	add := func(row [][]byte) {
+		id := integer(row[0])
+		numbers[id] = append(numbers[id], string(row[1]))
+	}
+	if part {
+		var ids set[int64]
+		for _, p := range people {
+			ids.add(p.beneficiary)
+		}
+		err = q.EachNumberOf(ctx, scheme, ids.list, add)
+	} else {
+		err = q.EachNumber(ctx, scheme, add)
+	}
+	for _, p := range people {
+		p.numbers = numbers[p.beneficiary]
+	}
+	return err
 }
 
 func decodeBare(row [][]byte) bare {

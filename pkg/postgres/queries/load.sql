@@ -99,8 +99,14 @@ FROM occurrence
 WHERE scheme_id = sqlc.arg(scheme_id) AND occurrence_id = ANY (sqlc.arg(occurrence_ids)::bigint[])
     AND state IN ('open', 'claimed', 'live');
 
+-- name: OpensAhead :one
+-- When the call opens before which as many others open after now; no row when fewer open before until.
+SELECT opens_at FROM occurrence
+WHERE scheme_id = sqlc.arg(scheme_id) AND opens_at > sqlc.arg(now) AND opens_at < sqlc.arg(until)
+ORDER BY opens_at OFFSET sqlc.arg(ahead)::integer LIMIT 1;
+
 -- name: StreamAgreements :many
--- The current agreements, and those that ended with calls still open.
+-- The current agreements.
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
@@ -109,8 +115,23 @@ SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
-WHERE a.scheme_id = sqlc.arg(scheme_id)
-    AND (a.ended_at IS NULL OR a.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]));
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.ended_at IS NULL;
+
+-- name: StreamAgreementsByID :many
+SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
+    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
+    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(agreement_ids)::bigint[])) u (scheme_id, agreement_id)
+JOIN agreement a ON a.scheme_id = u.scheme_id AND a.agreement_id = u.agreement_id
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id;
 
 -- name: StreamNumbers :many
 SELECT beneficiary_id, e164 FROM contact_number WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY beneficiary_id, position;
+
+-- name: StreamNumbersOf :many
+SELECT n.beneficiary_id, n.e164
+FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(beneficiary_ids)::bigint[])) u (scheme_id, beneficiary_id)
+JOIN contact_number n ON n.scheme_id = u.scheme_id AND n.beneficiary_id = u.beneficiary_id
+ORDER BY n.beneficiary_id, n.position;

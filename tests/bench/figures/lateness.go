@@ -145,7 +145,8 @@ func (t town) dispatchLate(ctx context.Context, url string, scheme int64) (_ []f
 	}
 }
 
-// heldAll waits until a scheme holds so many occurrences.
+// heldAll waits until a scheme holds so many occurrences, or those that open soon when that is too many for a process: the
+// records hold the others.
 func heldAll(ctx context.Context, d *dispatch.Dispatcher, scheme int64, want int) error {
 	limit := time.NewTimer(5 * time.Minute)
 	defer limit.Stop()
@@ -156,7 +157,7 @@ func heldAll(ctx context.Context, d *dispatch.Dispatcher, scheme int64, want int
 		if err != nil {
 			return err
 		}
-		if held := f.Future + f.Held + f.Waiting + f.Parked + f.Claimed + f.Live; held >= want {
+		if held := f.Future + f.Held + f.Waiting + f.Parked + f.Claimed + f.Live; held >= want || !f.Until.IsZero() {
 			return nil
 		}
 		select {

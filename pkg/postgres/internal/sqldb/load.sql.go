@@ -11,6 +11,32 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const opensAhead = `-- name: OpensAhead :one
+SELECT opens_at FROM occurrence
+WHERE scheme_id = $1 AND opens_at > $2 AND opens_at < $3
+ORDER BY opens_at OFFSET $4::integer LIMIT 1
+`
+
+type OpensAheadParams struct {
+	SchemeID int64
+	Now      pgtype.Timestamptz
+	Until    pgtype.Timestamptz
+	Ahead    int32
+}
+
+// When the call opens before which as many others open after now; no row when fewer open before until.
+func (q *Queries) OpensAhead(ctx context.Context, arg OpensAheadParams) (pgtype.Timestamptz, error) {
+	row := q.db.QueryRow(ctx, opensAhead,
+		arg.SchemeID,
+		arg.Now,
+		arg.Until,
+		arg.Ahead,
+	)
+	var opens_at pgtype.Timestamptz
+	err := row.Scan(&opens_at)
+	return opens_at, err
+}
+
 const readCLI = `-- name: ReadCLI :many
 SELECT trunk_id, kind, e164 FROM trunk_cli WHERE scheme_id = $1
 `
@@ -607,14 +633,8 @@ SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
-WHERE a.scheme_id = $1
-    AND (a.ended_at IS NULL OR a.agreement_id = ANY ($2::bigint[]))
+WHERE a.scheme_id = $1 AND a.ended_at IS NULL
 `
-
-type StreamAgreementsParams struct {
-	SchemeID     int64
-	AgreementIds []int64
-}
 
 type StreamAgreementsRow struct {
 	AgreementID   int64
@@ -646,9 +666,9 @@ type StreamAgreementsRow struct {
 	Hard          bool
 }
 
-// The current agreements, and those that ended with calls still open.
-func (q *Queries) StreamAgreements(ctx context.Context, arg StreamAgreementsParams) ([]StreamAgreementsRow, error) {
-	rows, err := q.db.Query(ctx, streamAgreements, arg.SchemeID, arg.AgreementIds)
+// The current agreements.
+func (q *Queries) StreamAgreements(ctx context.Context, schemeID int64) ([]StreamAgreementsRow, error) {
+	rows, err := q.db.Query(ctx, streamAgreements, schemeID)
 	if err != nil {
 		return nil, err
 	}
@@ -695,6 +715,96 @@ func (q *Queries) StreamAgreements(ctx context.Context, arg StreamAgreementsPara
 	return items, nil
 }
 
+const streamAgreementsByID = `-- name: StreamAgreementsByID :many
+SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
+    a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
+    coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
+    a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone
+FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, agreement_id)
+JOIN agreement a ON a.scheme_id = u.scheme_id AND a.agreement_id = u.agreement_id
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
+`
+
+type StreamAgreementsByIDParams struct {
+	SchemeID     int64
+	AgreementIds []int64
+}
+
+type StreamAgreementsByIDRow struct {
+	AgreementID   int64
+	BeneficiaryID int64
+	Cadence       string
+	PerWeek       int16
+	Days          []int16
+	Begins        []int16
+	Ends          []int16
+	LengthMs      int64
+	ValidFrom     pgtype.Date
+	ValidUntil    pgtype.Date
+	Continuity    string
+	CallerRingMs  int64
+	RingMs        int64
+	ReferenceID   int64
+	DeputyID      int64
+	Class         int16
+	Language      string
+	LastCallerID  int64
+	WindowDays    []int16
+	MonthDay      int16
+	Nth           int16
+	Dates         []pgtype.Date
+	PlaceDays     int16
+	PlaceWeek     int16
+	Zone          string
+}
+
+func (q *Queries) StreamAgreementsByID(ctx context.Context, arg StreamAgreementsByIDParams) ([]StreamAgreementsByIDRow, error) {
+	rows, err := q.db.Query(ctx, streamAgreementsByID, arg.SchemeID, arg.AgreementIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StreamAgreementsByIDRow
+	for rows.Next() {
+		var i StreamAgreementsByIDRow
+		if err := rows.Scan(
+			&i.AgreementID,
+			&i.BeneficiaryID,
+			&i.Cadence,
+			&i.PerWeek,
+			&i.Days,
+			&i.Begins,
+			&i.Ends,
+			&i.LengthMs,
+			&i.ValidFrom,
+			&i.ValidUntil,
+			&i.Continuity,
+			&i.CallerRingMs,
+			&i.RingMs,
+			&i.ReferenceID,
+			&i.DeputyID,
+			&i.Class,
+			&i.Language,
+			&i.LastCallerID,
+			&i.WindowDays,
+			&i.MonthDay,
+			&i.Nth,
+			&i.Dates,
+			&i.PlaceDays,
+			&i.PlaceWeek,
+			&i.Zone,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const streamNumbers = `-- name: StreamNumbers :many
 SELECT beneficiary_id, e164 FROM contact_number WHERE scheme_id = $1 ORDER BY beneficiary_id, position
 `
@@ -713,6 +823,43 @@ func (q *Queries) StreamNumbers(ctx context.Context, schemeID int64) ([]StreamNu
 	var items []StreamNumbersRow
 	for rows.Next() {
 		var i StreamNumbersRow
+		if err := rows.Scan(&i.BeneficiaryID, &i.E164); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const streamNumbersOf = `-- name: StreamNumbersOf :many
+SELECT n.beneficiary_id, n.e164
+FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, beneficiary_id)
+JOIN contact_number n ON n.scheme_id = u.scheme_id AND n.beneficiary_id = u.beneficiary_id
+ORDER BY n.beneficiary_id, n.position
+`
+
+type StreamNumbersOfParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+}
+
+type StreamNumbersOfRow struct {
+	BeneficiaryID int64
+	E164          string
+}
+
+func (q *Queries) StreamNumbersOf(ctx context.Context, arg StreamNumbersOfParams) ([]StreamNumbersOfRow, error) {
+	rows, err := q.db.Query(ctx, streamNumbersOf, arg.SchemeID, arg.BeneficiaryIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StreamNumbersOfRow
+	for rows.Next() {
+		var i StreamNumbersOfRow
 		if err := rows.Scan(&i.BeneficiaryID, &i.E164); err != nil {
 			return nil, err
 		}

@@ -22,13 +22,23 @@ func (q *Queries) EachOccurrenceByID(ctx context.Context, scheme int64, ids []in
 }
 
 // EachAgreement runs StreamAgreements.
-func (q *Queries) EachAgreement(ctx context.Context, scheme int64, also []int64, each func([][]byte)) error {
-	return q.each(ctx, each, streamAgreements, scheme, also)
+func (q *Queries) EachAgreement(ctx context.Context, scheme int64, each func([][]byte)) error {
+	return q.each(ctx, each, streamAgreements, scheme)
+}
+
+// EachAgreementByID runs StreamAgreementsByID.
+func (q *Queries) EachAgreementByID(ctx context.Context, scheme int64, ids []int64, each func([][]byte)) error {
+	return q.each(ctx, each, streamAgreementsByID, scheme, ids)
 }
 
 // EachNumber runs StreamNumbers.
 func (q *Queries) EachNumber(ctx context.Context, scheme int64, each func([][]byte)) error {
 	return q.each(ctx, each, streamNumbers, scheme)
+}
+
+// EachNumberOf runs StreamNumbersOf.
+func (q *Queries) EachNumberOf(ctx context.Context, scheme int64, beneficiaries []int64, each func([][]byte)) error {
+	return q.each(ctx, each, streamNumbersOf, scheme, beneficiaries)
 }
 
 func (q *Queries) each(ctx context.Context, each func([][]byte), sql string, args ...any) error {
