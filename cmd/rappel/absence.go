@@ -38,9 +38,13 @@ is a period in which she is not to be called though she is there, without a welc
 		if err := readDate("--until", until, &pause.Last); err != nil {
 			return err
 		}
-		_, done, err := r.Announce(ctx, r.scheme.Key, pause, now)
+		noted, done, err := r.Announce(ctx, r.scheme.Key, pause, now)
 		if err != nil {
 			return mistake(err, postgres.ErrNoBeneficiary, postgres.ErrDatesBackward)
+		}
+		if noted.Known {
+			fmt.Fprintln(p.err, "That was noted already; nothing was added.")
+			return nil
 		}
 		p.tell(done)
 		return nil
@@ -119,13 +123,7 @@ func (p *program) tell(done postgres.Replanned) {
 }
 
 // today is the scheme's date.
-func (r records) today(now time.Time) time.Time {
-	zone, err := time.LoadLocation(r.scheme.Zone)
-	if err != nil {
-		zone = time.UTC // A scheme with an unknown zone cannot be made.
-	}
-	return schedule.DateIn(now, zone)
-}
+func (r records) today(now time.Time) time.Time { return schedule.DateIn(now, r.zone()) }
 
 // readDate reads a date of the command line, if there is one.
 func readDate(name, text string, into *time.Time) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,13 @@ func TestAbsencesAndHoursFromTheCommandLine(t *testing.T) {
 
 	done(t, dir, "absence", "add", "B1", "--from", "2041-03-04", "--until", "2041-03-08")
 	done(t, dir, "absence", "add", "B1", "--from", "2042-03-04", "--no-call")
+	for _, again := range [][]string{{"--from", "2041-03-04", "--until", "2041-03-08"}, {"--from", "2042-03-04", "--no-call"}} {
+		_, errs, status := said(t, dir, append([]string{"absence", "add", "B1"}, again...)...)
+		require.Zero(t, status)
+		require.Contains(t, errs, "noted already")
+	}
 	list := done(t, dir, "absence", "list", "B1")
+	require.Equal(t, 3, strings.Count(list, "\n"), list)
 	require.Regexp(t, `B1 +2041-03-04 +2041-03-08 +absence +yes`, list)
 	require.Regexp(t, `B1 +2042-03-04 +further notice +no calls +no`, list)
 	done(t, dir, "absence", "end", "B1", "--back", "2041-03-06")
@@ -49,6 +56,7 @@ func TestAbsencesAndHoursFromTheCommandLine(t *testing.T) {
 		{[]string{"hours", "set", "mon", "12-9"}, "no hours such as"},
 		{[]string{"hours", "usual", "2041-01-01"}, "no exception"},
 		{[]string{"hours", "holidays", "BE"}, "no public holidays of its own"},
+		{[]string{"scheme", "greeting", strings.Repeat("Gardons le contact ", 6)}, "read out for too long; 100 are allowed"},
 	} {
 		_, errs, status := said(t, dir, c.args...)
 		require.Equal(t, 2, status, "%v: %s", c.args, errs)

@@ -39,7 +39,7 @@ shown once; --renew makes a new one and cuts the phone that still uses the old o
 			return usageError{fmt.Errorf("%s: %w", args[0], postgres.ErrOrdinary)}
 		case errors.Is(err, postgres.ErrHanded):
 			return usageError{fmt.Errorf("%s: %w, on %s; add --renew to make a new one, which cuts the phone that uses the old one",
-				args[0], postgres.ErrHanded, phone.HandedAt.Local().Format("2006-01-02 15:04"))}
+				args[0], postgres.ErrHanded, r.clock(phone.HandedAt))}
 		case err != nil:
 			return err
 		}
@@ -103,7 +103,7 @@ func (p *program) listCallers() *cobra.Command {
 				enabled = "no"
 			}
 			if !f.HandedAt.IsZero() {
-				shown = f.HandedAt.Local().Format("2006-01-02 15:04")
+				shown = r.clock(f.HandedAt)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Ref, f.Kind, f.Endpoint, enabled, shown)
 		}

@@ -80,14 +80,14 @@ func (p *program) lostCalls() *cobra.Command {
 			if l.Reopened() {
 				reopened++
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.At.Local().Format("2006-01-02 15:04"), ref, l.Then, state, l.ID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.clock(l.At), ref, l.Then, state, l.ID)
 		}
 		if err := w.Flush(); err != nil {
 			return err
 		}
 		fmt.Fprintf(p.err, "Found on %s: events %d to %d were lost. %d people would be called again, %d calls are of promises made since. "+
 			"Compare with the operator's bill and with whoever made calls; then type rappel scheme resume --as-lost or --call-again\n",
-			lost.Found.Local().Format("2006-01-02 15:04"), lost.From+1, lost.To, reopened, unknown)
+			r.clock(lost.Found), lost.From+1, lost.To, reopened, unknown)
 		return nil
 	})
 }

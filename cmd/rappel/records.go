@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -19,6 +20,18 @@ type records struct {
 	scheme postgres.Scheme
 	config app.Config
 }
+
+// zone is the scheme's time zone.
+func (r records) zone() *time.Location {
+	zone, err := time.LoadLocation(r.scheme.Zone)
+	if err != nil {
+		return time.UTC // A scheme with an unknown zone cannot be made.
+	}
+	return zone
+}
+
+// clock writes an instant as the scheme's clocks show it.
+func (r records) clock(t time.Time) string { return t.In(r.zone()).Format("2006-01-02 15:04") }
 
 // inScheme gives c the flag that chooses a scheme, and makes it do its work on that scheme's records, which it opens and closes.
 func (p *program) inScheme(c *cobra.Command, do func(ctx context.Context, r records, args []string) error) *cobra.Command {

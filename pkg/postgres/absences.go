@@ -42,11 +42,12 @@ type Pause struct {
 	// WelcomeBack wants a call on the first day after it on which she can be called.
 	WelcomeBack bool
 	Channel     string // Through which it was announced; empty means ChannelRegistrar. A no-call period has none.
+	Known       bool   // Set by Announce: it was there already, and nothing has changed.
 }
 
 // Announce keeps an absence or a no-call period and brings the person's promises in line with it, in one transaction:
 // open calls on those days are moved or cancelled, also one that is due at this moment; a call that is under way goes on.
-// Of two that overlap both hold. The errors are ErrNoBeneficiary and ErrDatesBackward.
+// Of two that overlap both hold; announced again, it stays one, and only whether she is welcomed back may change. The errors are ErrNoBeneficiary and ErrDatesBackward.
 func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Time) (Pause, Replanned, error) {
 	var done Replanned
 	if !p.Last.IsZero() && p.Last.Before(p.First) {
@@ -63,6 +64,24 @@ func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Ti
 	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
 		person, err := findBeneficiary(ctx, q, scheme, p.Ref)
 		if err != nil {
+			return err
+		}
+		known, err := q.FindPause(ctx, sqldb.FindPauseParams{
+			NoCall: p.NoCall, SchemeID: scheme, BeneficiaryID: person.BeneficiaryID, FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
+		})
+		if err != nil {
+			return fmt.Errorf("look for the absence: %w", err)
+		}
+		if len(known) > 0 {
+			p.ID = known[0].Uid.String()
+			if p.Known = p.NoCall || known[0].WelcomeBack == p.WelcomeBack; p.Known {
+				return nil
+			}
+			back := sqldb.WelcomeBackParams{SchemeID: scheme, Uid: known[0].Uid, WelcomeBack: p.WelcomeBack}
+			if err := q.WelcomeBack(ctx, back); err != nil {
+				return fmt.Errorf("change absence: %w", err)
+			}
+			done, err = s.rearrange(ctx, q, j, replanning{now: now, people: []int64{person.BeneficiaryID}})
 			return err
 		}
 		uid := pgtype.UUID{Bytes: id, Valid: true}

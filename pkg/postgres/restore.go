@@ -19,7 +19,8 @@ import (
 // is for a person to decide (Lost, Resume). It reports false when the database knows all of them, and has done nothing then.
 func (s *Store) Restored(ctx context.Context, scheme int64, lost []call.Event, last int64, now time.Time) (bool, error) {
 	restored := false
-	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+	// A day of events may have been lost.
+	err := s.transactFor(ctx, scheme, loadPatience, func(q *sqldb.Queries, j *journal) error {
 		from := j.number
 		if restored = from < last; !restored {
 			return nil
@@ -107,7 +108,7 @@ type Lost struct {
 
 // Lost says what the scheme's database has lost and nobody has decided on yet.
 func (s *Store) Lost(ctx context.Context, scheme int64) (Lost, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
 	row, err := s.query.ReadRestored(ctx, scheme)
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Store) Pause(ctx context.Context, scheme int64, now time.Time) error {
 // Resume lets a scheme dial again. With asLost, promises that were closed in a time that the database has lost are closed as
 // they were then; without, those people are called again. It returns how many were closed.
 func (s *Store) Resume(ctx context.Context, scheme int64, asLost bool, now time.Time) (closed int, err error) {
-	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+	err = s.transactFor(ctx, scheme, loadPatience, func(q *sqldb.Queries, j *journal) error {
 		if asLost {
 			calls, err := lostCalls(ctx, q, scheme)
 			if err != nil {

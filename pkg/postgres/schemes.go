@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -19,6 +21,10 @@ import (
 
 // ErrTaken means that a name or number that must be unique belongs to somebody else, another scheme perhaps.
 var ErrTaken = errors.New("the name or number is taken")
+
+// MostSpoken is how many characters the line's greeting may call a scheme by: about seven seconds when they are read out, so that
+// the whole prompt is over within twelve.
+const MostSpoken = 100
 
 // Scheme is one town's service, as it is configured.
 type Scheme struct {
@@ -48,6 +54,12 @@ type Scheme struct {
 func (s Scheme) Validate() error {
 	if strings.TrimSpace(s.Name) == "" {
 		return errors.New("scheme: the name is empty")
+	}
+	if n := utf8.RuneCountInString(s.Spoken); n > MostSpoken {
+		return fmt.Errorf("scheme %q: what the greeting calls it has %d characters and would be read out for too long; %d are allowed", s.Name, n, MostSpoken)
+	}
+	if strings.ContainsFunc(s.Spoken, unicode.IsControl) || !utf8.ValidString(s.Spoken) {
+		return fmt.Errorf("scheme %q: what the greeting calls it holds what cannot be read out", s.Name)
 	}
 	if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "" {
 		return fmt.Errorf("scheme %q: %q is no IANA time zone, such as Europe/Brussels", s.Name, s.Zone)

@@ -47,6 +47,21 @@ WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.occurrence_id = u.occurrence_id AN
 -- name: FindBeneficiary :one
 SELECT beneficiary_id, uid, zone FROM beneficiary WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
 
+-- name: FindPause :many
+-- The absence, or the no-call period, of a person on just these days.
+SELECT a.uid, a.welcome_back
+FROM absence a
+WHERE NOT sqlc.arg(no_call)::boolean AND a.scheme_id = sqlc.arg(scheme_id) AND a.beneficiary_id = sqlc.arg(beneficiary_id)
+    AND a.first_day = sqlc.arg(first_day) AND a.last_day = sqlc.arg(last_day) AND a.revoked_at IS NULL
+UNION ALL
+SELECT p.uid, false
+FROM no_call_period p
+WHERE sqlc.arg(no_call)::boolean AND p.scheme_id = sqlc.arg(scheme_id) AND p.beneficiary_id = sqlc.arg(beneficiary_id)
+    AND p.first_day = sqlc.arg(first_day) AND p.last_day = sqlc.arg(last_day) AND p.revoked_at IS NULL;
+
+-- name: WelcomeBack :exec
+UPDATE absence SET welcome_back = sqlc.arg(welcome_back) WHERE scheme_id = sqlc.arg(scheme_id) AND uid = sqlc.arg(uid);
+
 -- name: InsertAbsence :exec
 INSERT INTO absence (scheme_id, uid, beneficiary_id, first_day, last_day, announced_at, channel, welcome_back)
 VALUES (sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(beneficiary_id), sqlc.arg(first_day), sqlc.arg(last_day),

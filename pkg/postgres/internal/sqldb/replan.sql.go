@@ -98,6 +98,58 @@ func (q *Queries) FindBeneficiary(ctx context.Context, arg FindBeneficiaryParams
 	return i, err
 }
 
+const findPause = `-- name: FindPause :many
+SELECT a.uid, a.welcome_back
+FROM absence a
+WHERE NOT $1::boolean AND a.scheme_id = $2 AND a.beneficiary_id = $3
+    AND a.first_day = $4 AND a.last_day = $5 AND a.revoked_at IS NULL
+UNION ALL
+SELECT p.uid, false
+FROM no_call_period p
+WHERE $1::boolean AND p.scheme_id = $2 AND p.beneficiary_id = $3
+    AND p.first_day = $4 AND p.last_day = $5 AND p.revoked_at IS NULL
+`
+
+type FindPauseParams struct {
+	NoCall        bool
+	SchemeID      int64
+	BeneficiaryID int64
+	FirstDay      pgtype.Date
+	LastDay       pgtype.Date
+}
+
+type FindPauseRow struct {
+	Uid         pgtype.UUID
+	WelcomeBack bool
+}
+
+// The absence, or the no-call period, of a person on just these days.
+func (q *Queries) FindPause(ctx context.Context, arg FindPauseParams) ([]FindPauseRow, error) {
+	rows, err := q.db.Query(ctx, findPause,
+		arg.NoCall,
+		arg.SchemeID,
+		arg.BeneficiaryID,
+		arg.FirstDay,
+		arg.LastDay,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindPauseRow
+	for rows.Next() {
+		var i FindPauseRow
+		if err := rows.Scan(&i.Uid, &i.WelcomeBack); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const handPromises = `-- name: HandPromises :exec
 UPDATE occurrence o
 SET agreement_id = u.agreement_id
@@ -550,4 +602,19 @@ func (q *Queries) ShortenNoCall(ctx context.Context, arg ShortenNoCallParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const welcomeBack = `-- name: WelcomeBack :exec
+UPDATE absence SET welcome_back = $1 WHERE scheme_id = $2 AND uid = $3
+`
+
+type WelcomeBackParams struct {
+	WelcomeBack bool
+	SchemeID    int64
+	Uid         pgtype.UUID
+}
+
+func (q *Queries) WelcomeBack(ctx context.Context, arg WelcomeBackParams) error {
+	_, err := q.db.Exec(ctx, welcomeBack, arg.WelcomeBack, arg.SchemeID, arg.Uid)
+	return err
 }
