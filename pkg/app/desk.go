@@ -170,7 +170,7 @@ func (c callers) ReleaseNumber(_ context.Context, _, key string) error {
 // the connector but through the gate.
 type switchboard struct {
 	gate      gate
-	connector *callflow.Connector
+	connector dispatch.Switchboard // The connector, once it is made.
 	witness   *witness
 	// elsewhere follows what runs at the PBX of other nodes; nil when there are none.
 	elsewhere *elsewhere
@@ -193,15 +193,10 @@ func (s *switchboard) Adopt(ctx context.Context, live []call.Live) {
 	var ours []call.Live
 	theirs := map[string][]call.Live{}
 	for _, l := range live {
-		switch known, remembered := s.witness.of(l.Order.Attempt); {
+		switch {
 		case s.elsewhere != nil && l.Node != "" && l.Node != s.node:
 			theirs[l.Node] = append(theirs[l.Node], l)
-		case remembered && known.over():
-			// It ended here while another node led, or nobody.
-			for _, o := range known.Outcomes {
-				s.witness.desk.Ended(o)
-			}
-			s.witness.desk.CallerLeft(l.Order.Scheme, l.Order.Caller, l.Order.Attempt)
+		case s.witness.repeat(l): // It ended here while another node led, or nobody.
 		default:
 			ours = append(ours, l)
 		}

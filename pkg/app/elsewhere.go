@@ -167,12 +167,15 @@ func (e *elsewhere) giveUp(node string, calls map[call.ID]*told, silent time.Dur
 // lost is the outcome of a call of which nothing more will be known.
 func (e *elsewhere) lost(l call.Live) call.Outcome {
 	o := call.Outcome{
-		Scheme: l.Order.Scheme, Attempt: l.Order.Attempt, Offer: l.Order.Offer, OfferState: call.OfferFailed,
+		Scheme: l.Order.Scheme, Attempt: l.Order.Attempt, Offer: l.Order.Offer, OfferState: call.OfferAccepted,
 		Result: call.ResultUnknown, Reason: call.ReasonRestart, Fault: call.FaultOurs, At: e.now(), EndEstimated: true,
 		Rang: l.State == call.StateRinging,
 	}
-	if l.State == call.StateBridged {
-		o.OfferState, o.Result, o.Fault, o.Rang = call.OfferAccepted, call.ResultAnswered, call.FaultNone, true
+	switch l.State { //nolint:exhaustive // In the other states she has taken it.
+	case call.StateIntent, call.StateOffered:
+		o.OfferState = call.OfferRecalled // It is not for her to answer for.
+	case call.StateBridged:
+		o.Result, o.Fault, o.Rang = call.ResultAnswered, call.FaultNone, true
 		// The service's clock may run faster than real time; the attempt's id holds its real time of birth.
 		o.Talk = max(0, min(o.At.Sub(l.BridgedAt), time.Since(l.Order.Attempt.Time()), estimatedTalkLimit))
 	}
@@ -201,6 +204,7 @@ func (a *App) askNode(ctx context.Context, node string, q inquiry) (deposition, 
 
 // answerNodes lets other nodes ask for the calls at this one's PBX.
 func (a *App) answerNodes(ctx context.Context) error {
+	r := &respondent{node: a.node, witness: a.witness, calls: a.connector, records: a.store}
 	stop, err := a.bus.Answer(a.node, func(question []byte) ([]byte, error) {
 		var q inquiry
 		if err := json.Unmarshal(question, &q); err != nil {
@@ -208,7 +212,7 @@ func (a *App) answerNodes(ctx context.Context) error {
 		}
 		limited, cancel := context.WithTimeout(ctx, askLimit)
 		defer cancel()
-		d, err := a.testify(limited, q)
+		d, err := r.testify(limited, q)
 		if err != nil {
 			a.log.Debug("say how calls go on", zap.Error(err))
 			return nil, errors.New("the records are away")

@@ -26,7 +26,7 @@ type account struct {
 	// Unknown is set when the records say that the attempt has ended, and nobody here remembers how.
 	Unknown bool `json:"unknown,omitempty"`
 
-	ended time.Time // When the attempt ended; real time.
+	ended time.Time // When the last was told of an offer or attempt that is over; zero while one goes on. Real time.
 }
 
 // over reports whether nothing more is to be told.
@@ -89,7 +89,7 @@ func (w *witness) Placed(attempt call.ID, offer int, took time.Duration) {
 
 // Step implements callflow.Desk.
 func (w *witness) Step(s call.Step) {
-	w.note(s.Attempt, func(a *account) { a.Steps = append(a.Steps, s) })
+	w.note(s.Attempt, func(a *account) { a.Steps, a.ended = append(a.Steps, s), time.Time{} })
 	w.desk.Step(s)
 }
 
@@ -101,12 +101,7 @@ func (w *witness) Answered(n call.Answer) {
 
 // Ended implements callflow.Desk.
 func (w *witness) Ended(o call.Outcome) {
-	w.note(o.Attempt, func(a *account) {
-		a.Outcomes = append(a.Outcomes, o)
-		if o.AttemptEnded() {
-			a.ended = w.now()
-		}
-	})
+	w.note(o.Attempt, func(a *account) { a.Outcomes, a.ended = append(a.Outcomes, o), w.now() })
 	w.desk.Ended(o)
 }
 
@@ -120,6 +115,23 @@ func (w *witness) closed(c callflow.Closing) bool {
 	kept := false
 	w.note(c.Attempt, func(a *account) { a.Closings, kept = append(a.Closings, c), true })
 	return kept
+}
+
+// repeat tells the dispatcher anew what is known of an attempt: it leads the scheme since. It reports whether the attempt has
+// ended.
+func (w *witness) repeat(l call.Live) (ended bool) {
+	known, _ := w.of(l.Order.Attempt)
+	for _, s := range known.Steps {
+		w.desk.Step(s)
+	}
+	for _, o := range known.Outcomes {
+		w.desk.Ended(o)
+	}
+	if known.Left {
+		w.desk.CallerLeft(l.Order.Scheme, l.Order.Caller, l.Order.Attempt)
+	}
+	_, ended = known.outcome()
+	return ended
 }
 
 // open begins to remember an attempt of which nothing was told yet.
@@ -150,13 +162,24 @@ type deposition struct {
 	Accounts map[call.ID]account `json:"accounts"`
 }
 
+// respondent answers other nodes' inquiries.
+type respondent struct {
+	node    string
+	witness *witness
+	calls   dispatch.Switchboard // The connector.
+	records interface {
+		// Live lists the attempts of a scheme that have not ended.
+		Live(ctx context.Context, scheme int64) ([]dispatch.LiveAttempt, error)
+	}
+}
+
 // testify says what is known of the attempts asked for. One that nobody follows here is looked for at the PBX: this process
 // may have started anew since.
-func (a *App) testify(ctx context.Context, q inquiry) (deposition, error) {
+func (r *respondent) testify(ctx context.Context, q inquiry) (deposition, error) {
 	d := deposition{Accounts: map[call.ID]account{}}
 	var unknown []call.ID
 	for _, id := range q.Attempts {
-		if known, ok := a.witness.of(id); ok {
+		if known, ok := r.witness.of(id); ok {
 			d.Accounts[id] = known
 			continue
 		}
@@ -165,19 +188,19 @@ func (a *App) testify(ctx context.Context, q inquiry) (deposition, error) {
 	if len(unknown) == 0 {
 		return d, nil
 	}
-	recorded, err := a.store.Live(ctx, q.Scheme)
+	recorded, err := r.records.Live(ctx, q.Scheme)
 	if err != nil {
 		return deposition{}, err
 	}
 	var ours []call.Live
 	for _, l := range recorded {
-		if l.Node == a.node && slices.Contains(unknown, l.Order.Attempt) {
+		if l.Node == r.node && slices.Contains(unknown, l.Order.Attempt) {
 			ours = append(ours, l.Live)
-			a.witness.open(l.Order.Attempt)
+			r.witness.open(l.Order.Attempt)
 			d.Accounts[l.Order.Attempt] = account{}
 		}
 	}
-	a.connector.Adopt(ctx, ours)
+	r.calls.Adopt(ctx, ours)
 	for _, id := range unknown {
 		if _, found := d.Accounts[id]; !found {
 			d.Accounts[id] = account{Unknown: true}
