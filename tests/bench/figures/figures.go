@@ -58,6 +58,7 @@ func table() []figure {
 		{"P6", "kill -9 to the first due dispatch", "≤ 3 s, and the full index ≤ 2 × the raw SELECT", restart},
 		{"P7", "events on NATS with 50 subscribers", "≥ 0.9 × dispatch without; once, in order per call, gaps detectable", events},
 		{"P8", "assignment of a backlog", "≥ 0.95 of the Hungarian optimum on 200 × 200; idle shares spread ≤ 1.1 × longest idle first", quality},
+		{"P9", "safety under faults, counted at the far phones", "≥ 200 faults: 0 double, 0 lost, 0 outside the window", faults},
 	}
 }
 

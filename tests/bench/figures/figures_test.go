@@ -68,6 +68,11 @@ func TestQuickFormMeasuresEveryFigure(t *testing.T) {
 	}
 	require.InDelta(t, 1, of("P7", "gaps_found"), 0)
 	require.Zero(t, of("P8", "pairs_fewer_than_possible"))
+	for _, wrong := range []string{"double", "lost", "outside", "silent"} {
+		require.Zero(t, of("P9", wrong), "%s: %s", wrong, results["P9"].Limit)
+	}
+	require.Positive(t, of("P9", "overtaken"))
+	require.LessOrEqual(t, of("P9", "kept")+of("P9", "missed"), of("P9", "calls"))
 	require.GreaterOrEqual(t, of("P8", "of_the_best_for_those_served"), 0.95)
 }
 

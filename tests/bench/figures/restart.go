@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -95,6 +96,15 @@ func restart(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error)
 // restartLimit is how long a restart is waited for.
 const restartLimit = 10 * time.Minute
 
+// portOf is the port on which a server listens.
+func portOf(s *server.Server) (int, error) {
+	at, ok := s.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, errors.New("the NATS server listens nowhere")
+	}
+	return at.Port, nil
+}
+
 // startNATS runs a NATS server in this process.
 func startNATS(dir string, port int) (*server.Server, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -151,6 +161,9 @@ func number64(b []byte) (n int64) {
 // serve dispatches a scheme as `rappel serve` does: it takes the lease of the scheme, leads it, publishes what it commits. It
 // says when it leads, when the first call is claimed, and when everything is held.
 func (o *childOrder) serve(ctx context.Context, say *reporter) (err error) {
+	if o.PBX != "" {
+		return o.serveCalls(ctx, say)
+	}
 	var bus *natsbus.Bus
 	var once sync.Once
 	store, err := postgres.New(ctx, postgres.Options{URL: o.URL, Patience: time.Minute, Publish: func(events []call.Event) {

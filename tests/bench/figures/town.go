@@ -21,6 +21,7 @@ type town struct {
 	held    int           // Calls of the working days after, of other people, each of whom is called once a day.
 	callers int           // All of them ready.
 	ring    time.Duration // How long a phone rings; 0: 20 s the caller's, 60 s the person's.
+	window  time.Duration // From when a call of today comes due until it may no longer begin; 0: until eight in the evening.
 }
 
 // built is a town in a database, which is copied for every round.
@@ -113,24 +114,32 @@ func (t town) writePeople(ctx context.Context, url string, scheme int64) error {
 	}
 	// Who has calls on the days after has none today, and whoever is called today in a town that holds more has her next
 	// one behind them: so that nothing is booked but with the ends of calls.
+	ends := 1200
+	if t.window > 0 { // Whoever is not reached in her window has no later one today.
+		ends = 540
+	}
 	agreements := fmt.Sprintf(`
 		INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, days, begins, ends, length_ms, continuity, caller_ring_ms,
 				ring_ms, valid_from, created_at)
 			SELECT %[1]d, gen_random_uuid(), beneficiary_id, CASE WHEN n <= %[2]d AND %[3]d > 0 THEN 'fortnightly' ELSE 'daily' END,
 				CASE WHEN n <= %[2]d AND %[3]d > 0 THEN '{2}'::smallint[] ELSE '{}' END, ARRAY[CASE WHEN n <= %[2]d THEN 480 ELSE 480 + n %% 36 * 15 END],
-				ARRAY[CASE WHEN n <= %[2]d THEN 1200 ELSE 600 + n %% 36 * 15 END], 1200000, 'preferred', %[4]d, %[5]d,
+				ARRAY[CASE WHEN n <= %[2]d THEN %[6]d ELSE 600 + n %% 36 * 15 END], 1200000, 'preferred', %[4]d, %[5]d,
 				CASE WHEN n <= %[2]d THEN date '2026-11-24' ELSE date '2026-11-25' END, '2026-11-01'
 			FROM (SELECT beneficiary_id, row_number() OVER (ORDER BY beneficiary_id) AS n FROM beneficiary) b ORDER BY beneficiary_id`,
-		scheme, t.due, t.held, callerRing.Milliseconds(), ring.Milliseconds())
+		scheme, t.due, t.held, callerRing.Milliseconds(), ring.Milliseconds(), ends)
 	opens := "timestamptz '2026-11-24 08:00Z'"
 	if t.every > 0 {
 		opens = fmt.Sprintf("timestamptz '%s' + (n - 1) * interval '%d microseconds'", firstDue().Format(time.RFC3339), t.every.Microseconds())
 	}
+	closes := "'2026-11-24 20:00Z'"
+	if t.window > 0 {
+		closes = fmt.Sprintf("%s + interval '%d microseconds'", opens, t.window.Microseconds())
+	}
 	occurrences := fmt.Sprintf(`
 		INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, local_date, opens_at, closes_at, length_ms, not_before)
-			SELECT %[1]d, gen_random_uuid(), agreement_id, beneficiary_id, 'scheduled', '2026-11-24', %[2]s, '2026-11-24 20:00Z', 1200000, %[2]s
+			SELECT %[1]d, gen_random_uuid(), agreement_id, beneficiary_id, 'scheduled', '2026-11-24', %[2]s, %[4]s, 1200000, %[2]s
 			FROM (SELECT agreement_id, beneficiary_id, row_number() OVER (ORDER BY agreement_id) AS n FROM agreement) a
-			WHERE n <= %[3]d ORDER BY n`, scheme, opens, t.due)
+			WHERE n <= %[3]d ORDER BY n`, scheme, opens, t.due, closes)
 	held := fmt.Sprintf(`
 		INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, local_date, opens_at, closes_at, length_ms, not_before)
 			SELECT %[1]d, gen_random_uuid(), agreement_id, beneficiary_id, 'scheduled', day, day + begins[1] * interval '1 minute',
