@@ -27,6 +27,8 @@ type callers struct {
 // callBooks keep the calls that people on the line ask for.
 type callBooks interface {
 	PromiseCallback(ctx context.Context, scheme int64, c postgres.LineCallback, now time.Time) (dispatch.Occurrence, bool, error)
+	Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch.Occurrence, error)
+	BookCallback(ctx context.Context, scheme int64, c postgres.Callback, now time.Time) (postgres.Booked, error)
 }
 
 // firstNames are known to the records; the dispatcher knows nobody's name.
@@ -44,6 +46,7 @@ var (
 func asFlow(err error) error {
 	for theirs, ours := range map[error]error{
 		dispatch.ErrCallerBusy: callflow.ErrRefusedNow, dispatch.ErrNobodyFree: callflow.ErrNobodyFree,
+		dispatch.ErrNoRoom: callflow.ErrNoRoom, dispatch.ErrAlready: callflow.ErrAlready,
 		dispatch.ErrNothing: callflow.ErrNothing, dispatch.ErrUnknownCaller: callflow.ErrUnknownCaller,
 	} {
 		if errors.Is(err, theirs) {
@@ -136,7 +139,26 @@ func (c callers) PromiseCallback(ctx context.Context, want callflow.Callback) er
 
 // CallToday implements callflow.Callers.
 func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time.Time, error) {
-	return time.Time{}, callflow.ErrNoRoom
+	want, err := c.books.Wanted(ctx, scheme, beneficiary)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, closes, err := c.Dispatcher.RoomToday(ctx, scheme, want)
+	if err != nil {
+		return time.Time{}, asFlow(err)
+	}
+	now := c.now()
+	booked, err := c.books.BookCallback(ctx, scheme, postgres.Callback{
+		Beneficiary: beneficiary, Kind: call.KindCallToday, Opens: now, Closes: closes,
+	}, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if booked.Before {
+		return time.Time{}, callflow.ErrAlready
+	}
+	c.Changed(scheme)
+	return at, nil
 }
 
 // LeaveQueue implements callflow.Callers.

@@ -276,6 +276,16 @@ func (d *Dispatcher) LeaveQueue(scheme int64, key string, why InboundReason) {
 	}
 }
 
+// RoomToday says at about what time a further call of a person could be made today without breaking a promise, and until when:
+// see Today.Room. It counts as promised for a moment, in which it is to be booked.
+func (d *Dispatcher) RoomToday(ctx context.Context, scheme int64, want Occurrence) (at, closes time.Time, err error) {
+	err = d.ask(ctx, scheme, func(e *Engine, now time.Time) (err error) {
+		at, closes, err = e.roomToday(want, now)
+		return err
+	})
+	return at, closes, err
+}
+
 // Take takes over an occurrence that was booked just now. It queues and returns. A scheme that is led elsewhere learns of it
 // by its records.
 func (d *Dispatcher) Take(o Occurrence, scheme int64) {

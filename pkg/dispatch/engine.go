@@ -54,6 +54,7 @@ type Engine struct {
 	queue       map[string]*waiter // Parties who wait for a registrar or talk to one, by key.
 	callbacks   map[int64]struct{} // Occurrences that wait in the queue.
 	handled     []time.Duration    // How long the last conversations kept a registrar.
+	pledges     []pledge           // Calls today that were said yes to and may not be booked yet.
 	alarms      []wakeUp
 	lingering   []call.ID // Attempts of unknown fate that may still ring.
 	down        bool      // The store is out of reach.

@@ -55,7 +55,9 @@ func (s *Store) BookCallback(ctx context.Context, scheme int64, c Callback, now 
 		if window.Closes.IsZero() {
 			_, window.Closes = rules.Open(window.Opens)
 		}
-		list, err := bookExtra(ctx, q, j, extra{kind: c.Kind, people: []int64{c.Beneficiary}, window: window, now: now})
+		list, err := bookExtra(ctx, q, j, extra{
+			kind: c.Kind, people: []int64{c.Beneficiary}, window: window, now: now, once: c.Kind == call.KindCallToday,
+		})
 		if err != nil {
 			return err
 		}

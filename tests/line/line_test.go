@@ -45,6 +45,8 @@ func TestLine(t *testing.T) {
 			"two reaches a registrar":        func(t *testing.T, s *house.Street) { registrar(t, s, "2") },
 			"zero reaches a registrar":       func(t *testing.T, s *house.Street) { registrar(t, s, "0") },
 			"nobody free, a message":         message,
+			"two wait for a registrar":       queue,
+			"call me today":                  callToday,
 			"wrong key":                      wrongKey,
 			"silence":                        silence,
 			"hang-up at any point":           hangUps,
@@ -452,6 +454,7 @@ func TestServiceAway(t *testing.T) {
 	require.Len(t, h.Rang(h.People[0].Number), 1, "she was rung once")
 
 	frozen(t, h, service)
+	t.Run("callback", func(t *testing.T) { callbackKept(t, street, program, service) })
 }
 
 // promptsReady waits until the dialplan can speak.

@@ -48,3 +48,17 @@ RETURNING callback_id;
 SELECT c.callback_id, c.number, c.language, coalesce(c.beneficiary_id, -c.callback_id)::bigint AS beneficiary_id
 FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(callback_ids)::bigint[])) u (scheme_id, callback_id)
 JOIN line_callback c ON c.scheme_id = u.scheme_id AND c.callback_id = u.callback_id;
+
+-- name: ReadWanted :one
+-- Whom a call today is for, with what was agreed with her; nothing agreed gives a length of 0.
+SELECT b.language, b.class, coalesce(b.reference_id, 0)::bigint AS reference_id, coalesce(b.deputy_id, 0)::bigint AS deputy_id,
+    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity
+FROM beneficiary b
+LEFT JOIN LATERAL (
+    SELECT g.length_ms, g.continuity
+    FROM agreement g
+    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.ended_at IS NULL
+    ORDER BY g.agreement_id DESC
+    LIMIT 1
+) a ON true
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = sqlc.arg(beneficiary_id);

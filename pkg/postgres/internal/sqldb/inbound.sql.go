@@ -249,6 +249,49 @@ func (q *Queries) ReadParties(ctx context.Context, arg ReadPartiesParams) ([]Rea
 	return items, nil
 }
 
+const readWanted = `-- name: ReadWanted :one
+SELECT b.language, b.class, coalesce(b.reference_id, 0)::bigint AS reference_id, coalesce(b.deputy_id, 0)::bigint AS deputy_id,
+    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity
+FROM beneficiary b
+LEFT JOIN LATERAL (
+    SELECT g.length_ms, g.continuity
+    FROM agreement g
+    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.ended_at IS NULL
+    ORDER BY g.agreement_id DESC
+    LIMIT 1
+) a ON true
+WHERE b.scheme_id = $1 AND b.beneficiary_id = $2
+`
+
+type ReadWantedParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+}
+
+type ReadWantedRow struct {
+	Language    string
+	Class       int16
+	ReferenceID int64
+	DeputyID    int64
+	LengthMs    int64
+	Continuity  string
+}
+
+// Whom a call today is for, with what was agreed with her; nothing agreed gives a length of 0.
+func (q *Queries) ReadWanted(ctx context.Context, arg ReadWantedParams) (ReadWantedRow, error) {
+	row := q.db.QueryRow(ctx, readWanted, arg.SchemeID, arg.BeneficiaryID)
+	var i ReadWantedRow
+	err := row.Scan(
+		&i.Language,
+		&i.Class,
+		&i.ReferenceID,
+		&i.DeputyID,
+		&i.LengthMs,
+		&i.Continuity,
+	)
+	return i, err
+}
+
 const writeParties = `-- name: WriteParties :exec
 INSERT INTO inbound_party (scheme_id, party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::text[]),

@@ -1,0 +1,124 @@
+package dispatch_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+// afternoon is what is left of a day at two o'clock, until five, with callers who are ready.
+func afternoon(callers int) dispatch.Today {
+	now := time.Date(2026, 11, 24, 14, 0, 0, 0, time.UTC)
+	t := dispatch.Today{
+		Scheme: &dispatch.Scheme{Zone: time.UTC, WrapUp: 5 * time.Minute}, Now: now,
+		Rules: schedule.Rules{Zone: time.UTC, Hours: schedule.Workdays(570, 1020)},
+	}
+	for i := range callers {
+		t.Callers = append(t.Callers, dispatch.Caller{
+			ID: int64(i + 1), Roles: []roster.Role{roster.RoleCaller}, Languages: []roster.Language{roster.French}, Enabled: true,
+			State: call.CallerReady, Since: now,
+		})
+	}
+	return t
+}
+
+// promise adds a call of 25 minutes that must be made in a window, in minutes from now.
+func promise(t *dispatch.Today, person int64, opens, closes int) {
+	t.Calls = append(t.Calls, dispatch.Occurrence{
+		ID: person, Beneficiary: person, Kind: call.KindScheduled, State: call.OccurrenceOpen, Language: roster.French, Class: 1,
+		Opens: t.Now.Add(time.Duration(opens) * time.Minute), Closes: t.Now.Add(time.Duration(closes) * time.Minute),
+		Length: 25 * time.Minute,
+	})
+}
+
+func wanted() dispatch.Occurrence {
+	return dispatch.Occurrence{Beneficiary: 900, Language: roster.French, Class: 2, Length: 25 * time.Minute}
+}
+
+func TestACallTodayWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		build func(*dispatch.Today)
+		at    string
+		err   error
+	}{
+		{"at once", func(*dispatch.Today) {}, "14:00", nil},
+		{"nobody is there", func(d *dispatch.Today) { d.Callers = nil }, "", dispatch.ErrNoRoom},
+		{"on a break is not there", func(d *dispatch.Today) { d.Callers[0].State = call.CallerBreak }, "", dispatch.ErrNoRoom},
+		{"another language", func(d *dispatch.Today) { d.Callers[0].Languages = []roster.Language{roster.Dutch} }, "", dispatch.ErrNoRoom},
+		{"a full afternoon", func(d *dispatch.Today) {
+			for i := range 6 {
+				promise(d, int64(i+1), 0, 180)
+			}
+		}, "", dispatch.ErrNoRoom},
+		{"room beside others", func(d *dispatch.Today) {
+			for i := range 4 {
+				promise(d, int64(i+1), 0, 180)
+			}
+		}, "14:00", nil},
+		{"after what cannot wait", func(d *dispatch.Today) {
+			promise(d, 1, 0, 30)
+			d.Calls[0].Class = 3
+		}, "14:30", nil},
+		{"what is late anyway is no reason", func(d *dispatch.Today) { promise(d, 1, 0, 10) }, "14:00", nil},
+		{"while she notes the last call", func(d *dispatch.Today) { d.Callers[0].State = call.CallerWrapUp }, "14:15", nil},
+		{"her day's work is done", func(d *dispatch.Today) {
+			d.Scheme.Load.Calls, d.Callers[0].CallsToday = 8, 8
+		}, "", dispatch.ErrNoRoom},
+		{"closed", func(d *dispatch.Today) { d.Now = d.Now.Add(4 * time.Hour) }, "", dispatch.ErrNoRoom},
+		{"too late for a whole talk", func(d *dispatch.Today) { d.Now = d.Now.Add(160 * time.Minute) }, "", dispatch.ErrNoRoom},
+		{"she has a call today", func(d *dispatch.Today) {
+			promise(d, 900, 60, 120)
+		}, "", dispatch.ErrAlready},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := afternoon(1)
+			c.build(&d)
+			at, closes, err := d.Room(wanted())
+			require.ErrorIs(t, err, c.err)
+			if c.err == nil {
+				require.Equal(t, c.at, at.Format("15:04"))
+				require.Equal(t, "17:00", closes.Format("15:04"))
+			}
+		})
+	}
+}
+
+// TestACallTodayAddsNoLateOne: whatever the day, a yes is said only when everybody else could be called as well as without it:
+// never more calls than the callers have time for.
+func TestACallTodayAddsNoLateOne(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		d := afternoon(rapid.IntRange(1, 3).Draw(rt, "callers"))
+		n := rapid.IntRange(0, 20).Draw(rt, "promised")
+		for i := range n {
+			opens := rapid.IntRange(0, 100).Draw(rt, "opens")
+			promise(&d, int64(i+1), opens, opens+rapid.IntRange(30, 80).Draw(rt, "window"))
+		}
+		at, closes, err := d.Room(wanted())
+		if err != nil {
+			require.ErrorIs(rt, err, dispatch.ErrNoRoom)
+			return
+		}
+		require.False(rt, at.Before(d.Now))
+		require.True(rt, at.Before(closes))
+		// Asked again with her among the promised, another is told of a later hour or no: she is counted.
+		first := wanted()
+		first.ID, first.Kind, first.State, first.Opens, first.Closes = 901, call.KindCallToday, call.OccurrenceOpen, d.Now, closes
+		d.Calls = append(d.Calls, first)
+		second := wanted()
+		second.Beneficiary = 902
+		next, _, err := d.Room(second)
+		require.True(rt, err != nil || !next.Before(at))
+	})
+}

@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Wanted is a call of a person as dispatch.Today.Room needs it: for whom, how long, by whom. The error is ErrNoBeneficiary when
+// the scheme has no such person.
+func (s *Store) Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch.Occurrence, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	r, err := s.query.ReadWanted(ctx, sqldb.ReadWantedParams{SchemeID: scheme, BeneficiaryID: beneficiary})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return dispatch.Occurrence{}, ErrNoBeneficiary
+	} else if err != nil {
+		return dispatch.Occurrence{}, fmt.Errorf("read who wants a call: %w", storeError(err))
+	}
+	o := dispatch.Occurrence{
+		Beneficiary: beneficiary, Kind: call.KindCallToday, Language: roster.Language(r.Language), Class: int(r.Class),
+		Reference: r.ReferenceID, Deputy: r.DeputyID, Length: milliseconds(r.LengthMs), Continuity: roster.Continuity(r.Continuity),
+	}
+	if o.Length == 0 {
+		o.Length = roster.Agreement{}.Normal().Length
+	}
+	return o, nil
+}
+
+// KeyOf is the key of the beneficiary with a ref; ErrNoBeneficiary when there is none.
+func (s *Store) KeyOf(ctx context.Context, scheme int64, ref string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	person, err := findBeneficiary(ctx, s.query, scheme, ref)
+	return person.BeneficiaryID, err
+}
+
+// RoomToday is dispatch.Today.Room with what the records hold, for a process that does not lead the scheme.
+func (s *Store) RoomToday(ctx context.Context, scheme int64, want dispatch.Occurrence, now time.Time) (at, closes time.Time, err error) {
+	snap, err := s.Load(ctx, scheme, now, now.Add(24*time.Hour))
+	if err != nil {
+		return at, closes, err
+	}
+	calendar, err := snap.Scheme.Calendar()
+	if err != nil {
+		return at, closes, fmt.Errorf("read calendar: %w", err)
+	}
+	return dispatch.Today{
+		Scheme: &snap.Scheme, Rules: dispatch.RulesOf(&snap.Scheme, calendar), Calls: snap.Occurrences, Callers: snap.Callers, Now: now,
+	}.Room(want)
+}
