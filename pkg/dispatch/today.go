@@ -132,8 +132,8 @@ func (t Today) seats() []*seat {
 	var list []*seat
 	for i := range t.Callers {
 		c := &t.Callers[i]
-		load := c.Load.within(t.Scheme.Load)
-		if !c.Enabled || !slices.Contains(c.Roles, roster.RoleCaller) || load.spent(c) {
+		load := c.Load.Within(t.Scheme.Load)
+		if !c.Enabled || !slices.Contains(c.Roles, roster.RoleCaller) || spent(load, c) {
 			continue
 		}
 		s := &seat{Caller: c, free: t.Now, left: -1}
