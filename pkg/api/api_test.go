@@ -41,7 +41,6 @@ type records struct {
 	mu     sync.Mutex
 	err    error
 	events []call.Event
-	bus    map[int]func(call.Event)
 }
 
 func (s *records) Scheme(_ context.Context, id string) (report.Scheme, error) {
