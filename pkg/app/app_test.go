@@ -22,6 +22,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/report"
@@ -204,6 +205,8 @@ func TestOneScheduledCallOnTheRealThing(t *testing.T) {
 
 	w.eventsKeepTheirForm(t)
 
+	w.programsAreTold(t, "http://"+pages.String())
+
 	// The wall, as a coordinator sees it.
 	body := w.signIn(t, "http://"+pages.String())
 	require.Contains(t, body, "NAM-0001")
@@ -302,6 +305,39 @@ func TestStopping(t *testing.T) {
 			require.Len(t, w.trunk.Ledger().Records(), 1, "nobody is rung twice")
 		})
 	}
+}
+
+// programsAreTold asks for the live figures as a program does.
+func (w *town) programsAreTold(t *testing.T, pages string) {
+	token, err := auth.NewDoor(w.store).NewToken(t.Context(), w.scheme.Key, "a wallboard", monday)
+	require.NoError(t, err)
+	var live struct {
+		Number   int64
+		Stale    bool
+		Promises struct{ Reached, Kept int }
+		Callers  struct {
+			ByState map[call.CallerState]int `json:"by_state"`
+		}
+		Waiting struct {
+			ByCause *dispatch.Waiting `json:"by_cause"`
+		}
+	}
+	eventually(t, "the dispatcher has said who waits, and nothing is late", 30*time.Second, func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, pages+"/api/v1/schemes/"+w.scheme.ID+"/live", http.NoBody)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		require.NoError(t, json.NewDecoder(res.Body).Decode(&live))
+		return live.Waiting.ByCause != nil && !live.Stale
+	})
+	require.Equal(t, 1, live.Promises.Reached)
+	require.Equal(t, 1, live.Promises.Kept)
+	require.Positive(t, live.Number)
+	require.Zero(t, *live.Waiting.ByCause)
+	require.Zero(t, live.Callers.ByState[call.CallerOff])
 }
 
 // running is the configuration with the addresses the service really has.
