@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 const (
@@ -32,6 +33,20 @@ type reading struct {
 	wall report.Wall
 	at   time.Time // When, by the service's clock; zero before the first.
 	good bool      // The newest attempt to read succeeded.
+	// drawn is what it looks like, by language: drawn once, however many look.
+	drawn *renditions
+}
+
+// renditions are the sections of one reading, as far as somebody has asked for them.
+type renditions struct {
+	mu sync.Mutex
+	in map[roster.Language]rendition
+}
+
+// rendition is the sections in one language, in the order of the page, and the sentence of the status region.
+type rendition struct {
+	parts []part
+	say   string
 }
 
 // watch returns the scheme's feed and a channel that is readable whenever there is something newer. The channel has room
@@ -126,6 +141,7 @@ func (f *feed) get() reading {
 func (f *feed) put(r reading) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	r.drawn = &renditions{in: map[roster.Language]rendition{}}
 	f.latest = r
 	for news := range f.viewers {
 		select {

@@ -108,29 +108,46 @@ func (st *stream) update(r reading) error {
 	if r.at.IsZero() {
 		return nil
 	}
+	drawn, err := st.draw(r)
+	if err != nil {
+		return err
+	}
+	for _, p := range drawn.parts {
+		if st.sent[p.ID] == p.HTML {
+			continue
+		}
+		if err := st.send("part", p); err != nil {
+			return err
+		}
+		st.sent[p.ID] = p.HTML
+	}
+	if drawn.say != st.said {
+		st.said = drawn.say
+		return st.send("say", drawn.say)
+	}
+	return nil
+}
+
+// draw returns the sections of a reading in the browser's language.
+func (st *stream) draw(r reading) (rendition, error) {
+	r.drawn.mu.Lock()
+	defer r.drawn.mu.Unlock()
+	drawn, done := r.drawn.in[st.page.Lang]
+	if done {
+		return drawn, nil
+	}
 	view := newWallView(st.page, r.wall, st.problems(r), true)
 	for _, id := range sections() {
 		var body bytes.Buffer
 		if err := st.site.pages.ExecuteTemplate(&body, id, view); err != nil {
 			st.site.log.Error("render section", zap.String("section", id), zap.Error(err))
-			return fmt.Errorf("render section %s: %w", id, err)
+			return drawn, fmt.Errorf("render section %s: %w", id, err)
 		}
-		html := body.String()
-		if st.sent[id] == html {
-			continue
-		}
-		if err := st.send("part", part{ID: id, HTML: html}); err != nil {
-			return err
-		}
-		st.sent[id] = html
+		drawn.parts = append(drawn.parts, part{ID: id, HTML: body.String()})
 	}
-	if say := view.Say(); say != st.said {
-		st.said = say
-		if err := st.send("say", say); err != nil {
-			return err
-		}
-	}
-	return nil
+	drawn.say = view.Say()
+	r.drawn.in[st.page.Lang] = drawn
+	return drawn, nil
 }
 
 // problems adds what the feed itself has noticed.

@@ -210,7 +210,11 @@ func (v *viewers) tell(i int, number int64, now time.Time) {
 	v.following.told++
 	if v.seen[i] > 0 { // What was committed before she came does not count.
 		for n := v.seen[i] + 1; n <= number; n++ {
-			v.behind = append(v.behind, now.Sub(v.committed[n]).Seconds()*1000)
+			behind := 0.0 // She was told before the writer heard of its own commit.
+			if at, heard := v.committed[n]; heard {
+				behind = now.Sub(at).Seconds() * 1000
+			}
+			v.behind = append(v.behind, behind)
 		}
 	}
 	v.seen[i] = max(v.seen[i], number)
