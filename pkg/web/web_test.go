@@ -338,6 +338,13 @@ func TestTheWallFollowsEvents(t *testing.T) {
 	require.Less(t, time.Since(begun), time.Second, "from the change to the page")
 	s.until(t, "say", func(data string) bool { return strings.Contains(data, "1 missed") })
 
+	h.figures.change(func(w *report.Wall) { w.Stale, w.WaitingAt = true, time.Time{} }, nil)
+	s.until(t, "part", section("today", "Why they wait is not known now"))
+	s.until(t, "beat", fresh(false))
+	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
+	s.until(t, "part", section("today", "no caller free</dt><dd>3<"))
+	s.until(t, "beat", fresh(true))
+
 	h.figures.change(nil, errors.New("postgres is away"))
 	s.until(t, "part", section("alerts", "The database does not answer"))
 	s.until(t, "beat", fresh(false))
