@@ -179,8 +179,8 @@ func TestLiveFiguresEqualTheRows(t *testing.T) {
 		mu.Unlock()
 		x.begin(rt, w.now)
 		l := &linework{w: w, t: here}
-		for range rapid.IntRange(1, 10).Draw(rt, "turns") {
-			for range rapid.IntRange(1, 6).Draw(rt, "works") {
+		for range rapid.IntRange(1, 7).Draw(rt, "turns") {
+			for range rapid.IntRange(1, 5).Draw(rt, "works") {
 				l.work(rt)
 			}
 			switch rapid.SampledFrom([]string{"all come", "all come", "some are lost", "twice", "crash", "none come"}).Draw(rt, "wire") {
