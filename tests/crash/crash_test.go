@@ -28,6 +28,7 @@ func TestCrash(t *testing.T) {
 	for name, crash := range map[string]func(*testing.T, string){
 		"service killed under calls":                   serviceKilled,
 		"service killed while phones ring":             serviceKilledWhileRinging,
+		"service killed while it speaks":               serviceKilledWhileItSpeaks,
 		"service told to stop":                         drain,
 		"Asterisk killed":                              asteriskKilled,
 		"PostgreSQL stopped":                           postgresStopped,

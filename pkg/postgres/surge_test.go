@@ -1,0 +1,96 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// TestARegisterIsCalledOnceADay: everybody of the register who may be called, of the classes chosen, once; whoever is away is
+// left alone, nothing is booked by a rehearsal, and a stop cancels what has not begun.
+func TestARegisterIsCalledOnceADay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := context.Background()
+	brussels, err := time.LoadLocation("Europe/Brussels")
+	require.NoError(t, err)
+	scheme := f.AddScheme(dispatch.Scheme{
+		Name: "Namur", Zone: brussels, Country: "BE", Opens: 570, Closes: 1020, Lines: 10, InboundReserve: 2, CallsPerSecond: 1,
+	})
+	// Ten o'clock of a Tuesday.
+	require.NoError(t, f.Book(scheme, clock).Edit(ctx, func(page roster.Page) error {
+		var people roster.People
+		for i, b := range []roster.Beneficiary{
+			{Class: 3, Agreement: roster.Agreement{Cadence: roster.Weekly}}, {Class: 2}, {Class: 0}, {Class: 3},
+			{Class: 3, Consent: roster.Consent{State: roster.ConsentRefused}}, {Class: 3, Purpose: roster.PurposeHeatRegister},
+		} {
+			b.Ref = "B" + string(rune('1'+i))
+			b.Numbers = []roster.Number{{E164: "+3281990" + "00" + string(rune('1'+i))}}
+			people.Beneficiaries = append(people.Beneficiaries, b)
+		}
+		return page.Put(ctx, people)
+	}))
+	_, _, err = f.Announce(ctx, scheme, postgres.Pause{Ref: "B4", First: today.Truncate(24 * time.Hour)}, today)
+	require.NoError(t, err)
+
+	heat := postgres.Surge{Kind: call.KindPresence, Classes: []int{2, 3}}
+	done, err := f.Surge(ctx, scheme, heat, today, true)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 1, 0, 2}, []int{done.People, done.Away, done.Before, done.Booked})
+	require.Equal(t, time.Minute, done.Lasts, "two calls on four lines")
+	done, err = f.Surge(ctx, scheme, heat, today, false)
+	require.NoError(t, err)
+	require.Equal(t, 2, done.Booked, "the rehearsal has booked nothing")
+	require.True(t, done.Opens.Equal(today))
+	again, err := f.Surge(ctx, scheme, postgres.Surge{Kind: call.KindPresence}, today.Add(time.Hour), false)
+	require.NoError(t, err)
+	require.Equal(t, []int{4, 2, 1}, []int{again.People, again.Before, again.Booked}, "whoever was not chosen before is added")
+
+	day := today.Truncate(24 * time.Hour)
+	states, err := f.Surges(ctx, scheme, day)
+	require.NoError(t, err)
+	require.Len(t, states, 1)
+	require.Equal(t, map[call.OccurrenceState]int{call.OccurrenceOpen: 3}, states[0].ByState)
+	n, err := f.StopSurge(ctx, scheme, "", day, today)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	_, err = f.StopSurge(ctx, scheme, "", day, today)
+	require.ErrorIs(t, err, postgres.ErrNoSurge)
+	done, err = f.Surge(ctx, scheme, heat, today, false)
+	require.NoError(t, err)
+	require.Equal(t, 2, done.Booked, "after a stop it can begin anew")
+}
+
+// TestAMachineInFranceShowsANumberOfItsOwn or calls nobody.
+func TestAMachineInFranceShowsANumberOfItsOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := context.Background()
+	paris, err := time.LoadLocation("Europe/Paris")
+	require.NoError(t, err)
+	scheme := f.AddScheme(dispatch.Scheme{
+		Name: "Lyon", Zone: paris, Country: "FR", Opens: 570, Closes: 1020, Lines: 10, CallsPerSecond: 1, Trunk: "trunk",
+		CLI: map[call.Kind]string{"": "+33199001000"},
+	})
+	_, err = f.Surge(ctx, scheme, postgres.Surge{Kind: call.KindPresence}, today, true)
+	require.ErrorIs(t, err, dispatch.ErrOwnCLI)
+	_, err = f.Surge(ctx, scheme, postgres.Surge{Kind: call.KindScheduled}, today, true)
+	require.NoError(t, err, "people may show the town's number")
+
+	shows := func(kind call.Kind, number string) error {
+		s := dispatch.Scheme{Country: "FR", CLI: map[call.Kind]string{"": "+33199001000", kind: number}}
+		return s.Presentable(kind)
+	}
+	require.NoError(t, shows(call.KindPresence, "+33162000000"))
+	require.NoError(t, shows(call.KindScheduled, "+33199001000"))
+	for _, number := range []string{"+33199001000", "+33639980001", "+33700000001", ""} {
+		require.ErrorIs(t, shows(call.KindReminder, number), dispatch.ErrOwnCLI, number)
+	}
+}
