@@ -1,7 +1,7 @@
 // Package api serves what programs read of a scheme, as JSON, below /api/v1/: documented in openapi.json (OpenAPI 3.1), which
 // it serves too. Whoever asks shows a token of the scheme (rappel user token) or the cookie of a coordinator who is signed
 // in; a scheme that is not theirs does not exist. Errors are problem details (RFC 9457). Nothing here changes anything, and
-// nothing tells who a person is: ids seen outside, words of the vocabulary, counts and instants.
+// nothing tells who a person is: ids seen outside, the town's references, words of the vocabulary, counts and instants.
 package api
 
 import (
@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -36,6 +37,7 @@ type Schemes interface {
 type Options struct {
 	Schemes Schemes
 	Live    *report.Feeds
+	Days    forecast.Records // Of which day plans are made.
 	Door    *auth.Door
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
 	Secure bool
@@ -48,6 +50,8 @@ type API struct {
 	log     *zap.Logger
 	handler http.Handler
 	told    told
+	// planning is held by whoever has a day planned.
+	planning chan struct{}
 
 	ctx    context.Context // Ends with Close; streams end with it.
 	cancel context.CancelFunc
@@ -55,13 +59,13 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days and door are needed")
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
-	a := &API{opts: opts, log: opts.Logger, told: told{last: map[int64]toldEvent{}}}
+	a := &API{opts: opts, log: opts.Logger, told: told{last: map[int64]toldEvent{}}, planning: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.handler = a.routes()
 	return a, nil
@@ -82,6 +86,7 @@ func (a *API) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/schemes/{scheme}", a.inScheme(a.scheme))
 	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live", a.inScheme(a.live))
 	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live/events", a.inScheme(a.liveEvents))
+	mux.HandleFunc("GET /api/v1/schemes/{scheme}/plan", a.inScheme(a.plan))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoPage) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errReadOnly) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

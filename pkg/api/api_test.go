@@ -134,7 +134,7 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Door: h.door})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/report"
 )
 
@@ -45,6 +46,8 @@ func problemOf(err error) problem {
 		return problem{problemType + "forbidden", "Your role does not read this", http.StatusForbidden, "Sign in as a coordinator."}
 	case errors.Is(err, report.ErrNoScheme):
 		return problem{problemType + "no-scheme", "There is no such scheme", http.StatusNotFound, "None that you may read has this id."}
+	case errors.Is(err, errQuery), errors.Is(err, forecast.ErrPast), errors.Is(err, forecast.ErrOptions):
+		return problem{problemType + "query", "The query is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, errNoPage):
 		return problem{problemType + "not-found", "Nothing is served here", http.StatusNotFound, "See " + Prefix + "openapi.json."}
 	case errors.Is(err, errReadOnly):

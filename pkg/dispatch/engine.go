@@ -322,15 +322,6 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 }
 
-// aside does what may take its time in a goroutine of its own; on a simulated clock, at once.
-func (e *Engine) aside(do func()) {
-	if e.simulated {
-		do()
-		return
-	}
-	e.work.Go(do)
-}
-
 // sleep is the real time until an instant of the service's clock. A hair is added: a timer that fires early by rounding
 // would only look again.
 func (e *Engine) sleep(now, wake time.Time) time.Duration {

@@ -85,6 +85,15 @@ func (s *Simulation) CloseCall(c CloseCall, now time.Time) {
 	s.e.closeCall(c, now)
 }
 
+// aside does what may take its time in a goroutine of its own; on a simulated clock, at once.
+func (e *Engine) aside(do func()) {
+	if e.simulated {
+		do()
+		return
+	}
+	e.work.Go(do)
+}
+
 // commitNow is add on a simulated clock. The owner is told of what it waits for: claims, further offers, what was booked and
 // what was refused; nobody else changes the records, so that it need not know what of the rest is committed.
 func (r *recorder) commitNow(ops []Op) {

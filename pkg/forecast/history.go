@@ -120,13 +120,13 @@ type Basis struct {
 	Answered float64 `json:"answered"` // Chance that a ring is answered, over the whole day.
 	NoAnswer float64 `json:"no_answer"`
 	Busy     float64 `json:"busy"`
-	Talks    int     `json:"talks"`     // Talks of the history.
-	TalkMean float64 `json:"talk_mean"` // Seconds; 0 when talks take as long as planned, on average.
-	TalkP90  float64 `json:"talk_p90"`  // Seconds.
+	Talks    int     `json:"talks"`       // Talks of the history.
+	TalkMean float64 `json:"talk_mean_s"` // Seconds; 0 when talks take as long as planned, on average.
+	TalkP90  float64 `json:"talk_p90_s"`  // Seconds.
 	Offers   int     `json:"offers"`
 	Accepted float64 `json:"accepted"` // Chance that a caller takes an offer.
-	Work     float64 `json:"work"`     // Seconds between two breaks,
-	Rest     float64 `json:"rest"`     // and of a break, on average.
+	Work     float64 `json:"work_s"`   // Seconds between two breaks,
+	Rest     float64 `json:"rest_s"`   // and of a break, on average.
 	Default  bool    `json:"default"`  // Answer rates are mostly defaults.
 }
 

@@ -25,8 +25,8 @@ type Outlook struct {
 	Hours     []Hour   `json:"hours"` // From the first in which something happens to the last.
 	AtRisk    []Risk   `json:"at_risk"`
 
-	WaitMedian float64 `json:"wait_median"` // Seconds from when a promise is due to when a caller's phone rings for it.
-	WaitP90    float64 `json:"wait_p90"`
+	WaitMedian float64 `json:"wait_median_s"` // Seconds from when a promise is due to when a caller's phone rings for it.
+	WaitP90    float64 `json:"wait_p90_s"`
 	Lines      int     `json:"lines"` // Most lines in use at once, in any run.
 	Basis      Basis   `json:"basis"`
 
@@ -49,7 +49,7 @@ type Hour struct {
 	Missed    Expected `json:"missed"`
 	Callers   float64  `json:"callers"`   // There, on average.
 	Occupancy float64  `json:"occupancy"` // Part of their time in offers, calls and wrap-up; 0 when nobody is there.
-	Wait      float64  `json:"wait"`      // Mean seconds from due to ringing a caller, of the calls begun in it.
+	Wait      float64  `json:"wait_s"`    // Mean seconds from due to ringing a caller, of the calls begun in it.
 	Begun     float64  `json:"begun"`     // Calls begun in it.
 }
 
@@ -72,7 +72,7 @@ const risky = 0.05
 func (s *stage) outlook(plays []*tally, opts Options) *Outlook {
 	o := &Outlook{
 		Date: s.day.Date.Format(time.DateOnly), From: s.day.From, Runs: len(plays), Seed: opts.Seed, Promises: len(s.day.Promises),
-		Settled: s.day.Settled, Basis: s.model.basis,
+		Settled: s.day.Settled, Basis: s.model.basis, Hours: []Hour{}, AtRisk: []Risk{},
 	}
 	for i := range s.callers {
 		if len(s.callers[i].Shifts) > 0 && s.callers[i].Enabled {

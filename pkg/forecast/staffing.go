@@ -5,12 +5,12 @@ import "time"
 // Desk is what the registration line needs in one local hour.
 type Desk struct {
 	Hour     int     `json:"hour"`
-	PerHour  float64 `json:"per_hour"` // Calls to be expected.
-	Handle   float64 `json:"handle"`   // Seconds that a registrar is busy with one, wrap-up included.
-	Patience float64 `json:"patience"` // Seconds after which one who waits gives up, on average; 0 means that nobody did.
-	Needed   int     `json:"needed"`   // Registrars who answer ServiceShare of the calls within ServiceWithin.
-	There    float64 `json:"there"`    // Registrars on shift, on average over the hour.
-	Within   float64 `json:"within"`   // Part of the calls that those there, rounded down, answer in time.
+	PerHour  float64 `json:"per_hour"`   // Calls to be expected.
+	Handle   float64 `json:"handle_s"`   // Seconds that a registrar is busy with one, wrap-up included.
+	Patience float64 `json:"patience_s"` // Seconds after which one who waits gives up, on average; 0 means that nobody did.
+	Needed   int     `json:"needed"`     // Registrars who answer ServiceShare of the calls within ServiceWithin.
+	There    float64 `json:"there"`      // Registrars on shift, on average over the hour.
+	Within   float64 `json:"within"`     // Part of the calls that those there, rounded down, answer in time.
 }
 
 // The service level that is planned for: four calls of five within 20 seconds.
