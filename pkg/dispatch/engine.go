@@ -96,12 +96,6 @@ type promise struct {
 	pending int    // Operations not committed yet.
 }
 
-// wakeUp is an instant at which a worker has to be looked at.
-type wakeUp struct {
-	at     time.Time
-	caller int64
-}
-
 func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 	return &Engine{
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
@@ -402,14 +396,6 @@ func (e *Engine) decide(now time.Time) time.Time {
 		wake = sooner(wake, now.Add(e.opts.service(room.Sub(clock))))
 	}
 	return wake
-}
-
-// sooner is the earlier of two instants of which the zero one is never.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func (e *Engine) hear(m message, now time.Time) {

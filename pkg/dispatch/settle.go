@@ -188,6 +188,14 @@ func afterCancel(out call.Outcome) time.Time {
 	}
 }
 
+// sooner is the earlier of two instants of which the zero one is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

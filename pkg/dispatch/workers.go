@@ -186,6 +186,12 @@ func (e *Engine) wrapUp(w *worker, out call.Outcome, now time.Time) {
 	e.wakeAt(w, now.Add(max(d, 0)))
 }
 
+// wakeUp is an instant at which a worker has to be looked at.
+type wakeUp struct {
+	at     time.Time
+	caller int64
+}
+
 // wakeAt has a worker looked at later.
 func (e *Engine) wakeAt(w *worker, at time.Time) {
 	w.wake = at
