@@ -382,10 +382,11 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
 	e.admission.end(id.CallerLeg(a.live.Order.Offer))
-	e.record(Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)})
+	f := Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)}
+	e.record(f)
 	e.meter.attempt(out.Result)
 
-	vain := s.Vain(&p.Occurrence)
+	vain := f.Vain(&p.Occurrence)
 	p.State, p.Attempts, p.Rang = s.State, s.Attempts, s.Rang
 	if s.State == call.OccurrenceOpen {
 		p.NotBefore = s.NotBefore

@@ -94,7 +94,9 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	default: // Cancelled.
 		again = afterCancel(out)
 	}
-	t.Tried += s.Attempts - o.Attempts
+	if out.Result != call.ResultAnswered {
+		t.Tried += s.Attempts - o.Attempts
+	}
 	if !again.IsZero() && again.Before(o.Closes) && !t.Ladder.Spent(t.Tried) && !o.calledOff(again, t) {
 		s.State, s.NotBefore = call.OccurrenceOpen, again
 		return s
@@ -103,9 +105,9 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	return s
 }
 
-// Vain reports whether a settled attempt of an occurrence counts among those in which a person was tried in vain.
-func (s *Settlement) Vain(o *Occurrence) bool {
-	return s.Attempts > o.Attempts && s.State != call.OccurrenceReached
+// Vain reports whether the attempt counts among those in which a person was tried in vain; the occurrence is as it was before.
+func (f *Finish) Vain(o *Occurrence) bool {
+	return f.Settlement.Attempts > o.Attempts && f.Outcome.Result != call.ResultAnswered
 }
 
 // calledOff reports whether an absence or a no-call period that was announced meanwhile covers an instant. Whoever asked for

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // simDay is what a caller has had today, counted where her phone stands. A crash forgets nothing of it that was recorded.
@@ -27,6 +28,9 @@ func (w *world) day(caller int64) *simDay {
 func (w *world) allowed(o *call.Order) {
 	a, _ := w.store.Attempt(o.Attempt)
 	occ := w.store.Occurrence(a.Occurrence)
+	if n := w.vain(occ.Beneficiary); n >= perDay {
+		w.fail("%d rung after %d attempts in vain", a.Occurrence, n)
+	}
 	if o.Caller == 0 {
 		if !occ.Kind.Automatic() {
 			w.fail("%d rung without a caller", a.Occurrence)
@@ -42,6 +46,31 @@ func (w *world) allowed(o *call.Order) {
 	case d.calls >= 12 || d.talk >= 3*time.Hour || occ.Hard && (d.hard >= 4 || d.inRow >= 2) || now.Before(d.rest):
 		w.fail("caller %d is given too much: %+v", o.Caller, *d)
 	}
+}
+
+// perDay is how often a person of the simulated town is tried in vain on its day.
+const perDay = 3
+
+// vain counts how often a person was tried in vain, as the records say.
+func (w *world) vain(person int64) (n int) {
+	for _, a := range w.store.Attempts() {
+		if a.State != call.StateEnded || w.store.Occurrence(a.Occurrence).Beneficiary != person {
+			continue
+		}
+		switch a.Outcome.Result {
+		case call.ResultBusy, call.ResultNoAnswer, call.ResultMachine, call.ResultFailed:
+			if a.Outcome.Fault == call.FaultTheirs {
+				n++
+			}
+		default:
+		}
+	}
+	return n
+}
+
+// clockWindow is the window of a day between two instants.
+func clockWindow(day, opens, closes time.Time) roster.Window {
+	return roster.Window{Begin: roster.Clock(opens.Sub(day) / time.Minute), End: roster.Clock(closes.Sub(day) / time.Minute)}
 }
 
 func has(skills, asked []string) bool {

@@ -296,7 +296,7 @@ func (w *world) idle(callers []int64) string {
 		now := time.Now()
 		// A second of grace on both sides: its commit may be under way.
 		if o.State != call.OccurrenceOpen || now.Before(o.NotBefore.Add(time.Second)) || !now.Before(o.Closes.Add(-11*time.Second)) ||
-			people[o.Beneficiary] || numbers[dispatch.NumberFor(&o)] {
+			people[o.Beneficiary] || numbers[dispatch.NumberFor(&o)] || w.vain(o.Beneficiary) >= perDay {
 			continue
 		}
 		held := o.Reference != 0 && o.Continuity != roster.Rotate && now.Before(o.Opens.Add(20*time.Minute+time.Second))
@@ -344,7 +344,8 @@ func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crash
 	}
 	w.scheme = w.store.AddScheme(dispatch.Scheme{
 		Zone: time.UTC, Trunk: "trunk", Lines: lines + 2, InboundReserve: 2, Hold: 20 * time.Minute, WrapUp: time.Minute,
-		Load: dispatch.Load{Calls: 12, Hard: 4, HardInRow: 2, Breather: 10 * time.Minute, Talk: 3 * time.Hour},
+		Load:  dispatch.Load{Calls: 12, Hard: 4, HardInRow: 2, Breather: 10 * time.Minute, Talk: 3 * time.Hour},
+		Retry: dispatch.RetryLadder{PerDay: perDay},
 	})
 	skills := [][]string{nil, nil, nil, {"dementia"}}
 	languages := [][]roster.Language{{roster.French}, {roster.Dutch}, {roster.French, roster.Dutch}}
@@ -372,12 +373,16 @@ func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crash
 		if w.rng.IntN(6) == 0 {
 			kind = call.KindPresence
 		}
+		terms := roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{day.Weekday()}}
+		if later := closes.Add(30 * time.Minute); w.rng.IntN(2) == 0 && later.Before(day.Add(16*time.Hour)) {
+			terms.Windows = []roster.Window{clockWindow(day, opens, closes), clockWindow(day, later, later.Add(time.Hour))}
+		}
 		w.store.AddOccurrence(w.scheme, dispatch.Occurrence{
 			Kind: kind, Class: w.rng.IntN(4), Opens: opens, Closes: closes, LocalDate: day, Length: 15 * time.Minute,
 			Skills: skills[w.rng.IntN(4)], Hard: w.rng.IntN(3) == 0, Language: roster.Languages()[w.rng.IntN(2)], Continuity: roster.Continuities()[w.rng.IntN(3)],
 			Reference: some(), Deputy: some(), Numbers: []string{fmt.Sprintf("+32%d", i*2/3), fmt.Sprintf("+33%d", i)},
 			Beneficiary: int64(1000 + i*3/4), Agreement: int64(2000 + i),
-			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{day.Weekday()}},
+			Terms: terms,
 		})
 	}
 	crashAt := map[int]bool{}
@@ -425,8 +430,11 @@ func simulate(t *testing.T, seed uint64, nCallers, nPeople, lines, faults, crash
 		switch {
 		case o.LocalDate.Equal(day) && !o.State.Ended():
 			w.fail("%d is %s in the evening", o.ID, o.State)
-		case o.State == call.OccurrenceUnreached && !o.Rang, o.State == call.OccurrenceMissed && o.Rang:
+		case o.State == call.OccurrenceUnreached && !o.Rang && w.vain(o.Beneficiary) < perDay, o.State == call.OccurrenceMissed && o.Rang:
 			w.fail("%d is %s, rang: %v", o.ID, o.State, o.Rang)
+		}
+		if n := w.store.Welfare(o.ID); n > 1 || n == 1 != o.Kind.Welfare(o.State) {
+			w.fail("%d is %s, and the welfare ladder began %d times", o.ID, o.State, n)
 		}
 	}
 	for _, a := range w.store.Attempts() {

@@ -181,7 +181,7 @@ func (m *Memory) finish(scheme int64, op dispatch.Finish) error {
 	delete(m.people, m.occurrences[a.Occurrence].Beneficiary)
 	a.State, a.Outcome = call.StateEnded, op.Outcome
 	a.Finishes++
-	a.vain = op.Settlement.Vain(&m.occurrences[a.Occurrence].Occurrence)
+	a.vain = op.Vain(&m.occurrences[a.Occurrence].Occurrence)
 	if op.Outcome.OfferState != "" && op.Outcome.Offer > 0 && op.Outcome.Offer == len(a.Offers) {
 		a.Offers[op.Outcome.Offer-1] = op.Outcome.OfferState
 	}

@@ -15,7 +15,7 @@ SELECT kind, result, after_ms FROM scheme_retry WHERE scheme_id = sqlc.arg(schem
 SELECT kind, max_attempts FROM scheme_tries WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadVain :many
--- The attempts since an instant that did not reach the person and count as hers (dispatch.Settlement.Vain).
+-- The attempts since an instant that did not reach the person and count as hers (dispatch.Finish.Vain).
 SELECT a.beneficiary_id, b.zone, a.ended_at
 FROM attempt a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id

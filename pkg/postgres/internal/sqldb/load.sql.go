@@ -603,7 +603,7 @@ type ReadVainRow struct {
 	EndedAt       pgtype.Timestamptz
 }
 
-// The attempts since an instant that did not reach the person and count as hers (dispatch.Settlement.Vain).
+// The attempts since an instant that did not reach the person and count as hers (dispatch.Finish.Vain).
 func (q *Queries) ReadVain(ctx context.Context, arg ReadVainParams) ([]ReadVainRow, error) {
 	rows, err := q.db.Query(ctx, readVain, arg.SchemeID, arg.Since)
 	if err != nil {
