@@ -7,11 +7,12 @@ import (
 )
 
 // Waiting counts the due occurrences that do not start, by why. Each counts once, for the first cause of these that holds:
-// TooLate, InCall, Paused, Hours, then that nobody may take it now (Held, LoadLimit, NoCaller; for a call that needs no
+// TooLate, InCall, Queued, Paused, Hours, then that nobody may take it now (Held, LoadLimit, NoCaller; for a call that needs no
 // caller Lines), then Lines, then Rate; what is left is about to start.
 type Waiting struct {
 	TooLate   int `json:"too_late"`   // So near the end of its window that no phone would ring in time.
 	InCall    int `json:"in_call"`    // The person, or the number, is in another call.
+	Queued    int `json:"queued"`     // A callback whose turn has not come in the registrars' queue.
 	Paused    int `json:"paused"`     // The scheme is paused, or the service stops.
 	Hours     int `json:"hours"`      // Outside the scheme's hours.
 	Held      int `json:"held"`       // Kept for its reference caller, who is not free.
@@ -35,7 +36,7 @@ func (d *Dispatcher) Waiting(ctx context.Context, scheme int64) (Waiting, error)
 // Waiting counts the due occurrences by why they wait, as of the last Plan. It looks at every lane, every caller and what is
 // kept for her, not at what is held besides.
 func (b *Board) Waiting(now time.Time) Waiting {
-	w := Waiting{TooLate: b.counts[phaseLapsed], InCall: b.counts[phaseParked]}
+	w := Waiting{TooLate: b.counts[phaseLapsed], InCall: b.counts[phaseParked], Queued: b.counts[phaseQueued]}
 	due := b.counts[phaseHeld] + b.counts[phaseOwn] + b.counts[phasePooled]
 	switch {
 	case due == 0:

@@ -15,6 +15,10 @@ func (b *Board) checkWaiting(t *rapid.T, now time.Time) {
 		if it.phase != phaseLapsed && now.UnixNano() >= it.closes-int64(b.limits.Lead) {
 			return // It is too late for it, which the next look at it shows.
 		}
+		if it.phase == phaseQueued {
+			want.Queued++
+			continue
+		}
 		switch b.Why(id, now) {
 		case CauseFuture, CauseTaken, CauseUnknown:
 		case CauseLapsed:

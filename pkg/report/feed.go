@@ -14,7 +14,7 @@ import (
 
 const (
 	checkEvery = 250 * time.Millisecond // How often the number of the last event is looked up; real time.
-	showGap    = 50 * time.Millisecond  // Viewers are told of changes no sooner after the last ones; real time.
+	showGap    = 100 * time.Millisecond // Viewers are told of changes no sooner after the last ones; real time.
 	lingering  = time.Minute            // How long a feed goes on without a viewer; real time.
 	readLimit  = 5 * time.Second
 	readBatch  = 1000

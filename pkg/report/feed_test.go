@@ -114,7 +114,7 @@ func TestAFeedFollows(t *testing.T) {
 		for range 10 {
 			w.leave()
 		}
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(110 * time.Millisecond)
 		require.Equal(t, 10, shown().Messages, "as they come")
 		select {
 		case <-v.News:
@@ -125,14 +125,14 @@ func TestAFeedFollows(t *testing.T) {
 		// What the bus loses is found in the records.
 		w.set(func() { w.cut = true })
 		w.leave()
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(110 * time.Millisecond)
 		require.Equal(t, 10, shown().Messages)
 		time.Sleep(300 * time.Millisecond)
 		require.Equal(t, 11, shown().Messages)
 		w.leave()
 		w.set(func() { w.cut = false })
 		w.leave()
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(110 * time.Millisecond)
 		require.Equal(t, 13, shown().Messages, "a gap shows when the next one comes")
 		require.Equal(t, 1, w.read)
 		require.Less(t, shown().Age(time.Now()), 500*time.Millisecond)
@@ -159,7 +159,7 @@ func TestAFeedFollows(t *testing.T) {
 
 		require.True(t, shown().WaitingStale(time.Now()), "nothing was said")
 		w.say(dispatch.Waiting{Lines: 3})
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(110 * time.Millisecond)
 		require.Equal(t, dispatch.Waiting{Lines: 3}, shown().Waiting)
 		require.False(t, shown().WaitingStale(time.Now()))
 		time.Sleep(report.WaitingStaleAfter)

@@ -133,7 +133,7 @@ func (v wallView) Causes() []cause {
 	w := v.Waiting
 	all := []cause{
 		{"no_caller", w.NoCaller}, {"load_limit", w.LoadLimit}, {"held", w.Held}, {"lines", w.Lines}, {"rate", w.Rate},
-		{"in_call", w.InCall}, {"hours", w.Hours}, {"paused", w.Paused}, {"too_late", w.TooLate},
+		{"in_call", w.InCall}, {"queued", w.Queued}, {"hours", w.Hours}, {"paused", w.Paused}, {"too_late", w.TooLate},
 	}
 	return slices.DeleteFunc(all, func(c cause) bool { return c.N == 0 })
 }
