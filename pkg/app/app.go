@@ -54,6 +54,7 @@ type App struct {
 	connector  *callflow.Connector
 	dispatcher *dispatch.Dispatcher
 	witness    *witness
+	reach      *reach // To the nodes that lead other schemes; nil when schemes are not spread.
 
 	node   string          // The name of this node; only where calls are made.
 	leases *natsbus.Leases // Nil when no other node shares the event bus.

@@ -63,13 +63,18 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return err
 	}
 	a.witness.desk = a.dispatcher
+	here := callers{
+		Dispatcher: a.dispatcher, names: a.store, witness: a.witness, gate: &board.gate, books: a.store, now: a.now,
+		log: a.log.Named("callers"),
+	}
+	anywhere := here
+	if a.cfg.NATS.URL != "" && a.cfg.Dispatch.Spread {
+		a.reach = &reach{ask: a.bus.Ask}
+		anywhere.reach = a.reach
+	}
 	a.connector, err = callflow.New(callflow.Options{
 		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: book,
-		Callers: callers{
-			Dispatcher: a.dispatcher, names: a.store, witness: a.witness, gate: &board.gate, books: a.store, now: a.now,
-			log: a.log.Named("callers"),
-		},
-		Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
+		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})
@@ -91,7 +96,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("calls", closeLimit, func(context.Context) error { a.connector.Close(); return nil })
 	if board.elsewhere != nil {
 		a.onStop("calls elsewhere", closeLimit, func(context.Context) error { board.elsewhere.wait(); return nil })
-		a.onStop("answers to nodes", closeLimit, a.background("answers to nodes", a.answerNodes))
+		a.onStop("answers to nodes", closeLimit, a.background("answers to nodes", func(ctx context.Context) error {
+			return a.answerNodes(ctx, here)
+		}))
 	}
 	arrivals := a.background("inbound calls", a.connector.Run)
 	a.onStop("inbound calls", closeLimit, arrivals)

@@ -18,6 +18,7 @@ type callers struct {
 	*dispatch.Dispatcher
 	names   firstNames
 	witness *witness // Of the calls at this node's PBX.
+	reach   *reach   // To the node that leads a scheme; nil when only this one is asked.
 	log     *zap.Logger
 	gate    *gate
 	books   callBooks
@@ -60,13 +61,23 @@ func asFlow(err error) error {
 func (c callers) SetState(
 	ctx context.Context, scheme, caller int64, state call.CallerState, known callflow.Known,
 ) error {
-	return asFlow(c.Dispatcher.SetState(ctx, scheme, caller, state, string(known)))
+	err := c.Dispatcher.SetState(ctx, scheme, caller, state, string(known))
+	if errors.Is(err, dispatch.ErrUnknownScheme) {
+		_, err = c.reach.grant(ctx, wish{Scheme: scheme, Caller: caller, State: state, Known: known})
+	}
+	return asFlow(err)
 }
 
 // Next implements callflow.Callers. The dispatcher says only what the caller may take herself, so that she may hear the
 // first name; without it she is told the rest.
 func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextCall, error) {
 	up, err := c.Dispatcher.Next(ctx, scheme, caller)
+	if errors.Is(err, dispatch.ErrUnknownScheme) {
+		var next *callflow.NextCall
+		if next, err = c.reach.grant(ctx, wish{Scheme: scheme, Caller: caller}); err == nil && next != nil {
+			return *next, nil
+		}
+	}
 	if err != nil {
 		return callflow.NextCall{}, asFlow(err)
 	}

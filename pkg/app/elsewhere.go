@@ -202,8 +202,8 @@ func (a *App) askNode(ctx context.Context, node string, q inquiry) (deposition, 
 	return d, nil
 }
 
-// answerNodes lets other nodes ask for the calls at this one's PBX.
-func (a *App) answerNodes(ctx context.Context) error {
+// answerNodes lets other nodes ask for the calls at this one's PBX, and for what callers wish there.
+func (a *App) answerNodes(ctx context.Context, here callers) error {
 	r := &respondent{node: a.node, witness: a.witness, calls: a.connector, records: a.store}
 	stop, err := a.bus.Answer(a.node, func(question []byte) ([]byte, error) {
 		var q inquiry
@@ -223,6 +223,15 @@ func (a *App) answerNodes(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	hush, err := a.bus.Answer(a.node+deskName, func(question []byte) ([]byte, error) {
+		limited, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		return hear(limited, here, question)
+	})
+	if err != nil {
+		return err
+	}
+	defer hush()
 	<-ctx.Done()
 	return nil
 }

@@ -82,10 +82,12 @@ func (a *App) count(ctx context.Context, schemes []postgres.Scheme) error {
 	for i, n := range nodes {
 		nodes[i] = strings.TrimPrefix(n, nodePrefix)
 	}
-	holders := make([]string, len(schemes))
+	holders, leaders := make([]string, len(schemes)), map[int64]string{}
 	for i, s := range schemes {
 		holders[i] = a.leases.Holder(s.ID)
+		leaders[s.Key] = holders[i]
 	}
+	a.reach.know(leaders)
 	a.spread = spreadOf(nodes, holders)
 	return nil
 }

@@ -65,6 +65,7 @@ func twoNodes(t *testing.T, program string) {
 		nodeIn(t, street.Config.Data): caller.Phone, nodeIn(t, dir): h.PlugInto(caller, other),
 	}
 	called := map[*house.Person]bool{}
+	codes := "" // Where she dials her codes, when it is not at the leader's PBX.
 	leads := func(data string, epoch int) {
 		t.Helper()
 		node := nodeIn(t, data)
@@ -81,6 +82,9 @@ func twoNodes(t *testing.T, program string) {
 		node := nodeIn(t, data)
 		caller.Phone = at[node]
 		if len(called) > 0 { // She is in wrap-up, and the node may just be beginning to lead.
+			if codes != "" { // Whichever PBX she dials at, it reaches who leads.
+				caller.Phone = at[nodeIn(t, codes)]
+			}
 			house.Await(t, time.Minute, "her to be ready", func(context.Context) bool {
 				h.Dial(caller, "*1")
 				return h.CallerState(caller) != call.CallerWrapUp
@@ -138,11 +142,13 @@ func twoNodes(t *testing.T, program string) {
 		follows(t, bus, nodeIn(t, dir), h.Scheme.Key, h.AwaitAttempt(who, 1, call.StateBridged).ID)
 	})
 	leadsQuiet(dir)
+	codes = dir
 	one(street.Config.Data, 3, func(*house.Person) {
 		events.part(true)
 		leads(dir, 4)
 		events.part(false)
 	})
+	codes = ""
 	leadsQuiet(street.Config.Data)
 	one(dir, 4, func(who *house.Person) {
 		second.Stop(t, 30*time.Second)
