@@ -202,7 +202,7 @@ func (x *exchange) carryOut(r request) response {
 	case "stop":
 		err = x.pbx.StopPlay(ctx, r.Playback)
 	case "guard":
-		err = x.pbx.Guard(ctx, r.Channel, r.For)
+		err = x.guard(ctx, r)
 	case "channel":
 		var c telephony.Channel
 		c, err = x.pbx.Channel(ctx, r.Channel)
@@ -221,6 +221,17 @@ func (x *exchange) carryOut(r request) response {
 		answer.Error = err.Error()
 	}
 	return answer
+}
+
+// guard refuses what the fake PBX takes for an error of the program: a guard set while something is played. Here it is none: a
+// killed service leaves its playback on the line, of which the next one knows nothing. Asterisk would set it afterwards.
+func (x *exchange) guard(ctx context.Context, r request) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = telephony.ErrRefused
+		}
+	}()
+	return x.pbx.Guard(ctx, r.Channel, r.For)
 }
 
 // switchErrors are the errors that both ends of the socket know.
