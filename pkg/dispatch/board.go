@@ -31,6 +31,7 @@ type Board struct {
 	byID      map[int64]int32
 
 	clerks  []clerk
+	turns   []uint32 // By clerk: how often she has become free or not.
 	clerkOf map[int64]int32
 
 	lanes     []lane
@@ -188,41 +189,47 @@ func (b *Board) insert(o *Occurrence) int32 {
 		i = int32(len(b.items))
 		b.items = append(b.items, item{})
 	}
+	it := &b.items[i]
+	*it = item{gen: it.gen + 1, person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o))}
+	it.nextPerson, b.groups[it.person].head = b.groups[it.person].head, i
+	it.nextNumber, b.groups[it.number].head = b.groups[it.number].head, i
+	b.byID[o.ID] = i
+	b.counts[phaseNone]++
+	b.describe(i, o)
+	b.alarm.push(alarm{at: it.closes, item: i, gen: it.gen})
+	return i
+}
+
+// describe takes an occurrence over into its item, all but its person and number.
+func (b *Board) describe(i int32, o *Occurrence) {
 	due := o.Opens
 	if o.NotBefore.After(due) {
 		due = o.NotBefore
 	}
 	it := &b.items[i]
-	*it = item{
-		id: o.ID, opens: o.Opens.UnixNano(), closes: o.Closes.UnixNano(), due: due.UnixNano(),
-		slackAt:   slackAt(o).UnixNano(),
-		reference: b.slotOf(o.Reference), deputy: b.slotOf(o.Deputy), last: b.slotOf(o.LastCaller),
-		person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o)),
-		gen: it.gen + 1, held: -1, pos: -1,
-		lane: b.laneOf(o), class: uint8(min(max(o.Class, 0), classCount-1)),
-	}
+	it.id, it.opens, it.closes, it.due = o.ID, o.Opens.UnixNano(), o.Closes.UnixNano(), due.UnixNano()
+	it.slackAt = slackAt(o).UnixNano()
+	it.reference = b.slotAgain(it.reference, o.Reference)
+	it.deputy, it.last = b.slotAgain(it.deputy, o.Deputy), b.slotAgain(it.last, o.LastCaller)
+	it.held, it.pos, it.passedIn, it.given = -1, -1, 0, false
+	it.lane, it.class = b.laneOf(o), uint8(min(max(o.Class, 0), classCount-1))
 	// The hold runs from the first due time only, and ends with the slack: somebody else must still have time for the
 	// whole talk. What is to be made good or was asked for does not wait.
 	it.hold = min(it.opens+int64(b.limits.Hold), it.slackAt)
 	if prompt(o.Kind) {
 		it.hold = it.opens
 	}
+	it.continuity = preferred
 	switch {
 	case o.Continuity == roster.Rotate:
 		it.continuity = rotate
 	case o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0):
 		it.continuity = strict
 	}
-	it.queued = o.Queued
+	it.queued, it.hard = o.Queued, courtesy
 	if o.Hard && it.lane != autoLane {
 		it.hard = hard
 	}
-	it.nextPerson, b.groups[it.person].head = b.groups[it.person].head, i
-	it.nextNumber, b.groups[it.number].head = b.groups[it.number].head, i
-	b.byID[o.ID] = i
-	b.counts[phaseNone]++
-	b.alarm.push(alarm{at: it.closes, item: i, gen: it.gen})
-	return i
 }
 
 // remove forgets an item.

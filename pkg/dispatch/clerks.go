@@ -13,7 +13,6 @@ type clerk struct {
 	id    int64
 	since int64 // Since when she is ready.
 	rest  int64 // Until when she is left alone after a hard call.
-	ver   uint32
 	hard  int32
 	own   []int32 // Items kept for her.
 	best  int32   // The foremost of them; -1 for none.
@@ -22,6 +21,7 @@ type clerk struct {
 	words []uint16 // Her languages, then her skills, as they were given.
 	langs int      // How many of the words are languages.
 	lanes []int32  // Those she serves, in order.
+	given words    // From which the words were taken.
 
 	cost   uint8 // Lines that a call of hers uses: her own phone may need one too.
 	column bool  // Is among those to choose from, while they are gathered.
@@ -30,6 +30,21 @@ type clerk struct {
 	spent  bool  // Free but for what she has done today.
 	light  bool  // Is spared hard calls now.
 	duty   bool  // Will come back by herself: worth waiting for.
+}
+
+// words are a caller's languages and skills. Whoever gives them changes them by giving others.
+type words struct {
+	languages []roster.Language
+	skills    []string
+}
+
+// are reports whether two are the same lists in memory.
+func (w words) are(other words) bool {
+	return sameList(w.languages, other.languages) && sameList(w.skills, other.skills)
+}
+
+func sameList[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // serves reports whether a caller has a lane's language and skills.
@@ -72,8 +87,17 @@ func (b *Board) slotOf(caller int64) int32 {
 	}
 	k := int32(len(b.clerks))
 	b.clerks = append(b.clerks, clerk{id: caller, best: -1, pos: -1, cost: 1})
+	b.turns = append(b.turns, 0)
 	b.clerkOf[caller] = k
 	return k
+}
+
+// slotAgain is slotOf for a caller who probably has the slot that is given.
+func (b *Board) slotAgain(k int32, caller int64) int32 {
+	if k >= 0 && int(k) < len(b.clerks) && b.clerks[k].id == caller {
+		return k
+	}
+	return b.slotOf(caller)
 }
 
 // setFree makes a caller free or not, in every lane of hers.
@@ -83,7 +107,7 @@ func (b *Board) setFree(k int32, free bool) {
 		return
 	}
 	c.free = free
-	c.ver++
+	b.turns[k]++
 	for _, at := range c.lanes {
 		if free {
 			b.pushFree(at, k)
@@ -139,6 +163,11 @@ func (b *Board) rested(k int32, at int64) {
 
 // setWords takes a caller's languages and skills over and reports whether they have changed.
 func (b *Board) setWords(x *clerk, c *Caller) bool {
+	given := words{languages: c.Languages, skills: c.Skills}
+	if x.given.are(given) {
+		return false
+	}
+	x.given = given
 	same := len(c.Languages) == x.langs && len(c.Languages)+len(c.Skills) == len(x.words)
 	for i, l := range c.Languages {
 		same = same && b.wordOf(string(l)) == x.words[i]

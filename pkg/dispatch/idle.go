@@ -1,11 +1,11 @@
 package dispatch
 
-// freeEntry is a free caller as she was when she became free. It is stale when her version has moved on.
+// freeEntry is a free caller as she was when she became free. It is stale when that has changed since.
 type freeEntry struct {
 	since int64
 	hard  int32
 	clerk int32
-	ver   uint32
+	turn  uint32
 }
 
 // before: fewest hard calls today, then longest idle.
@@ -19,28 +19,42 @@ func (e freeEntry) before(f freeEntry) bool {
 	return e.clerk < f.clerk
 }
 
-// pushFree files a caller as free in a lane. Stale entries are swept out when they outnumber the free callers.
+// sweepStep is how many entries of a heap in which stale ones outnumber the free callers are looked at whenever one is filed:
+// more than one, so that they never do for long, and few, so that no decision pays for many.
+const sweepStep = 4
+
+// pushFree files a caller as free in a lane.
 func (b *Board) pushFree(at, k int32) {
 	l, c := &b.lanes[at], &b.clerks[k]
 	kind := c.kind()
 	h := l.free[kind]
 	if len(h) > 64 && len(h) > 2*l.nFree[kind] {
-		kept := h[:0]
-		for _, e := range h {
-			if b.current(e) {
-				kept = append(kept, e)
+		for range sweepStep {
+			// From the end on: most entries are there.
+			if l.sweep[kind]--; l.sweep[kind] < 0 || l.sweep[kind] >= len(h) {
+				l.sweep[kind] = len(h) - 1
 			}
-		}
-		h = kept
-		for at := len(kept)/2 - 1; at >= 0; at-- {
-			freeDown(kept, at)
+			if i := l.sweep[kind]; !b.current(h[i]) {
+				h = freeDrop(h, i)
+			}
 		}
 	}
 	l.nFree[kind]++
-	h = append(h, freeEntry{since: c.since, hard: c.hard, clerk: k, ver: c.ver})
+	h = append(h, freeEntry{since: c.since, hard: c.hard, clerk: k, turn: b.turns[k]})
 	freeUp(h, len(h)-1)
 	l.free[kind] = h
 	b.fixLane(at)
+}
+
+// freeDrop takes an entry out of a heap.
+func freeDrop(h []freeEntry, i int) []freeEntry {
+	last := len(h) - 1
+	h[i] = h[last]
+	if h = h[:last]; i < last {
+		freeDown(h, i)
+		freeUp(h, i)
+	}
+	return h
 }
 
 func freeUp(h []freeEntry, at int) {
@@ -55,8 +69,7 @@ func freeUp(h []freeEntry, at int) {
 }
 
 func (b *Board) current(e freeEntry) bool {
-	c := &b.clerks[e.clerk]
-	return c.free && c.ver == e.ver
+	return b.turns[e.clerk] == e.turn
 }
 
 func freeDown(h []freeEntry, at int) {
@@ -78,11 +91,8 @@ func freeDown(h []freeEntry, at int) {
 
 // popFree takes the top off one of a lane's heaps of free callers.
 func (l *lane) popFree(kind int) freeEntry {
-	h := l.free[kind]
-	e, last := h[0], len(h)-1
-	h[0] = h[last]
-	l.free[kind] = h[:last]
-	freeDown(l.free[kind], 0)
+	e := l.free[kind][0]
+	l.free[kind] = freeDrop(l.free[kind], 0)
 	return e
 }
 

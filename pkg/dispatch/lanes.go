@@ -22,6 +22,7 @@ type lane struct {
 	below    [2]uint8               // and everything below which class.
 	free     [2][]freeEntry         // Heaps of free callers: [may take both, courtesy only]; entries outlive the freedom.
 	nFree    [2]int
+	sweep    [2]int // Where stale entries are looked for next.
 
 	first int32 // The item to start first; valid while pos >= 0.
 	pos   int32 // In the heap of lanes from which something can start; -1 when not in it.

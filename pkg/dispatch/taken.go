@@ -82,11 +82,31 @@ func (b *Board) Release(o *Occurrence, now time.Time) {
 	b.idle(person, ns)
 	b.idle(number, ns)
 	deferred := it.deferred
-	b.remove(i)
-	if o.State == call.OccurrenceOpen {
+	switch {
+	case o.State != call.OccurrenceOpen:
+		b.remove(i)
+		return
+	case b.groups[person].person == o.Beneficiary && b.groups[number].number == NumberFor(o):
+		b.redo(i, o, ns)
+	default:
+		b.remove(i)
 		i = b.insert(o)
-		b.items[i].deferred = max(int32(o.Deferred), deferred)
-		b.file(i, ns)
+	}
+	b.items[i].deferred = max(int32(o.Deferred), deferred)
+	b.file(i, ns)
+}
+
+// redo describes an item that is to be filed again for the same person and number. The alarm of its window's end goes on,
+// unless that has moved or is past.
+func (b *Board) redo(i int32, o *Occurrence, now int64) {
+	it := &b.items[i]
+	closes := it.closes
+	b.describe(i, o)
+	if it.closes != closes {
+		it.gen++
+	}
+	if it.closes != closes || now >= closes {
+		b.alarm.push(alarm{at: it.closes, item: i, gen: it.gen})
 	}
 }
 
