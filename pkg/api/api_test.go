@@ -213,6 +213,29 @@ func TestAScheme(t *testing.T) {
 	require.Equal(t, "Gardons le contact", h.valid(res.body, "Scheme")["name"])
 }
 
+// Whatever the document names is served, and what needs a token asks for one.
+func TestEveryPathOfTheDocumentIsServed(t *testing.T) {
+	h := newHouse(t)
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]any
+	}
+	require.NoError(t, json.Unmarshal(h.ask("/api/v1/openapi.json").body, &document))
+	require.Equal(t, "3.1.0", document.OpenAPI)
+	require.NotEmpty(t, document.Paths)
+	for path, methods := range document.Paths {
+		get, _ := methods["get"].(map[string]any)
+		require.NotEmpty(t, get["operationId"], path)
+		_, open := get["security"]
+		res := h.ask("/api/v1"+strings.ReplaceAll(path, "{scheme}", ours), func(r *http.Request) { r.Header.Del("Authorization") })
+		if open {
+			require.Equal(t, http.StatusOK, res.status, path)
+		} else {
+			require.Equal(t, http.StatusUnauthorized, res.status, path)
+		}
+	}
+}
+
 func TestWhoMayRead(t *testing.T) {
 	h := newHouse(t)
 	cookie := func(role roster.Role) func(*http.Request) {
