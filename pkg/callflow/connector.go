@@ -81,7 +81,6 @@ type Connector struct {
 	lines   *lineMemory
 	spool   *spool
 	stored  *stored
-	queue   *waitingRoom
 
 	ctx    context.Context // Of every live call; ends with Close.
 	cancel context.CancelFunc
@@ -138,7 +137,7 @@ func New(o Options) (*Connector, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Connector{
-		o: o, metrics: m, lines: newLineMemory(o.Records, o.Fallback, o.Logger), queue: newWaitingRoom(),
+		o: o, metrics: m, lines: newLineMemory(o.Records, o.Fallback, o.Logger),
 		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
 	}
 	c.spool = newSpool(o.SpoolDir, o.Records, o.Logger)

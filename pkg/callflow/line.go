@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -87,60 +86,4 @@ func (m *lineMemory) only() (Line, bool) {
 func (m *lineMemory) region() string {
 	line, _ := m.only()
 	return cmp.Or(line.Region, m.fallback.Region)
-}
-
-// waitingRoom knows who waits for a registrar and who talks to one.
-type waitingRoom struct {
-	mu      sync.Mutex
-	waiting map[string]waiter
-	talking map[string]int64 // Scheme by call.
-}
-
-type waiter struct {
-	scheme int64
-	since  time.Time
-}
-
-func newWaitingRoom() *waitingRoom {
-	return &waitingRoom{waiting: map[string]waiter{}, talking: map[string]int64{}}
-}
-
-func (w *waitingRoom) enter(key string, scheme int64, now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.waiting[key] = waiter{scheme, now}
-}
-
-// leave ends the wait; the party talks from now on, or has gone.
-func (w *waitingRoom) leave(key string, talking bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	scheme := w.waiting[key].scheme
-	delete(w.waiting, key)
-	delete(w.talking, key)
-	if talking {
-		w.talking[key] = scheme
-	}
-}
-
-// Waiting says how many people wait for a registrar of the scheme, since when the first of them does (by the service's
-// clock; zero when nobody waits), and how many talk to one.
-func (c *Connector) Waiting(scheme int64) (waiting int, since time.Time, talking int) {
-	c.queue.mu.Lock()
-	defer c.queue.mu.Unlock()
-	var times []time.Time
-	for _, w := range c.queue.waiting {
-		if w.scheme == scheme {
-			times = append(times, w.since)
-		}
-	}
-	for _, s := range c.queue.talking {
-		if s == scheme {
-			talking++
-		}
-	}
-	if len(times) > 0 {
-		since = slices.MinFunc(times, time.Time.Compare)
-	}
-	return len(times), since, talking
 }

@@ -49,18 +49,16 @@ func (r *reception) queue(ctx context.Context, s *session, o ivr.Output) (string
 		}
 		return ivr.AnswerNobody, nil, true
 	}
-	r.c.queue.enter(r.l.key, r.line.Scheme, r.asked)
 	r.c.metrics.waiting.Inc()
 	why, waiting := LeftAbandoned, true
-	stopWaiting := func(talking bool) {
+	stopWaiting := func() {
 		if waiting {
 			waiting = false
 			r.c.metrics.waiting.Dec()
 		}
-		r.c.queue.leave(r.l.key, talking)
 	}
 	defer func() {
-		stopWaiting(false)
+		stopWaiting()
 		r.c.o.Callers.LeaveQueue(r.line.Scheme, r.l.key, why)
 	}()
 	end := time.Now().Add(queueLimit)
@@ -83,7 +81,7 @@ func (r *reception) queue(ctx context.Context, s *session, o ivr.Output) (string
 			state = call.OfferFailed
 		}
 		if state == call.OfferAccepted {
-			stopWaiting(true)
+			stopWaiting()
 			r.c.o.Callers.Joined(r.line.Scheme, r.l.key)
 			r.end = "talked"
 			r.talk(s, leg)
