@@ -31,6 +31,9 @@ func TestCallsWaitInThePlanForASlowPBX(t *testing.T) {
 				synctest.Wait()
 				require.Len(t, h.board.Started(), 5, "half a second's worth of the rate")
 				require.Equal(t, 5, claimed(t, h))
+				waiting, err := h.desk.Waiting(t.Context(), h.scheme)
+				require.NoError(t, err)
+				require.Equal(t, dispatch.Waiting{Rate: all - 5}, waiting)
 
 				urgent := "+33600009999"
 				h.occurrence(urgent, func(o *dispatch.Occurrence) { o.Class = 3 })

@@ -175,7 +175,7 @@ const (
 	CauseClosed  Cause = "closed"    // Outside the scheme's hours.
 	CausePaused  Cause = "paused"    // The scheme is paused.
 	CauseLines   Cause = "lines"     // No line may be used.
-	CausePace    Cause = "pace"      // Calls per second.
+	CausePace    Cause = "pace"      // Calls per second, as agreed or as the PBX bears.
 	CauseNobody  Cause = "no_caller" // No free caller may take it.
 	CauseUnknown Cause = "unknown"   // It is not held here.
 )
@@ -214,7 +214,7 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 		return CauseNobody
 	case b.lines() <= 0:
 		return CauseLines
-	case now.UnixNano() < b.pace-int64(b.limits.Burst-1)*int64(b.limits.Interval):
+	case b.admitted == 0, now.UnixNano() < b.paceDue():
 		return CausePace
 	default:
 		return CauseNone

@@ -19,7 +19,7 @@ type Waiting struct {
 	LoadLimit int `json:"load_limit"` // Somebody is there who could take it, and is spared by her load limits.
 	NoCaller  int `json:"no_caller"`  // Nobody is free who may take it.
 	Lines     int `json:"lines"`      // No line may be used.
-	Rate      int `json:"rate"`       // The agreed calls per second.
+	Rate      int `json:"rate"`       // The agreed calls per second, or those that the PBX bears.
 	Starting  int `json:"starting"`   // Nothing is in its way.
 }
 
@@ -52,7 +52,7 @@ func (b *Board) Waiting(now time.Time) Waiting {
 	switch {
 	case b.lines() <= 0:
 		w.Lines += free
-	case now.UnixNano() < b.paceDue():
+	case b.admitted == 0, now.UnixNano() < b.paceDue():
 		w.Rate += free
 	default:
 		w.Starting += free
