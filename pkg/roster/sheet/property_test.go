@@ -84,14 +84,12 @@ func drawAgreement(t *rapid.T) roster.Agreement {
 			a.Windows = windows
 		}
 	}
-	switch a.Cadence {
-	case roster.Monthly:
-		if len(a.Days) == 1 && rapid.Bool().Draw(t, "nth?") {
-			a.Nth = rapid.SampledFrom([]int{-1, 1, 2, 3, 4}).Draw(t, "nth")
-		} else {
-			a.MonthDay = rapid.IntRange(0, 31).Draw(t, "month day")
-		}
-	case roster.Once:
+	switch {
+	case a.Cadence == roster.Monthly && len(a.Days) == 1 && rapid.Bool().Draw(t, "nth?"):
+		a.Nth = rapid.SampledFrom([]int{-1, 1, 2, 3, 4}).Draw(t, "nth")
+	case a.Cadence == roster.Monthly:
+		a.MonthDay = rapid.IntRange(0, 31).Draw(t, "month day")
+	case a.Cadence == roster.Once:
 		for range rapid.IntRange(0, 3).Draw(t, "dates") {
 			if d := date(t, "date"); !d.IsZero() {
 				a.Dates = append(a.Dates, d)

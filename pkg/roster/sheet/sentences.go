@@ -171,7 +171,7 @@ func sentences() []saying {
 			"„{given}“: schreiben Sie eine Dauer von 5 bis 180 Sekunden", "\"{given}\": write a duration of 5 to 180 seconds",
 		}},
 		{CodeZone, [4]string{
-			"« {given} » n'est pas un fuseau horaire ; écrivez par exemple Europe/Brussels ou Indian/Reunion", "\"{given}\" is geen tijdzone; schrijf bijvoorbeeld Europe/Brussels of Indian/Reunion",
+			"« {given} » n'est pas un fuseau horaire, tel que Europe/Brussels ou Indian/Reunion", "\"{given}\" is geen tijdzone; schrijf bijvoorbeeld Europe/Brussels of Indian/Reunion",
 			"„{given}“ ist keine Zeitzone; schreiben Sie zum Beispiel Europe/Brussels oder Indian/Reunion", "\"{given}\" is no time zone; write Europe/Brussels or Indian/Reunion, for example",
 		}},
 		{CodeMonthDay, [4]string{
