@@ -56,14 +56,18 @@ WHERE s.scheme_id = sqlc.arg(scheme_id);
 -- name: LiveEnded :many
 SELECT state, count(*) AS occurrences
 FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today) AND opens_at <= sqlc.arg(now)
+WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today)::date AND opens_at <= sqlc.arg(now)
+    -- A day is found by the instants that it can hold in any zone.
+    AND opens_at >= sqlc.arg(today)::date - interval '1 day' AND opens_at < sqlc.arg(today)::date + interval '2 days'
     AND state NOT IN ('open', 'claimed', 'live')
 GROUP BY state;
 
 -- name: LivePromises :many
 SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
 FROM occurrence
-WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today)
+WHERE scheme_id = sqlc.arg(scheme_id) AND local_date = sqlc.arg(today)::date
+    -- A day is found by the instants that it can hold in any zone.
+    AND opens_at >= sqlc.arg(today)::date - interval '1 day' AND opens_at < sqlc.arg(today)::date + interval '2 days'
     AND (state IN ('open', 'claimed', 'live') OR opens_at > sqlc.arg(now));
 
 -- name: LiveCallbacks :many

@@ -204,7 +204,9 @@ func (q *Queries) LiveCallers(ctx context.Context, arg LiveCallersParams) ([]Liv
 const liveEnded = `-- name: LiveEnded :many
 SELECT state, count(*) AS occurrences
 FROM occurrence
-WHERE scheme_id = $1 AND local_date = $2 AND opens_at <= $3
+WHERE scheme_id = $1 AND local_date = $2::date AND opens_at <= $3
+    -- A day is found by the instants that it can hold in any zone.
+    AND opens_at >= $2::date - interval '1 day' AND opens_at < $2::date + interval '2 days'
     AND state NOT IN ('open', 'claimed', 'live')
 GROUP BY state
 `
@@ -271,7 +273,9 @@ func (q *Queries) LiveHead(ctx context.Context, schemeID int64) (LiveHeadRow, er
 const livePromises = `-- name: LivePromises :many
 SELECT uid, kind, state, local_date, opens_at, closes_at, length_ms
 FROM occurrence
-WHERE scheme_id = $1 AND local_date = $2
+WHERE scheme_id = $1 AND local_date = $2::date
+    -- A day is found by the instants that it can hold in any zone.
+    AND opens_at >= $2::date - interval '1 day' AND opens_at < $2::date + interval '2 days'
     AND (state IN ('open', 'claimed', 'live') OR opens_at > $3)
 `
 
