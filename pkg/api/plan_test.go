@@ -35,6 +35,7 @@ func (days) Day(_ context.Context, scheme int64, date, _ time.Time) (forecast.Da
 	for i := range int64(20) {
 		day.Promises = append(day.Promises, forecast.Promise{Ref: fmt.Sprintf("B%d", i), Occurrence: dispatch.Occurrence{
 			ID: i + 1, Beneficiary: i + 1, Kind: call.KindScheduled, Opens: tuesday.Add(10 * time.Hour), Closes: tuesday.Add(12 * time.Hour),
+			Terms:  roster.Agreement{Cadence: roster.Daily, Windows: []roster.Window{{Begin: 600, End: 720}}},
 			Length: 20 * time.Minute, Language: roster.French, Numbers: []string{fmt.Sprintf("+3249800%04d", i)}, Skills: []string{"deuil"},
 		}})
 	}

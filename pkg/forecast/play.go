@@ -23,6 +23,7 @@ type play struct {
 	spare    []int32
 	attempts map[call.ID]int32 // To the promise.
 	promises []promised
+	moved    map[int64]int32 // What was booked for a further window of the day: to the promise.
 	staff    []attendant
 	open     int
 	live     int
@@ -347,7 +348,7 @@ func (p *play) Apply(_ context.Context, _, _ int64, _ time.Time, ops []dispatch.
 	for _, op := range ops {
 		switch op := op.(type) {
 		case dispatch.Claim:
-			i := p.promise[op.Occurrence]
+			i := p.indexOf(op.Occurrence)
 			p.attempts[op.Order.Attempt] = i
 			p.started(i)
 			if p.seen != nil {
@@ -373,11 +374,31 @@ func (p *play) started(i int32) {
 	p.tally.waits[min(max(int(waited/time.Minute), 0), waitBuckets-1)]++
 }
 
+// firstMoved is beyond the key of every promise.
+const firstMoved = 1 << 61
+
+// indexOf finds the promise of an occurrence.
+func (p *play) indexOf(occurrence int64) int32 {
+	if i, ok := p.moved[occurrence]; ok {
+		return i
+	}
+	return p.promise[occurrence]
+}
+
 func (p *play) settled(s dispatch.Settlement) {
-	i := p.promise[s.Occurrence]
+	i := p.indexOf(s.Occurrence)
 	person := &p.promises[i]
-	if s.State == call.OccurrenceOpen {
+	switch {
+	case s.State == call.OccurrenceOpen:
 		person.due = later(s.NotBefore, p.now)
+		return
+	case s.State == call.OccurrenceMoved && s.Next != nil:
+		if p.moved == nil {
+			p.moved = map[int64]int32{}
+		}
+		s.Next.ID = firstMoved + int64(len(p.moved))
+		p.moved[s.Next.ID] = i
+		person.due = later(s.Next.NotBefore, s.Next.Opens)
 		return
 	}
 	if person.ended && p.err == nil {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,4 +70,25 @@ func TestTheContextEndsASimulation(t *testing.T) {
 		}
 	}})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestAPromiseOfTwoWindowsIsKeptInTheSecond has nobody there in the morning.
+func TestAPromiseOfTwoWindowsIsKeptInTheSecond(t *testing.T) {
+	day := town(4, 3, 1)
+	day.Callers = day.Callers[1:2] // From 13:00 on.
+	for i := range day.Promises {
+		p := &day.Promises[i]
+		p.Opens, p.Closes = day.Date.Add(10*time.Hour), day.Date.Add(11*time.Hour)
+		p.Terms = roster.Agreement{Cadence: roster.Daily, Windows: []roster.Window{{Begin: 600, End: 660}, {Begin: 840, End: 1020}}}
+		p.Language, p.Continuity = roster.French, roster.Preferred
+	}
+	o, err := Simulate(t.Context(), day, Options{Runs: 8})
+	require.NoError(t, err)
+	require.InDelta(t, 4, o.Kept.Mean, 0.1, "%+v", o.Hours)
+	for i := range day.Promises {
+		day.Promises[i].Terms.Windows = day.Promises[i].Terms.Windows[:1]
+	}
+	o, err = Simulate(t.Context(), day, Options{Runs: 8})
+	require.NoError(t, err)
+	require.Zero(t, o.Kept.Mean)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // stage is a day with a roster, ready to be played: what all plays of it share and none changes.
@@ -38,8 +39,12 @@ func newStage(day *Day, model *Model, more []Caller) (*stage, error) {
 	s.snap.Occurrences = make([]dispatch.Occurrence, len(day.Promises))
 	for i := range day.Promises {
 		o := day.Promises[i].Occurrence
-		// What follows is another day's: nothing is booked.
-		o.State, o.Agreement, o.Terms.Cadence = call.OccurrenceOpen, 0, ""
+		// Nothing is booked for another day; a further window of this one counts.
+		o.State, o.Terms.Cadence, o.Terms.Dates = call.OccurrenceOpen, roster.Once, []time.Time{o.LocalDate}
+		o.Pauses = slices.Clone(o.Pauses)
+		for k := range o.Pauses {
+			o.Pauses[k].WelcomeBack = false
+		}
 		s.snap.Occurrences[i] = o
 		s.promise[o.ID] = int32(i)
 		if end := o.Closes.Add(longestDay); end.After(s.most) {
