@@ -58,13 +58,13 @@ func faults(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 		Details: map[string]float64{
 			"double": float64(tally.double), "lost": float64(tally.lost), "outside": float64(tally.outside), "silent": float64(tally.silent),
 			"calls": float64(t.due), "rings": float64(tally.rings), "kept": float64(tally.kept), "missed": float64(tally.missed),
-			"talked_but_unknown": float64(tally.unsure), "lives": float64(tally.lives), "overtaken": float64(tally.overtaken),
+			"talked_but_unknown": float64(tally.unsure), "callers_ready": float64(tally.ready), "lives": float64(tally.lives), "overtaken": float64(tally.overtaken),
 		},
 	}, nil
 }
 
 // faultPace is how long a fault with what follows it takes, on average.
-const faultPace = 2 * time.Second
+const faultPace = 1700 * time.Millisecond
 
 // kind is one kind of fault.
 type kind struct {
@@ -343,6 +343,7 @@ func (s *street) settle(ctx context.Context) error {
 type tally struct {
 	double, lost, outside, silent int
 	rings, kept, missed, unsure   int
+	ready                         int // Callers at work in the end.
 	lives, overtaken              int
 	example                       string
 }
@@ -419,6 +420,12 @@ func (s *street) judge(ctx context.Context) (t tally, err error) {
 				}
 			}
 		}
+	}
+	err = connected(ctx, s.url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT count(*) FROM caller_status WHERE state = 'ready'").Scan(&t.ready)
+	})
+	if err != nil {
+		return t, fmt.Errorf("count callers: %w", err)
 	}
 	t.silent, t.lives, t.overtaken = len(s.exchange.pbx.Silent()), s.lives, s.overtaken
 	return t, nil

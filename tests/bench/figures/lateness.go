@@ -125,7 +125,7 @@ func (t town) dispatchLate(ctx context.Context, url string, scheme int64) (_ []f
 	if err := d.Lead(ctx, scheme); err != nil {
 		return nil, err
 	}
-	if err := heldAll(ctx, d, scheme, t.due+t.held); err != nil {
+	if _, err := heldAll(ctx, d, scheme, t.due+t.held); err != nil {
 		return nil, err
 	}
 	const before = 2 * time.Second
@@ -145,9 +145,8 @@ func (t town) dispatchLate(ctx context.Context, url string, scheme int64) (_ []f
 	}
 }
 
-// heldAll waits until a scheme holds so many occurrences, or those that open soon when that is too many for a process: the
-// records hold the others.
-func heldAll(ctx context.Context, d *dispatch.Dispatcher, scheme int64, want int) error {
+// heldAll waits until a scheme holds so many occurrences, or as many as it holds of them, and says how it stands then.
+func heldAll(ctx context.Context, d *dispatch.Dispatcher, scheme int64, want int) (dispatch.Figures, error) {
 	limit := time.NewTimer(5 * time.Minute)
 	defer limit.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
@@ -155,19 +154,24 @@ func heldAll(ctx context.Context, d *dispatch.Dispatcher, scheme int64, want int
 	for {
 		f, err := d.Figures(ctx, scheme)
 		if err != nil {
-			return err
+			return f, err
 		}
-		if held := f.Future + f.Held + f.Waiting + f.Parked + f.Claimed + f.Live; held >= want || !f.Until.IsZero() {
-			return nil
+		if heldOf(f) >= want || !f.Until.IsZero() {
+			return f, nil
 		}
 		select {
 		case <-look.C:
 		case <-limit.C:
-			return fmt.Errorf("wait until %d occurrences are held: %+v", want, f)
+			return f, fmt.Errorf("wait until %d occurrences are held: %+v", want, f)
 		case <-ctx.Done():
-			return ctx.Err()
+			return f, ctx.Err()
 		}
 	}
+}
+
+// heldOf is how many occurrences are in memory.
+func heldOf(f dispatch.Figures) int {
+	return f.Future + f.Held + f.Waiting + f.Parked + f.Lapsed + f.Claimed + f.Live
 }
 
 // stopwatch is phones that note when they were given an order.

