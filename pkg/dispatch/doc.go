@@ -43,6 +43,16 @@
 // one the best caller is taken; together the sum of the scores is the greatest among those pairings that serve whoever
 // comes first.
 //
+// What she has had of the day (calls, talk, hard calls, those in a row, when the last one ended) is recorded with each end and
+// each closing, so that a restart gives nobody more than Load allows.
+//
+// # When she is not reached
+//
+// schedule.Ladder says when she is tried again, by what came of the attempt and by kind of call, at her next number. What comes
+// to nothing in one window moves to a later window of its day; over all her calls she is tried in vain so often a day only, and
+// from then on only what she asks for herself is made. A promise that ends unreached or missed begins the welfare ladder, by an
+// event of its own in the same transaction, once, unless she has announced an absence by then (call.Kind.Welfare).
+//
 // # At most once
 //
 // An order is handed over once its claim is known to be committed, never twice for one attempt and offer, and not at all
