@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
@@ -18,7 +19,7 @@ import (
 
 func (p *program) agreement() *cobra.Command {
 	c := &cobra.Command{Use: "agreement", Short: "Show or change what was agreed with one person about her calls"}
-	c.AddCommand(p.showAgreement(), p.setAgreement())
+	c.AddCommand(p.showAgreement(), p.setAgreement(), p.endAgreement())
 	return c
 }
 
@@ -85,6 +86,7 @@ type terms struct {
 
 func (p *program) setAgreement() *cobra.Command {
 	var t terms
+	var kind call.Kind
 	c := p.inScheme(&cobra.Command{
 		Use:   "set REF",
 		Short: "Change what was agreed; promises to come move at once, what is due or under way stays",
@@ -94,9 +96,16 @@ cancelled; what is due at this moment, was tried, or is under way stays.
   rappel agreement set B017 --cadence monthly --days tue --nth 2
   rappel agreement set B017 --cadence monthly --month-day 31          (the last day of a shorter month)
   rappel agreement set B017 --skills dementia --hard                  (who calls her needs that; hard calls are shared out)
-  rappel agreement set B017 --window "mon 9:30-11:00" --window "tue-fri 14:00-16:00" --zone Indian/Reunion`,
+  rappel agreement set B017 --window "mon 9:30-11:00" --window "tue-fri 14:00-16:00" --zone Indian/Reunion
+
+Calls that a machine places are agreed beside those, by their kind; rappel agreement end takes that back:
+
+  rappel agreement set B017 --kind presence --cadence daily --window 9:30-10:30`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
+		if kind != "" {
+			return p.agree(ctx, r, args[0], kind, t.changeAutomatic)
+		}
 		book := r.Book(r.scheme.Key, time.Now)
 		var b roster.Beneficiary
 		err := book.Edit(ctx, func(page roster.Page) (err error) {
@@ -121,6 +130,7 @@ cancelled; what is due at this moment, was tried, or is under way stays.
 		return nil
 	})
 	f := c.Flags()
+	f.Var(&word[call.Kind]{&kind, automaticKinds()}, "kind", "calls that a machine places: "+choice(automaticKinds())+" (default: those of callers)")
 	f.Var(&word[roster.Cadence]{&t.cadence, roster.Cadences()}, "cadence", choice(roster.Cadences()))
 	f.IntVar(&t.perWeek, "per-week", 0, "how often a week, with weekly")
 	f.StringVar(&t.days, "days", "", `chosen days, such as mon,thu; "free" leaves them to the scheme`)

@@ -1,6 +1,9 @@
 package dispatch
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
@@ -26,16 +29,28 @@ func (s *Scheme) Calendar() (*schedule.Calendar, error) {
 
 // Rules narrows a scheme's rules to the person and the agreement of an occurrence.
 func (o *Occurrence) Rules(of schedule.Rules) schedule.Rules {
-	of.Seed, of.PersonZone, of.Pauses = o.Agreement, o.PersonZone, o.Pauses
+	of.Seed, of.PersonZone, of.Pauses = o.Agreement, o.PersonZone, PausesFor(o.Agreed, o.Pauses)
 	return of
 }
 
-// Following is the scheduled occurrence of a slot, or the welcome-back call of one, made from an earlier occurrence of the
+// PausesFor are a person's pauses as they bear on an agreement about calls of a kind: nobody but a caller welcomes her back.
+func PausesFor(agreed call.Kind, pauses []schedule.Pause) []schedule.Pause {
+	if !agreed.Automatic() || len(pauses) == 0 {
+		return pauses
+	}
+	plain := slices.Clone(pauses)
+	for i := range plain {
+		plain[i].WelcomeBack = false
+	}
+	return plain
+}
+
+// Following is the occurrence of a slot, of the kind that was agreed, or the welcome-back call of one, made from an earlier occurrence of the
 // same agreement. Its ID is 0.
 func Following(o *Occurrence, slot schedule.Slot) Occurrence {
 	next := *o
 	next.ID = 0
-	next.Kind = call.KindScheduled
+	next.Kind = cmp.Or(o.Agreed, call.KindScheduled)
 	if slot.WelcomeBack {
 		next.Kind = call.KindWelcomeBack
 	}

@@ -139,6 +139,7 @@ type Occurrence struct {
 	Ring        time.Duration
 	LocalDate   time.Time        // Midnight UTC of the local day.
 	Terms       roster.Agreement // From which the next one is booked.
+	Agreed      call.Kind        // What kind of calls they promise; empty means KindScheduled.
 	PersonZone  *time.Location   // Of her windows and dates; nil means the scheme's.
 	Pauses      []schedule.Pause // No-call periods and absences of the person; they bear on the next one.
 }

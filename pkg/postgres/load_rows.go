@@ -65,6 +65,7 @@ type person struct {
 	deputy      int64
 	lastCaller  int64
 	zone        *time.Location // nil means the scheme's.
+	agreed      call.Kind
 }
 
 // bare is an occurrence as its row has it, a sixth of the size of what the dispatcher holds.
@@ -164,7 +165,7 @@ func (o *bare) occurrence(p *person, pauses []schedule.Pause) dispatch.Occurrenc
 		Skills: p.terms.Skills, Hard: p.terms.Hard,
 		Continuity: p.terms.Continuity, Numbers: p.numbers, CallerRing: p.terms.CallerRing, Ring: p.terms.Ring,
 		LocalDate: day(int64(o.day)), Terms: p.terms, PersonZone: p.zone,
-		Pauses: pauses, Queued: o.agreement < 0,
+		Pauses: pauses, Queued: o.agreement < 0, Agreed: p.agreed,
 	}
 }
 
@@ -174,7 +175,7 @@ func loadPeople(ctx context.Context, q *sqldb.Queries, scheme int64, found *bare
 	people, known := map[int64]*person{}, zones{}
 	add := func(row [][]byte) {
 		p := decodePerson(row)
-		p.zone = known.find(string(row[24]))
+		p.zone, p.agreed = known.find(string(row[24])), kindOf(row[27])
 		people[integer(row[0])] = &p
 	}
 	// Most agreements are current: the ended ones are asked for only when some are missing.

@@ -85,7 +85,7 @@ func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[in
 	known := zones{}
 	for _, r := range page {
 		terms, own := agreementOf(r), rules
-		own.Seed, own.PersonZone, own.Pauses = r.AgreementID, known.find(r.Zone), pauses[r.BeneficiaryID]
+		own.Seed, own.PersonZone, own.Pauses = r.AgreementID, known.find(r.Zone), dispatch.PausesFor(call.Kind(r.Kind), pauses[r.BeneficiaryID])
 		for _, slot := range schedule.Between(terms, own, from, until) {
 			slots = append(slots, planOf(r, slot))
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
@@ -108,19 +109,23 @@ func (r *revising) page(ctx context.Context, q *sqldb.Queries, agreements []sqld
 	if err != nil {
 		return fmt.Errorf("read promises: %w", err)
 	}
-	of := map[int64][]sqldb.ReadPromisesRow{}
+	type promise struct {
+		person int64
+		kind   call.Kind
+	}
+	of := map[promise][]sqldb.ReadPromisesRow{}
 	for _, p := range rows {
-		of[p.BeneficiaryID] = append(of[p.BeneficiaryID], p)
+		key := promise{p.BeneficiaryID, promised(call.Kind(p.Kind))}
+		of[key] = append(of[key], p)
 	}
 	r.ended.SchemeID, r.ended.Now, r.handed.SchemeID = r.scheme, instant(r.now), r.scheme
 	known := zones{}
 	for _, a := range agreements {
-		if call.Kind(a.Kind) != call.KindScheduled {
-			continue
-		}
+		kind := call.Kind(a.Kind)
 		own := r.rules
-		own.Seed, own.PersonZone, own.Pauses = a.AgreementID, known.find(a.Zone), r.pauses[a.BeneficiaryID]
-		r.revise(a, own, of[a.BeneficiaryID])
+		own.Seed, own.PersonZone = a.AgreementID, known.find(a.Zone)
+		own.Pauses = dispatch.PausesFor(kind, r.pauses[a.BeneficiaryID])
+		r.revise(a, own, of[promise{a.BeneficiaryID, kind}])
 	}
 	return r.write(ctx, q)
 }

@@ -203,7 +203,9 @@ UPDATE occurrence o
 SET state = 'cancelled', ended_at = sqlc.arg(now), events = events + 1
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]) AND o.state = 'open'
     AND o.attempts = 0
-    AND (o.kind IN ('scheduled', 'welcome_back') OR (
+    AND (o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+        SELECT FROM agreement a
+        WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind) OR (
         SELECT c.state FROM consent c
         JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id AND b.purpose = c.purpose
         WHERE c.scheme_id = o.scheme_id AND c.beneficiary_id = o.beneficiary_id

@@ -111,18 +111,19 @@ SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
     a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
-    a.skills, a.hard
+    a.skills, a.hard, a.kind
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.ended_at IS NULL;
 
 -- name: StreamAgreementsByID :many
+-- The same columns.
 SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
     a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
-    a.skills, a.hard
+    a.skills, a.hard, a.kind
 FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(agreement_ids)::bigint[])) u (scheme_id, agreement_id)
 JOIN agreement a ON a.scheme_id = u.scheme_id AND a.agreement_id = u.agreement_id
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id

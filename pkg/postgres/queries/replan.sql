@@ -17,12 +17,16 @@ WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.ended_at IS NULL
 ORDER BY a.agreement_id;
 
 -- name: ReadPromises :many
--- The calls that agreements promised these people on a day or later, whatever became of them.
+-- The calls that agreements promised these people on a day or later, whatever became of them. What only hangs on an agreement,
+-- such as a call that she asked for, is of another kind than it.
 SELECT o.occurrence_id, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.opens_at, o.closes_at, o.state,
     o.attempts, o.instead_of
 FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
 JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
-WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date >= sqlc.arg(first_day) AND o.kind IN ('scheduled', 'welcome_back')
+JOIN agreement a ON a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date >= sqlc.arg(first_day) AND (
+    o.kind IN ('scheduled', 'welcome_back')
+    OR a.kind = o.kind AND a.kind IN ('presence', 'reminder', 'survey'))
 ORDER BY o.local_date, o.sequence;
 
 -- name: EndPromises :many

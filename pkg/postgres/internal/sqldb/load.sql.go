@@ -629,7 +629,7 @@ SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
     a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
-    a.skills, a.hard
+    a.skills, a.hard, a.kind
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
 LEFT JOIN last_caller l ON l.scheme_id = a.scheme_id AND l.beneficiary_id = a.beneficiary_id
@@ -664,6 +664,7 @@ type StreamAgreementsRow struct {
 	Zone          string
 	Skills        []string
 	Hard          bool
+	Kind          string
 }
 
 // The current agreements.
@@ -704,6 +705,7 @@ func (q *Queries) StreamAgreements(ctx context.Context, schemeID int64) ([]Strea
 			&i.Zone,
 			&i.Skills,
 			&i.Hard,
+			&i.Kind,
 		); err != nil {
 			return nil, err
 		}
@@ -720,7 +722,7 @@ SELECT a.agreement_id, a.beneficiary_id, a.cadence, a.per_week, a.days, a.begins
     a.valid_until, a.continuity, a.caller_ring_ms, a.ring_ms, coalesce(b.reference_id, 0) AS reference_id,
     coalesce(b.deputy_id, 0) AS deputy_id, b.class, b.language, coalesce(l.caller_id, 0) AS last_caller_id, a.window_days,
     a.month_day, a.nth, a.dates, coalesce(a.place_days, 0) AS place_days, a.place_week, b.zone,
-    a.skills, a.hard
+    a.skills, a.hard, a.kind
 FROM (SELECT $1::bigint, unnest($2::bigint[])) u (scheme_id, agreement_id)
 JOIN agreement a ON a.scheme_id = u.scheme_id AND a.agreement_id = u.agreement_id
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
@@ -760,8 +762,10 @@ type StreamAgreementsByIDRow struct {
 	Zone          string
 	Skills        []string
 	Hard          bool
+	Kind          string
 }
 
+// The same columns.
 func (q *Queries) StreamAgreementsByID(ctx context.Context, arg StreamAgreementsByIDParams) ([]StreamAgreementsByIDRow, error) {
 	rows, err := q.db.Query(ctx, streamAgreementsByID, arg.SchemeID, arg.AgreementIds)
 	if err != nil {
@@ -799,6 +803,7 @@ func (q *Queries) StreamAgreementsByID(ctx context.Context, arg StreamAgreements
 			&i.Zone,
 			&i.Skills,
 			&i.Hard,
+			&i.Kind,
 		); err != nil {
 			return nil, err
 		}

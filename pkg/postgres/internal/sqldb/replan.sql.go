@@ -436,7 +436,10 @@ SELECT o.occurrence_id, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.
     o.attempts, o.instead_of
 FROM (SELECT unnest($1::bigint[]) AS beneficiary_id) u
 JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
-WHERE o.scheme_id = $2 AND o.local_date >= $3 AND o.kind IN ('scheduled', 'welcome_back')
+JOIN agreement a ON a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id
+WHERE o.scheme_id = $2 AND o.local_date >= $3 AND (
+    o.kind IN ('scheduled', 'welcome_back')
+    OR a.kind = o.kind AND a.kind IN ('presence', 'reminder', 'survey'))
 ORDER BY o.local_date, o.sequence
 `
 
@@ -460,7 +463,8 @@ type ReadPromisesRow struct {
 	InsteadOf     pgtype.Date
 }
 
-// The calls that agreements promised these people on a day or later, whatever became of them.
+// The calls that agreements promised these people on a day or later, whatever became of them. What only hangs on an agreement,
+// such as a call that she asked for, is of another kind than it.
 func (q *Queries) ReadPromises(ctx context.Context, arg ReadPromisesParams) ([]ReadPromisesRow, error) {
 	rows, err := q.db.Query(ctx, readPromises, arg.BeneficiaryIds, arg.SchemeID, arg.FirstDay)
 	if err != nil {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// automaticKinds are the calls without a caller that may be agreed with one person.
+func automaticKinds() []call.Kind {
+	return []call.Kind{call.KindPresence, call.KindReminder, call.KindSurvey}
+}
+
+// changeAutomatic lays the flags over what was agreed about calls without a caller.
+func (t *terms) changeAutomatic(a *roster.Agreement) error {
+	for _, flag := range []string{"zone", "skills", "hard"} {
+		if t.given(flag) {
+			return errors.New("--" + flag + " goes without --kind")
+		}
+	}
+	b := roster.Beneficiary{Agreement: *a}
+	err := t.change(&b)
+	*a = b.Agreement
+	return err
+}
+
+// agree changes what was agreed with a person about calls of a kind that need no caller.
+func (p *program) agree(ctx context.Context, r records, ref string, kind call.Kind, change func(*roster.Agreement) error) error {
+	a, err := r.Agreed(ctx, r.scheme.Key, ref, kind)
+	if err != nil {
+		return mistake(err, postgres.ErrNoBeneficiary)
+	}
+	if err := change(&a); err != nil {
+		return usageError{err}
+	}
+	done, err := r.Agree(ctx, r.scheme.Key, ref, kind, a, time.Now())
+	if errors.Is(err, dispatch.ErrOwnCLI) {
+		return usageError{err}
+	}
+	if err != nil {
+		return mistake(err, postgres.ErrNoBeneficiary)
+	}
+	p.tell(done)
+	return nil
+}
+
+func (p *program) endAgreement() *cobra.Command {
+	var kind call.Kind
+	c := p.inScheme(&cobra.Command{
+		Use:   "end REF --kind KIND",
+		Short: "End what was agreed about calls that a machine places",
+		Long: `Ends what was agreed with one person about calls that a machine places; open ones are cancelled, those under way go on.
+
+  rappel agreement end B017 --kind presence`,
+		Args: exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		return p.agree(ctx, r, args[0], kind, func(a *roster.Agreement) error {
+			*a = roster.Agreement{}
+			return nil
+		})
+	})
+	c.Flags().Var(&word[call.Kind]{&kind, automaticKinds()}, "kind", choice(automaticKinds()))
+	_ = c.MarkFlagRequired("kind") // It fails for a flag that does not exist only.
+	return c
+}
