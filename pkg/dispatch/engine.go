@@ -289,7 +289,7 @@ func (e *Engine) run(ctx context.Context) error {
 	e.opts.Switchboard.Adopt(ctx, adopted)
 	e.setHealth(nil)
 	defer e.silence()
-	defer e.admission.leave(e)
+	defer e.quit()
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -364,6 +364,14 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 		e.drained = nil
 	}
 	return wake
+}
+
+// quit gives back what this engine has of the way to the PBX: nobody will hear of its last starts.
+func (e *Engine) quit() {
+	for id, a := range e.attempts {
+		e.admission.end(id.CallerLeg(a.live.Order.Offer))
+	}
+	e.admission.leave(e)
 }
 
 // callsHere reports whether a call is under way at this node's PBX.
