@@ -22,7 +22,7 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.addTrunk(), p.addLine(), p.destinations(), p.pauseScheme(),
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.addTrunk(), p.shareTrunk(), p.addLine(), p.destinations(), p.pauseScheme(),
 		p.resumeScheme(), p.lostCalls())
 	return c
 }
@@ -174,7 +174,7 @@ are not placed.
 	f.StringVar(&t.FromDomain, "domain", "", "domain of our calls' address, when the operator asks for one")
 	f.StringSliceVar(&t.Codecs, "codecs", nil, "codecs in order (default: alaw,ulaw)")
 	f.StringVar(&t.DTMF, "dtmf", "rfc4733", "how keys travel: rfc4733, inband, info or auto")
-	f.IntVar(&t.Position, "position", 1, "of several trunks the enabled one with the lowest carries outbound calls")
+	f.IntVar(&t.Position, "position", 1, "the order in which several trunks are tried for a call")
 	f.BoolVar(&t.Disabled, "disabled", false, "take it out of service")
 	f.StringToStringVar(&cliFor, "cli-for", nil, "number presented by one kind of call, such as presence=+33162000000; may be given again")
 	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")

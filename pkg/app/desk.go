@@ -188,8 +188,8 @@ func (c callers) ReleaseRegistrar(ctx context.Context, scheme, registrar int64, 
 }
 
 // HoldNumber implements callflow.Callers.
-func (c callers) HoldNumber(_ context.Context, number, key string) error {
-	c.Dispatcher.HoldNumber(number, key)
+func (c callers) HoldNumber(_ context.Context, number, key, trunk string) error {
+	c.Dispatcher.HoldNumber(number, key, trunk)
 	return nil
 }
 

@@ -76,7 +76,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 			r.onLine(false)
 		}()
 	}
-	release := r.hold()
+	release := r.hold(e.Endpoint)
 	defer release()
 	s.run()
 	s.hangUp()
@@ -84,11 +84,9 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 }
 
 // hold keeps the party's number from being rung while they are on the line. Failing to is no reason not to talk to them.
-func (r *reception) hold() (release func()) {
-	if r.cli == "" {
-		return func() {}
-	}
-	if err := r.c.o.Callers.HoldNumber(r.c.ctx, r.cli, r.l.key); err != nil {
+// Whoever withholds the number uses a line of the trunk all the same.
+func (r *reception) hold(trunk string) (release func()) {
+	if err := r.c.o.Callers.HoldNumber(r.c.ctx, r.cli, r.l.key, trunk); err != nil {
 		r.c.logCommand("hold number", r.l.key, err)
 	}
 	return func() {

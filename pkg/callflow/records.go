@@ -84,9 +84,9 @@ type Callers interface {
 	// registrar's phone was not answered (missed-offer protection); recalled when the inbound party left before. A party who
 	// has not talked keeps her place, and her next turn follows.
 	ReleaseRegistrar(ctx context.Context, scheme, registrar int64, key string, state call.OfferState) error
-	// HoldNumber marks a number (E.164) as being on the inbound line, so that nobody rings it meanwhile. Holding twice
-	// under the same key is harmless. Held numbers are given back with ReleaseNumber, or when the process ends.
-	HoldNumber(ctx context.Context, number, key string) error
+	// HoldNumber marks a number (E.164; empty when withheld) as being on the inbound line, so that nobody rings it meanwhile
+	// and a line of the trunk is counted. Holding twice under the same key is harmless. Held numbers are given back with ReleaseNumber, or when the process ends.
+	HoldNumber(ctx context.Context, number, key, trunk string) error
 	// ReleaseNumber gives back a number held under the key.
 	ReleaseNumber(ctx context.Context, number, key string) error
 }

@@ -218,8 +218,12 @@ func (d *desk) ReleaseRegistrar(_ context.Context, _, _ int64, key string, s cal
 	return nil
 }
 
-func (d *desk) HoldNumber(_ context.Context, number, key string) error {
-	d.locked(func() { d.held[number] = key })
+func (d *desk) HoldNumber(_ context.Context, number, key, _ string) error {
+	d.locked(func() {
+		if number != "" {
+			d.held[number] = key
+		}
+	})
 	return nil
 }
 

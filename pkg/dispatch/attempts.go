@@ -73,13 +73,11 @@ func (e *Engine) reserve(w *worker, a *attempt, now time.Time) {
 func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order {
 	o := call.Order{
 		Scheme: e.scheme, Attempt: id, Offer: offer, Kind: p.Kind,
-		Number: NumberFor(&p.Occurrence), Trunk: e.settings.Trunk, CLI: e.settings.CLI[p.Kind],
+		Number: NumberFor(&p.Occurrence), Trunk: e.board.TrunkOf(p.ID),
 		Language: string(p.Language), CallerLanguage: string(p.Language),
 		BeneficiaryRing: p.Ring, RungBefore: p.Rang,
 	}
-	if o.CLI == "" {
-		o.CLI = e.settings.CLI[""]
-	}
+	o.CLI = e.settings.cli(o.Trunk, p.Kind)
 	if w != nil {
 		o.Caller, o.CallerEndpoint, o.CallerRing = w.ID, w.Endpoint, p.CallerRing
 		if w.Endpoint == "" {
@@ -422,6 +420,9 @@ func (e *Engine) adopt(l LiveAttempt, now time.Time) {
 		p.State = call.OccurrenceClaimed
 	}
 	e.board.Adopt(&p.Occurrence, l.Order.Caller, l.Order.Number, now)
+	if l.Order.Trunk != "" {
+		e.board.carry(p.ID, e.network.get(l.Order.Trunk))
+	}
 	e.attempts[l.Order.Attempt] = &attempt{
 		live: l.Live, occurrence: l.Occurrence, tried: []int64{l.Order.Caller}, running: true,
 		elsewhere: l.Node != "" && l.Node != e.opts.Holder,

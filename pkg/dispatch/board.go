@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -46,10 +47,11 @@ type Board struct {
 	people     map[int64]int32
 	numbers    map[string]int32
 
-	outbound  int   // Lines used by attempts.
-	auto      int   // Those of them used by calls that need no caller.
-	inbound   int   // Lines used by the registration line.
-	pace      int64 // When the next start is due at the agreed calls per second (generic cell rate algorithm).
+	trunks  []*trunk         // Which carry the scheme's calls, in the order in which they are tried.
+	private *trunk           // The only one of a board that was given none: that of Limits.
+	carried map[int32]*trunk // By item, while it is taken.
+
+	auto      int // Lines used by calls that need no caller.
 	counts    [phaseCount]int
 	scratch   []int32
 	batch     together
@@ -138,14 +140,15 @@ func NewBoard(limits Limits, rules schedule.Rules) *Board {
 		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}}, admitted: noBound,
 	}
 	b.own.b = b
+	b.private, b.carried = newTrunk("", new(atomic.Int64)), map[int32]*trunk{}
+	b.use([]*trunk{b.private}, nil)
 	b.Configure(limits, rules)
 	return b
 }
 
 // Configure changes the limits and the scheme's hours.
 func (b *Board) Configure(limits Limits, rules schedule.Rules) {
-	limits.InboundReserve = max(limits.InboundReserve, 1)
-	limits.Burst = max(limits.Burst, 1)
+	b.private.allow(limits.Lines, limits.InboundReserve, limits.Interval, limits.Burst)
 	b.limits, b.rules, b.openChange = limits, rules, 0
 	b.fixLane(autoLane)
 }
@@ -343,11 +346,6 @@ func (it *item) sooner(other *item) bool {
 		return it.opens < other.opens
 	}
 	return it.id < other.id
-}
-
-// lines is how many lines may still be used outbound. The registration line always keeps its reserve.
-func (b *Board) lines() int {
-	return b.limits.Lines - max(b.limits.InboundReserve, b.inbound) - b.outbound
 }
 
 // timeOf is the reverse of UnixNano; math.MaxInt64 is no time.

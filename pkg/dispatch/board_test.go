@@ -212,6 +212,12 @@ func boardProperties(t *rapid.T, together bool) {
 					cost(m.caller(got)) > m.lines()+o.cost {
 					t.Fatalf("offered to %d", got)
 				}
+				if more := cost(m.caller(got)) - o.cost; more > 0 { // Her own phone is rung through the trunk too.
+					if m.pace.Before(now) {
+						m.pace = now
+					}
+					m.pace = m.pace.Add(time.Duration(more) * m.limits.Interval)
+				}
 				o.by, o.cost = got, cost(m.caller(got))
 				former.State = call.CallerSetAside
 				m.settleAll(now)

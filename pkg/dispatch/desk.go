@@ -143,8 +143,12 @@ func (e *Engine) figures(now time.Time) Figures {
 	f := Figures{
 		At: now, Healthy: !e.down, Paused: e.settings.Paused, Future: b.counts[phaseFuture], Held: b.counts[phaseHeld],
 		Waiting: b.counts[phaseOwn] + b.counts[phasePooled], Parked: b.counts[phaseParked], Lapsed: b.counts[phaseLapsed],
-		Until: e.until, LinesOut: b.outbound, LinesIn: b.inbound, LinesFree: max(b.lines(), 0), Unrecorded: e.recorder.waiting(),
+		Until: e.until, LinesFree: b.allLines(), Unrecorded: e.recorder.waiting(),
 		Callers: map[call.CallerState]int{},
+	}
+	for _, t := range b.trunks {
+		outbound, inbound := t.holds(b)
+		f.LinesOut, f.LinesIn = f.LinesOut+outbound, f.LinesIn+inbound
 	}
 	for _, a := range e.attempts {
 		if a.live.State == call.StateBridged {

@@ -171,8 +171,8 @@ func TestNumberOnTheInboundLineIsNotRung(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(d.Close)
 		h.desk = d
-		d.HoldNumber("+3281000001", "in-1")
-		d.HoldNumber("+3281000001", "in-1")
+		d.HoldNumber("+3281000001", "in-1", "")
+		d.HoldNumber("+3281000001", "in-1", "")
 		require.NoError(t, d.Lead(t.Context(), h.scheme))
 		synctest.Wait()
 		require.Empty(t, h.board.Started())

@@ -22,7 +22,8 @@ type Dispatcher struct {
 
 	mu      sync.Mutex
 	engines map[int64]*running
-	held    map[string]string // Numbers on the inbound line, by key, for schemes led later.
+	held    map[string]held // Calls on the inbound line, by key, for schemes led later.
+	network trunks
 	closed  bool
 }
 
@@ -47,7 +48,7 @@ func New(opts Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	return &Dispatcher{opts: opts, metrics: m, admission: a, engines: map[int64]*running{}, held: map[string]string{}}, nil
+	return &Dispatcher{opts: opts, metrics: m, admission: a, engines: map[int64]*running{}, held: map[string]held{}}, nil
 }
 
 // Lead takes the lead of a scheme, loads it, has its live attempts adopted and begins to dispatch. It returns once that has
@@ -66,8 +67,9 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 		<-former.done
 	}
 	e := newEngine(d.opts, scheme, d.metrics)
-	e.admission = d.admission
+	e.admission, e.network = d.admission, &d.network
 	if err := e.lead(ctx); err != nil {
+		e.letGo()
 		return err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -76,15 +78,17 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 	defer d.mu.Unlock()
 	if d.closed {
 		stop()
+		e.letGo()
 		return errors.New("lead scheme: the dispatcher is closed")
 	}
-	for key, number := range d.held {
-		e.hold(number, key)
+	for key, h := range d.held {
+		e.hold(h.number, key)
 	}
 	d.engines[scheme] = r
 	go func() {
 		defer close(r.done)
 		e.serve(run)
+		e.letGo()
 	}()
 	return nil
 }
@@ -317,21 +321,44 @@ func (d *Dispatcher) ReleaseRegistrar(
 	})
 }
 
-// HoldNumber marks a number (E.164, empty when withheld) as being on the inbound line, in every scheme: nobody rings it,
-// and a line is used. Holding twice under a key is harmless.
-func (d *Dispatcher) HoldNumber(number, key string) {
+// held is a call on the inbound line.
+type held struct{ number, trunk string }
+
+// HoldNumber marks a number (E.164, empty when withheld) as being on the inbound line, in every scheme: nobody rings it, and a
+// line of the trunk through which it came is used; where that is not known (empty), one of each. Holding twice under a key is
+// harmless.
+func (d *Dispatcher) HoldNumber(number, key, trunk string) {
 	d.mu.Lock()
-	d.held[key] = number
+	_, known := d.held[key]
+	if !known {
+		d.held[key] = held{number, trunk}
+	}
 	d.mu.Unlock()
+	if known {
+		return
+	}
+	d.network.ring(trunk, 1)
 	d.each(func(r *running) { r.put(question(func(time.Time) { r.hold(number, key) })) })
 }
 
 // ReleaseNumber gives back what was held under the key.
 func (d *Dispatcher) ReleaseNumber(key string) {
 	d.mu.Lock()
+	h, known := d.held[key]
 	delete(d.held, key)
 	d.mu.Unlock()
+	if !known {
+		return
+	}
+	d.network.ring(h.trunk, -1)
 	d.each(func(r *running) { r.put(question(func(now time.Time) { r.unhold(key, now) })) })
+}
+
+// letGo gives the lines back that an engine has counted which decides no more.
+func (e *Engine) letGo() {
+	if e.board != nil {
+		e.board.letGo()
+	}
 }
 
 func (e *Engine) hold(number, key string) {

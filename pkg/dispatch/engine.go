@@ -29,6 +29,7 @@ type Engine struct {
 
 	simulated bool       // By a Simulation: everything happens in the goroutine of its holder.
 	admission *admission // To the PBX; nil bounds nothing.
+	network   *trunks    // With the lines in use; shared by the schemes that are led here.
 
 	mu     sync.Mutex
 	inbox  []message
@@ -99,7 +100,7 @@ type promise struct {
 func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 	return &Engine{
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
-		wake: make(chan struct{}, 1), health: errors.New("not started"),
+		wake: make(chan struct{}, 1), network: &trunks{}, health: errors.New("not started"),
 		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
 		staff: map[int64]*worker{}, tried: map[int64]tries{}, heldNumbers: map[string]string{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
 	}
@@ -254,27 +255,25 @@ func (e *Engine) configure(s Scheme) error {
 		e.calendar = calendar
 	}
 	e.settings = s
-	limits := Limits{
-		Lines: s.Lines, InboundReserve: s.InboundReserve, Hold: s.Hold, Lead: e.opts.service(e.opts.Lead), Load: s.Load,
-	}
-	if limits.InboundReserve <= 0 {
-		limits.InboundReserve = max(1, s.Lines/5)
-	}
+	limits := Limits{Hold: s.Hold, Lead: e.opts.service(e.opts.Lead), Load: s.Load}
 	if e.opts.Together > 0 {
 		limits.Gather = e.opts.service(e.opts.Together)
 	}
 	// Half of what is left for outbound calls: neither people nor machines wait for the other to be done.
-	limits.Automatic = max(1, (s.Lines-limits.InboundReserve+1)/2)
-	if s.CallsPerSecond > 0 {
-		limits.Interval = e.opts.service(time.Duration(float64(time.Second) / s.CallsPerSecond))
-		limits.Burst = max(1, int(s.CallsPerSecond/20))
+	for _, t := range s.ways() {
+		limits.Lines += t.Lines
+		limits.InboundReserve += t.reserve()
+		interval, _ := e.paceOf(t)
+		limits.Interval = max(limits.Interval, interval)
 	}
+	limits.Automatic = max(1, (limits.Lines-limits.InboundReserve+1)/2)
 	e.rules = RulesOf(&s, e.calendar)
 	if e.board == nil {
 		e.board = NewBoard(limits, e.rules)
 	} else {
 		e.board.Configure(limits, e.rules)
 	}
+	e.useTrunks()
 	e.board.Pause(s.Paused || e.draining)
 	return nil
 }

@@ -134,7 +134,7 @@ func (b *Board) membersOf(g int32) func(yield func(int32) bool) {
 // HoldNumber marks a number as being in a call that is none of ours to start, on the inbound line for example: it uses a
 // line, and nobody rings the number. An empty number only uses the line.
 func (b *Board) HoldNumber(number string) {
-	b.inbound++
+	b.private.ring(1)
 	if number != "" {
 		b.busy(b.numberGroup(number))
 	}
@@ -142,7 +142,7 @@ func (b *Board) HoldNumber(number string) {
 
 // ReleaseNumber gives a number back that HoldNumber took.
 func (b *Board) ReleaseNumber(number string, now time.Time) {
-	b.inbound = max(b.inbound-1, 0)
+	b.private.ring(-1)
 	if g, ok := b.numbers[number]; ok && number != "" {
 		b.idle(g, now.UnixNano())
 		b.dropNumber(g)

@@ -282,7 +282,7 @@ func (m *model) plan(now time.Time) (starts []Start) {
 		if m.pace.Before(now) {
 			m.pace = now
 		}
-		m.pace = m.pace.Add(m.limits.Interval)
+		m.pace = m.pace.Add(time.Duration(best.cost) * m.limits.Interval)
 	}
 	return starts
 }

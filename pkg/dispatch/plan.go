@@ -109,11 +109,6 @@ func (b *Board) startAll(now int64, d *Decision) int64 {
 	return b.startEach(now, d)
 }
 
-// paceDue is when the next start is due at the agreed calls per second.
-func (b *Board) paceDue() int64 {
-	return b.pace - int64(b.limits.Burst-1)*int64(b.limits.Interval)
-}
-
 // startEach takes pairs one by one until none is left, and returns when to look again.
 func (b *Board) startEach(now int64, d *Decision) int64 {
 	again := int64(math.MaxInt64)
@@ -142,7 +137,10 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 			continue
 		}
 		class := b.items[i].class
-		b.begin(i, k, now, d)
+		if started, early := b.begin(i, k, now, d); !started {
+			again = early
+			break
+		}
 		b.decisions++
 		b.deferBelow(k, class)
 	}
@@ -153,18 +151,28 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 	return again
 }
 
-// begin starts an item with a caller, or without one (-1).
-func (b *Board) begin(i, k int32, now int64, d *Decision) {
+// begin starts an item with a caller, or without one (-1), on the first trunk that may carry it. It reports false when there is
+// none, and when to look again: where a trunk is shared, another scheme may have been quicker.
+func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again int64) {
+	cost := 1
+	if k >= 0 {
+		cost = int(b.clerks[k].cost)
+	}
+	on, again := b.reserve(cost, now)
+	if on == nil {
+		return false, again
+	}
 	s := Start{Occurrence: b.items[i].id, Deferred: int(b.deferredOf(&b.items[i]))}
 	if k >= 0 {
 		s.Caller = b.clerks[k].id
 	}
 	d.Starts = append(d.Starts, s)
+	b.carried[i] = on
 	b.take(i, k)
 	if b.admitted > 0 {
 		b.admitted--
 	}
-	b.pace = max(b.pace, now) + int64(b.limits.Interval)
+	return true, 0
 }
 
 // pick returns the item to start first and the caller for it; -1 and -1 when there is no pair, -1 for the caller of a call
@@ -240,7 +248,6 @@ func (b *Board) take(i, k int32) {
 		b.auto++
 		b.fixLane(autoLane)
 	}
-	b.outbound += int(it.cost)
 	b.busy(it.person)
 	b.busy(it.number)
 	if k >= 0 {

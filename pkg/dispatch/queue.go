@@ -164,7 +164,11 @@ func (e *Engine) serveQueue(now time.Time) (again time.Time) {
 		switch {
 		case w == nil:
 		case q.party != nil:
-			q.party.tell(Turn{Registrar: e.reserveFor(q.party, w, now)})
+			r, early, ok := e.reserveFor(q.party, w, now)
+			if ok {
+				q.party.tell(Turn{Registrar: r})
+			}
+			again = sooner(again, early)
 		case e.down || e.draining || now.Before(e.holdOff) || e.admission.room(e, e.opts.RealNow()) == 0:
 			again = sooner(again, now.Add(e.opts.service(pbxPause)))
 		default:
@@ -230,20 +234,28 @@ func registrarBefore(x, y *worker, language roster.Language) bool {
 	return x.ID < y.ID
 }
 
-// reserveFor reserves a registrar for a party.
-func (e *Engine) reserveFor(p *waiter, w *worker, now time.Time) Registrar {
+// reserveFor reserves a registrar for a party, with a line of the trunk when her phone is an ordinary one. It reports false when
+// there is none, and when to look again if the pace is why.
+func (e *Engine) reserveFor(p *waiter, w *worker, now time.Time) (r Registrar, again time.Time, ok bool) {
+	if w.Endpoint == "" {
+		on, early := e.board.reserve(1, now.UnixNano())
+		if on == nil {
+			return r, timeOf(early), false
+		}
+		w.line, r.Trunk = on, on.name
+	}
 	p.tried, p.registrar = append(p.tried, w.ID), w.ID
 	w.once = w.State == call.CallerReadyOnce
 	w.readySince, w.inbound = w.Since, p.Key
 	e.setState(w, call.CallerReserved, "", now)
-	r := Registrar{ID: w.ID, Endpoint: w.Endpoint, Trunk: e.settings.Trunk, Language: p.Language}
+	r.ID, r.Endpoint, r.Language = w.ID, w.Endpoint, p.Language
 	if r.Endpoint == "" {
 		r.Number = w.Number
 	}
 	if len(w.Languages) > 0 && !slices.Contains(w.Languages, p.Language) {
 		r.Language = w.Languages[0]
 	}
-	return r
+	return r, time.Time{}, true
 }
 
 // confirmRegistrar says whether a registrar who has just answered may still take the call she was reserved for: she may have
@@ -281,6 +293,10 @@ func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferS
 		}
 	}
 	w := e.staff[registrar]
+	if w != nil && w.inbound == key && w.line != nil {
+		w.line.adopt(e.board, -1)
+		w.line = nil
+	}
 	if w == nil || w.inbound != key || key == "" {
 		return ErrUnknownCaller
 	}

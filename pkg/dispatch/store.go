@@ -101,7 +101,10 @@ type Scheme struct {
 	Country        string         // "FR" or "BE": public holidays and the numbers' default region.
 	Region         string         // ISO 3166-2, such as "FR-67": where holidays differ from the country's; empty as a rule.
 	Exceptions     []schedule.Exception
-	Load           Load // What one caller is given on a day.
+	// Trunks carry its calls, tried in this order; they may be shared with other schemes. Without any it is the one that Trunk,
+	// Lines, InboundReserve, CallsPerSecond and CLI describe.
+	Trunks []Trunk
+	Load   Load // What one caller is given on a day.
 	// Overflow is how long a party on the line waits for a registrar who speaks her language while one is on shift; then any
 	// registrar takes the call, and anybody on shift with the role OverflowTo, if there is one. 0 means 2 min.
 	Overflow   time.Duration

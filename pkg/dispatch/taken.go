@@ -19,14 +19,17 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	if now.UnixNano() >= it.closes-int64(b.limits.Lead) {
 		return 0
 	}
-	room := b.lines() + int(it.cost)
+	on := b.onTrunk(i)
+	room := on.room() + int(it.cost)
 	k := b.callerFor(it, func(k int32) bool {
 		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.clerks[k].id)
 	})
 	if k < 0 {
 		return 0
 	}
-	b.outbound += int(b.clerks[k].cost) - int(it.cost)
+	if !on.change(b, int(b.clerks[k].cost)-int(it.cost), now.UnixNano()) {
+		return 0 // Another scheme was quicker.
+	}
 	it.held, it.cost = k, b.clerks[k].cost
 	b.setFree(k, false)
 	b.clerks[k].fit = false
@@ -59,7 +62,8 @@ func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time)
 		b.auto++
 		b.fixLane(autoLane)
 	}
-	b.outbound += int(it.cost)
+	b.carried[i] = b.trunks[0]
+	b.trunks[0].adopt(b, int(it.cost))
 	b.busy(it.person)
 	b.busy(it.number)
 }
@@ -73,7 +77,8 @@ func (b *Board) Release(o *Occurrence, now time.Time) {
 	}
 	it := &b.items[i]
 	person, number, ns := it.person, it.number, now.UnixNano()
-	b.outbound -= int(it.cost)
+	b.onTrunk(i).adopt(b, -int(it.cost))
+	delete(b.carried, i)
 	if it.held < 0 {
 		b.auto--
 		b.fixLane(autoLane)
@@ -140,6 +145,8 @@ func (b *Board) StartQueued(occurrence, registrar int64, now time.Time) (s Start
 		return s, timeOf(b.paceDue())
 	}
 	var d Decision
-	b.begin(i, k, ns, &d)
+	if started, early := b.begin(i, k, ns, &d); !started {
+		return s, timeOf(early)
+	}
 	return d.Starts[0], again
 }

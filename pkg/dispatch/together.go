@@ -1,5 +1,7 @@
 package dispatch
 
+import "math"
+
 // mostTogether is how many occurrences are paired at once; a longer queue is paired in several goes. 200 by 200 take a few
 // milliseconds.
 const mostTogether = 200
@@ -41,7 +43,7 @@ type laneRows struct {
 
 // both reports whether several occurrences and several callers could be paired now.
 func (b *Board) both() bool {
-	if b.lines() < 2 || len(b.own.h)+len(b.startable) == 0 {
+	if b.allLines() < 2 || len(b.own.h)+len(b.startable) == 0 {
 		return false
 	}
 	items, only := 0, int32(-1)
@@ -132,7 +134,12 @@ func (b *Board) startPairs(now int64, d *Decision) (again int64) {
 			return 0 // One by one it is found that nothing is admitted.
 		}
 		class := b.items[i].class
-		b.begin(i, k, now, d)
+		if ok, early := b.begin(i, k, now, d); !ok {
+			if early == math.MaxInt64 {
+				return 0
+			}
+			return early
+		}
 		t.started = append(t.started, begun{caller: k, class: class})
 	}
 	return 0
@@ -167,7 +174,7 @@ func (b *Board) mayPair(it *item, filed phase, k int32) bool {
 func (b *Board) gatherRows(now int64) {
 	t := &b.batch
 	t.rows, t.phases, t.popped = t.rows[:0], t.phases[:0], t.popped[:0]
-	most := min(mostTogether, b.lines())
+	most := min(mostTogether, b.allLines())
 	if b.limits.Interval > 0 || b.admitted != noBound {
 		most = min(most, mostPaced)
 	}

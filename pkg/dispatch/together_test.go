@@ -97,7 +97,7 @@ func (m *model) follow(t *rapid.T, starts []Start, n int, now time.Time, passed 
 	if m.pace.Before(now) {
 		m.pace = now
 	}
-	m.pace = m.pace.Add(m.limits.Interval)
+	m.pace = m.pace.Add(time.Duration(o.cost) * m.limits.Interval)
 }
 
 // crowded reports whether the batch may have been cut: two for one phone, pace, or lines short.

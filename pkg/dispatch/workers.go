@@ -14,6 +14,7 @@ type worker struct {
 	Caller
 	attempt    call.ID // The one she is in.
 	inbound    string  // Key of the inbound call for which she is reserved as a registrar.
+	line       *trunk  // That carries her leg of it, when her phone is an ordinary one.
 	once       bool    // Takes one more call and then a break.
 	readySince time.Time
 	wake       time.Time        // When her wrap-up ends.

@@ -48,7 +48,7 @@ type Trunk struct {
 	Endpoint       string
 	Kind           string // TrunkRegistration, TrunkAddress or TrunkSimulated.
 	Disabled       bool
-	Position       int    // The enabled one with the lowest carries outbound calls; 0 means 1.
+	Position       int    // The order in which a scheme's trunks are tried for a call; 0 means 1.
 	Host           string // Not needed when simulated.
 	Port           int    // 0 means 5060.
 	Transport      string // "udp", "tcp" or "tls"; empty means "udp".

@@ -133,3 +133,32 @@ func TestACallbackOfTheLineIsKept(t *testing.T) {
 	require.Equal(t, make([]error, 3), errs)
 	require.Equal(t, call.OccurrenceReached, f.Occurrence(o.ID).State)
 }
+
+// TestATrunkIsShared: a scheme calls through another's trunk too, after its own, with a number that is permitted there.
+func TestATrunkIsShared(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	town := func(name, cli string) int64 {
+		return f.AddScheme(dispatch.Scheme{
+			Name: name, Zone: time.UTC, Country: "BE", Trunk: "t-" + name, Lines: 5, CallsPerSecond: 2, CLI: map[call.Kind]string{"": cli},
+		})
+	}
+	namur, jambes := town("namur", "+3281000001"), town("jambes", "+3281000002")
+	snap, err := f.Load(t.Context(), namur, today, today)
+	require.NoError(t, err)
+	require.Len(t, snap.Scheme.Trunks, 1)
+	theirs := snap.Scheme.Trunks[0].Endpoint
+	require.ErrorIs(t, f.ShareTrunk(t.Context(), jambes, theirs, "+3281000002", today), postgres.ErrNotShared, "not permitted there")
+	require.ErrorIs(t, f.ShareTrunk(t.Context(), namur, theirs, "+3281000001", today), postgres.ErrNotShared, "its own")
+	require.NoError(t, f.ShareTrunk(t.Context(), jambes, theirs, "+3281000001", today))
+	snap, err = f.Load(t.Context(), jambes, today, today)
+	require.NoError(t, err)
+	require.Len(t, snap.Scheme.Trunks, 2)
+	require.Equal(t, snap.Scheme.Trunk, snap.Scheme.Trunks[0].Endpoint, "its own first")
+	require.Equal(t, dispatch.Trunk{
+		Endpoint: theirs, Lines: 5, InboundReserve: snap.Scheme.Trunks[1].InboundReserve, CallsPerSecond: 2,
+		CLI: map[call.Kind]string{"": "+3281000001"},
+	}, snap.Scheme.Trunks[1])
+	require.NoError(t, f.ShareTrunk(t.Context(), jambes, theirs, "", today))
+	require.ErrorIs(t, f.ShareTrunk(t.Context(), jambes, theirs, "", today), postgres.ErrNotShared)
+}

@@ -196,28 +196,46 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 	return pauses, when(row.LoadFrom), nil
 }
 
-// readOutbound fills in the trunk that carries outbound calls: the first one that is enabled.
+// readOutbound fills in the trunks that carry outbound calls: the scheme's own that are enabled, in their order, then those that
+// others share with it. The first one is the scheme's trunk where only one is asked for.
 func readOutbound(ctx context.Context, q *sqldb.Queries, scheme *dispatch.Scheme) error {
 	trunks, err := q.ReadTrunks(ctx, scheme.ID)
 	if err != nil {
 		return fmt.Errorf("read trunks: %w", err)
 	}
+	numbers, err := q.ReadCLI(ctx, scheme.ID)
+	if err != nil {
+		return fmt.Errorf("read numbers presented: %w", err)
+	}
 	for _, t := range trunks {
 		if !t.Enabled {
 			continue
 		}
-		scheme.Trunk, scheme.Lines, scheme.InboundReserve = t.Endpoint, int(t.Lines), int(t.InboundReserve)
-		scheme.CallsPerSecond = t.CallsPerSecond
-		numbers, err := q.ReadCLI(ctx, scheme.ID)
-		if err != nil {
-			return fmt.Errorf("read numbers presented: %w", err)
+		way := dispatch.Trunk{
+			Endpoint: t.Endpoint, Lines: int(t.Lines), InboundReserve: int(t.InboundReserve), CallsPerSecond: t.CallsPerSecond,
+			CLI: map[call.Kind]string{},
 		}
 		for _, n := range numbers {
 			if n.TrunkID == t.TrunkID {
-				scheme.CLI[call.Kind(n.Kind)] = n.E164
+				way.CLI[call.Kind(n.Kind)] = n.E164
 			}
 		}
-		return nil
+		scheme.Trunks = append(scheme.Trunks, way)
+	}
+	shared, err := q.ReadSharedTrunks(ctx, scheme.ID)
+	if err != nil {
+		return fmt.Errorf("read shared trunks: %w", err)
+	}
+	for _, t := range shared {
+		scheme.Trunks = append(scheme.Trunks, dispatch.Trunk{
+			Endpoint: t.Endpoint, Lines: int(t.Lines), InboundReserve: int(t.InboundReserve), CallsPerSecond: t.CallsPerSecond,
+			CLI: map[call.Kind]string{"": t.E164},
+		})
+	}
+	if len(scheme.Trunks) > 0 {
+		first := scheme.Trunks[0]
+		scheme.Trunk, scheme.Lines, scheme.InboundReserve = first.Endpoint, first.Lines, first.InboundReserve
+		scheme.CallsPerSecond, scheme.CLI = first.CallsPerSecond, first.CLI
 	}
 	return nil
 }

@@ -128,3 +128,24 @@ FOR UPDATE;
 -- name: HandPhone :exec
 UPDATE caller SET handed_at = sqlc.arg(now), secret = sqlc.arg(secret)
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
+
+-- name: ReadSharedTrunks :many
+-- The trunks of other schemes that a scheme may use; a number that is no longer permitted takes the trunk away.
+SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, s.e164
+FROM trunk_share s
+JOIN trunk t ON t.endpoint = s.endpoint AND t.enabled
+JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id AND p.e164 = s.e164
+WHERE s.scheme_id = sqlc.arg(scheme_id)
+ORDER BY t.position, t.endpoint;
+
+-- name: UpsertTrunkShare :execrows
+-- No row is written when the trunk is the scheme's own, or does not exist, or does not permit the number.
+INSERT INTO trunk_share (scheme_id, endpoint, e164)
+SELECT sqlc.arg(scheme_id)::bigint, t.endpoint, p.e164
+FROM trunk t
+JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id
+WHERE t.endpoint = sqlc.arg(endpoint) AND p.e164 = sqlc.arg(e164) AND t.scheme_id <> sqlc.arg(scheme_id)
+ON CONFLICT (scheme_id, endpoint) DO UPDATE SET e164 = excluded.e164;
+
+-- name: DeleteTrunkShare :execrows
+DELETE FROM trunk_share WHERE scheme_id = sqlc.arg(scheme_id) AND endpoint = sqlc.arg(endpoint);

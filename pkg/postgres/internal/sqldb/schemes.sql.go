@@ -65,6 +65,23 @@ func (q *Queries) DeleteTries(ctx context.Context, schemeID int64) error {
 	return err
 }
 
+const deleteTrunkShare = `-- name: DeleteTrunkShare :execrows
+DELETE FROM trunk_share WHERE scheme_id = $1 AND endpoint = $2
+`
+
+type DeleteTrunkShareParams struct {
+	SchemeID int64
+	Endpoint string
+}
+
+func (q *Queries) DeleteTrunkShare(ctx context.Context, arg DeleteTrunkShareParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteTrunkShare, arg.SchemeID, arg.Endpoint)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const findPhone = `-- name: FindPhone :one
 SELECT ref, phone, endpoint, secret, enabled, handed_at FROM caller
 WHERE scheme_id = $1 AND ref = $2
@@ -657,6 +674,50 @@ func (q *Queries) ListTrunks(ctx context.Context) ([]Trunk, error) {
 	return items, nil
 }
 
+const readSharedTrunks = `-- name: ReadSharedTrunks :many
+SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, s.e164
+FROM trunk_share s
+JOIN trunk t ON t.endpoint = s.endpoint AND t.enabled
+JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id AND p.e164 = s.e164
+WHERE s.scheme_id = $1
+ORDER BY t.position, t.endpoint
+`
+
+type ReadSharedTrunksRow struct {
+	Endpoint       string
+	Lines          int32
+	InboundReserve int32
+	CallsPerSecond float64
+	E164           string
+}
+
+// The trunks of other schemes that a scheme may use; a number that is no longer permitted takes the trunk away.
+func (q *Queries) ReadSharedTrunks(ctx context.Context, schemeID int64) ([]ReadSharedTrunksRow, error) {
+	rows, err := q.db.Query(ctx, readSharedTrunks, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadSharedTrunksRow
+	for rows.Next() {
+		var i ReadSharedTrunksRow
+		if err := rows.Scan(
+			&i.Endpoint,
+			&i.Lines,
+			&i.InboundReserve,
+			&i.CallsPerSecond,
+			&i.E164,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateScheme = `-- name: UpdateScheme :execrows
 UPDATE scheme
 SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
@@ -804,4 +865,28 @@ func (q *Queries) UpsertTrunk(ctx context.Context, arg UpsertTrunkParams) (int64
 	var trunk_id int64
 	err := row.Scan(&trunk_id)
 	return trunk_id, err
+}
+
+const upsertTrunkShare = `-- name: UpsertTrunkShare :execrows
+INSERT INTO trunk_share (scheme_id, endpoint, e164)
+SELECT $1::bigint, t.endpoint, p.e164
+FROM trunk t
+JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id
+WHERE t.endpoint = $2 AND p.e164 = $3 AND t.scheme_id <> $1
+ON CONFLICT (scheme_id, endpoint) DO UPDATE SET e164 = excluded.e164
+`
+
+type UpsertTrunkShareParams struct {
+	SchemeID int64
+	Endpoint string
+	E164     string
+}
+
+// No row is written when the trunk is the scheme's own, or does not exist, or does not permit the number.
+func (q *Queries) UpsertTrunkShare(ctx context.Context, arg UpsertTrunkShareParams) (int64, error) {
+	result, err := q.db.Exec(ctx, upsertTrunkShare, arg.SchemeID, arg.Endpoint, arg.E164)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
