@@ -44,7 +44,9 @@ func (s *daySheet) print() {
 	s.line("")
 	s.line("Kept      %s of %d: %s reached, %s unreached", between(o.Kept), o.Promises, tenth(o.Reached.Mean), tenth(o.Unreached.Mean))
 	s.line("Missed    %s", between(o.Missed))
-	s.line("Waiting   half of them less than %s from when they are due, nine in ten less than %s", minutes(o.WaitMedian+30), minutes(o.WaitP90+30))
+	if o.WaitP90 > 0 {
+		s.line("Waiting   half of them less than %s from when they are due, nine in ten less than %s", minutes(o.WaitMedian+30), minutes(o.WaitP90+30))
+	}
 	if s.day.Scheme.Paused {
 		s.line("The scheme is paused: this is what happens once it is not.")
 	}
@@ -158,7 +160,7 @@ func (s *daySheet) advice() {
 	case forecast.LimitLines:
 		s.line("More callers save no more: every line that outbound calls may use is in use (rappel scheme trunk --lines).")
 	case forecast.LimitStrict:
-		s.line("More callers save no more: what is left only a reference caller or her deputy may call (rappel agreement set REF --continuity preferred).")
+		s.line("More callers save no more: what is left only a reference caller or her deputy may call (continuity in the sheet: rappel export, rappel import).")
 	case forecast.LimitTime:
 		s.line("More callers save no more: what is left has too little time (rappel agreement set REF --window).")
 	}

@@ -414,7 +414,8 @@ func (p *play) settled(s dispatch.Settlement) {
 		h.unreached++
 		p.tally.wasted = append(p.tally.wasted, i)
 	case call.OccurrenceMissed:
-		h.missed++
+		// It broke in the last hour of its window.
+		p.tally.hours[p.hour(p.now.Add(-1))].missed++
 		p.tally.missed = append(p.tally.missed, i)
 	default:
 		h.cancelled++
