@@ -6,7 +6,7 @@
 // numbers have no gaps, and the decision is ordinary Go code. What is unique across schemes (one live attempt per number,
 // one reservation per caller) is held by primary keys; a batch that loses such a race is decided anew.
 //
-//	Apply(ops) ── lock scheme_lead ── read rows ── ledger: one error or nil per op ── write rows, events ── commit ── Publish
+//	Apply(ops) ── lock scheme_lead ── read rows that are not remembered ── ledger: one error or nil per op ── write rows, events ── commit ── Publish
 //
 // What happened on the telephone while Postgres is away goes into a local spool (Spool) and is applied exactly once later.
 //
