@@ -365,14 +365,6 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	return wake
 }
 
-// quit gives back what this engine has of the way to the PBX: nobody will hear of its last starts.
-func (e *Engine) quit() {
-	for id, a := range e.attempts {
-		e.admission.end(id.CallerLeg(a.live.Order.Offer))
-	}
-	e.admission.leave(e)
-}
-
 // callsHere reports whether a call is under way at this node's PBX.
 func (e *Engine) callsHere() bool {
 	for _, a := range e.attempts {
@@ -381,28 +373,6 @@ func (e *Engine) callsHere() bool {
 		}
 	}
 	return false
-}
-
-// decide starts what is to start now and ends what has lapsed. It returns when to look again.
-func (e *Engine) decide(now time.Time) time.Time {
-	e.board.Admit(e.admission.room(e, e.opts.RealNow()))
-	e.board.Plan(now, &e.decision)
-	for _, id := range e.decision.Ended {
-		e.lapse(id, now)
-	}
-	for _, s := range e.decision.Starts {
-		e.claim(s, now)
-	}
-	wake := e.decision.Again
-	if !e.decision.Full {
-		e.admission.leave(e)
-		return wake
-	}
-	clock := e.opts.RealNow()
-	if room := e.admission.wait(e, len(e.decision.Starts) > 0, clock); !room.IsZero() {
-		wake = sooner(wake, now.Add(e.opts.service(room.Sub(clock))))
-	}
-	return wake
 }
 
 func (e *Engine) hear(m message, now time.Time) {
