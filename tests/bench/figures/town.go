@@ -113,18 +113,18 @@ func (t town) writePeople(ctx context.Context, url string, scheme int64) error {
 		callerRing, ring = t.ring, t.ring
 	}
 	// Who has calls on the days after has none today, and whoever is called today in a town that holds more has her next
-	// one behind them: so that nothing is booked but with the ends of calls.
+	// one behind them: so that nothing is booked but with the ends of calls. No day is left free, so all have their place.
 	ends := 1200
 	if t.window > 0 { // Whoever is not reached in her window has no later one today.
 		ends = 540
 	}
 	agreements := fmt.Sprintf(`
 		INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, days, begins, ends, length_ms, continuity, caller_ring_ms,
-				ring_ms, valid_from, created_at)
+				ring_ms, valid_from, created_at, place_days)
 			SELECT %[1]d, gen_random_uuid(), beneficiary_id, CASE WHEN n <= %[2]d AND %[3]d > 0 THEN 'fortnightly' ELSE 'daily' END,
 				CASE WHEN n <= %[2]d AND %[3]d > 0 THEN '{2}'::smallint[] ELSE '{}' END, ARRAY[CASE WHEN n <= %[2]d THEN 480 ELSE 480 + n %% 36 * 15 END],
 				ARRAY[CASE WHEN n <= %[2]d THEN %[6]d ELSE 600 + n %% 36 * 15 END], 1200000, 'preferred', %[4]d, %[5]d,
-				CASE WHEN n <= %[2]d THEN date '2026-11-24' ELSE date '2026-11-25' END, '2026-11-01'
+				CASE WHEN n <= %[2]d THEN date '2026-11-24' ELSE date '2026-11-25' END, '2026-11-01', 0
 			FROM (SELECT beneficiary_id, row_number() OVER (ORDER BY beneficiary_id) AS n FROM beneficiary) b ORDER BY beneficiary_id`,
 		scheme, t.due, t.held, callerRing.Milliseconds(), ring.Milliseconds(), ends)
 	opens := "timestamptz '2026-11-24 08:00Z'"
