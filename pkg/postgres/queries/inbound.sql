@@ -30,7 +30,7 @@ WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.number = sqlc.arg(number)
 LIMIT 1;
 
 -- name: FindPeopleAt :many
--- Whoever is reached at a number and has not refused to be called.
+-- Whoever is reached at a number, two at most: only one person is somebody in particular.
 SELECT b.beneficiary_id
 FROM beneficiary b
 WHERE b.scheme_id = sqlc.arg(scheme_id)

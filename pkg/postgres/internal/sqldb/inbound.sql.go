@@ -47,7 +47,7 @@ type FindPeopleAtParams struct {
 	Number   string
 }
 
-// Whoever is reached at a number and has not refused to be called.
+// Whoever is reached at a number, two at most: only one person is somebody in particular.
 func (q *Queries) FindPeopleAt(ctx context.Context, arg FindPeopleAtParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, findPeopleAt, arg.SchemeID, arg.Number)
 	if err != nil {
