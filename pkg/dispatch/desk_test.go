@@ -202,7 +202,7 @@ func TestUnknownFateHoldsTheNumber(t *testing.T) {
 		require.Len(t, h.board.Started(), 1)
 		a, _ := h.store.Attempt(o.Attempt)
 		require.Equal(t, call.StateIntent, a.State, "alive, for every scheme and over a crash")
-		require.Equal(t, call.CallerSetAside, h.store.Caller(anna).State, "its caller is released")
+		require.Equal(t, call.CallerReady, h.store.Caller(anna).State, "its caller is released: it was not her phone's fault")
 		after(2 * time.Second)
 		require.Len(t, h.board.Started(), 2)
 		a, _ = h.store.Attempt(o.Attempt)

@@ -37,6 +37,7 @@ const (
 	reasonPhoneLost   = "phone_lost"
 	reasonOneMore     = "one_more"
 	reasonElsewhere   = "elsewhere"
+	reasonInterrupted = "interrupted"
 )
 
 // setState changes a worker's state, records it, and files her on the board.
@@ -106,7 +107,14 @@ func (e *Engine) pause(w *worker, d time.Duration, reason string, now time.Time)
 // afterAttempt says what a caller does after an attempt of hers has ended.
 func (e *Engine) afterAttempt(w *worker, out call.Outcome, now time.Time) {
 	switch out.OfferState {
-	case call.OfferTimedOut, call.OfferFailed, call.OfferDeclined, call.OfferRecalled:
+	case call.OfferFailed:
+		if out.Fault == call.FaultOurs { // A restart, or a PBX that is gone: it says nothing of her phone.
+			e.pause(w, e.opts.DeclinePause, reasonInterrupted, now)
+			return
+		}
+		e.afterOffer(w, out.OfferState, now)
+		return
+	case call.OfferTimedOut, call.OfferDeclined, call.OfferRecalled:
 		e.afterOffer(w, out.OfferState, now)
 		return
 	default: // She took it.
