@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,8 @@ func (h *house) registrar(languages ...roster.Language) int64 {
 // line is the parties' side of the queue.
 type line struct {
 	*house
-	turns map[string]dispatch.Turn // The last one that each was told and has not taken.
+	mu    sync.Mutex
+	turns map[string]dispatch.Turn // The last one that each was told and has not taken. Guarded by mu.
 }
 
 func (h *house) queue() *line { return &line{house: h, turns: map[string]dispatch.Turn{}} }
@@ -33,7 +35,11 @@ func (h *house) queue() *line { return &line{house: h, turns: map[string]dispatc
 func (l *line) join(key string, language roster.Language) error {
 	err := l.desk.JoinQueue(l.t.Context(), l.scheme, dispatch.Party{
 		Key: key, ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)).String(), Language: language,
-	}, func(t dispatch.Turn) { l.turns[key] = t })
+	}, func(t dispatch.Turn) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.turns[key] = t
+	})
 	synctest.Wait()
 	return err
 }
@@ -41,6 +47,8 @@ func (l *line) join(key string, language roster.Language) error {
 // turn takes what a party was told: the registrar reserved for her, or 0.
 func (l *line) turn(key string) int64 {
 	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	t := l.turns[key]
 	delete(l.turns, key)
 	return t.Registrar.ID
