@@ -15,8 +15,12 @@ import (
 	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
-// maxPlays is how many playbacks an earlier process may have left on a channel that is adopted.
-const maxPlays = 16
+const (
+	// maxPlays is how many playbacks an earlier process may have left on a channel that is adopted.
+	maxPlays = 16
+	// adoptLimit is how long it may take to find out what to say in a call that is adopted.
+	adoptLimit = 10 * time.Second
+)
 
 // automatic is a call without a caller: the beneficiary's phone rings alone and, once she has answered, the flow named as the
 // kind of the call speaks to her. What she is told first is spoken before her phone rings, so that she never waits for it.
@@ -29,6 +33,7 @@ type automatic struct {
 	order call.Order
 	s     *session
 	first ivr.Output // What is said first.
+	ready bool       // It is known and spoken.
 
 	began   time.Time // Of dialling, or of adoption.
 	latest  time.Time // When her leg was last posted or seen: an older listing need not hold it.
@@ -89,7 +94,11 @@ func (c *Connector) newAutomatic(l *live, o call.Order) *automatic {
 
 // prepare has spoken what she is told first. It reports false when she could be told nothing.
 func (a *automatic) prepare() (finding, bool) {
-	ctx, cancel := context.WithDeadline(a.c.ctx, a.order.DialBy)
+	by := a.order.DialBy
+	if a.adopted { // It is dialled already, as a rule.
+		by = time.Now().Add(adoptLimit)
+	}
+	ctx, cancel := context.WithDeadline(a.c.ctx, by)
 	defer cancel()
 	if !a.c.o.Book.Has(string(a.order.Kind)) {
 		a.c.o.Logger.Error("there is no flow for this kind of call", zap.String("kind", string(a.order.Kind)))
@@ -111,6 +120,7 @@ func (a *automatic) prepare() (finding, bool) {
 			return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false
 		}
 	}
+	a.ready = true
 	return finding{}, true
 }
 
@@ -298,6 +308,13 @@ func (a *automatic) missed() finding {
 // talk lets the flow speak to her until it ends or she has hung up. Then her line is ended and seen to its end, so that it is
 // free when that is reported.
 func (a *automatic) talk() finding {
+	if !a.ready { // It was not known what to say when the call was adopted.
+		if f, ok := a.prepare(); !ok {
+			a.s.hangUp()
+			a.s.awaitGone()
+			return f
+		}
+	}
 	a.s.guard = guard{on: true, at: time.Now().Add(guardSoon)}
 	a.s.walk(a.first)
 	a.s.hangUp()
@@ -366,7 +383,7 @@ func (c *Connector) adoptAutomatic(l *live, was call.Live, list telephony.Reconc
 		a.s.hangUp()
 		a.s.awaitGone()
 		a.end(a.adoptedEnd())
-	case !ok && a.inApp:
+	case !ok && a.s.channel != "": // Her phone rings, or she listens: she would hear nothing.
 		a.s.hangUp()
 		a.s.awaitGone()
 		a.end(f)

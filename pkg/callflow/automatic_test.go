@@ -201,6 +201,68 @@ func TestAutomaticIsAdopted(t *testing.T) {
 	}
 }
 
+// TestReminderIsAdopted: what she is reminded of is looked up anew, also when the instant to dial by has passed; where it cannot
+// be, her phone stops ringing.
+func TestReminderIsAdopted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		seen   bool // Her phone is known to ring.
+		away   bool // The records, while the call is adopted.
+		later  bool // They are still away when she answers.
+		result call.Result
+		heard  bool
+	}{
+		"after its instant to dial by":               {seen: true, result: call.ResultAnswered, heard: true},
+		"with nothing to say":                        {seen: true, away: true, result: call.ResultFailed},
+		"with nothing to say before her phone rings": {away: true, result: call.ResultAnswered, heard: true},
+		"with nothing to say when she answers":       {away: true, later: true, result: call.ResultFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.pbx.SetPhone(number, telephonytest.Script{
+					Answer: 25 * time.Second, Keys: []telephonytest.Key{{After: 10 * time.Second, Digit: "1"}},
+				})
+				r.desk.locked(func() {
+					opens := time.Now().Add(24 * time.Hour)
+					r.desk.proposal = Proposal{Opens: opens, Closes: opens.Add(time.Hour)}
+				})
+				o := automaticOrder(call.KindReminder)
+				require.NoError(t, r.c.Start(t.Context(), o))
+				wait := 500 * time.Microsecond
+				if c.seen {
+					wait = 18 * time.Second
+				}
+				time.Sleep(wait)
+				was := call.Live{Order: o, State: call.StateIntent, ClaimedAt: time.Now()}
+				for _, s := range r.seen().steps {
+					was.State, was.Channel = s.State, s.Channel
+				}
+				r.leave()
+				if c.away {
+					r.desk.locked(func() { r.desk.peopleErr = errAway })
+				}
+				var err error
+				r.c, err = New(r.c.o)
+				require.NoError(t, err)
+				r.run()
+				r.c.Adopt(t.Context(), []call.Live{was})
+				time.Sleep(2 * time.Second)
+				if !c.later {
+					r.desk.locked(func() { r.desk.peopleErr = nil })
+				}
+				time.Sleep(3 * time.Minute)
+				n := r.seen()
+				require.Len(t, n.outcomes, 1)
+				require.Equal(t, c.result, n.outcomes[0].Result, "%+v", n.outcomes[0])
+				require.Equal(t, c.heard, len(n.answers) == 1)
+			})
+		})
+	}
+}
+
 // TestAutomaticGoneWhileNobodyLooked: nobody knows what she did, so that she is called again.
 func TestAutomaticGoneWhileNobodyLooked(t *testing.T) {
 	t.Parallel()

@@ -109,9 +109,9 @@ func (d *desk) Answered(a call.Answer) { d.locked(func() { d.answers = append(d.
 
 func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
 
-func (d *desk) Upcoming(context.Context, int64, call.ID, time.Time) (p Proposal, err error) {
+func (d *desk) Upcoming(ctx context.Context, _ int64, _ call.ID, _ time.Time) (p Proposal, err error) {
 	d.locked(func() { p, err = d.proposal, d.peopleErr })
-	return p, err
+	return p, errors.Join(err, ctx.Err())
 }
 
 func (d *desk) locked(do func()) {

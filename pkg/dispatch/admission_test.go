@@ -110,3 +110,35 @@ func TestSchemesShareAPBXInTurn(t *testing.T) {
 		require.Greater(t, placed, 50)
 	})
 }
+
+// TestARefusedClaimIsNotUnderWay: calls without a caller whose numbers another scheme is calling take no room from the others.
+func TestARefusedClaimIsNotUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) { s.Lines, s.InboundReserve = 100, 1 })
+		h.opts.StartsPerSecond = 10
+		other := h.store.AddScheme(dispatch.Scheme{Zone: time.UTC, Trunk: "trunk", Lines: 100, InboundReserve: 1})
+		const most = 5 // Half a second's worth of the rate.
+		for n := range most {
+			h.caller()
+			h.occurrence(fmt.Sprintf("+3360000%04d", n))
+		}
+		h.open()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), most)
+		for _, o := range h.board.Started() {
+			h.desk.Placed(o.Attempt, o.Offer, 20*time.Millisecond)
+		}
+		h.scheme = other
+		machine := func(o *dispatch.Occurrence) { o.Kind = call.KindPresence }
+		for n := range most {
+			h.occurrence(fmt.Sprintf("+3360000%04d", n), machine)
+		}
+		h.occurrence("+33600009999", machine) // The last in their order.
+		require.NoError(t, h.desk.Lead(t.Context(), other))
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), most+1)
+		require.Equal(t, "+33600009999", h.last().Number)
+	})
+}

@@ -124,7 +124,7 @@ func (e *Engine) claimed(op Claim, err error, now time.Time) {
 // claimRefused undoes a claim that was not committed.
 func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	delete(e.attempts, op.Order.Attempt)
-	e.admission.end(op.Order.Attempt.CallerLeg(1))
+	e.admission.end(op.Order.Attempt.CallerLeg(op.Order.Offer)) // 0 for a call that needs no caller.
 	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
 	cause := causeOf(err)
 	e.meter.refused(cause)
