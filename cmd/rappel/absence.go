@@ -40,7 +40,7 @@ is a period in which she is not to be called though she is there, without a welc
 		}
 		noted, done, err := r.Announce(ctx, r.scheme.Key, pause, now)
 		if err != nil {
-			return mistake(err, postgres.ErrNoBeneficiary, postgres.ErrDatesBackward)
+			return noBeneficiary(args[0], err, postgres.ErrDatesBackward)
 		}
 		if noted.Known {
 			fmt.Fprintln(p.err, "That was noted already; nothing was added.")
@@ -108,7 +108,7 @@ func (p *program) endAbsence() *cobra.Command {
 		}
 		_, done, err := r.EndAbsence(ctx, r.scheme.Key, args[0], day, now)
 		if err != nil {
-			return mistake(err, postgres.ErrNoBeneficiary, postgres.ErrNotAway)
+			return noBeneficiary(args[0], err, postgres.ErrNotAway)
 		}
 		p.tell(done)
 		return nil
@@ -146,4 +146,12 @@ func mistake(err error, kinds ...error) error {
 		}
 	}
 	return err
+}
+
+// noBeneficiary is mistake for a command about one person: it says whose ref nobody has.
+func noBeneficiary(ref string, err error, kinds ...error) error {
+	if errors.Is(err, postgres.ErrNoBeneficiary) {
+		return usageError{fmt.Errorf("%s: %w; rappel export shows the refs", ref, postgres.ErrNoBeneficiary)}
+	}
+	return mistake(err, kinds...)
 }

@@ -271,7 +271,7 @@ func beneficiary(ctx context.Context, page roster.Page, ref string) (roster.Bene
 		return roster.Beneficiary{}, err
 	}
 	if len(found.Beneficiaries) == 0 {
-		return roster.Beneficiary{}, usageError{postgres.ErrNoBeneficiary}
+		return roster.Beneficiary{}, noBeneficiary(ref, postgres.ErrNoBeneficiary)
 	}
 	return found.Beneficiaries[0], nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -35,17 +34,17 @@ func (t *terms) changeAutomatic(a *roster.Agreement) error {
 func (p *program) agree(ctx context.Context, r records, ref string, kind call.Kind, change func(*roster.Agreement) error) error {
 	a, err := r.Agreed(ctx, r.scheme.Key, ref, kind)
 	if err != nil {
-		return mistake(err, postgres.ErrNoBeneficiary)
+		return noBeneficiary(ref, err)
 	}
 	if err := change(&a); err != nil {
 		return usageError{err}
 	}
 	done, err := r.Agree(ctx, r.scheme.Key, ref, kind, a, time.Now())
 	if errors.Is(err, dispatch.ErrOwnCLI) {
-		return usageError{err}
+		return noOwnCLI(kind, err)
 	}
 	if err != nil {
-		return mistake(err, postgres.ErrNoBeneficiary)
+		return noBeneficiary(ref, err)
 	}
 	p.tell(done)
 	return nil

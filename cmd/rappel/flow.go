@@ -201,9 +201,10 @@ func (p *program) draft(promptsFile string) (*ivr.Book, error) {
 	name, prompts := sounds.Name, sounds.Prompts()
 	if promptsFile != "" {
 		var err error
-		if name, prompts, err = readText(promptsFile); err != nil {
-			return nil, err
+		if prompts, err = os.ReadFile(promptsFile); err != nil {
+			return nil, usageError{fmt.Errorf("--prompts: %w", err)}
 		}
+		name = promptsFile
 	}
 	book, err := ivr.ReadDraft(dialplans.Flows(), name, prompts)
 	if err != nil {
@@ -221,9 +222,12 @@ func (p *program) withFlow(book *ivr.Book, file string) (_ *ivr.Book, name strin
 	if slices.Contains(book.Flows(), file) {
 		return book, file, nil
 	}
-	_, text, err := readText(file)
-	if err != nil {
-		return nil, "", err
+	text, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, "", noFlow(file)
+	case err != nil:
+		return nil, "", usageError{err}
 	}
 	f, err := ivr.ReadFlow(file, text)
 	if err != nil {
@@ -231,12 +235,4 @@ func (p *program) withFlow(book *ivr.Book, file string) (_ *ivr.Book, name strin
 		return nil, "", silentError{}
 	}
 	return book.With(f), f.Name, nil
-}
-
-func readText(file string) (string, []byte, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil, noFlow(file)
-	}
-	return file, text, err
 }

@@ -30,6 +30,18 @@ func TestAFlowIsChangedCheckedAndRehearsed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, file+": nothing wrong\n", out)
 
+	require.NoError(t, os.WriteFile(file, []byte("\ufeff"+strings.ReplaceAll(text, "\n", "\r\n")), 0o600))
+	_, _, err = flow("", "check", file)
+	require.NoError(t, err, "as Windows' editor writes it")
+	require.NoError(t, os.WriteFile(file, []byte("flow: \x1b]0;\xff\xfe"), 0o600))
+	_, failure, err := flow("", "check", file)
+	require.ErrorIs(t, err, silentError{})
+	require.Contains(t, failure, "no UTF-8 text")
+	require.NotContains(t, failure, "\x1b", "a terminal would obey it")
+	_, _, err = flow("", "check", t.TempDir())
+	require.ErrorContains(t, err, "is a directory")
+	require.IsType(t, usageError{}, err)
+
 	broken := strings.Replace(text, `"2": register`, `"2": registre`, 1)
 	require.NotEqual(t, text, broken)
 	require.NoError(t, os.WriteFile(file, []byte(broken), 0o600))
@@ -39,7 +51,7 @@ func TestAFlowIsChangedCheckedAndRehearsed(t *testing.T) {
 	require.Contains(t, out, "leads to registre, which does not exist")
 
 	require.NoError(t, os.WriteFile(file, []byte("flow: [\n"), 0o600))
-	_, failure, err := flow("", "check", file)
+	_, failure, err = flow("", "check", file)
 	require.ErrorIs(t, err, silentError{})
 	require.Contains(t, failure, file)
 

@@ -73,6 +73,8 @@ func TestMistakesAreAnsweredWithWhatToType(t *testing.T) {
 		want   string
 	}{
 		{[]string{"serv"}, 2, "Type rappel --help"},
+		{[]string{"shift", "ad", "A01"}, 2, "unknown command \"ad\" for \"rappel shift\"; did you mean add?"},
+		{[]string{"user", "token", "make"}, 2, "Type rappel user token --help"},
 		{[]string{"serve", "--fast"}, 2, "Type rappel serve --help"},
 		{[]string{"serve", "now"}, 2, "Type rappel serve --help"},
 		{[]string{"serve"}, 1, "rappel: rappel.yaml:2:3: web.lissten: is not a key; did you mean listen?\nCorrect it, then type: rappel config check rappel.yaml\n"},

@@ -83,8 +83,8 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 	if b.asJSON {
 		err = errors.Join(err, enc.Encode(summary))
 	} else {
-		fmt.Fprintf(p.out, "%d rows: %d new, %d changed, %d unchanged, %d refused, %d hints\n",
-			summary.Rows, summary.Created, summary.Updated, summary.Unchanged, summary.Refused, summary.Hints)
+		fmt.Fprintf(p.out, "%d rows: %d new, %d changed, %d unchanged, %d refused, %s\n",
+			summary.Rows, summary.Created, summary.Updated, summary.Unchanged, summary.Refused, count(summary.Hints, "hint"))
 		if b.dry {
 			fmt.Fprintln(p.out, "Nothing was kept. Type the same without --dry-run to keep it.")
 		}

@@ -8,16 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
+
+// mostCallers bounds what --callers and a file of shifts suppose.
+const mostCallers = 10_000
 
 func (p *program) plan() *cobra.Command {
 	var (
@@ -27,7 +32,8 @@ func (p *program) plan() *cobra.Command {
 		asJSON       bool
 		opts         forecast.Options
 	)
-	c := p.inScheme(&cobra.Command{
+	var c *cobra.Command
+	c = p.inScheme(&cobra.Command{
 		Use:   "plan",
 		Short: "Say what a day will bring: which promises break, at which hour, and how many more callers save them",
 		Long: `Plays a day many times before it happens, with the code that decides the real calls, and says what is to be expected: promises
@@ -51,8 +57,15 @@ stands in none of them is off, and +2 stands for two more who speak every langua
 		if err := readDate("--date", date, &on); err != nil {
 			return err
 		}
-		if callers >= 0 && shifts != "" {
+		switch given := c.Flags().Changed; {
+		case given("callers") && shifts != "":
 			return usageError{errors.New("--callers and --shifts are two answers to one question; give one of them")}
+		case given("callers") && (callers < 0 || callers > mostCallers):
+			return usageError{fmt.Errorf("--callers %d: write 0 to %d", callers, mostCallers)}
+		case given("runs") && opts.Runs < 1:
+			return usageError{fmt.Errorf("--runs %d: a day is played once at least", opts.Runs)}
+		case given("target") && !(target >= 0 && target <= math.MaxInt32):
+			return usageError{fmt.Errorf("--target %v: write a number of promises, such as 0.5", target)}
 		}
 		day, err := r.Day(ctx, r.scheme.Key, on, now)
 		if err != nil {
@@ -72,7 +85,10 @@ stands in none of them is off, and +2 stands for two more who speak every langua
 		plan, err := forecast.PlanDay(ctx, &day, target, opts)
 		opts.Progress(0, 0)
 		if err != nil {
-			return mistake(err, forecast.ErrOptions)
+			if errors.Is(err, forecast.ErrOptions) {
+				return usageError{err}
+			}
+			return err
 		}
 		if asJSON {
 			e := json.NewEncoder(p.out)
@@ -118,6 +134,10 @@ func readShifts(name string, day *forecast.Day) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--shifts: %w", err)}
 	}
+	if !utf8.Valid(text) {
+		return usageError{fmt.Errorf("--shifts %s: it is no UTF-8 text", name)}
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // As Windows' editor begins a file.
 	return shiftsFrom(bytes.NewReader(text), name, day)
 }
 
@@ -147,8 +167,11 @@ func shiftsFrom(file io.Reader, name string, day *forecast.Day) error {
 		shifts := forecast.ShiftsOf(hours, day.Date, day.Scheme.Zone)
 		if more, ok := strings.CutPrefix(fields[0], "+"); ok {
 			count, err := strconv.Atoi(more)
-			if err != nil || count < 1 || count > 10_000 {
+			if err != nil || count < 1 {
 				return wrong("%s is no number of callers such as +2", fields[0])
+			}
+			if count > mostCallers-helpers {
+				return wrong("more than %d callers beside the scheme's own", mostCallers)
 			}
 			added := day.Helpers(helpers+count, shifts)[helpers:]
 			day.Callers = append(day.Callers, added...)

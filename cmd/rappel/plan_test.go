@@ -56,6 +56,7 @@ func TestADayPlanFromTheCommandLine(t *testing.T) {
 	require.Equal(t, 4, plan.Outlook.Callers)
 	require.InDelta(t, 40, plan.Outlook.Kept.Mean+plan.Outlook.Missed.Mean, 1e-9)
 
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "torn"), []byte("\ufeffA02 9:30-12\r\n+3 9:3"), 0o600))
 	for _, c := range []struct {
 		args []string
 		want string
@@ -64,11 +65,15 @@ func TestADayPlanFromTheCommandLine(t *testing.T) {
 		{[]string{"plan", "--date", "tomorrow"}, "is no date such as"},
 		{[]string{"plan", "--callers", "2", "--shifts", "shifts"}, "give one of them"},
 		{[]string{"plan", "--date", tuesday, "--shifts", "none"}, "no such file"},
-		{[]string{"plan", "--date", tuesday, "--runs", "-1"}, "this simulation cannot be made"},
-		{[]string{"shift", "add", "A09", "--hours", "9-12"}, "nobody who works for the scheme"},
-		{[]string{"shift", "add", "A01", "--hours", "12-9"}, "no hours such as"},
+		{[]string{"plan", "--date", tuesday, "--runs", "-1"}, "once at least"},
+		{[]string{"plan", "--date", tuesday, "--runs", "1000000"}, "at most 100000 are played"},
+		{[]string{"plan", "--callers", "-3"}, "write 0 to 10000"},
+		{[]string{"plan", "--target", "Inf"}, "write a number of promises"},
+		{[]string{"plan", "--date", tuesday, "--shifts", "torn"}, "torn:2: no hours such as"},
+		{[]string{"shift", "add", "A09", "--hours", "9-12"}, "A09: nobody who works for the scheme"},
+		{[]string{"shift", "add", "A01", "--hours", "22-2"}, "22:00-24:00 of one day"},
 		{[]string{"shift", "add", "A01"}, "required flag"},
-		{[]string{"shift", "remove", "A02"}, "she has no shift"},
+		{[]string{"shift", "remove", "A02"}, "A02: she has no shift"},
 	} {
 		_, errs, status := said(t, dir, c.args...)
 		require.Equal(t, 2, status, "%v: %s", c.args, errs)

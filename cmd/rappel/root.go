@@ -53,7 +53,33 @@ Sign in:         rappel user link`,
 		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.pbx(), p.scheme(), p.hours(), p.absence(), p.today(), p.agreement(), p.caller(), p.shift(), p.plan(), p.user(), p.importPeople(), p.exportPeople(),
 		p.flow(), p.message(), p.surge(), p.survey(), p.version(),
 	)
+	for _, c := range root.Commands() {
+		onlyKnown(c)
+	}
+	// A group runs, if only to refuse what is none of its commands; its usage is that of a group all the same.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	return root
+}
+
+// onlyKnown has a group of commands refuse one that it does not have. Cobra does so for the root alone; elsewhere it prints the
+// help and ends as if something had been done.
+func onlyKnown(group *cobra.Command) {
+	for _, c := range group.Commands() {
+		onlyKnown(c)
+	}
+	if !group.HasSubCommands() || group.Runnable() {
+		return
+	}
+	group.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := ""
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "; did you mean " + near[0] + "?"
+		}
+		return usageError{fmt.Errorf("unknown command %q for %q%s", args[0], c.CommandPath(), hint)}
+	}
 }
 
 // configFile is the file named by the environment, or the one beside us, or the system's.
@@ -70,6 +96,10 @@ func configFile() string {
 // explain prints an error with what to type next, and returns the exit status.
 func (p *program) explain(command *cobra.Command, err error) int {
 	if _, silent := errors.AsType[silentError](err); silent {
+		return 1
+	}
+	if ctx := command.Context(); ctx != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(p.err, "rappel: stopped before the end")
 		return 1
 	}
 	for line := range strings.Lines(err.Error()) {
@@ -89,8 +119,6 @@ func (p *program) explain(command *cobra.Command, err error) int {
 	}
 	var problem *app.Problem
 	switch {
-	case errors.Is(err, context.Canceled):
-		// Somebody has stopped it.
 	case errors.As(err, &problem):
 		fmt.Fprintf(p.err, "Correct it, then type: rappel config check %s\n", problem.File)
 	case app.Outdated(err):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -45,7 +46,7 @@ func (p *program) addShift() *cobra.Command {
 		if err := readDate("--until", until, &shift.Last); err != nil {
 			return err
 		}
-		return mistake(r.AddShift(ctx, r.scheme.Key, shift), postgres.ErrNoCaller, postgres.ErrHours, postgres.ErrDatesBackward)
+		return shiftMistake(args[0], r.AddShift(ctx, r.scheme.Key, shift))
 	})
 	c.Flags().StringVar(&days, "days", "mon-fri", "days of the week, such as mon-fri or tue,thu")
 	c.Flags().StringVar(&hours, "hours", "", "hours, such as 9:30-12:30 or 9:30-12,14-17")
@@ -74,6 +75,9 @@ func (p *program) listShifts() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(shifts) == 0 && ref != "" {
+			fmt.Fprintf(p.err, "%s has no shift; rappel caller list shows the refs of callers\n", ref)
+		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "REF\tDAYS\tHOURS\tFROM\tUNTIL")
 		for _, s := range shifts {
@@ -95,11 +99,22 @@ func (p *program) removeShifts() *cobra.Command {
 		if err != nil {
 			return usageError{fmt.Errorf("--days: %w", err)}
 		}
-		err = r.RemoveShifts(ctx, r.scheme.Key, args[0], set)
-		return mistake(err, postgres.ErrNoShift)
+		return shiftMistake(args[0], r.RemoveShifts(ctx, r.scheme.Key, args[0], set))
 	})
 	c.Flags().StringVar(&days, "days", "mon-sun", "days of the week to take out")
 	return c
+}
+
+// shiftMistake says whose shift was typed wrongly, and how.
+func shiftMistake(ref string, err error) error {
+	switch {
+	case errors.Is(err, postgres.ErrNoCaller):
+		return usageError{fmt.Errorf("%s: %w; rappel caller list shows the refs", ref, postgres.ErrNoCaller)}
+	case errors.Is(err, postgres.ErrNoShift):
+		return usageError{fmt.Errorf("%s: %w; rappel shift list shows them", ref, postgres.ErrNoShift)}
+	default:
+		return mistake(err, postgres.ErrHours, postgres.ErrDatesBackward)
+	}
 }
 
 func dateText(t time.Time) string {

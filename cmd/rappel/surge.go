@@ -50,7 +50,7 @@ calls need callers. Typed again, it adds whoever came in since; nobody is called
 		}
 		done, err := r.Surge(ctx, r.scheme.Key, s, time.Now(), rehearse)
 		if errors.Is(err, dispatch.ErrOwnCLI) {
-			return usageError{fmt.Errorf("%w\nname it: rappel scheme trunk NAME … --cli-for %s=+33162000000", err, s.Kind)}
+			return noOwnCLI(s.Kind, err)
 		}
 		if err != nil {
 			return err
@@ -65,6 +65,11 @@ calls need callers. Typed again, it adds whoever came in since; nobody is called
 	f.BoolVar(&rehearse, "dry-run", false, "book nothing; say how many and how long")
 	c.AddCommand(p.showSurges(), p.stopSurge())
 	return c
+}
+
+// noOwnCLI says how to give a kind of call the number that it has to present.
+func noOwnCLI(kind call.Kind, err error) error {
+	return usageError{fmt.Errorf("%w\nname it: rappel scheme trunk NAME … --cli-for %s=+33162000000", err, kind)}
 }
 
 // tellSurge says what was booked, or would be, and how long it takes.

@@ -25,7 +25,7 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 		now := time.Now()
 		person, err := r.KeyOf(ctx, r.scheme.Key, args[0])
 		if err != nil {
-			return mistake(err, postgres.ErrNoBeneficiary)
+			return noBeneficiary(args[0], err)
 		}
 		want, err := r.Wanted(ctx, r.scheme.Key, person)
 		if err != nil {
@@ -34,9 +34,9 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 		at, closes, err := r.RoomToday(ctx, r.scheme.Key, want, now)
 		switch {
 		case errors.Is(err, dispatch.ErrNoRoom):
-			return usageError{fmt.Errorf("no: %w; rappel plan says how many more callers the day needs", err)}
+			return p.refuse(fmt.Errorf("%w; rappel plan shows what is left of the day", err))
 		case errors.Is(err, dispatch.ErrAlready):
-			return usageError{err}
+			return p.refuse(err)
 		case err != nil:
 			return err
 		}
@@ -47,7 +47,7 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 			return err
 		}
 		if booked.Before {
-			return usageError{dispatch.ErrAlready}
+			return p.refuse(dispatch.ErrAlready)
 		}
 		zone, err := time.LoadLocation(r.scheme.Zone)
 		if err != nil {
@@ -56,4 +56,10 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 		_, err = fmt.Fprintf(p.out, "%s will be called today at about %s.\n", args[0], at.In(zone).Format("15:04"))
 		return err
 	})
+}
+
+// refuse says no to what was typed well: the exit status is 1.
+func (p *program) refuse(err error) error {
+	fmt.Fprintf(p.err, "No: %s\n", err)
+	return silentError{}
 }

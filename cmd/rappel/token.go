@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +32,8 @@ nowhere; the name says later what it is for.`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		name := strings.TrimSpace(args[0])
-		if name == "" {
-			return usageError{errors.New("write what the token is for: rappel user token new \"wallboard in the hall\"")}
+		if name == "" || utf8.RuneCountInString(name) > 80 || strings.ContainsFunc(name, unicode.IsControl) {
+			return usageError{errors.New("write in a few words what the token is for: rappel user token new \"wallboard in the hall\"")}
 		}
 		token, err := auth.NewDoor(r.Store).NewToken(ctx, r.scheme.Key, name, time.Now())
 		if errors.Is(err, auth.ErrTokenName) {

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -89,14 +90,14 @@ func planQuery(v url.Values, scheme report.Scheme, now time.Time) (planQuestion,
 			}
 		case "target":
 			q.target, err = strconv.ParseFloat(text, 64)
-			if !(q.target >= 0) {
+			if !(q.target >= 0 && q.target <= math.MaxInt32) { // Neither NaN nor infinite, which JSON does not have.
 				err = errQuery
 			}
 		default:
 			err = errQuery
 		}
-		if err != nil {
-			return q, fmt.Errorf("%w: %s", errQuery, name)
+		if err != nil || len(texts) > 1 {
+			return q, fmt.Errorf("%w: %s; ask ?date=2026-11-24&callers=8&runs=200&seed=1&target=0.5, each once or not at all", errQuery, name)
 		}
 	}
 	return q, nil

@@ -86,6 +86,11 @@ func TestEachFaultIsOneLineWithItsRemedy(t *testing.T) {
 	}
 }
 
+func TestAFileOfWindowsEditor(t *testing.T) {
+	_, err := parse(t, "\ufeff"+strings.ReplaceAll(good, "\n", "\r\n"))
+	require.NoError(t, err)
+}
+
 func TestAMissingFile(t *testing.T) {
 	_, err := Read(filepath.Join(t.TempDir(), "none.yaml"))
 	require.ErrorContains(t, err, "does not exist; make it: rappel config example > rappel.yaml, or name another file with --config")

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,6 +67,7 @@ func Read(file string) (Config, error) {
 func Parse(file string, text []byte, lookup func(string) (string, bool)) (Config, error) {
 	c := Defaults()
 	d := &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, places: map[string]place{}}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // As Windows' editor begins a file.
 	parsed, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return Config{}, d.syntax(err)

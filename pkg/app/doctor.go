@@ -173,7 +173,7 @@ func (d Diagnosis) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "      fix:   %s\n", f.Fix)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d checks in %.1f s: %d problems, %d warnings\n", len(d.Checks), float64(d.Millis)/1000, d.Problems, d.Warnings)
+	fmt.Fprintf(&b, "\n%d checks in %.1f s: problems: %d, warnings: %d\n", len(d.Checks), float64(d.Millis)/1000, d.Problems, d.Warnings)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write diagnosis: %w", err)
 	}

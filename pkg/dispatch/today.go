@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,8 +36,11 @@ const todayStep = 15 * time.Minute
 // any promise late that is not late anyway, and ErrAlready when the person has a call today.
 func (t Today) Room(want Occurrence) (at, closes time.Time, err error) {
 	open, closes := t.Rules.Open(t.Now)
-	if !open || t.Scheme.Paused {
-		return at, closes, ErrNoRoom
+	switch {
+	case !open:
+		return at, closes, fmt.Errorf("%w: the scheme is closed now", ErrNoRoom)
+	case t.Scheme.Paused:
+		return at, closes, fmt.Errorf("%w: the scheme is paused", ErrNoRoom)
 	}
 	var day []Occurrence
 	for _, o := range t.Calls {

@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/parser"
@@ -154,10 +156,26 @@ type Transfer struct {
 	Extension string `yaml:"extension"`
 }
 
+// errNotText means that a file holds something else than text, or text of another encoding. Nothing of it is shown: a
+// terminal would obey it.
+var errNotText = errors.New("it is no UTF-8 text; have the editor save it as UTF-8")
+
+// plainText takes away what Windows' editor puts in front of a text, which YAML would take for a part of the first key.
+func plainText(data []byte) ([]byte, error) {
+	if !utf8.Valid(data) || bytes.ContainsRune(data, 0) {
+		return nil, errNotText
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
+}
+
 // ReadFlow reads one flow strictly: an unknown field, a duplicate key or a step of two kinds is an error that names file and
 // line. Whether its steps lead anywhere is for Check to say.
 func ReadFlow(name string, data []byte) (*Flow, error) {
 	var f Flow
+	data, err := plainText(data)
+	if err != nil {
+		return nil, fmt.Errorf("read flow %s: %w", name, err)
+	}
 	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("read flow %s: %w", name, err)
 	}

@@ -32,6 +32,10 @@ type prompt struct {
 // ReadCatalogue reads prompts.yaml: key → language → template. It refuses an unknown language, an empty text, a digit (the
 // speech engines read digits badly: write the word or use a variable) and an unclosed brace. Name is used in errors.
 func ReadCatalogue(name string, data []byte) (*Catalogue, error) {
+	data, err := plainText(data)
+	if err != nil {
+		return nil, fmt.Errorf("read prompts %s: %w", name, err)
+	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read prompts %s: %w", name, err)

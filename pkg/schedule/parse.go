@@ -25,8 +25,13 @@ func ParseHours(text string) ([]roster.Window, error) {
 		from, to, ok := strings.Cut(part, "-")
 		begin, err := parseClock(from)
 		end, err2 := parseClock(to)
-		if !ok || err != nil || err2 != nil || begin >= end || begin <= last {
+		switch {
+		case !ok || err != nil || err2 != nil:
 			return nil, fmt.Errorf("%w: %q", ErrHours, part)
+		case begin >= end:
+			return nil, fmt.Errorf("%w: %q ends before it begins; a night is 22:00-24:00 of one day and 0:00-6:00 of the next", ErrHours, part)
+		case begin <= last:
+			return nil, fmt.Errorf("%w: %q begins before what stands in front of it has ended", ErrHours, part)
 		}
 		list, last = append(list, roster.Window{Begin: begin, End: end}), end
 	}
