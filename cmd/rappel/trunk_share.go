@@ -19,7 +19,7 @@ func (p *program) shareTrunk() *cobra.Command {
 		Short: "Call through the trunk of another scheme as well",
 		Long: `Lets the scheme call through a trunk that another scheme has, presenting a number that the trunk's operator permits. The trunk
 has its lines, those kept for people who ring in, and its calls per second once, for all schemes together. A scheme's own
-trunks are tried first.`,
+trunks are tried first. In France calls without a caller do not go through it: they show a number that is for such calls only.`,
 		Example: "  rappel scheme share-trunk namur --cli +3281247454 --scheme Jambes",
 		Args:    exactly(1),
 	}, func(ctx context.Context, r records, args []string) (err error) {

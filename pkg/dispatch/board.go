@@ -50,8 +50,10 @@ type Board struct {
 	trunks  []*trunk         // Which carry the scheme's calls, in the order in which they are tried.
 	private *trunk           // The only one of a board that was given none: that of Limits.
 	carried map[int32]*trunk // By item, while it is taken.
+	barred  []bar            // Trunks for callers only; few, and none where every number may be shown.
 
-	auto      int // Lines used by calls that need no caller.
+	auto      int  // Lines used by calls that need no caller.
+	autoWaits bool // For a trunk that may carry the foremost of them, while Plan starts the others.
 	counts    [phaseCount]int
 	scratch   []int32
 	batch     together
@@ -125,6 +127,7 @@ type item struct {
 	hard       uint8 // Courtesy, or expected to be hard.
 	given      bool  // The hold was given up: somebody else could have been asked already.
 	queued     bool  // It waits in the registrars' queue.
+	machine    uint8 // Its kind when it needs no caller; see machineOf.
 }
 
 const (
@@ -229,7 +232,7 @@ func (b *Board) describe(i int32, o *Occurrence) {
 	case o.Continuity == roster.Strict && (o.Reference != 0 || o.Deputy != 0):
 		it.continuity = strict
 	}
-	it.queued, it.hard = o.Queued, courtesy
+	it.queued, it.hard, it.machine = o.Queued, courtesy, b.machineOf(o.Kind)
 	if o.Hard && it.lane != autoLane {
 		it.hard = hard
 	}

@@ -167,7 +167,7 @@ func (b *Board) foremost(l *lane) int32 {
 	heaps := 0 // How many of the two kinds can start.
 	switch {
 	case l == &b.lanes[autoLane]:
-		if b.auto < b.limits.Automatic {
+		if b.auto < b.limits.Automatic && !b.autoWaits {
 			heaps = 1
 		}
 	case l.nFree[anything] > 0:

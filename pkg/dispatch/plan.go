@@ -138,7 +138,13 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 		}
 		class := b.items[i].class
 		if started, early := b.begin(i, k, now, d); !started {
-			again = early
+			again = min(again, early)
+			if k < 0 && len(b.barred) > 0 {
+				// None of its trunks has a line now, or is due: those that other trunks may carry go on.
+				b.autoWaits = true
+				b.fixLane(autoLane)
+				continue
+			}
 			break
 		}
 		b.decisions++
@@ -148,6 +154,10 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 		b.setFree(k, true)
 	}
 	b.scratch = skipped[:0]
+	if b.autoWaits {
+		b.autoWaits = false
+		b.fixLane(autoLane)
+	}
 	return again
 }
 
@@ -158,7 +168,7 @@ func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again i
 	if k >= 0 {
 		cost = int(b.clerks[k].cost)
 	}
-	on, again := b.reserve(cost, now)
+	on, again := b.reserve(cost, b.items[i].machine, now)
 	if on == nil {
 		return false, again
 	}

@@ -12,18 +12,29 @@ import (
 // ErrOwnCLI means that calls of a kind may not be placed with the numbers that the scheme's trunk presents.
 var ErrOwnCLI = errors.New("a number of its own has to be presented")
 
-// Presentable reports whether the scheme has a number that calls of a kind may present; the error wraps ErrOwnCLI.
+// Presentable reports whether the scheme has a number, on one of its trunks at least, that calls of a kind may present; the error
+// wraps ErrOwnCLI.
+func (s *Scheme) Presentable(kind call.Kind) (err error) {
+	for _, t := range s.ways() {
+		if err = s.presentableOn(t, kind); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// presentableOn reports whether a trunk presents a number that calls of a kind may show.
 //
 // France: a system that calls by itself must not show an ordinary number (law 2021-1485, article 24; ARCEP 2022-1583, since 1
 // January 2023). It needs one that is made for that, such as a "numéro polyvalent vérifié", which is never the number of human
 // calls, and never a mobile one.
-func (s *Scheme) Presentable(kind call.Kind) error {
+func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
 	if s.Country != "FR" || !kind.Automatic() {
 		return nil
 	}
-	own := s.CLI[kind]
+	own := t.CLI[kind]
 	switch {
-	case own == "" || own == s.CLI[""]:
+	case own == "" || own == t.CLI[""]:
 		return fmt.Errorf("calls of kind %s are placed by a machine, and in France show a number that is for such calls only: %w", kind, ErrOwnCLI)
 	case strings.HasPrefix(own, "+336"), strings.HasPrefix(own, "+337"):
 		return fmt.Errorf("calls of kind %s are placed by a machine, which in France must not show a mobile number: %w", kind, ErrOwnCLI)

@@ -238,7 +238,7 @@ func registrarBefore(x, y *worker, language roster.Language) bool {
 // there is none, and when to look again if the pace is why.
 func (e *Engine) reserveFor(p *waiter, w *worker, now time.Time) (r Registrar, again time.Time, ok bool) {
 	if w.Endpoint == "" {
-		on, early := e.board.reserve(1, now.UnixNano())
+		on, early := e.board.reserve(1, 0, now.UnixNano())
 		if on == nil {
 			return r, timeOf(early), false
 		}

@@ -135,8 +135,8 @@ func (b *Board) startPairs(now int64, d *Decision) (again int64) {
 		}
 		class := b.items[i].class
 		if ok, early := b.begin(i, k, now, d); !ok {
-			if early == math.MaxInt64 {
-				return 0
+			if early == math.MaxInt64 || k < 0 && len(b.barred) > 0 {
+				return 0 // One by one it is decided who goes on.
 			}
 			return early
 		}

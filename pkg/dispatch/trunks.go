@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,11 +238,28 @@ func (b *Board) paceDue() int64 {
 	return first
 }
 
-// reserve uses lines of the first trunk that has them and on which a call is due. It returns nil when there is none, and when to
-// look again: another scheme may have been quicker.
-func (b *Board) reserve(lines int, now int64) (on *trunk, again int64) {
+// bar keeps calls of a kind that needs no caller off a trunk, which presents no number for them.
+type bar struct {
+	on      *trunk
+	machine uint8 // As item has it.
+}
+
+// machineOf numbers a kind of call that needs no caller; 0 stands for those that callers make.
+func (b *Board) machineOf(k call.Kind) uint8 {
+	if !b.automatic(k) {
+		return 0
+	}
+	return uint8(1 + slices.Index(call.Kinds(), k))
+}
+
+// reserve uses lines of the first trunk that has them and on which a call is due; machine numbers its kind when it needs no
+// caller. It returns nil when there is none, and when to look again: another scheme may have been quicker.
+func (b *Board) reserve(lines int, machine uint8, now int64) (on *trunk, again int64) {
 	again = math.MaxInt64
 	for _, t := range b.trunks {
+		if machine != 0 && slices.Contains(b.barred, bar{t, machine}) {
+			continue
+		}
 		ok, early := t.take(b, lines, now)
 		if ok {
 			return t, 0
@@ -341,11 +359,18 @@ func (e *Engine) paceOf(t Trunk) (interval time.Duration, burst int) {
 // useTrunks gives the board the trunks of the settings.
 func (e *Engine) useTrunks() {
 	var list []*trunk
+	var barred []bar
 	for _, way := range e.settings.ways() {
 		interval, burst := e.paceOf(way)
 		t := e.network.get(way.Endpoint)
 		t.allow(way.Lines, way.reserve(), interval, burst)
 		list = append(list, t)
+		for _, kind := range call.Kinds() {
+			if e.settings.presentableOn(way, kind) != nil {
+				barred = append(barred, bar{t, e.board.machineOf(kind)})
+			}
+		}
 	}
 	e.board.use(list, e.poke)
+	e.board.barred = barred
 }
