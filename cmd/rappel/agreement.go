@@ -28,15 +28,34 @@ var errNoAgreement = errors.New("no calls are agreed with her; name a --cadence"
 
 func (p *program) showAgreement() *cobra.Command {
 	return p.inScheme(&cobra.Command{
-		Use: "show REF", Short: "Print what was agreed", Args: exactly(1),
+		Use: "show REF", Short: "Print what was agreed, about the calls of callers and those that a machine places", Args: exactly(1),
+		Example: "  rappel agreement show B017",
 	}, func(ctx context.Context, r records, args []string) error {
-		return r.Book(r.scheme.Key, time.Now).Edit(ctx, func(page roster.Page) error {
-			b, err := beneficiary(ctx, page, args[0])
+		var b roster.Beneficiary
+		err := r.Book(r.scheme.Key, time.Now).Edit(ctx, func(page roster.Page) (err error) {
+			b, err = beneficiary(ctx, page, args[0])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := p.printAgreement(b); err != nil {
+			return err
+		}
+		for _, kind := range automaticKinds() {
+			a, err := r.Agreed(ctx, r.scheme.Key, args[0], kind)
 			if err != nil {
 				return err
 			}
-			return p.printAgreement(b)
-		})
+			if a.Cadence == "" {
+				continue
+			}
+			fmt.Fprintf(p.out, "\n%s calls, placed by a machine\n", kind)
+			if err := p.printAgreement(roster.Beneficiary{Zone: b.Zone, Agreement: a}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -121,6 +140,9 @@ Calls that a machine places are agreed beside those, by their kind; rappel agree
 			return err
 		}
 		p.tell(book.Replanned())
+		if err := p.tellNever(ctx, r, b); err != nil {
+			return err
+		}
 		if err := unskilled(ctx, book, b); errors.Is(err, errNobodySkilled) {
 			fmt.Fprintf(p.err, "Note: %s\n", err)
 			return nil
@@ -196,6 +218,18 @@ func (t *terms) change(b *roster.Beneficiary) error {
 		return err
 	}
 	return t.changeDates(a)
+}
+
+// tellNever warns when no call comes of an agreement at all.
+func (p *program) tellNever(ctx context.Context, r records, b roster.Beneficiary) error {
+	if b.Agreement.Cadence == "" {
+		return nil
+	}
+	ever, err := r.Comes(ctx, r.scheme.Key, b, time.Now())
+	if err == nil && !ever {
+		fmt.Fprintln(p.err, "Note: no call comes of it, as no window and date of it to come is within the hours in which the scheme calls (rappel hours show).")
+	}
+	return err
 }
 
 func (t *terms) changeWindows(a *roster.Agreement) error {

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -40,14 +40,11 @@ func (p *program) agree(ctx context.Context, r records, ref string, kind call.Ki
 		return usageError{err}
 	}
 	done, err := r.Agree(ctx, r.scheme.Key, ref, kind, a, time.Now())
-	if errors.Is(err, dispatch.ErrOwnCLI) {
-		return noOwnCLI(kind, err)
-	}
 	if err != nil {
-		return noBeneficiary(ref, err)
+		return noBeneficiary(ref, ownCLI(err, kind))
 	}
 	p.tell(done)
-	return nil
+	return p.tellNever(ctx, r, roster.Beneficiary{Agreement: a})
 }
 
 func (p *program) endAgreement() *cobra.Command {
@@ -61,6 +58,9 @@ func (p *program) endAgreement() *cobra.Command {
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		return p.agree(ctx, r, args[0], kind, func(a *roster.Agreement) error {
+			if a.Cadence == "" {
+				return fmt.Errorf("no %s calls are agreed with her; rappel agreement show %s says what is", kind, args[0])
+			}
 			*a = roster.Agreement{}
 			return nil
 		})

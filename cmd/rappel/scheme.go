@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/app"
-	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
@@ -22,7 +19,7 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.addTrunk(), p.shareTrunk(), p.addLine(), p.destinations(), p.pauseScheme(),
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.overflow(), p.addTrunk(), p.shareTrunk(), p.addLine(), p.destinations(), p.pauseScheme(),
 		p.resumeScheme(), p.lostCalls())
 	return c
 }
@@ -103,82 +100,6 @@ func (p *program) setGreeting() *cobra.Command {
 		}
 		return r.UpdateScheme(ctx, r.scheme, time.Now())
 	})
-}
-
-func (p *program) addTrunk() *cobra.Command {
-	t := postgres.Trunk{Kind: postgres.TrunkAddress, Lines: 4, CallsPerSecond: 1, CLI: map[call.Kind]string{}}
-	var cli string
-	var cliFor map[string]string
-	c := p.inScheme(&cobra.Command{
-		Use:   "trunk NAME --host HOST --cli +3281…",
-		Short: "Make or change a trunk; the PBX knows it within seconds",
-		Long: `Make or change a trunk. With --username the service registers with the operator; without, the operator knows it by
-its address. The password is read from the environment variable RAPPEL_TRUNK_SECRET, never from the command line.
-
-Each kind of call may present a number of its own. In France a call that a machine places (presence, reminder, survey,
-outreach) must: one that the operator keeps for such calls, neither a mobile one nor that of human calls. Without it such calls
-are not placed.
-
-  rappel scheme trunk town --host sip.operator.example --cli +33199001000 --cli-for presence=+33162000000`,
-		Args: exactly(1),
-	}, func(ctx context.Context, r records, args []string) (err error) {
-		t.Endpoint, t.Secret = args[0], trunkSecret()
-		if t.Port == 0 && t.Transport == "tls" {
-			t.Port = 5061
-		} else if t.Port == 0 {
-			t.Port = 5060
-		}
-		if t.Username != "" && t.Kind == postgres.TrunkAddress {
-			t.Kind = postgres.TrunkRegistration
-		}
-		if cli != "" {
-			if cli, err = e164("--cli", cli, r.scheme.Country); err != nil {
-				return err
-			}
-			t.PermittedCLI = append(t.PermittedCLI, cli)
-			t.CLI[""] = cli
-		}
-		for kind, number := range cliFor {
-			if !slices.Contains(call.Kinds(), call.Kind(kind)) {
-				return usageError{fmt.Errorf("--cli-for %s=%s: no such kind of call; choose among %v", kind, number, call.Kinds())}
-			}
-			if number, err = e164("--cli-for", number, r.scheme.Country); err != nil {
-				return err
-			}
-			if !slices.Contains(t.PermittedCLI, number) {
-				t.PermittedCLI = append(t.PermittedCLI, number)
-			}
-			t.CLI[call.Kind(kind)] = number
-			shows := dispatch.Scheme{Country: r.scheme.Country, CLI: t.CLI}
-			if err := shows.Presentable(call.Kind(kind)); err != nil {
-				return usageError{err}
-			}
-		}
-		if err := app.CheckTrunk(t); err != nil {
-			return usageError{err}
-		}
-		err = r.SaveTrunk(ctx, r.scheme.Key, t)
-		if errors.Is(err, postgres.ErrTaken) {
-			return usageError{fmt.Errorf("another scheme has a trunk %s; choose another name", t.Endpoint)}
-		}
-		return err
-	})
-	f := c.Flags()
-	f.StringVar(&t.Host, "host", "", "address of the operator")
-	f.IntVar(&t.Port, "port", 0, "its port (default: 5060, with tls 5061)")
-	f.StringVar(&t.Transport, "transport", "udp", "how it is reached: udp, or tls with encrypted audio (Asterisk needs --sip-tls of rappel pbx files)")
-	f.StringVar(&t.Username, "username", "", "user name, to register with")
-	f.IntVar(&t.Lines, "lines", t.Lines, "calls at once in all")
-	f.IntVar(&t.InboundReserve, "inbound-reserve", 0, "lines never used outbound (default: a fifth, at least 1)")
-	f.Float64Var(&t.CallsPerSecond, "calls-per-second", t.CallsPerSecond, "new calls per second")
-	f.StringVar(&t.FromDomain, "domain", "", "domain of our calls' address, when the operator asks for one")
-	f.StringSliceVar(&t.Codecs, "codecs", nil, "codecs in order (default: alaw,ulaw)")
-	f.StringVar(&t.DTMF, "dtmf", "rfc4733", "how keys travel: rfc4733, inband, info or auto")
-	f.IntVar(&t.Position, "position", 1, "the order in which several trunks are tried for a call")
-	f.BoolVar(&t.Disabled, "disabled", false, "take it out of service")
-	f.StringToStringVar(&cliFor, "cli-for", nil, "number presented by one kind of call, such as presence=+33162000000; may be given again")
-	f.StringVar(&cli, "cli", "", "number presented, which the operator permits (E.164)")
-	return c
 }
 
 // e164 reads a number of our own as people write it. Nobody is reached at an extension of a trunk's own number.

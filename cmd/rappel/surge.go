@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -24,7 +22,7 @@ func surgeKinds() []call.Kind {
 }
 
 func (p *program) surge() *cobra.Command {
-	s := postgres.Surge{Kind: call.KindPresence, Purpose: roster.PurposeCallingScheme}
+	s := postgres.Surge{Purpose: roster.PurposeCallingScheme}
 	var rehearse bool
 	var languages []string
 	c := p.inScheme(&cobra.Command{
@@ -49,11 +47,8 @@ calls need callers. Typed again, it adds whoever came in since; nobody is called
 			}
 		}
 		done, err := r.Surge(ctx, r.scheme.Key, s, time.Now(), rehearse)
-		if errors.Is(err, dispatch.ErrOwnCLI) {
-			return noOwnCLI(s.Kind, err)
-		}
 		if err != nil {
-			return err
+			return ownCLI(err, s.Kind)
 		}
 		return p.tellSurge(r, s.Kind, done, rehearse)
 	})
@@ -63,13 +58,9 @@ calls need callers. Typed again, it adds whoever came in since; nobody is called
 	f.IntSliceVar(&s.Classes, "class", nil, "only these classes, such as 2,3 (default: all)")
 	f.StringSliceVar(&languages, "language", nil, "only people who speak these, such as fr,nl (default: all)")
 	f.BoolVar(&rehearse, "dry-run", false, "book nothing; say how many and how long")
+	_ = c.MarkFlagRequired("kind") // It fails for a flag that does not exist only.
 	c.AddCommand(p.showSurges(), p.stopSurge())
 	return c
-}
-
-// noOwnCLI says how to give a kind of call the number that it has to present.
-func noOwnCLI(kind call.Kind, err error) error {
-	return usageError{fmt.Errorf("%w\nname it: rappel scheme trunk NAME … --cli-for %s=+33162000000", err, kind)}
 }
 
 // tellSurge says what was booked, or would be, and how long it takes.
@@ -93,7 +84,11 @@ func (p *program) tellSurge(r records, kind call.Kind, done postgres.Surged, reh
 		return err
 	}
 	switch room := done.Closes.Sub(done.Opens); {
+	case done.People == 0:
+		fmt.Fprintln(p.err, "Nobody of that register, with those classes and languages, may be called.")
 	case done.Booked == 0:
+	case done.Lasts == 0 && (kind.Automatic() || done.Callers > 0):
+		fmt.Fprintf(p.err, "No trunk has a line for calls out: nobody is called until one has (rappel scheme trunk NAME --host … --cli …).\n")
 	case done.Lasts == 0:
 		fmt.Fprintf(p.err, "No caller works now: %s calls wait until somebody does.\n", kind)
 	case done.Lasts > room:
@@ -101,6 +96,9 @@ func (p *program) tellSurge(r records, kind call.Kind, done postgres.Surged, reh
 			done.Lasts.Round(time.Minute), (done.Lasts - room).Round(time.Minute))
 	default:
 		fmt.Fprintf(p.err, "With the lines there are it takes about %s.\n", done.Lasts.Round(time.Minute))
+	}
+	if r.scheme.Paused && done.Booked > 0 {
+		fmt.Fprintln(p.err, "The scheme is paused: nobody is called until rappel scheme resume.")
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 		if err != nil {
 			return err
 		}
+		if r.scheme.Paused {
+			return p.refuse(errors.New("the scheme is paused and calls nobody until rappel scheme resume"))
+		}
 		at, closes, err := r.RoomToday(ctx, r.scheme.Key, want, now)
 		switch {
 		case errors.Is(err, dispatch.ErrNoRoom):

@@ -92,6 +92,7 @@ const (
 	ReasonInvalidNumber  Reason = "invalid_number"  // The network says that the number does not exist (Q.850 1, 28).
 	ReasonAnsweredUnheld Reason = "answered_unheld" // She answered while the caller was leaving and heard a prompt.
 	ReasonNoKey          Reason = "no_key"          // Of a call without a caller: it was picked up, and no key was pressed.
+	ReasonNothingToSay   Reason = "nothing_to_say"  // Of a call without a caller: a reminder of a call that is no longer to come.
 )
 
 // Reasons lists every reason, the empty one included.
@@ -99,6 +100,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonNone, ReasonBrokenByUs, ReasonCallerGone, ReasonNoCaller, ReasonDialBy, ReasonPBXLost, ReasonRestart,
 		ReasonNotPermitted, ReasonNumberInUse, ReasonDrained, ReasonInvalidNumber, ReasonAnsweredUnheld, ReasonNoKey,
+		ReasonNothingToSay,
 	}
 }
 

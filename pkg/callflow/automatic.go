@@ -105,10 +105,10 @@ func (a *automatic) prepare() (finding, bool) {
 		return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false
 	}
 	vars, err := a.vars(ctx)
-	if err != nil {
-		if !errors.Is(err, ErrNothing) {
-			a.c.logCommand("look up what to say", a.l.key, err)
-		}
+	if errors.Is(err, ErrNothing) {
+		return finding{call.ResultCancelled, call.ReasonNothingToSay, call.FaultNone}, false
+	} else if err != nil {
+		a.c.logCommand("look up what to say", a.l.key, err)
 		return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false
 	}
 	a.s.walker = ivr.NewWalker(a.c.o.Book, string(a.order.Kind), roster.Language(a.order.Language), vars)

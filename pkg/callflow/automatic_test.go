@@ -45,6 +45,7 @@ func TestAutomaticPaths(t *testing.T) {
 		answers []string
 		hears   string
 		rings   int
+		nothing error // What is known of her next call.
 	}{
 		{
 			name: "all is well", hers: script{Answer: 5 * time.Second, Keys: press("1")}, want: answered, steps: both,
@@ -93,6 +94,14 @@ func TestAutomaticPaths(t *testing.T) {
 			want: call.Outcome{Result: call.ResultFailed, Fault: call.FaultOurs},
 		},
 		{
+			name: "a call to come", kind: call.KindReminder, hers: script{Keys: press("1")}, want: answered, steps: both,
+			answers: []string{"confirmed"}, hears: "reminder.confirmed", rings: 1,
+		},
+		{
+			name: "no call to come", kind: call.KindReminder, hers: script{}, nothing: ErrNothing,
+			want: call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonNothingToSay, Fault: call.FaultNone},
+		},
+		{
 			name: "the survey, one answer after the other", kind: call.KindSurvey, hers: script{Keys: press("1", "2")},
 			want: answered, steps: both, answers: []string{"4", "no"}, hears: "survey.thanks", rings: 1,
 		},
@@ -108,6 +117,7 @@ func TestAutomaticPaths(t *testing.T) {
 				r := newRig(t, func(o *Options) { o.Voice = spoken{err: c.voice} })
 				defer r.close()
 				r.pbx.SetPhone(number, c.hers)
+				r.desk.locked(func() { r.desk.peopleErr = c.nothing })
 				kind := c.kind
 				if kind == "" {
 					kind = call.KindPresence

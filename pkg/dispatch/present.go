@@ -10,7 +10,7 @@ import (
 )
 
 // ErrOwnCLI means that calls of a kind may not be placed with the numbers that the scheme's trunk presents.
-var ErrOwnCLI = errors.New("a number of its own has to be presented")
+var ErrOwnCLI = errors.New("they need one of their own")
 
 // Presentable reports whether the scheme has a number, on one of its trunks at least, that calls of a kind may present; the error
 // wraps ErrOwnCLI.
@@ -35,23 +35,23 @@ func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
 	own := t.CLI[kind]
 	switch {
 	case own == "" || own == t.CLI[""]:
-		return fmt.Errorf("calls of kind %s are placed by a machine, and in France show a number that is for such calls only: %w", kind, ErrOwnCLI)
+		return fmt.Errorf("in France %s calls, which a machine places, show a number that is for such calls only: %w", kind, ErrOwnCLI)
 	case strings.HasPrefix(own, "+336"), strings.HasPrefix(own, "+337"):
-		return fmt.Errorf("calls of kind %s are placed by a machine, which in France must not show a mobile number: %w", kind, ErrOwnCLI)
+		return fmt.Errorf("in France %s calls, which a machine places, must not show a mobile number: %w", kind, ErrOwnCLI)
 	}
 	return nil
 }
 
-// Capacity is how long so many calls of a kind take with the scheme's lines and calls per second, when so many callers work:
-// one after the other on each line, a minute each without a caller, else of the length given. Zero callers is for ever (0).
+// Capacity is how long so many calls of a kind take with the lines and calls per second of the scheme's trunks, when so many callers work:
+// one after the other on each line, a minute each without a caller, else of the length given. For ever, without lines for calls
+// out or without callers who are needed, is 0.
 func (s *Scheme) Capacity(kind call.Kind, calls, callers int, length time.Duration) time.Duration {
-	reserve := s.InboundReserve
-	if reserve <= 0 {
-		reserve = max(1, s.Lines/5)
+	lines, pace, each := 0, 0.0, length
+	for _, t := range s.ways() {
+		lines, pace = lines+max(0, t.Lines-t.reserve()), pace+t.CallsPerSecond
 	}
-	lines, each := s.Lines-reserve, length
 	if kind.Automatic() {
-		lines, each = max(1, (lines+1)/2), time.Minute
+		lines, each = (lines+1)/2, time.Minute // As the engine shares them.
 	} else {
 		lines = min(lines, callers)
 	}
@@ -59,8 +59,8 @@ func (s *Scheme) Capacity(kind call.Kind, calls, callers int, length time.Durati
 		return 0
 	}
 	took := time.Duration((calls+lines-1)/lines) * each
-	if s.CallsPerSecond > 0 {
-		took = max(took, time.Duration(float64(calls)/s.CallsPerSecond*float64(time.Second)))
+	if pace > 0 {
+		took = max(took, time.Duration(float64(calls)/pace*float64(time.Second)))
 	}
 	return took
 }

@@ -50,7 +50,8 @@ func (t Terms) of(o *Occurrence) Terms {
 //
 // Busy, no answer and machine are her attempts: the ladder says when she is tried again, at her next number. So is a
 // failure that is not ours, such as a number that does not exist. A cancelled attempt, an unknown one, congestion and
-// failures of ours are none of hers: they are repeated until the window closes, an unknown one only after UnknownUntil.
+// failures of ours are none of hers: they are repeated until the window closes, an unknown one only after UnknownUntil. Where
+// nothing was to be said, as by a reminder of a call that is no longer to come, the occurrence ends as cancelled.
 //
 // What can no longer be tried in this window moves to a later one of its day, if the agreement has one, with a ladder of its
 // own. Otherwise it ends as unreached when her phone rang (or was busy) inside the window, and as missed when it never did;
@@ -92,6 +93,10 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 	case call.ResultUnknown:
 		again = later(t.UnknownUntil, out.At)
 	default: // Cancelled.
+		if out.Reason == call.ReasonNothingToSay {
+			s.State, s.Next = call.OccurrenceCancelled, t.next(o, out.At)
+			return s
+		}
 		again = afterCancel(out)
 	}
 	if out.Result != call.ResultAnswered {

@@ -84,6 +84,10 @@ func TestSettlement(t *testing.T) {
 			"the caller left while it rang", occurrence(), call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonCallerGone, Rang: true},
 			call.OccurrenceOpen, time.Minute, 0, true, "",
 		},
+		{
+			"nothing to remind her of", occurrence(), call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonNothingToSay},
+			call.OccurrenceCancelled, 0, 0, false, call.KindScheduled,
+		},
 		{"unknown waits for the last ring", occurrence(), call.Outcome{Result: call.ResultUnknown}, call.OccurrenceOpen, 95 * time.Second, 0, false, ""},
 		{
 			"unknown at the end", occurrence(func(o *Occurrence) { o.Closes = ended.Add(time.Minute) }),

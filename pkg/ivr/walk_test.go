@@ -75,6 +75,13 @@ func TestTranscripts(t *testing.T) {
 		{"callback-nobody", "registration", roster.Dutch, nil, answers, ". . 0 . nobody . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 refused . . kept . ."},
 		{"call-today", "registration", roster.German, nil, answers, ". . 1 one . 3 no . 1 . 1 one . 3 yes . ."},
 		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . ... . empty ."},
+		{"presence", "presence", roster.French, nil, nil, ". . 1 ."},
+		{"presence-silence", "presence", roster.Dutch, nil, nil, ". . ... . ... ."},
+		{"reminder", "reminder", roster.French, answers["around"], nil, ". . 9 . 1 ."},
+		{"reminder-call-back", "reminder", roster.German, answers["between"], nil, ". . 7 . 7 ."},
+		{"survey", "survey", roster.French, nil, nil, ". . 1 . 2 ."},
+		{"survey-a-person", "survey", roster.Dutch, nil, nil, ". . 3 . 0 ."},
+		{"survey-silence", "survey", roster.English, nil, nil, ". . 8 . ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
 		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
 	}

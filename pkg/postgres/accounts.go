@@ -131,6 +131,25 @@ func (s *Store) SaveTrunk(ctx context.Context, scheme int64, t Trunk) error {
 	return nil
 }
 
+// ErrNoTrunk means that a scheme has no trunk of a name.
+var ErrNoTrunk = errors.New("the scheme has no such trunk")
+
+// Trunk returns a scheme's trunk of a name; the error is ErrNoTrunk.
+func (s *Store) Trunk(ctx context.Context, scheme int64, endpoint string) (Trunk, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	list, err := s.trunks(ctx)
+	if err != nil {
+		return Trunk{}, err
+	}
+	for _, t := range list {
+		if t.Scheme == scheme && t.Endpoint == endpoint {
+			return t, nil
+		}
+	}
+	return Trunk{}, ErrNoTrunk
+}
+
 // AccountVersion changes whenever an account or a trunk does. It is cheap enough to be asked for every second.
 func (s *Store) AccountVersion(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)

@@ -13,6 +13,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // ErrNeedsCaller means that calls of a kind are agreed in the person's own record, because callers make them.
@@ -97,6 +98,20 @@ func (s *Store) Agree(
 		return Replanned{}, fmt.Errorf("agree on %s calls: %w", kind, err)
 	}
 	return done, nil
+}
+
+// Comes reports whether what is agreed with a person leads to any call from now on, by the scheme's hours and holidays; what she
+// has announced is not looked at.
+func (s *Store) Comes(ctx context.Context, scheme int64, b roster.Beneficiary, now time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	rules, _, err := s.rules(ctx, s.query, scheme, now)
+	if err != nil {
+		return false, fmt.Errorf("find the next call: %w", storeError(err))
+	}
+	rules.PersonZone = zones{}.find(b.Zone)
+	_, ok := schedule.Next(b.Agreement.Normal(), rules, now.AddDate(0, 0, -1)) // Next looks at later days only; today counts too.
+	return ok, nil
 }
 
 // presentable reports whether the scheme has a number to present for calls of a kind.

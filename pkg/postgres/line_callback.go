@@ -29,7 +29,8 @@ func lineTerms() roster.Agreement {
 }
 
 // PromiseCallback keeps a callback and books its occurrence, in one transaction. A number that is owed one already is owed no
-// other: its ID comes back, and booked is false. The occurrence is for Dispatcher.Take.
+// other: its ID comes back, and booked is false. The occurrence is for Dispatcher.Take; a process that leads the scheme elsewhere
+// learns of it by the event scheme.changed.
 func (s *Store) PromiseCallback(
 	ctx context.Context, scheme int64, c LineCallback, now time.Time,
 ) (o dispatch.Occurrence, booked bool, err error) {
@@ -65,8 +66,12 @@ func (s *Store) PromiseCallback(
 			row.BeneficiaryID = p.BeneficiaryID.Int64
 		}
 		o, err = s.bookLineCallback(ctx, q, j, lineBooking{LineCallback: c, row: row, now: now})
-		booked = err == nil
-		return err
+		if err != nil {
+			return err
+		}
+		booked = true
+		j.noteScheme("changed", now, changedData{Booked: 1})
+		return nil
 	})
 	if err != nil {
 		return dispatch.Occurrence{}, false, fmt.Errorf("promise a callback: %w", err)

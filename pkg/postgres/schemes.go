@@ -26,6 +26,9 @@ var ErrTaken = errors.New("the name or number is taken")
 // the whole prompt is over within twelve.
 const MostSpoken = 100
 
+// defaultOverflow is the overflow of a scheme that was made without one.
+const defaultOverflow = 2 * time.Minute
+
 // Scheme is one town's service, as it is configured.
 type Scheme struct {
 	Key         int64  // Given by CreateScheme.
@@ -47,7 +50,11 @@ type Scheme struct {
 	Retries     map[call.Kind]schedule.Ladder
 	Load        roster.Load // What one caller is given on a day at most; a zero field sets no bound.
 	TriesPerDay int         // Of one person in vain, over all her calls; 0 means 6, less than 0 that there is no bound.
-	LastEvent   int64       // Number of its newest event, as Schemes found it; 0 before the first.
+	// Overflow is how long a party on the line waits for a registrar who speaks her language before any registrar, and whoever
+	// has the role OverflowTo (caller or coordinator; empty is nobody), may take the call; 0 means 2 min.
+	Overflow   time.Duration
+	OverflowTo roster.Role
+	LastEvent  int64 // Number of its newest event, as Schemes found it; 0 before the first.
 }
 
 // Validate returns what is wrong with a scheme that is to be kept.
@@ -67,7 +74,7 @@ func (s Scheme) Validate() error {
 	if _, err := schedule.NewCalendar(s.Country); err != nil || s.Country == "" {
 		return fmt.Errorf("scheme %q: no public holidays are known for country %q; write BE or FR", s.Name, s.Country)
 	}
-	if s.Hold < 0 || s.WrapUp < 0 {
+	if s.Hold < 0 || s.WrapUp < 0 || s.Overflow < 0 {
 		return fmt.Errorf("scheme %q: a length of time is below zero", s.Name)
 	}
 	if _, err := schedule.NewCalendar(s.Region); err != nil || s.Region != "" && !strings.HasPrefix(s.Region, s.Country+"-") {
@@ -88,6 +95,9 @@ func (s *Scheme) fill() {
 	}
 	if s.Language == "" {
 		s.Language = roster.French
+	}
+	if s.Overflow == 0 {
+		s.Overflow = defaultOverflow
 	}
 }
 
@@ -150,6 +160,7 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 			TriesPerDay: int16(max(scheme.TriesPerDay, 0)),
 			LoadTalkMs:  scheme.Load.Talk.Milliseconds(), LoadCalls: int32(scheme.Load.Calls), LoadHard: int32(scheme.Load.Hard),
 			LoadInRow: int32(scheme.Load.HardInRow), LoadBreatherMs: scheme.Load.Breather.Milliseconds(),
+			OverflowMs: scheme.Overflow.Milliseconds(), OverflowTo: string(scheme.OverflowTo),
 		})
 		if err != nil {
 			return fmt.Errorf("write scheme: %w", err)
@@ -191,8 +202,9 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
 			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
 			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
-			TriesPerDay: int(r.TriesPerDay), LastEvent: r.EventNumber,
-			Load: limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
+			TriesPerDay: int(r.TriesPerDay), Overflow: milliseconds(r.OverflowMs), OverflowTo: roster.Role(r.OverflowTo),
+			LastEvent: r.EventNumber,
+			Load:      limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
 		}
 		if r.TriesPerDay == 0 {
 			list[i].TriesPerDay = -1

@@ -531,7 +531,8 @@ func (q *Queries) ListRetry(ctx context.Context) ([]ListRetryRow, error) {
 
 const listSchemes = `-- name: ListSchemes :many
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
-    s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms, l.event_number
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
+    s.overflow_ms, s.overflow_to, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id
@@ -558,6 +559,8 @@ type ListSchemesRow struct {
 	LoadHard       int32
 	LoadInRow      int32
 	LoadBreatherMs int64
+	OverflowMs     int64
+	OverflowTo     string
 	EventNumber    int64
 }
 
@@ -592,6 +595,8 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.LoadHard,
 			&i.LoadInRow,
 			&i.LoadBreatherMs,
+			&i.OverflowMs,
+			&i.OverflowTo,
 			&i.EventNumber,
 		); err != nil {
 			return nil, err
@@ -723,8 +728,9 @@ UPDATE scheme
 SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
     paused = $7, opens = $8, closes = $9, hold_ms = $10,
     wrap_up_ms = $11, max_attempts = $12, tries_per_day = $13,
-    load_talk_ms = $14, load_calls = $15, load_hard = $16, load_in_row = $17, load_breather_ms = $18
-WHERE scheme_id = $19
+    load_talk_ms = $14, load_calls = $15, load_hard = $16, load_in_row = $17, load_breather_ms = $18,
+    overflow_ms = $19, overflow_to = $20
+WHERE scheme_id = $21
 `
 
 type UpdateSchemeParams struct {
@@ -746,6 +752,8 @@ type UpdateSchemeParams struct {
 	LoadHard       int32
 	LoadInRow      int32
 	LoadBreatherMs int64
+	OverflowMs     int64
+	OverflowTo     string
 	SchemeID       int64
 }
 
@@ -769,6 +777,8 @@ func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int
 		arg.LoadHard,
 		arg.LoadInRow,
 		arg.LoadBreatherMs,
+		arg.OverflowMs,
+		arg.OverflowTo,
 		arg.SchemeID,
 	)
 	if err != nil {
