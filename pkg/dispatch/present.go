@@ -42,12 +42,15 @@ func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
 	return nil
 }
 
-// Capacity is how long so many calls of a kind take with the lines and calls per second of the scheme's trunks, when so many callers work:
-// one after the other on each line, a minute each without a caller, else of the length given. For ever, without lines for calls
-// out or without callers who are needed, is 0.
+// Capacity is how long so many calls of a kind take with the lines and calls per second of the trunks that may carry them, when
+// so many callers work: one after the other on each line, a minute each without a caller, else of the length given. For ever,
+// without lines for calls out or without callers who are needed, is 0.
 func (s *Scheme) Capacity(kind call.Kind, calls, callers int, length time.Duration) time.Duration {
 	lines, pace, each := 0, 0.0, length
 	for _, t := range s.ways() {
+		if s.presentableOn(t, kind) != nil {
+			continue
+		}
 		lines, pace = lines+max(0, t.Lines-t.reserve()), pace+t.CallsPerSecond
 	}
 	if kind.Automatic() {

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,6 +102,10 @@ func TestACallbackOfTheLineIsKept(t *testing.T) {
 	again, booked, err := f.PromiseCallback(t.Context(), scheme, want, today.Add(time.Minute))
 	require.NoError(t, err)
 	require.False(t, booked, "a number that is owed a call is owed no other")
+	events, err := f.Events(t.Context(), scheme, 1, 1000)
+	require.NoError(t, err)
+	changed := slices.DeleteFunc(events, func(e call.Event) bool { return e.Entity != "scheme" || e.Kind != "changed" })
+	require.Len(t, changed, 1, "whoever leads the scheme elsewhere is told once")
 	require.Equal(t, o.ID, again.ID)
 	known, booked, err := f.PromiseCallback(t.Context(), scheme, postgres.LineCallback{
 		Number: "+3281000001", Language: roster.French, Asked: asked,
