@@ -203,7 +203,7 @@ func ownCLI(err error, kind call.Kind) error {
 	if !errors.Is(err, dispatch.ErrOwnCLI) {
 		return err
 	}
-	return usageError{fmt.Errorf("%w\nname it: rappel scheme trunk NAME --cli-for %s=+33162000000", err, kind)}
+	return usageError{fmt.Errorf("%w\ngive it to a trunk that is in service: rappel scheme trunk NAME --cli-for %s=+33162000000", err, kind)}
 }
 
 func (p *program) printTrunk(t postgres.Trunk) error {
