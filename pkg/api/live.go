@@ -14,6 +14,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 const (
@@ -202,7 +203,7 @@ func (a *API) liveEvents(w http.ResponseWriter, r *http.Request, scheme report.S
 			case <-repeat.C:
 				waiting = false
 			case <-recheck.C:
-				if who, err := a.asker(r); err != nil || who.scheme != scheme.Key {
+				if who, err := a.asker(r); err != nil || who.scheme != scheme.Key || who.role != roster.RoleCoordinator {
 					return
 				}
 			case <-r.Context().Done():

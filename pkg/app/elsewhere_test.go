@@ -186,6 +186,38 @@ func TestANodeThatForgotACall(t *testing.T) {
 	})
 }
 
+// TestAnAnswerIsHeardByWhoeverLeadsNext: what she keyed while nobody led her scheme is told to this node when it leads again.
+func TestAnAnswerIsHeardByWhoeverLeadsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(82 * time.Hour) // The bubble begins on a Saturday at midnight.
+		store, board := dispatchtest.NewMemory(), &dispatchtest.Switchboard{}
+		d, err := dispatch.New(dispatch.Options{Store: store, Switchboard: board, Logger: zap.NewNop(), Now: time.Now, Together: -1})
+		require.NoError(t, err)
+		defer d.Close()
+		now := time.Now()
+		scheme := store.AddScheme(dispatch.Scheme{Zone: time.UTC, Trunk: "trunk", Lines: 4})
+		store.AddOccurrence(scheme, dispatch.Occurrence{
+			Kind: call.KindPresence, State: call.OccurrenceOpen, Opens: now, Closes: now.Add(time.Hour), NotBefore: now, Beneficiary: 5,
+			LocalDate: now, Length: time.Minute, Language: "fr", Numbers: []string{"+3281990001"},
+		})
+		require.NoError(t, d.Lead(t.Context(), scheme))
+		synctest.Wait()
+		require.Len(t, board.Started(), 1)
+		o := board.Started()[0]
+		w := &witness{desk: d, now: time.Now, accounts: map[call.ID]*account{}}
+		w.Step(call.Step{Scheme: scheme, Attempt: o.Attempt, State: call.StateBridged, At: now})
+		synctest.Wait()
+		d.Resign(scheme)
+		w.Answered(call.Answer{Scheme: scheme, Attempt: o.Attempt, N: 1, Question: "presence", Answer: call.AnswerCallBack, At: now})
+		require.NoError(t, d.Lead(t.Context(), scheme))
+		require.False(t, w.repeat(call.Live{Order: o}))
+		synctest.Wait()
+		a, known := store.Attempt(o.Attempt)
+		require.True(t, known)
+		require.Equal(t, call.AnswerCallBack, a.Answer)
+	})
+}
+
 func TestAWitnessForgetsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _, live, _ := remote(t, call.StateBridged)
@@ -193,6 +225,12 @@ func TestAWitnessForgetsInTime(t *testing.T) {
 		time.Sleep(2 * accountKept)
 		f.witness.open(call.NewID())
 		_, known := f.witness.of(live.Order.Attempt)
+		require.False(t, known)
+
+		f.witness.closed(callflow.Closing{Scheme: 1, Attempt: live.Order.Attempt}) // Said long after.
+		time.Sleep(2 * accountKept)
+		f.witness.open(call.NewID())
+		_, known = f.witness.of(live.Order.Attempt)
 		require.False(t, known)
 	})
 }

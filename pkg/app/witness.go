@@ -113,7 +113,12 @@ func (w *witness) callerLeft(attempt call.ID) {
 // closed notes what a caller says of a call, for whoever leads its scheme. It reports whether somebody will ask.
 func (w *witness) closed(c callflow.Closing) bool {
 	kept := false
-	w.note(c.Attempt, func(a *account) { a.Closings, kept = append(a.Closings, c), true })
+	w.note(c.Attempt, func(a *account) {
+		a.Closings, kept = append(a.Closings, c), true
+		if len(a.Steps) == 0 && len(a.Outcomes) == 0 { // All else was forgotten: this is to be forgotten too.
+			a.ended = w.now()
+		}
+	})
 	return kept
 }
 
@@ -123,6 +128,9 @@ func (w *witness) repeat(l call.Live) (ended bool) {
 	known, _ := w.of(l.Order.Attempt)
 	for _, s := range known.Steps {
 		w.desk.Step(s)
+	}
+	for _, n := range known.Answers { // The dispatcher tells those it knows by their number.
+		w.desk.Answered(n)
 	}
 	for _, o := range known.Outcomes {
 		w.desk.Ended(o)
