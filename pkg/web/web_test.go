@@ -263,7 +263,7 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 	h.signIn(t, roster.RoleCoordinator)
 	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
 	for lang, words := range map[string][]string{
-		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription", "aucun appelant libre</dt><dd>3<", "52 min", "dont 11 en 20 s", "2 personnes absentes"},
+		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription", "aucun appelant libre</dt><dd>3<", "à réessayer un peu plus tard</dt><dd>2<", "52 min", "dont 11 en 20 s", "2 personnes absentes"},
 		"en": {"of 46 planned", "21 reached, 4 no answer", "did not pick up", "cut off at our end", "4:09", "1 promise missed today"},
 		"nl": {"van 46 gepland", "2 u 05"},
 		"de": {"von 46 geplanten", "2 Std. 05"},
@@ -397,7 +397,7 @@ func busyWall(now time.Time) report.Wall {
 	return report.Wall{
 		Live: report.Live{
 			Today: report.Today{
-				Planned: 46, Due: 32, Open: 4, Later: 14, Claimed: 1, Live: 2, Reached: 21, Unreached: 4, Missed: 1, Late: 2,
+				Planned: 46, Due: 34, Open: 6, Later: 12, Claimed: 1, Live: 2, Reached: 21, Unreached: 4, Missed: 1, Late: 2,
 				OldestOpen: ago(52 * time.Minute), LeastSlack: now.Add(23 * time.Minute),
 			},
 			Callers: callers, Messages: 3, AsOf: now, WaitingAt: now, Waiting: dispatch.Waiting{NoCaller: 3, Held: 1},
