@@ -40,7 +40,7 @@ func TestAFlowIsChangedCheckedAndRehearsed(t *testing.T) {
 	require.NotContains(t, failure, "\x1b", "a terminal would obey it")
 	_, _, err = flow("", "check", t.TempDir())
 	require.ErrorContains(t, err, "is a directory")
-	require.IsType(t, usageError{}, err)
+	require.ErrorAs(t, err, new(usageError))
 
 	broken := strings.Replace(text, `"2": register`, `"2": registre`, 1)
 	require.NotEqual(t, text, broken)

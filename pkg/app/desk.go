@@ -131,12 +131,18 @@ func (c callers) QueuePlace(ctx context.Context, scheme int64, key string) (call
 	return callflow.Place(place), asFlow(err)
 }
 
-// PromiseCallback implements callflow.Callers. Nothing is promised that the gate would not let through.
-func (c callers) PromiseCallback(ctx context.Context, want callflow.Callback) error {
-	err := c.gate.pass(ctx, call.Order{Scheme: want.Scheme, Number: want.Number}, time.Now())
+// MayRing implements callflow.Callers.
+func (c callers) MayRing(ctx context.Context, scheme int64, number string) error {
+	err := c.gate.pass(ctx, call.Order{Scheme: scheme, Number: number}, time.Now())
 	if errors.Is(err, dispatch.ErrNotPermitted) {
 		return errors.Join(callflow.ErrNotAllowed, err)
-	} else if err != nil {
+	}
+	return err
+}
+
+// PromiseCallback implements callflow.Callers. Nothing is promised that the gate would not let through.
+func (c callers) PromiseCallback(ctx context.Context, want callflow.Callback) error {
+	if err := c.MayRing(ctx, want.Scheme, want.Number); err != nil {
 		return err
 	}
 	occurrence, booked, err := c.books.PromiseCallback(ctx, want.Scheme, postgres.LineCallback{

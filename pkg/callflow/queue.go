@@ -221,6 +221,12 @@ func (r *reception) ringing(ctx context.Context, s *session, on bool) {
 
 // ring rings the registrar's phone while the party hears ringing.
 func (r *reception) ring(ctx context.Context, s *session, leg string, reg Registrar) call.OfferState {
+	if reg.Number != "" {
+		if err := r.c.o.Callers.MayRing(ctx, r.line.Scheme, reg.Number); err != nil {
+			r.c.logCommand("ring registrar", r.l.key, err)
+			return call.OfferFailed
+		}
+	}
 	r.ringing(ctx, s, true)
 	began := time.Now()
 	s.other = leg

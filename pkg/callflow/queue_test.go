@@ -168,3 +168,25 @@ func TestACallTodayIsSaidHonestly(t *testing.T) {
 		})
 	}
 }
+
+// TestARegistrarsNumberOffTheListIsNotRung: whoever registers people by an ordinary phone is rung only where the scheme may call.
+func TestARegistrarsNumberOffTheListIsNotRung(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		const far = "+8816000001"
+		r.desk.locked(func() {
+			r.desk.forbidden = far
+			r.desk.free = []Registrar{{ID: 1, Number: far, Trunk: "trunk"}, {ID: 2, Number: number, Trunk: "trunk"}}
+		})
+		for _, n := range []string{far, number} {
+			r.pbx.SetPhone(n, telephonytest.Script{HangUpBridged: time.Minute})
+		}
+		r.dial(cli, keys(3*time.Second, "0"), 30*time.Second)
+		require.Zero(t, r.pbx.Rings(far))
+		require.Equal(t, 1, r.seen().joined, "the next one takes it")
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []call.OfferState{call.OfferFailed, call.OfferAccepted}, r.seen().released)
+	})
+}

@@ -77,6 +77,8 @@ type Callers interface {
 	CallToday(ctx context.Context, scheme, beneficiary int64) (at time.Time, err error)
 	// Joined says that a party and the registrar reserved for her talk.
 	Joined(scheme int64, key string)
+	// MayRing returns ErrNotAllowed when the scheme may not ring a number (E.164), another error when nobody knows.
+	MayRing(ctx context.Context, scheme int64, number string) error
 	// ConfirmRegistrar returns ErrUnknownCaller when a reserved registrar who has just answered left the scheme while her
 	// phone rang. She must not take the call.
 	ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error

@@ -73,7 +73,8 @@ type notes struct {
 	today      []int64
 	todayAt    time.Time
 	todayErr   error
-	disabled   int64 // A registrar who left while her phone rang.
+	forbidden  string // A number that may not be rung.
+	disabled   int64  // A registrar who left while her phone rang.
 	released   []call.OfferState
 	held       map[string]string
 	messages   []Message
@@ -198,6 +199,15 @@ func (d *desk) CallToday(_ context.Context, _, beneficiary int64) (at time.Time,
 }
 
 func (d *desk) Joined(int64, string) { d.locked(func() { d.joined++ }) }
+
+func (d *desk) MayRing(_ context.Context, _ int64, number string) (err error) {
+	d.locked(func() {
+		if number == d.forbidden {
+			err = ErrNotAllowed
+		}
+	})
+	return err
+}
 
 func (d *desk) ConfirmRegistrar(_ context.Context, _, registrar int64, _ string) (err error) {
 	d.locked(func() {

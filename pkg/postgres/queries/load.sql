@@ -78,12 +78,6 @@ LEFT JOIN scheme_leader l ON l.scheme_id = a.scheme_id AND l.epoch = a.epoch
 WHERE n.scheme_id = sqlc.arg(scheme_id)
 ORDER BY a.attempt_id;
 
--- name: ReadLiveOccurrences :many
-SELECT a.occurrence_id
-FROM live_number n
-JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
-WHERE n.scheme_id = sqlc.arg(scheme_id);
-
 -- name: StreamOccurrences :many
 -- What is not ended and opens in time. No index knows what is open: load_from keeps the search out of the past.
 SELECT occurrence_id, agreement_id, beneficiary_id, kind, state, opens_at, closes_at, not_before, length_ms, deferred,

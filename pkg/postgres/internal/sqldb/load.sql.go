@@ -315,33 +315,6 @@ func (q *Queries) ReadLive(ctx context.Context, schemeID int64) ([]ReadLiveRow, 
 	return items, nil
 }
 
-const readLiveOccurrences = `-- name: ReadLiveOccurrences :many
-SELECT a.occurrence_id
-FROM live_number n
-JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
-WHERE n.scheme_id = $1
-`
-
-func (q *Queries) ReadLiveOccurrences(ctx context.Context, schemeID int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, readLiveOccurrences, schemeID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var occurrence_id int64
-		if err := rows.Scan(&occurrence_id); err != nil {
-			return nil, err
-		}
-		items = append(items, occurrence_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const readPauses = `-- name: ReadPauses :many
 SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, nullif(p.last_day, 'infinity')::date AS last_day,
     false AS welcome_back
