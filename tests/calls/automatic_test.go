@@ -9,6 +9,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
@@ -120,4 +121,67 @@ func busyForAMachine(t *testing.T, street *house.Street) {
 	require.Equal(t, call.ResultBusy, a.Result, "%+v", a)
 	require.Equal(t, 17, a.Cause)
 	require.Zero(t, a.Caller)
+}
+
+// stoppedInTheMiddle: who listens when a surge is stopped hears it to its end and is reached; whose phone has not rung yet is
+// never rung.
+func stoppedInTheMiddle(t *testing.T, street *house.Street) {
+	first, second := picksUp(), picksUp()
+	first.NotDue, second.NotDue = true, true
+	first.Number = street.Number() // The second waits until the phone that they share is free.
+	second.Number = first.Number
+	h := street.Move(t, house.Plan{People: []house.PersonPlan{first, second}})
+	require.Equal(t, 2, surge(t, h, call.KindPresence).Booked)
+	theirs := h.AwaitCall(h.People[0])
+	h.Hears(theirs, time.Time{}, house.Beginning(h.Prompt("presence.question", nil), 3*time.Second), 40*time.Second)
+	now := h.Now()
+	n, err := h.Store.StopSurge(t.Context(), h.Scheme.Key, call.KindPresence, now.AddDate(0, 0, -1), now)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, theirs.SendDTMF(t.Context(), "1"))
+	h.AwaitDone(theirs, 40*time.Second)
+	listened, spared := h.People[0], h.People[1]
+	if len(h.Attempts(listened)) == 0 {
+		listened, spared = spared, listened
+	}
+	a := h.AwaitEnd(listened)
+	require.Equal(t, call.ResultAnswered, a.Result, "%+v", a)
+	require.Equal(t, call.OccurrenceReached, of(h, listened, call.KindPresence).State)
+	require.Equal(t, call.OccurrenceCancelled, of(h, spared, call.KindPresence).State)
+
+	// Whatever was to start for her would have started before a call that is asked for afterwards.
+	require.Equal(t, 2, surge(t, h, call.KindSurvey).Booked)
+	h.AwaitCall(listened)
+	require.Empty(t, presences(h, spared))
+	require.Len(t, presences(h, listened), 1)
+}
+
+// presences are the attempts of somebody's presence checks.
+func presences(h *house.House, p *house.Person) (list []house.Attempt) {
+	check := of(h, p, call.KindPresence)
+	for _, a := range h.Attempts(p) {
+		if a.Occurrence == check.Key {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// nothingToRemindOf: without a call to come she is not rung for a reminder; it ends, and is not tried again.
+func nothingToRemindOf(t *testing.T, street *house.Street) {
+	plan := picksUp()
+	plan.Change = func(b *roster.Beneficiary) { b.Agreement = roster.Agreement{} }
+	h := street.Move(t, house.Plan{MaxAttempts: 3, People: []house.PersonPlan{plan}})
+	person := h.People[0]
+	surge(t, h, call.KindReminder)
+	a := h.AwaitEnd(person)
+	require.Equal(t, call.ResultCancelled, a.Result, "%+v", a)
+	require.Equal(t, call.ReasonNothingToSay, a.Reason)
+	require.Equal(t, call.FaultNone, a.Fault)
+	require.False(t, a.Rang)
+	require.Equal(t, call.OccurrenceCancelled, of(h, person, call.KindReminder).State)
+	surge(t, h, call.KindPresence) // What was to be tried again would be before it.
+	h.AwaitCall(person)
+	require.Len(t, h.Rang(person.Number), 1)
+	require.Len(t, h.Attempts(person), 2)
 }

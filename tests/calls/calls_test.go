@@ -44,6 +44,8 @@ func TestOutbound(t *testing.T) {
 		"without a caller: call me back":           callMeBack,
 		"without a caller: no key":                 noKey,
 		"without a caller: busy":                   busyForAMachine,
+		"without a caller: stopped in the middle":  stoppedInTheMiddle,
+		"without a caller: nothing to remind of":   nothingToRemindOf,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
