@@ -97,6 +97,9 @@ func (p *program) tellSurge(r records, kind call.Kind, done postgres.Surged, reh
 	default:
 		fmt.Fprintf(p.err, "With the lines there are it takes about %s.\n", done.Lasts.Round(time.Minute))
 	}
+	if done.Booked > 0 && done.Opens.After(time.Now()) {
+		fmt.Fprintf(p.err, "The scheme is closed now: they are called from %s on.\n", r.clock(done.Opens))
+	}
 	if r.scheme.Paused && done.Booked > 0 {
 		fmt.Fprintln(p.err, "The scheme is paused: nobody is called until rappel scheme resume.")
 	}

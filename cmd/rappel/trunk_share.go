@@ -32,8 +32,11 @@ trunks are tried first. In France calls without a caller do not go through it: t
 			}
 		}
 		err = r.ShareTrunk(ctx, r.scheme.Key, args[0], cli, time.Now())
+		if errors.Is(err, postgres.ErrNotShared) && end {
+			return usageError{fmt.Errorf("%s: no other scheme's trunk of this name is shared with this one", args[0])}
+		}
 		if errors.Is(err, postgres.ErrNotShared) {
-			return usageError{fmt.Errorf("%w; rappel scheme trunk %s --cli NUMBER permits one, in the scheme whose trunk it is", postgres.ErrNotShared, args[0])}
+			return usageError{fmt.Errorf("%w; rappel scheme trunk %s --permit NUMBER permits one, in the scheme whose trunk it is", postgres.ErrNotShared, args[0])}
 		}
 		return err
 	})
