@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -140,7 +141,7 @@ func (q queued) name() string {
 	if q.party != nil {
 		return q.party.Key
 	}
-	return ""
+	return strconv.FormatInt(q.callback.ID, 10)
 }
 
 // serveQueue gives registrars who are free to whoever waits, the oldest first, and returns when to look again.
