@@ -17,7 +17,7 @@ import (
 // errQuery means that the query of an address cannot be read.
 var errQuery = errors.New("the query is not understood")
 
-// mostPlays bounds what one question costs: promises times runs.
+// mostPlays bounds what one question costs: promises and callers, times runs.
 const mostPlays = 2_000_000
 
 // plan answers what a day will bring. One plan is made at a time, on one processor: the calls that are made now come first. Who
@@ -41,8 +41,8 @@ func (a *API) plan(w http.ResponseWriter, r *http.Request, scheme report.Scheme)
 	if err == nil && q.callers >= 0 {
 		err = day.StaffWith(q.callers)
 	}
-	if err == nil && len(day.Promises)*q.Runs > mostPlays {
-		err = fmt.Errorf("%w: so many runs of so many promises are too much here; rappel plan does it", errQuery)
+	if err == nil && (len(day.Promises)+len(day.Callers))*q.Runs > mostPlays {
+		err = fmt.Errorf("%w: so many runs of so many promises and callers are too much here; rappel plan does it", errQuery)
 	}
 	if err != nil {
 		a.fail(w, r, err)

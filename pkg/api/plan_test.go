@@ -58,7 +58,7 @@ func TestADayPlan(t *testing.T) {
 
 	enough := h.ask(path + "?date=2026-11-24&runs=20&callers=20&target=2")
 	require.Equal(t, json.Number("0"), h.valid(enough.body, "Plan")["advice"].(map[string]any)["callers"])
-	for _, query := range []string{"?date=24-11-2026", "?date=2026-11-24&runs=0", "?callers=-1", "?target=-1", "?target=NaN", "?target=Inf", "?seed=1&seed=2", "?seed=x", "?when=now", "?date=2020-01-01"} {
+	for _, query := range []string{"?date=24-11-2026", "?date=2026-11-24&runs=0", "?callers=-1", "?target=-1", "?target=NaN", "?target=Inf", "?seed=1&seed=2", "?seed=x", "?when=now", "?date=2020-01-01", "?date=2026-11-24&runs=1000&callers=10000"} {
 		a := h.ask(path + query)
 		require.Equal(t, http.StatusBadRequest, a.status, "%s: %s", query, a.body)
 		require.Equal(t, "urn:rappel:problem:query", h.valid(a.body, "Problem")["type"])

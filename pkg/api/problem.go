@@ -75,5 +75,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // A client that has gone is nobody's error.
+	text := json.NewEncoder(w)
+	text.SetEscapeHTML(false) // It is no HTML, and people read it.
+	_ = text.Encode(p)        // A client that has gone is nobody's error.
 }
