@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,28 +21,53 @@ import (
 
 // heard is a dispatcher that only listens.
 type heard struct {
+	mu   sync.Mutex
+	told hearing
+}
+
+// hearing is what a dispatcher was told.
+type hearing struct {
 	steps    []call.State
 	ends     []call.Outcome
 	closings int
 	left     int
 }
 
-func (h *heard) Step(s call.Step)                                  { h.steps = append(h.steps, s.State) }
-func (h *heard) Answered(call.Answer)                              {}
-func (h *heard) Ended(o call.Outcome)                              { h.ends = append(h.ends, o) }
-func (h *heard) CallerLeft(_, _ int64, _ call.ID, _ time.Time)     { h.left++ }
-func (h *heard) CloseCall(context.Context, callflow.Closing) error { h.closings++; return nil }
+// so is what was heard so far.
+func (h *heard) so() hearing {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.told
+}
+
+func (h *heard) note(n func(*hearing)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n(&h.told)
+}
+
+func (h *heard) Answered(call.Answer) {}
+func (h *heard) Step(s call.Step)     { h.note(func(t *hearing) { t.steps = append(t.steps, s.State) }) }
+func (h *heard) Ended(o call.Outcome) { h.note(func(t *hearing) { t.ends = append(t.ends, o) }) }
+func (h *heard) CallerLeft(_, _ int64, _ call.ID, _ time.Time) {
+	h.note(func(t *hearing) { t.left++ })
+}
+
+func (h *heard) CloseCall(context.Context, callflow.Closing) error {
+	h.note(func(t *hearing) { t.closings++ })
+	return nil
+}
 
 // far is another node as it is seen over the event bus: what it says goes through JSON.
 type far struct {
 	witness *witness
-	silent  bool
-	asked   int
+	silent  atomic.Bool
+	asked   atomic.Int32
 }
 
 func (f *far) ask(_ context.Context, _ string, q inquiry) (deposition, error) {
-	f.asked++
-	if f.silent {
+	f.asked.Add(1)
+	if f.silent.Load() {
 		return deposition{}, natsbus.ErrNobody
 	}
 	d := deposition{Accounts: map[call.ID]account{}}
@@ -81,6 +108,12 @@ func remote(t *testing.T, state call.State) (f *far, h *heard, live call.Live, b
 	return f, h, live, func() { e.follow(ctx, "far", []call.Live{live}) }
 }
 
+// later lets time pass, and whatever happens at that instant happen.
+func later(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func TestACallElsewhereIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, h, live, begin := remote(t, call.StateAccepted)
@@ -91,35 +124,35 @@ func TestACallElsewhereIsFollowed(t *testing.T) {
 		step(call.StateOffered)
 		step(call.StateAccepted)
 		begin()
-		time.Sleep(10*time.Second + askEvery/2) // Between two questions: two timers of one instant run in any order.
+		later(10 * time.Second)
 		step(call.StateRinging)
 		step(call.StateBridged)
-		time.Sleep(2 * time.Second)
-		require.Equal(t, []call.State{call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged}, h.steps)
+		later(2 * time.Second)
+		require.Equal(t, []call.State{call.StateOffered, call.StateAccepted, call.StateRinging, call.StateBridged}, h.so().steps)
 
 		// Cut off for less than a minute: nothing is made up.
-		f.silent = true
-		time.Sleep(50 * time.Second)
+		f.silent.Store(true)
+		later(50 * time.Second)
 		f.witness.Ended(call.Outcome{
 			Scheme: 1, Attempt: id, Offer: 1, OfferState: call.OfferAccepted, Result: call.ResultAnswered, Talk: 40 * time.Second, CallerPresent: true,
 		})
-		require.Empty(t, h.ends)
-		f.silent = false
-		time.Sleep(2 * time.Second)
-		require.Len(t, h.ends, 1)
-		require.Equal(t, 40*time.Second, h.ends[0].Talk)
-		require.False(t, h.ends[0].EndEstimated)
+		require.Empty(t, h.so().ends)
+		f.silent.Store(false)
+		later(2 * time.Second)
+		require.Len(t, h.so().ends, 1)
+		require.Equal(t, 40*time.Second, h.so().ends[0].Talk)
+		require.False(t, h.so().ends[0].EndEstimated)
 
 		require.True(t, f.witness.closed(callflow.Closing{Scheme: 1, Attempt: id, Caller: 7, FollowUp: true}))
 		f.witness.callerLeft(id)
-		time.Sleep(2 * time.Second)
-		require.Equal(t, 1, h.closings)
-		require.Equal(t, 1, h.left)
-		asked := f.asked
-		time.Sleep(time.Minute)
-		require.Equal(t, asked, f.asked, "nothing more is to be asked")
-		require.Len(t, h.ends, 1)
-		require.Len(t, h.steps, 4)
+		later(2 * time.Second)
+		require.Equal(t, 1, h.so().closings)
+		require.Equal(t, 1, h.so().left)
+		asked := f.asked.Load()
+		later(time.Minute)
+		require.Equal(t, asked, f.asked.Load(), "nothing more is to be asked")
+		require.Len(t, h.so().ends, 1)
+		require.Len(t, h.so().steps, 4)
 	})
 }
 
@@ -129,14 +162,14 @@ func TestACallerLeftWithHerNode(t *testing.T) {
 		f, h, live, begin := remote(t, call.StateBridged)
 		begin()
 		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered, CallerPresent: true})
-		time.Sleep(30*time.Second + askEvery/2) // Between two questions: two timers of one instant run in any order.
-		require.Zero(t, h.left, "she is at the keypad")
-		f.silent = true
-		time.Sleep(leavingLimit - time.Second)
-		require.Zero(t, h.left)
-		time.Sleep(5 * time.Second)
-		require.Equal(t, 1, h.left)
-		require.Len(t, h.ends, 1)
+		later(30 * time.Second)
+		require.Zero(t, h.so().left, "she is at the keypad")
+		f.silent.Store(true)
+		later(leavingLimit - time.Second)
+		require.Zero(t, h.so().left)
+		later(5 * time.Second)
+		require.Equal(t, 1, h.so().left)
+		require.Len(t, h.so().ends, 1)
 	})
 }
 
@@ -147,13 +180,13 @@ func TestACallAtASilentNodeEndsOnceNothingCanRing(t *testing.T) {
 		t.Run(string(state), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, h, _, begin := remote(t, state)
-				f.silent = true
+				f.silent.Store(true)
 				begin()
-				time.Sleep(after - askEvery/2) // Between two questions: two timers of one instant run in any order.
-				require.Empty(t, h.ends)
-				time.Sleep(4 * time.Second)
-				require.Len(t, h.ends, 1)
-				end := h.ends[0]
+				later(after - time.Second)
+				require.Empty(t, h.so().ends)
+				later(4 * time.Second)
+				require.Len(t, h.so().ends, 1)
+				end := h.so().ends[0]
 				require.True(t, end.EndEstimated)
 				require.Equal(t, call.ReasonRestart, end.Reason)
 				if state == call.StateBridged {
@@ -162,8 +195,8 @@ func TestACallAtASilentNodeEndsOnceNothingCanRing(t *testing.T) {
 				} else {
 					require.Equal(t, call.ResultUnknown, end.Result)
 				}
-				time.Sleep(time.Hour)
-				require.Len(t, h.ends, 1)
+				later(time.Hour)
+				require.Len(t, h.so().ends, 1)
 			})
 		})
 	}
@@ -175,14 +208,14 @@ func TestANodeThatForgotACall(t *testing.T) {
 		f, h, live, begin := remote(t, call.StateBridged)
 		f.witness.note(live.Order.Attempt, func(a *account) { a.Steps = make([]call.Step, 3) })
 		begin()
-		time.Sleep(3*time.Second + askEvery/2) // Between two questions: two timers of one instant run in any order.
-		require.Len(t, h.steps, 3)
+		later(3 * time.Second)
+		require.Len(t, h.so().steps, 3)
 		f.witness.mu.Lock()
 		f.witness.accounts[live.Order.Attempt] = &account{Steps: make([]call.Step, 1)}
 		f.witness.mu.Unlock()
-		time.Sleep(3 * time.Second)
-		require.Len(t, h.steps, 4, "an account that begins anew is told from its beginning")
-		require.Empty(t, h.ends)
+		later(3 * time.Second)
+		require.Len(t, h.so().steps, 4, "an account that begins anew is told from its beginning")
+		require.Empty(t, h.so().ends)
 	})
 }
 
@@ -222,13 +255,13 @@ func TestAWitnessForgetsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _, live, _ := remote(t, call.StateBridged)
 		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered})
-		time.Sleep(2 * accountKept)
+		later(2 * accountKept)
 		f.witness.open(call.NewID())
 		_, known := f.witness.of(live.Order.Attempt)
 		require.False(t, known)
 
 		f.witness.closed(callflow.Closing{Scheme: 1, Attempt: live.Order.Attempt}) // Said long after.
-		time.Sleep(2 * accountKept)
+		later(2 * accountKept)
 		f.witness.open(call.NewID())
 		_, known = f.witness.of(live.Order.Attempt)
 		require.False(t, known)
