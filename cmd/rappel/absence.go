@@ -60,18 +60,9 @@ func (p *program) listAbsences() *cobra.Command {
 	return p.inScheme(&cobra.Command{
 		Use:   "list [REF]",
 		Short: "List the absences and no-call periods that are not over",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exactly(1)(c, args)
-			}
-			return nil
-		},
+		Args:  atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
-		ref := ""
-		if len(args) > 0 {
-			ref = args[0]
-		}
-		list, err := r.Absences(ctx, r.scheme.Key, ref, r.today(time.Now()))
+		list, err := r.Absences(ctx, r.scheme.Key, only(args), r.today(time.Now()))
 		if err != nil {
 			return err
 		}

@@ -138,3 +138,19 @@ func exactly(n int) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// atMostOne lets a command have one argument or none.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return exactly(1)(c, args)
+	}
+	return nil
+}
+
+// only is the argument of a command that may have one; "" when it has none.
+func only(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

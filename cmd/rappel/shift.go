@@ -60,17 +60,9 @@ func (p *program) listShifts() *cobra.Command {
 	return p.inScheme(&cobra.Command{
 		Use:   "list [REF]",
 		Short: "List shifts",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exactly(1)(c, args)
-			}
-			return nil
-		},
+		Args:  atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
-		ref := ""
-		if len(args) > 0 {
-			ref = args[0]
-		}
+		ref := only(args)
 		shifts, err := r.Shifts(ctx, r.scheme.Key, ref)
 		if err != nil {
 			return err

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,13 +13,13 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/sse"
 )
 
 const (
 	// repeatEvery is how often the figures are sent again when nothing has changed, so that their age is known.
 	repeatEvery  = 5 * time.Second
 	recheckEvery = 30 * time.Second // How soon a token that was revoked, or a session that ended, loses its stream.
-	writeLimit   = 10 * time.Second
 )
 
 // liveBody is the figures as they are told; package report says what each of them is. Times are the service's clock, but for
@@ -164,7 +162,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request, scheme report.Scheme)
 	a.reply(w, bodyOf(scheme, l, time.Now()))
 }
 
-// liveEvents sends the figures as server-sent events (WHATWG HTML, section 9.2): once at once, then whenever they change, and
+// liveEvents sends the figures as server-sent events: once at once, then whenever they change, and
 // every five seconds. Each event is named "live", has the number of the last event in it for an id, and holds everything:
 // a client that comes back needs nothing of what it has missed.
 func (a *API) liveEvents(w http.ResponseWriter, r *http.Request, scheme report.Scheme) {
@@ -175,13 +173,10 @@ func (a *API) liveEvents(w http.ResponseWriter, r *http.Request, scheme report.S
 		a.fail(w, r, err)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // A proxy must not hold events back.
-	control := http.NewResponseController(w)
-	// The server's limit for reading a request is not meant for a connection that stays open all day.
-	if err := control.SetReadDeadline(time.Time{}); err != nil {
-		a.log.Debug("lift read limit", zap.Error(err))
+	events, err := sse.Open(w)
+	if err != nil {
+		a.log.Error("follow figures", zap.Error(err))
+		return
 	}
 	repeat := time.NewTicker(repeatEvery)
 	defer repeat.Stop()
@@ -190,7 +185,7 @@ func (a *API) liveEvents(w http.ResponseWriter, r *http.Request, scheme report.S
 	for {
 		text, err := a.told.event(scheme, l)
 		if err == nil {
-			err = send(w, control, text)
+			err = events.Send(text)
 		}
 		if err != nil {
 			a.log.Debug("follow figures", zap.Error(err))
@@ -218,19 +213,6 @@ func (a *API) liveEvents(w http.ResponseWriter, r *http.Request, scheme report.S
 	}
 }
 
-func send(w http.ResponseWriter, control *http.ResponseController, text []byte) error {
-	if err := control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return fmt.Errorf("set write deadline: %w", err)
-	}
-	if _, err := w.Write(text); err != nil {
-		return fmt.Errorf("write event: %w", err)
-	}
-	if err := control.Flush(); err != nil {
-		return fmt.Errorf("flush event: %w", err)
-	}
-	return nil
-}
-
 // told remembers the last event of each scheme as text, so that it is written once however many follow.
 type told struct {
 	mu   sync.Mutex
@@ -253,12 +235,10 @@ func (t *told) event(scheme report.Scheme, l report.Live) ([]byte, error) {
 	if e := t.last[scheme.Key]; e.version == l.Version && now.Sub(e.at) < toldAgain {
 		return e.text, nil
 	}
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "id: %d\nevent: live\ndata: ", l.Number)
-	if err := json.NewEncoder(&text).Encode(bodyOf(scheme, l, now)); err != nil {
-		return nil, fmt.Errorf("encode figures: %w", err)
+	text, err := sse.Event(strconv.FormatInt(l.Number, 10), "live", bodyOf(scheme, l, now))
+	if err != nil {
+		return nil, err
 	}
-	text.WriteByte('\n') // The encoder has ended the data's own line.
-	t.last[scheme.Key] = toldEvent{l.Version, now, text.Bytes()}
-	return text.Bytes(), nil
+	t.last[scheme.Key] = toldEvent{l.Version, now, text}
+	return text, nil
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,11 +11,11 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/sse"
 )
 
 const (
 	beatEvery    = time.Second
-	writeLimit   = 10 * time.Second
 	recheckEvery = 30 * time.Second // How soon a session that ended loses its stream.
 )
 
@@ -50,7 +49,7 @@ type part struct {
 	HTML string `json:"html"`
 }
 
-// wallLive streams the wall as server-sent events (WHATWG HTML, section 9.2): "part" for a section that changed, "say" for
+// wallLive streams the wall as server-sent events: "part" for a section that changed, "say" for
 // the status region, "beat" every second.
 func (s *Site) wallLive(w http.ResponseWriter, r *http.Request, session auth.Session) {
 	scheme, err := s.scheme(r, session)
@@ -58,17 +57,14 @@ func (s *Site) wallLive(w http.ResponseWriter, r *http.Request, session auth.Ses
 		s.fail(w, r, err)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // A proxy must not hold events back.
-	w.WriteHeader(http.StatusOK)
+	events, err := sse.Open(w)
+	if err != nil {
+		s.log.Error("follow the wall", zap.Error(err))
+		return
+	}
 	s.met.viewers.Inc()
 	defer s.met.viewers.Dec()
-	st := &stream{site: s, w: w, control: http.NewResponseController(w), page: s.page(r, session), sent: map[string]string{}}
-	// The server's limit for reading a request is not meant for a connection that stays open all day.
-	if err := st.control.SetReadDeadline(time.Time{}); err != nil {
-		s.log.Debug("lift read limit", zap.Error(err))
-	}
+	st := &stream{site: s, events: events, page: s.page(r, session), sent: map[string]string{}}
 	feed, news, leave := s.watch(scheme)
 	defer leave()
 	beats := time.NewTicker(beatEvery)
@@ -95,12 +91,11 @@ func (s *Site) wallLive(w http.ResponseWriter, r *http.Request, session auth.Ses
 
 // stream is one browser that follows the wall.
 type stream struct {
-	site    *Site
-	w       http.ResponseWriter
-	control *http.ResponseController
-	page    page
-	sent    map[string]string // The last HTML sent, by section.
-	said    string
+	site   *Site
+	events *sse.Stream
+	page   page
+	sent   map[string]string // The last HTML sent, by section.
+	said   string
 }
 
 // update sends the sections that differ from what the browser has.
@@ -169,22 +164,11 @@ func (st *stream) beat(r reading) error {
 }
 
 func (st *stream) send(event string, data any) error {
-	var encoded bytes.Buffer
-	enc := json.NewEncoder(&encoded) // It ends the text with the newline that the event needs.
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(data); err != nil {
-		return fmt.Errorf("encode %s: %w", event, err)
+	text, err := sse.Event("", event, data)
+	if err != nil {
+		return err
 	}
-	if err := st.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return fmt.Errorf("set write deadline: %w", err)
-	}
-	if _, err := fmt.Fprintf(st.w, "event: %s\ndata: %s\n", event, encoded.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", event, err)
-	}
-	if err := st.control.Flush(); err != nil {
-		return fmt.Errorf("flush %s: %w", event, err)
-	}
-	return nil
+	return st.events.Send(text)
 }
 
 // zoneOf returns the scheme's zone, or UTC when its name is not known here.

@@ -35,6 +35,7 @@ const (
 func floors() map[string]floor {
 	return map[string]floor{
 		"pkg/call": vocabulary, "pkg/roster": vocabulary, "pkg/schedule": vocabulary, "pkg/telephony": vocabulary,
+		"pkg/sse":      vocabulary, // What both HTTP edges write.
 		"pkg/dispatch": behaviour, "pkg/callflow": behaviour, "pkg/ivr": behaviour, "pkg/report": behaviour, "pkg/auth": behaviour,
 		"pkg/care":     behaviour,
 		"pkg/forecast": behaviour,
