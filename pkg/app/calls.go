@@ -73,7 +73,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		anywhere.reach = a.reach
 	}
 	a.connector, err = callflow.New(callflow.Options{
-		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: book,
+		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: func(int64) *ivr.Book { return book },
 		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,

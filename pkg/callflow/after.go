@@ -93,7 +93,8 @@ func (h *closer) walked(s *session) {
 
 // afterCall speaks to the caller whose call has ended, listens to the keypad, ends her line and says that she is free.
 func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
-	s := c.session(l, o.Attempt.CallerLeg(o.Offer), flowAfterCall, roster.Language(o.CallerLanguage), ivr.Vars{
+	s := c.session(l, o.Attempt.CallerLeg(o.Offer), o.Scheme)
+	s.begin(flowAfterCall, roster.Language(o.CallerLanguage), ivr.Vars{
 		"result": string(outcome.Result), "reason": string(outcome.Reason),
 	})
 	s.host = &closer{c: c, closing: Closing{Scheme: o.Scheme, Attempt: o.Attempt, Caller: o.Caller}}
@@ -104,9 +105,14 @@ func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
 	}
 }
 
-func (c *Connector) session(l *live, channel, flow string, lang roster.Language, vars ivr.Vars) *session {
+// session is a dialogue with a channel in the words of a scheme; 0 is none. It has no flow before begin.
+func (c *Connector) session(l *live, channel string, scheme int64) *session {
 	return &session{
-		c: c, l: l, channel: channel, lang: lang, walker: ivr.NewWalker(c.o.Book, flow, lang, vars),
-		guard: guard{on: true, at: time.Now().Add(guardSoon)},
+		c: c, l: l, channel: channel, book: c.o.Book(scheme), guard: guard{on: true, at: time.Now().Add(guardSoon)},
 	}
+}
+
+// begin puts the dialogue at the beginning of a flow.
+func (s *session) begin(flow string, lang roster.Language, vars ivr.Vars) {
+	s.lang, s.walker = lang, ivr.NewWalker(s.book, flow, lang, vars)
 }

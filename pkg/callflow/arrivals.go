@@ -54,7 +54,8 @@ func (c *Connector) stray(l *live, e telephony.Event) {
 	if !slices.Contains(roster.Languages(), lang) {
 		lang = c.o.Fallback.language()
 	}
-	s := c.session(l, e.Channel, "", lang, nil)
+	s := c.session(l, e.Channel, 0)
+	s.lang = lang
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
 	if _, side, _, err := call.ParseLeg(e.Leg); err == nil && side == call.SideBeneficiary {
@@ -91,7 +92,8 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 	if len(e.Args) > 2 {
 		endpoint = e.Args[2]
 	}
-	s := c.session(l, e.Channel, flowCloseLast, c.o.Fallback.language(), nil)
+	s := c.session(l, e.Channel, 0)
+	s.lang = c.o.Fallback.language()
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
 	if err := c.o.Switch.Answer(c.ctx, e.Channel); err != nil {
@@ -110,7 +112,7 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 		s.sayAndWait(key, nil)
 		return
 	}
-	s.lang = who.Language
+	s.lang, s.book = who.Language, c.o.Book(who.Scheme)
 	c.o.Callers.OnLine(who.Scheme, who.ID, true)
 	defer func() {
 		s.hangUp()
@@ -196,7 +198,7 @@ func (c *Connector) closeLast(l *live, s *session, who Caller) {
 		s.sayAndWait("feature.unavailable", nil)
 		return
 	}
-	s.walker = ivr.NewWalker(c.o.Book, flowCloseLast, who.Language, nil)
+	s.begin(flowCloseLast, who.Language, nil)
 	s.host = &closer{c: c, closing: Closing{Scheme: who.Scheme, Attempt: attempt, Caller: who.ID}}
 	s.run()
 }

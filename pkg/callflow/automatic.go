@@ -86,7 +86,8 @@ func (c *Connector) announce(l *live, o call.Order) {
 
 func (c *Connector) newAutomatic(l *live, o call.Order) *automatic {
 	a := &automatic{c: c, l: l, order: o, began: time.Now(), latest: time.Now(), state: call.StateIntent}
-	a.s = c.session(l, "", string(o.Kind), roster.Language(o.Language), nil)
+	a.s = c.session(l, "", o.Scheme)
+	a.s.lang = roster.Language(o.Language)
 	a.s.host, a.s.guard, a.s.timer = a, guard{}, time.NewTimer(time.Hour)
 	a.s.reconciled = a.reconciled
 	return a
@@ -100,7 +101,7 @@ func (a *automatic) prepare() (finding, bool) {
 	}
 	ctx, cancel := context.WithDeadline(a.c.ctx, by)
 	defer cancel()
-	if !a.c.o.Book.Has(string(a.order.Kind)) {
+	if !a.s.book.Has(string(a.order.Kind)) {
 		a.c.o.Logger.Error("there is no flow for this kind of call", zap.String("kind", string(a.order.Kind)))
 		return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false
 	}
@@ -111,10 +112,10 @@ func (a *automatic) prepare() (finding, bool) {
 		a.c.logCommand("look up what to say", a.l.key, err)
 		return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false
 	}
-	a.s.walker = ivr.NewWalker(a.c.o.Book, string(a.order.Kind), roster.Language(a.order.Language), vars)
+	a.s.begin(string(a.order.Kind), roster.Language(a.order.Language), vars)
 	a.first = a.s.walker.Begin()
 	for _, u := range a.first.Say {
-		if _, err := a.c.o.Voice.Media(ctx, u.Language, a.c.o.Book.Text(u.Language, u.Key, u.Vars)); err != nil {
+		if _, err := a.c.o.Voice.Media(ctx, u.Language, a.s.book.Text(u.Language, u.Key, u.Vars)); err != nil {
 			a.c.metrics.mute.Inc()
 			a.c.logCommand("speak prompt "+u.Key, a.l.key, err)
 			return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false

@@ -160,7 +160,7 @@ func (c *Connector) apologise(l *live, conn *connection, a doApologise) {
 	ctx, cancel := context.WithTimeout(c.ctx, muteLimit)
 	defer cancel()
 	lang := roster.Language(conn.order.Language)
-	media, err := c.o.Voice.Media(ctx, lang, c.o.Book.Text(lang, key, nil))
+	media, err := c.o.Voice.Media(ctx, lang, c.o.Book(conn.order.Scheme).Text(lang, key, nil))
 	if err == nil {
 		if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); guardErr != nil {
 			c.logCommand("guard apology", l.key, guardErr)

@@ -37,9 +37,11 @@ type Options struct {
 	Callers Callers
 	Records Records
 	Voice   Voice
-	Book    *ivr.Book // Flows and prompts, checked.
-	Now     func() time.Time
-	Logger  *zap.Logger
+	// Book returns the flows and prompts that a scheme speaks now, checked; 0 is no scheme's: those that ship. It answers at
+	// once, to several goroutines. A call asks once, at its beginning, so that publishing disturbs nobody who is talking.
+	Book   func(scheme int64) *ivr.Book
+	Now    func() time.Time
+	Logger *zap.Logger
 	// Registerer may be nil: then nothing is counted.
 	Registerer prometheus.Registerer
 	// OrdinaryTrunk carries calls to callers with an ordinary phone; empty means the order's own trunk.

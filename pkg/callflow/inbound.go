@@ -55,10 +55,11 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 		return
 	}
 	flow := line.Flow
-	if !c.o.Book.Has(flow) {
+	s := c.session(l, e.Channel, line.Scheme)
+	if !s.book.Has(flow) {
 		flow = flowRegistration
 	}
-	s := c.session(l, e.Channel, flow, r.language(), r.vars())
+	s.begin(flow, r.language(), r.vars())
 	s.host = r
 	if errors.Is(err, ErrUnknownLine) {
 		c.metrics.steps.WithLabelValues("unknown_line").Inc()

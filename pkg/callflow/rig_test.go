@@ -351,7 +351,7 @@ func newRig(t tb, change func(*Options)) *rig {
 		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))
 	}
 	o := Options{
-		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Voice: spoken{}, Book: r.book, Now: time.Now,
+		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
 		Logger: logger, Fallback: Line{Languages: []roster.Language{roster.French}},
 	}
 	if change != nil {

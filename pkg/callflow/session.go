@@ -33,6 +33,7 @@ type session struct {
 	l       *live
 	channel string
 	lang    roster.Language
+	book    *ivr.Book // As it was when the call began.
 	walker  *ivr.Walker
 	host    host
 
@@ -216,7 +217,7 @@ func (s *session) say(prompts []ivr.Utterance) bool {
 		if u.Silence > 0 {
 			media = append(media, telephony.Media("silence:"+strconv.FormatInt(u.Silence.Milliseconds(), 10)))
 		}
-		text := s.c.o.Book.Text(u.Language, u.Key, u.Vars)
+		text := s.book.Text(u.Language, u.Key, u.Vars)
 		if text == "" {
 			continue
 		}

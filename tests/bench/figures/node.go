@@ -72,7 +72,7 @@ func (o *childOrder) serveCalls(ctx context.Context, say *reporter) (err error) 
 		return fmt.Errorf("read dialplans: %w", err)
 	}
 	connector, err := callflow.New(callflow.Options{
-		Switch: pbx, Desk: d, Callers: desk{d: d}, Records: store, Voice: voice{}, Book: book, Now: o.now, Logger: log, NoWrapUp: true,
+		Switch: pbx, Desk: d, Callers: desk{d: d}, Records: store, Voice: voice{}, Book: func(int64) *ivr.Book { return book }, Now: o.now, Logger: log, NoWrapUp: true,
 	})
 	if err != nil {
 		return err
