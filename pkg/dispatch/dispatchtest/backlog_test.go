@@ -1,4 +1,4 @@
-package figures
+package dispatchtest
 
 import (
 	"math"
