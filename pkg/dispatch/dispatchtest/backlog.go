@@ -2,13 +2,14 @@ package dispatchtest
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
-	"math"
-	"math/rand/v2"
-	"time"
 )
 
 // Backlog is a sampled state: everything is due and everybody is free, with several languages, a skill, people's own callers,
