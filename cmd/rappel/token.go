@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,26 +18,33 @@ import (
 )
 
 func (p *program) token() *cobra.Command {
-	c := &cobra.Command{Use: "token", Short: "Let programs read the scheme's figures over the API"}
-	c.AddCommand(p.newToken(), p.listTokens(), p.revokeToken())
+	c := &cobra.Command{Use: "token", Short: "Let programs read the scheme's figures over the API, or work with its records"}
+	c.AddCommand(p.newToken(), p.listTokens(), p.revokeToken(), p.listActs())
 	return c
 }
 
 func (p *program) newToken() *cobra.Command {
-	return p.inScheme(&cobra.Command{
+	var write bool
+	c := p.inScheme(&cobra.Command{
 		Use:   "new NAME",
 		Short: "Make a token that reads this scheme, and print it once",
-		Long: `Make a token that reads this scheme's figures, and nothing else, until it is revoked. It is printed now and kept
-nowhere; the name says later what it is for.`,
+		Long: `Make a token that reads this scheme's figures, which name nobody, until it is revoked. With --write it reads who people
+are too, and changes what a coordinator may change; whatever it does is kept, and shown by rappel user token acts. The token is
+printed now and kept nowhere; the name says later what it is for.`,
 		Example: `  rappel user token new "wallboard in the hall"
-  curl -H "Authorization: Bearer $TOKEN" https://rappel.example/api/v1/schemes/$SCHEME/live`,
+  curl -H "Authorization: Bearer $TOKEN" https://rappel.example/api/v1/schemes/$SCHEME/live
+  rappel user token new "registrars' desk" --write`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		name := strings.TrimSpace(args[0])
 		if name == "" || utf8.RuneCountInString(name) > 80 || strings.ContainsFunc(name, unicode.IsControl) {
 			return usageError{errors.New("write in a few words what the token is for: rappel user token new \"wallboard in the hall\"")}
 		}
-		token, err := auth.NewDoor(r.Store).NewToken(ctx, r.scheme.Key, name, time.Now())
+		scope := auth.ScopeRead
+		if write {
+			scope = auth.ScopeWrite
+		}
+		token, err := auth.NewDoor(r.Store).NewToken(ctx, auth.Token{Scheme: r.scheme.Key, Name: name, Scope: scope}, time.Now())
 		if errors.Is(err, auth.ErrTokenName) {
 			return usageError{fmt.Errorf("%q is a token already; choose another name, or type: rappel user token revoke %q", name, name)}
 		}
@@ -44,8 +53,13 @@ nowhere; the name says later what it is for.`,
 		}
 		fmt.Fprintln(p.out, token)
 		fmt.Fprintf(p.err, "It is shown this once. It reads %s/api/v1/schemes/%s/live\n", r.config.PublicURL(), r.scheme.ID)
+		if write {
+			fmt.Fprintf(p.err, "and works with the records of this scheme: give it to nobody who may not.\n")
+		}
 		return nil
 	})
+	c.Flags().BoolVar(&write, "write", false, "it reads who people are too, and changes what a coordinator may change")
+	return c
 }
 
 func (p *program) listTokens() *cobra.Command {
@@ -59,18 +73,14 @@ func (p *program) listTokens() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		zone, err := time.LoadLocation(r.scheme.Zone)
-		if err != nil {
-			return fmt.Errorf("load zone of the scheme: %w", err)
-		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "NAME\tMADE AT\tREVOKED AT\tID")
+		fmt.Fprintln(w, "NAME\tSCOPE\tMADE AT\tREVOKED AT\tID")
 		for _, t := range tokens {
 			revoked := "-"
 			if !t.Revoked.IsZero() {
-				revoked = t.Revoked.In(zone).Format("2006-01-02 15:04")
+				revoked = r.clock(t.Revoked)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Name, t.Created.In(zone).Format("2006-01-02 15:04"), revoked, t.ID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.Name, t.Scope, r.clock(t.Created), revoked, t.ID)
 		}
 		return w.Flush()
 	})
@@ -88,5 +98,31 @@ func (p *program) revokeToken() *cobra.Command {
 			return usageError{fmt.Errorf("%q is no valid token; rappel user token list shows them", args[0])}
 		}
 		return err
+	})
+}
+
+func (p *program) listActs() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "acts [NAME]",
+		Short: "List what was changed, and who was looked up, over the API: the last first, 200 at most",
+		Long: `List what was changed, and who was looked up, over the API: by everybody, or by the tokens of one name. The status is that
+of the answer (200 and 204 are done); "-" means that none was noted, so that it is not known whether it was done.`,
+		Example: `  rappel user token acts "registrars' desk"`,
+		Args:    cobra.MaximumNArgs(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		acts, err := r.Acts(ctx, r.scheme.Key, strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "AT\tWHO\tSTATUS\tWHAT")
+		for _, a := range acts {
+			status := "-"
+			if a.Status != 0 {
+				status = strconv.Itoa(a.Status)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.clock(a.At), cmp.Or(a.Name, a.Who), status, a.What)
+		}
+		return w.Flush()
 	})
 }

@@ -1,4 +1,4 @@
-// Package api serves what programs read of a scheme, as JSON, below /api/v1/: documented in openapi.json (OpenAPI 3.1), which
+// Package api serves what programs read of a scheme, and change in it, as JSON, below /api/v1/: documented in openapi.json (OpenAPI 3.1), which
 // it serves too. Whoever asks shows a token of the scheme (rappel user token) or the cookie of a coordinator who is signed
 // in; a scheme that is not theirs does not exist. Errors are problem details (RFC 9457). Nothing here changes anything, and
 // nothing tells who a person is: ids seen outside, the town's references, words of the vocabulary, counts and instants.
@@ -38,7 +38,10 @@ type Options struct {
 	Schemes Schemes
 	Live    *report.Feeds
 	Days    forecast.Records // Of which day plans are made.
+	Inbox   Inbox
 	Door    *auth.Door
+	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
+	Now func() time.Time
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
 	Secure bool
 	Logger *zap.Logger // Nil logs nothing.
@@ -59,15 +62,18 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox and door are needed")
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
 	a := &API{opts: opts, log: opts.Logger, told: told{last: map[int64]toldEvent{}}, planning: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.handler = a.routes()
+	a.handler = a.serve()
 	return a, nil
 }
 
@@ -77,74 +83,56 @@ func (a *API) Handler() http.Handler { return a.handler }
 // Close ends the streams, which would otherwise hold up the server's shutdown.
 func (a *API) Close() { a.cancel() }
 
-func (a *API) routes() http.Handler {
+// routes is the table of everything that is served, below Prefix.
+func (a *API) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET openapi.json": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(document) // A client that has gone is nobody's error.
+		},
+		"GET schemes/{scheme}":                       a.figures(a.scheme),
+		"GET schemes/{scheme}/live":                  a.figures(a.live),
+		"GET schemes/{scheme}/live/events":           a.figures(a.liveEvents),
+		"GET schemes/{scheme}/plan":                  a.figures(a.plan),
+		"POST schemes/{scheme}/inbox/{item}/resolve": a.change(a.resolve),
+	}
+}
+
+func (a *API) serve() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(document) // A client that has gone is nobody's error.
-	})
-	mux.HandleFunc("GET /api/v1/schemes/{scheme}", a.inScheme(a.scheme))
-	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live", a.inScheme(a.live))
-	mux.HandleFunc("GET /api/v1/schemes/{scheme}/live/events", a.inScheme(a.liveEvents))
-	mux.HandleFunc("GET /api/v1/schemes/{scheme}/plan", a.inScheme(a.plan))
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoPage) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errReadOnly) })
+	for pattern, answer := range a.routes() {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" "+Prefix+path, answer)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if _, pattern := mux.Handler(r); pattern == "" {
+			a.nothing(w, r, mux)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// inScheme answers for the scheme of the path, if whoever asks may read it. Another scheme and one that does not exist give
-// the same answer.
-func (a *API) inScheme(answer func(http.ResponseWriter, *http.Request, report.Scheme)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		who, err := a.asker(r)
-		if err != nil {
-			a.fail(w, r, err)
-			return
+// nothing answers where nothing is served, or nothing by this method.
+func (a *API) nothing(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
 		}
-		scheme, err := a.opts.Schemes.Scheme(r.Context(), r.PathValue("scheme"))
-		if err == nil && scheme.Key != who.scheme {
-			err = report.ErrNoScheme
-		}
-		if err == nil && who.role != roster.RoleCoordinator {
-			err = errForbidden
-		}
-		if err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		answer(w, r, scheme)
 	}
-}
-
-// asker is who asks: the holder of a token reads what a coordinator does.
-type asker struct {
-	scheme int64
-	role   roster.Role
-}
-
-// asker finds out who asks, by the token or else by the session's cookie. It returns auth.ErrNoToken or auth.ErrNoSession.
-func (a *API) asker(r *http.Request) (asker, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
-		kind, text, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(kind, "Bearer") {
-			return asker{}, auth.ErrNoToken
-		}
-		t, err := a.opts.Door.CheckToken(r.Context(), strings.TrimSpace(text))
-		return asker{scheme: t.Scheme, role: roster.RoleCoordinator}, err
+	if len(allowed) == 0 {
+		a.fail(w, r, errNoPage)
+		return
 	}
-	c, err := r.Cookie(auth.CookieName(a.opts.Secure))
-	if err != nil {
-		return asker{}, auth.ErrNoSession
-	}
-	s, err := a.opts.Door.Check(r.Context(), c.Value, time.Now())
-	return asker{scheme: s.Account.Scheme, role: s.Account.Role}, err
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	a.fail(w, r, errMethod)
 }
 
 // schemeBody is a scheme as it is told.

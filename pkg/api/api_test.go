@@ -125,6 +125,7 @@ type house struct {
 	store   *authtest.Store
 	door    *auth.Door
 	server  *httptest.Server
+	inbox   inbox
 	token   string
 	schema  map[string]any
 }
@@ -134,11 +135,11 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: &h.inbox, Door: h.door})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })
-	h.token, err = h.door.NewToken(t.Context(), 1, "a wallboard", time.Now())
+	h.token, err = h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "a wallboard"}, time.Now())
 	require.NoError(t, err)
 	return h
 }
@@ -223,28 +224,34 @@ func TestEveryPathOfTheDocumentIsServed(t *testing.T) {
 	require.NoError(t, json.Unmarshal(h.ask("/api/v1/openapi.json").body, &document))
 	require.Equal(t, "3.1.0", document.OpenAPI)
 	require.NotEmpty(t, document.Paths)
+	var documented []string
 	for path, methods := range document.Paths {
-		get, _ := methods["get"].(map[string]any)
-		require.NotEmpty(t, get["operationId"], path)
-		_, open := get["security"]
-		res := h.ask("/api/v1"+strings.ReplaceAll(path, "{scheme}", ours), func(r *http.Request) { r.Header.Del("Authorization") })
-		if open {
-			require.Equal(t, http.StatusOK, res.status, path)
-		} else {
-			require.Equal(t, http.StatusUnauthorized, res.status, path)
+		for method, operation := range methods {
+			if method == "parameters" {
+				continue
+			}
+			method, operation := strings.ToUpper(method), operation.(map[string]any)
+			documented = append(documented, method+" "+strings.TrimPrefix(path, "/"))
+			require.NotEmpty(t, operation["operationId"], path)
+			security, own := operation["security"].([]any)
+			res := h.ask("/api/v1"+strings.NewReplacer("{scheme}", ours, "{item}", attempt).Replace(path), func(r *http.Request) {
+				r.Header.Del("Authorization")
+				r.Method = method
+			})
+			if own && len(security) == 0 {
+				require.Equal(t, http.StatusOK, res.status, path)
+			} else {
+				require.Equal(t, http.StatusUnauthorized, res.status, path)
+			}
 		}
 	}
+	require.ElementsMatch(t, api.Routes(), documented, "what is served and what is documented")
 }
 
 func TestWhoMayRead(t *testing.T) {
 	h := newHouse(t)
 	cookie := func(role roster.Role) func(*http.Request) {
-		account, err := h.store.EnsureAccount(t.Context(), "", "Anne "+string(role), role, time.Now())
-		require.NoError(t, err)
-		link, err := h.door.Link(t.Context(), account, time.Now())
-		require.NoError(t, err)
-		session, _, err := h.door.SignIn(t.Context(), link, time.Now())
-		require.NoError(t, err)
+		session := h.signIn(role)
 		return func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.AddCookie(&http.Cookie{Name: auth.CookieName(false), Value: session})
@@ -253,12 +260,12 @@ func TestWhoMayRead(t *testing.T) {
 	header := func(text string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Authorization", text) }
 	}
-	revoked, err := h.door.NewToken(t.Context(), 1, "revoked", time.Now())
+	revoked, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "revoked"}, time.Now())
 	require.NoError(t, err)
 	h.store.Revoke("revoked", time.Now())
-	_, err = h.door.NewToken(t.Context(), 1, "a wallboard", time.Now())
+	_, err = h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "a wallboard"}, time.Now())
 	require.ErrorIs(t, err, auth.ErrTokenName)
-	foreign, err := h.door.NewToken(t.Context(), 2, "elsewhere", time.Now())
+	foreign, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 2, Name: "elsewhere"}, time.Now())
 	require.NoError(t, err)
 
 	method := func(m string) func(*http.Request) { return func(r *http.Request) { r.Method = m } }
@@ -280,7 +287,7 @@ func TestWhoMayRead(t *testing.T) {
 		"a caller":                  {"/schemes/" + ours, cookie(roster.RoleCaller), 403, "forbidden"},
 		"a caller elsewhere":        {"/schemes/" + theirs, cookie(roster.RoleCaller), 404, "no-scheme"},
 		"a path that is none":       {"/nothing", header("Bearer " + h.token), 404, "not-found"},
-		"a change":                  {"/schemes/" + ours, method(http.MethodDelete), 405, "read-only"},
+		"a method that is none":     {"/schemes/" + ours, method(http.MethodDelete), 405, "method"},
 	} {
 		res := h.ask("/api/v1"+c.path, c.change)
 		require.Equal(t, c.status, res.status, name)

@@ -18,8 +18,8 @@ var (
 	errForbidden = errors.New("the role does not read this")
 	// errNoPage means that nothing is served at the path.
 	errNoPage = errors.New("nothing is served here")
-	// errReadOnly means that somebody wants to change something.
-	errReadOnly = errors.New("this API changes nothing")
+	// errMethod means that something is served at the path, but not by this method.
+	errMethod = errors.New("the method is not allowed here")
 )
 
 // problem is what an error answers with (RFC 9457, section 3.1). Type names the kind of problem for programs and stays the
@@ -50,8 +50,28 @@ func problemOf(err error) problem {
 		return problem{problemType + "query", "The query is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, errNoPage):
 		return problem{problemType + "not-found", "Nothing is served here", http.StatusNotFound, "See " + Prefix + "openapi.json."}
-	case errors.Is(err, errReadOnly):
-		return problem{problemType + "read-only", "This API changes nothing", http.StatusMethodNotAllowed, "Ask with GET."}
+	case errors.Is(err, errMethod):
+		return problem{problemType + "method", "This is not done here", http.StatusMethodNotAllowed, "The header Allow says what is."}
+	case errors.Is(err, errScope):
+		return problem{
+			problemType + "scope", "The token only reads figures", http.StatusForbidden,
+			"Ask with one that may write; an operator makes it with: rappel user token new NAME --write",
+		}
+	case errors.Is(err, errSession):
+		return problem{
+			problemType + "session", "Changes are made with a token", http.StatusForbidden,
+			"Send one that may write; an operator makes it with: rappel user token new NAME --write",
+		}
+	case errors.Is(err, errNoItem):
+		return problem{problemType + "no-item", "There is no such item", http.StatusNotFound, "Nothing of this id waits in the inbox."}
+	case errors.Is(err, errBody):
+		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
+	case errors.Is(err, errTooLong):
+		return problem{problemType + "too-long", "Too much was sent", http.StatusRequestEntityTooLarge, err.Error()}
+	case errors.Is(err, errMedia):
+		return problem{
+			problemType + "media", "What was sent is no JSON", http.StatusUnsupportedMediaType, "Send it with Content-Type: application/json",
+		}
 	default:
 		return problem{problemType + "away", "The records do not answer", http.StatusServiceUnavailable, "Ask again in a few seconds."}
 	}
@@ -67,8 +87,6 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="rappel"`)
-	case http.StatusMethodNotAllowed:
-		h.Set("Allow", "GET, HEAD")
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
 		a.log.Warn("answer", zap.String("path", r.Pattern), zap.Error(err))

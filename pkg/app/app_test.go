@@ -309,7 +309,7 @@ func TestStopping(t *testing.T) {
 
 // programsAreTold asks for the live figures as a program does.
 func (w *town) programsAreTold(t *testing.T, pages string) {
-	token, err := auth.NewDoor(w.store).NewToken(t.Context(), w.scheme.Key, "a wallboard", monday)
+	token, err := auth.NewDoor(w.store).NewToken(t.Context(), auth.Token{Scheme: w.scheme.Key, Name: "a wallboard"}, monday)
 	require.NoError(t, err)
 	var live struct {
 		Number   int64

@@ -77,10 +77,14 @@ type Store interface {
 	Session(ctx context.Context, session Hash, now time.Time) (Session, error)
 	// EndSession ends a session; one that has ended already is no error.
 	EndSession(ctx context.Context, session Hash, now time.Time) error
-	// AddToken stores a token of the scheme. ErrTokenName means that a valid one has that name.
-	AddToken(ctx context.Context, scheme int64, name string, token Hash, now time.Time) error
+	// AddToken stores a token: its scheme, name, scope and when it was made. ErrTokenName means that a valid one has that name.
+	AddToken(ctx context.Context, t Token, token Hash) error
 	// Token returns the token that is valid, or ErrNoToken.
 	Token(ctx context.Context, token Hash) (Token, error)
+	// AddAct keeps an act before it is done and returns its key.
+	AddAct(ctx context.Context, a Act) (int64, error)
+	// EndAct says what came of an act, once.
+	EndAct(ctx context.Context, scheme, act int64, status int) error
 }
 
 // Door opens and closes sessions. Its methods are safe for use by several goroutines.

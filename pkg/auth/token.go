@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,21 +20,37 @@ var (
 	ErrTokenName = errors.New("there is a valid token of that name")
 )
 
-// Token lets a program read one scheme's figures over the API until it is revoked. It changes nothing and opens no page.
+// Scope is what a token may do over the API.
+type Scope string
+
+// The scopes.
+const (
+	// ScopeRead reads a scheme's figures, which name nobody.
+	ScopeRead Scope = "read"
+	// ScopeWrite reads who people are too, and changes what a coordinator may change.
+	ScopeWrite Scope = "write"
+)
+
+// Scopes lists every scope.
+func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite} }
+
+// Token lets a program into one scheme over the API, as far as its scope goes, until it is revoked. It opens no page.
 type Token struct {
 	ID       string // UUIDv7 seen outside; unlike the token itself it is no secret.
 	Scheme   int64
 	SchemeID string // UUIDv7 seen outside.
 	Name     string // What it is for; unique among the scheme's valid tokens.
+	Scope    Scope
 	Created  time.Time
 	Revoked  time.Time // Zero while it is valid.
 }
 
-// NewToken makes a token for a scheme and returns its text, which is stored nowhere: it is shown once. ErrTokenName means
-// that the name is taken.
-func (d *Door) NewToken(ctx context.Context, scheme int64, name string, now time.Time) (string, error) {
+// NewToken makes a token of the scheme, name and scope in t, of which an empty one is ScopeRead, and returns its text, which is
+// stored nowhere: it is shown once. ErrTokenName means that the name is taken.
+func (d *Door) NewToken(ctx context.Context, t Token, now time.Time) (string, error) {
+	t.Scope, t.Created = cmp.Or(t.Scope, ScopeRead), now
 	text := newToken()
-	if err := d.store.AddToken(ctx, scheme, name, hash(text), now); err != nil {
+	if err := d.store.AddToken(ctx, t, hash(text)); err != nil {
 		return "", fmt.Errorf("add token: %w", err)
 	}
 	return tokenMark + text, nil

@@ -171,7 +171,7 @@ func (s *Store) EndSession(ctx context.Context, session auth.Hash, now time.Time
 }
 
 // AddToken implements auth.Store.
-func (s *Store) AddToken(ctx context.Context, scheme int64, name string, token auth.Hash, now time.Time) error {
+func (s *Store) AddToken(ctx context.Context, t auth.Token, token auth.Hash) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make token id: %w", err)
@@ -179,7 +179,8 @@ func (s *Store) AddToken(ctx context.Context, scheme int64, name string, token a
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	n, err := s.query.InsertToken(ctx, sqldb.InsertTokenParams{
-		TokenHash: token[:], SchemeID: scheme, Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: name, Now: instant(now),
+		TokenHash: token[:], SchemeID: t.Scheme, Uid: pgtype.UUID{Bytes: id, Valid: true}, Name: t.Name, Scope: string(t.Scope),
+		Now: instant(t.Created),
 	})
 	if err != nil {
 		return fmt.Errorf("write token: %w", storeError(err))
@@ -201,7 +202,8 @@ func (s *Store) Token(ctx context.Context, token auth.Hash) (auth.Token, error) 
 		return auth.Token{}, fmt.Errorf("find token: %w", storeError(err))
 	}
 	return auth.Token{
-		ID: r.Uid.String(), Scheme: r.SchemeID, SchemeID: r.SchemeUid.String(), Name: r.Name, Created: when(r.CreatedAt),
+		ID: r.Uid.String(), Scheme: r.SchemeID, SchemeID: r.SchemeUid.String(), Name: r.Name, Scope: auth.Scope(r.Scope),
+		Created: when(r.CreatedAt),
 	}, nil
 }
 
@@ -216,8 +218,8 @@ func (s *Store) Tokens(ctx context.Context, scheme int64) ([]auth.Token, error) 
 	list := make([]auth.Token, len(rows))
 	for i, r := range rows {
 		list[i] = auth.Token{
-			ID: r.Uid.String(), Scheme: scheme, SchemeID: r.SchemeUid.String(), Name: r.Name, Created: when(r.CreatedAt),
-			Revoked: when(r.RevokedAt),
+			ID: r.Uid.String(), Scheme: scheme, SchemeID: r.SchemeUid.String(), Name: r.Name, Scope: auth.Scope(r.Scope),
+			Created: when(r.CreatedAt), Revoked: when(r.RevokedAt),
 		}
 	}
 	return list, nil

@@ -167,11 +167,11 @@ func TestTokens(t *testing.T) {
 	ctx := context.Background()
 	scheme := newScheme(t, store, "Namur")
 	door := auth.NewDoor(store)
-	text, err := door.NewToken(ctx, scheme.Key, "the hall", today)
+	text, err := door.NewToken(ctx, auth.Token{Scheme: scheme.Key, Name: "the hall"}, today)
 	require.NoError(t, err)
-	_, err = door.NewToken(ctx, scheme.Key, "the hall", today)
+	_, err = door.NewToken(ctx, auth.Token{Scheme: scheme.Key, Name: "the hall"}, today)
 	require.ErrorIs(t, err, auth.ErrTokenName)
-	_, err = door.NewToken(ctx, newScheme(t, store, "Liege").Key, "the hall", today)
+	_, err = door.NewToken(ctx, auth.Token{Scheme: newScheme(t, store, "Liege").Key, Name: "the hall"}, today)
 	require.NoError(t, err, "each scheme has names of its own")
 
 	token, err := door.CheckToken(ctx, text)
@@ -182,7 +182,7 @@ func TestTokens(t *testing.T) {
 	require.ErrorIs(t, store.RevokeToken(ctx, scheme.Key, "the hall", today), auth.ErrNoToken)
 	_, err = door.CheckToken(ctx, text)
 	require.ErrorIs(t, err, auth.ErrNoToken)
-	_, err = door.NewToken(ctx, scheme.Key, "the hall", today.Add(2*time.Hour))
+	_, err = door.NewToken(ctx, auth.Token{Scheme: scheme.Key, Name: "the hall", Scope: auth.ScopeWrite}, today.Add(2*time.Hour))
 	require.NoError(t, err, "the name is free again")
 	list, err := store.Tokens(ctx, scheme.Key)
 	require.NoError(t, err)
@@ -190,6 +190,23 @@ func TestTokens(t *testing.T) {
 	token.Revoked = today.Add(time.Hour)
 	require.Equal(t, token, list[0])
 	require.Zero(t, list[1].Revoked)
+	require.Equal(t, auth.ScopeRead, list[0].Scope)
+	require.Equal(t, auth.ScopeWrite, list[1].Scope)
+
+	// What they do is kept, and what came of it is noted once.
+	act, err := door.BeginAct(ctx, auth.Act{Scheme: scheme.Key, Who: list[1].ID, At: today, What: "POST inbox/x/resolve"})
+	require.NoError(t, err)
+	require.NoError(t, door.EndAct(ctx, scheme.Key, act, 204))
+	require.NoError(t, door.EndAct(ctx, scheme.Key, act, 500))
+	_, err = door.BeginAct(ctx, auth.Act{Scheme: scheme.Key, Who: list[0].ID, At: today, What: "GET inbox"})
+	require.NoError(t, err)
+	acts, err := store.Acts(ctx, scheme.Key, "the hall")
+	require.NoError(t, err)
+	require.Len(t, acts, 2)
+	require.Zero(t, acts[0].Status)
+	require.Equal(t, auth.Act{
+		Scheme: scheme.Key, Who: list[1].ID, Name: "the hall", At: today, What: "POST inbox/x/resolve", Status: 204,
+	}, acts[1])
 }
 
 func TestRecordsOfTheTelephone(t *testing.T) {

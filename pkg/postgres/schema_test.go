@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
@@ -71,6 +72,7 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"consent_purpose_check":        words(roster.Purposes()),
 		"consent_state_check":          words(roster.ConsentStates()),
 		"did_languages_check":          languages,
+		"api_token_scope_check":        words(auth.Scopes()),
 		"account_language_check":       append([]string{""}, languages...),
 		"account_role_check":           words(roster.Roles()),
 		"inbound_party_language_check": languages,

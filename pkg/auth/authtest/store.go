@@ -3,6 +3,7 @@ package authtest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type Store struct {
 	links    map[auth.Hash]*link
 	sessions map[auth.Hash]*session
 	tokens   map[auth.Hash]*auth.Token
+	acts     []auth.Act
+	actsAway error
 }
 
 type link struct {
@@ -116,18 +119,50 @@ func (s *Store) EndSession(_ context.Context, h auth.Hash, _ time.Time) error {
 }
 
 // AddToken implements auth.Store.
-func (s *Store) AddToken(_ context.Context, scheme int64, name string, h auth.Hash, now time.Time) error {
+func (s *Store) AddToken(_ context.Context, added auth.Token, h auth.Hash) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.tokens {
-		if t.Scheme == scheme && t.Name == name && t.Revoked.IsZero() {
+		if t.Scheme == added.Scheme && t.Name == added.Name && t.Revoked.IsZero() {
 			return auth.ErrTokenName
 		}
 	}
-	s.tokens[h] = &auth.Token{
-		ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme, SchemeID: s.SchemeID, Name: name, Created: now,
-	}
+	added.ID, added.SchemeID = uuid.Must(uuid.NewV7()).String(), s.SchemeID
+	s.tokens[h] = &added
 	return nil
+}
+
+// AddAct implements auth.Store.
+func (s *Store) AddAct(_ context.Context, a auth.Act) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.actsAway != nil {
+		return 0, s.actsAway
+	}
+	s.acts = append(s.acts, a)
+	return int64(len(s.acts)), nil
+}
+
+// EndAct implements auth.Store.
+func (s *Store) EndAct(_ context.Context, _, act int64, status int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts[act-1].Status = status
+	return nil
+}
+
+// Acts returns every act that was kept, the oldest first.
+func (s *Store) Acts() []auth.Act {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.acts)
+}
+
+// RefuseActs has AddAct return err from now on.
+func (s *Store) RefuseActs(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.actsAway = err
 }
 
 // Token implements auth.Store.

@@ -57,18 +57,18 @@ WHERE n.session_hash = sqlc.arg(session_hash) AND n.ended_at IS NULL AND n.expir
 UPDATE session SET ended_at = sqlc.arg(now) WHERE session_hash = sqlc.arg(session_hash) AND ended_at IS NULL;
 
 -- name: InsertToken :execrows
-INSERT INTO api_token (token_hash, scheme_id, uid, name, created_at)
-VALUES (sqlc.arg(token_hash), sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(name), sqlc.arg(now))
+INSERT INTO api_token (token_hash, scheme_id, uid, name, scope, created_at)
+VALUES (sqlc.arg(token_hash), sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(name), sqlc.arg(scope), sqlc.arg(now))
 ON CONFLICT (name, scheme_id) WHERE revoked_at IS NULL DO NOTHING;
 
 -- name: FindToken :one
-SELECT t.scheme_id, t.uid, t.name, t.created_at, s.uid AS scheme_uid
+SELECT t.scheme_id, t.uid, t.name, t.scope, t.created_at, s.uid AS scheme_uid
 FROM api_token t
 JOIN scheme s ON s.scheme_id = t.scheme_id
 WHERE t.token_hash = sqlc.arg(token_hash) AND t.revoked_at IS NULL;
 
 -- name: ListTokens :many
-SELECT t.uid, t.name, t.created_at, t.revoked_at, s.uid AS scheme_uid
+SELECT t.uid, t.name, t.scope, t.created_at, t.revoked_at, s.uid AS scheme_uid
 FROM api_token t
 JOIN scheme s ON s.scheme_id = t.scheme_id
 WHERE t.scheme_id = sqlc.arg(scheme_id)
@@ -77,3 +77,22 @@ ORDER BY t.created_at, t.uid;
 -- name: RevokeToken :execrows
 UPDATE api_token SET revoked_at = sqlc.arg(now)
 WHERE scheme_id = sqlc.arg(scheme_id) AND name = sqlc.arg(name) AND revoked_at IS NULL;
+
+-- name: InsertAct :one
+INSERT INTO audit (scheme_id, who, at, what)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(who), sqlc.arg(now), sqlc.arg(what))
+RETURNING audit_id;
+
+-- name: EndAct :exec
+UPDATE audit SET status = sqlc.arg(status)
+WHERE scheme_id = sqlc.arg(scheme_id) AND audit_id = sqlc.arg(audit_id) AND status = 0;
+
+-- name: ListActs :many
+-- What tokens and sessions did, the last first.
+SELECT a.who, COALESCE(t.name, c.name, '')::text AS name, a.at, a.what, a.status
+FROM audit a
+LEFT JOIN api_token t ON t.scheme_id = a.scheme_id AND t.uid = a.who
+LEFT JOIN account c ON c.scheme_id = a.scheme_id AND c.uid = a.who
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND (sqlc.arg(name)::text = '' OR t.name = sqlc.arg(name))
+ORDER BY a.audit_id DESC
+LIMIT 200;

@@ -131,14 +131,14 @@ func (f *following) run(ctx context.Context) (err error) {
 	}
 	defer feeds.Close()
 	door := auth.NewDoor(store)
-	programs, err := api.New(api.Options{Schemes: store, Live: feeds, Days: store, Door: door})
+	programs, err := api.New(api.Options{Schemes: store, Live: feeds, Days: store, Inbox: store, Door: door})
 	if err != nil {
 		return err
 	}
 	server := httptest.NewServer(programs.Handler())
 	defer server.Close()
 	defer programs.Close()
-	token, err := door.NewToken(ctx, f.scheme, "viewers", morning())
+	token, err := door.NewToken(ctx, auth.Token{Scheme: f.scheme, Name: "viewers"}, morning())
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,22 @@ func (q *Queries) DisableAccount(ctx context.Context, arg DisableAccountParams) 
 	return result.RowsAffected(), nil
 }
 
+const endAct = `-- name: EndAct :exec
+UPDATE audit SET status = $1
+WHERE scheme_id = $2 AND audit_id = $3 AND status = 0
+`
+
+type EndActParams struct {
+	Status   int16
+	SchemeID int64
+	AuditID  int64
+}
+
+func (q *Queries) EndAct(ctx context.Context, arg EndActParams) error {
+	_, err := q.db.Exec(ctx, endAct, arg.Status, arg.SchemeID, arg.AuditID)
+	return err
+}
+
 const endSession = `-- name: EndSession :exec
 UPDATE session SET ended_at = $1 WHERE session_hash = $2 AND ended_at IS NULL
 `
@@ -153,7 +169,7 @@ func (q *Queries) FindSession(ctx context.Context, arg FindSessionParams) (FindS
 }
 
 const findToken = `-- name: FindToken :one
-SELECT t.scheme_id, t.uid, t.name, t.created_at, s.uid AS scheme_uid
+SELECT t.scheme_id, t.uid, t.name, t.scope, t.created_at, s.uid AS scheme_uid
 FROM api_token t
 JOIN scheme s ON s.scheme_id = t.scheme_id
 WHERE t.token_hash = $1 AND t.revoked_at IS NULL
@@ -163,6 +179,7 @@ type FindTokenRow struct {
 	SchemeID  int64
 	Uid       pgtype.UUID
 	Name      string
+	Scope     string
 	CreatedAt pgtype.Timestamptz
 	SchemeUid pgtype.UUID
 }
@@ -174,6 +191,7 @@ func (q *Queries) FindToken(ctx context.Context, tokenHash []byte) (FindTokenRow
 		&i.SchemeID,
 		&i.Uid,
 		&i.Name,
+		&i.Scope,
 		&i.CreatedAt,
 		&i.SchemeUid,
 	)
@@ -203,6 +221,31 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 		arg.Now,
 	)
 	return err
+}
+
+const insertAct = `-- name: InsertAct :one
+INSERT INTO audit (scheme_id, who, at, what)
+VALUES ($1, $2, $3, $4)
+RETURNING audit_id
+`
+
+type InsertActParams struct {
+	SchemeID int64
+	Who      pgtype.UUID
+	Now      pgtype.Timestamptz
+	What     string
+}
+
+func (q *Queries) InsertAct(ctx context.Context, arg InsertActParams) (int64, error) {
+	row := q.db.QueryRow(ctx, insertAct,
+		arg.SchemeID,
+		arg.Who,
+		arg.Now,
+		arg.What,
+	)
+	var audit_id int64
+	err := row.Scan(&audit_id)
+	return audit_id, err
 }
 
 const insertLink = `-- name: InsertLink :execrows
@@ -258,8 +301,8 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 }
 
 const insertToken = `-- name: InsertToken :execrows
-INSERT INTO api_token (token_hash, scheme_id, uid, name, created_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO api_token (token_hash, scheme_id, uid, name, scope, created_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (name, scheme_id) WHERE revoked_at IS NULL DO NOTHING
 `
 
@@ -268,6 +311,7 @@ type InsertTokenParams struct {
 	SchemeID  int64
 	Uid       pgtype.UUID
 	Name      string
+	Scope     string
 	Now       pgtype.Timestamptz
 }
 
@@ -277,6 +321,7 @@ func (q *Queries) InsertToken(ctx context.Context, arg InsertTokenParams) (int64
 		arg.SchemeID,
 		arg.Uid,
 		arg.Name,
+		arg.Scope,
 		arg.Now,
 	)
 	if err != nil {
@@ -331,8 +376,58 @@ func (q *Queries) ListAccountsOf(ctx context.Context, schemeID int64) ([]ListAcc
 	return items, nil
 }
 
+const listActs = `-- name: ListActs :many
+SELECT a.who, COALESCE(t.name, c.name, '')::text AS name, a.at, a.what, a.status
+FROM audit a
+LEFT JOIN api_token t ON t.scheme_id = a.scheme_id AND t.uid = a.who
+LEFT JOIN account c ON c.scheme_id = a.scheme_id AND c.uid = a.who
+WHERE a.scheme_id = $1 AND ($2::text = '' OR t.name = $2)
+ORDER BY a.audit_id DESC
+LIMIT 200
+`
+
+type ListActsParams struct {
+	SchemeID int64
+	Name     string
+}
+
+type ListActsRow struct {
+	Who    pgtype.UUID
+	Name   string
+	At     pgtype.Timestamptz
+	What   string
+	Status int16
+}
+
+// What tokens and sessions did, the last first.
+func (q *Queries) ListActs(ctx context.Context, arg ListActsParams) ([]ListActsRow, error) {
+	rows, err := q.db.Query(ctx, listActs, arg.SchemeID, arg.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListActsRow
+	for rows.Next() {
+		var i ListActsRow
+		if err := rows.Scan(
+			&i.Who,
+			&i.Name,
+			&i.At,
+			&i.What,
+			&i.Status,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTokens = `-- name: ListTokens :many
-SELECT t.uid, t.name, t.created_at, t.revoked_at, s.uid AS scheme_uid
+SELECT t.uid, t.name, t.scope, t.created_at, t.revoked_at, s.uid AS scheme_uid
 FROM api_token t
 JOIN scheme s ON s.scheme_id = t.scheme_id
 WHERE t.scheme_id = $1
@@ -342,6 +437,7 @@ ORDER BY t.created_at, t.uid
 type ListTokensRow struct {
 	Uid       pgtype.UUID
 	Name      string
+	Scope     string
 	CreatedAt pgtype.Timestamptz
 	RevokedAt pgtype.Timestamptz
 	SchemeUid pgtype.UUID
@@ -359,6 +455,7 @@ func (q *Queries) ListTokens(ctx context.Context, schemeID int64) ([]ListTokensR
 		if err := rows.Scan(
 			&i.Uid,
 			&i.Name,
+			&i.Scope,
 			&i.CreatedAt,
 			&i.RevokedAt,
 			&i.SchemeUid,
