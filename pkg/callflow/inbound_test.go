@@ -73,7 +73,7 @@ func TestNextAppointment(t *testing.T) {
 		},
 		{
 			name: "a long window, in Dutch", from: cli, people: []Appointment{louis},
-			press: keys(3*time.Second, "3", 2*time.Second, "2", 2*time.Second, "1"),
+			press: keys(3*time.Second, "4", 2*time.Second, "2", 2*time.Second, "1"),
 			want:  []string{"nl: Wij bellen u opnieuw dinsdag vier januari, tussen half elf en half twee."},
 		},
 		{

@@ -107,14 +107,6 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 			return false
 		case ivr.AskHangup:
 			return true
-		case ivr.AskTransfer:
-			s.guard.off(s) // What the dialplan does with it has no limit of ours.
-			if err := s.c.o.Switch.Send(s.c.ctx, s.channel, out.Transfer.Context, out.Transfer.Extension); err != nil {
-				s.c.logCommand("transfer", s.l.key, err)
-				return true
-			}
-			s.gone = true // It is the dialplan's from here on.
-			return true
 		default:
 			name, vars, ok := s.host.ask(s.c.ctx, s, out)
 			if !ok || s.gone {

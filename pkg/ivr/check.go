@@ -29,7 +29,7 @@ func everywhere() []string { return []string{keyPerson, keyEmergency, keyAgain, 
 func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
-		LookupNumber, LookupCallback, LookupCallToday,
+		LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
 	}
 }
 
@@ -247,7 +247,7 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 			bad("needs into, next, and max not below min")
 		}
 	case s.Pick != nil:
-		if s.Pick.From == "" || s.Pick.Each == "" || s.Pick.Next == "" {
+		if s.Pick.From == "" || len(s.Pick.Each) == 0 || s.Pick.Next == "" {
 			bad("needs from, each and next")
 		}
 	case s.Record != nil:
@@ -267,8 +267,8 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 			bad("needs on and else")
 		}
 	case s.Transfer != nil:
-		if s.Transfer.Context == "" || s.Transfer.Extension == "" {
-			bad("needs context and extension")
+		if s.Transfer.To == "" || s.Transfer.Talked == "" || s.Transfer.Nobody == "" {
+			bad("needs to (a variable), talked and nobody")
 		}
 	case s.Flow != "":
 		if !b.Has(s.Flow) {
@@ -286,8 +286,11 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 func (b *Book) checkPrompts(f *Flow, name string, s *Step) []Problem {
 	var out []Problem
 	prompts := s.Say
-	if s.Pick != nil && s.Pick.Each != "" {
-		prompts = append(slices.Clone(prompts), Prompt{Key: s.Pick.Each})
+	if s.Pick != nil {
+		prompts = append(slices.Clone(prompts), s.Pick.Each...)
+		if s.Pick.More != "" {
+			prompts = append(prompts, Prompt{Key: s.Pick.More})
+		}
 	}
 	for _, p := range prompts {
 		out = append(out, b.checkPrompt(f.file, f.lines[name], p)...)

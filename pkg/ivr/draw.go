@@ -74,6 +74,8 @@ func (s *Step) does() string {
 		return ": record"
 	case s.Queue != nil:
 		return ": wait for " + s.Queue.For
+	case s.Transfer != nil:
+		return ": ring " + s.Transfer.To
 	case s.Lookup != nil:
 		return ": " + s.Lookup.What
 	case s.Branch != nil:

@@ -66,12 +66,17 @@ type Step struct {
 type Prompt struct {
 	Key string          `yaml:"key"`
 	In  roster.Language `yaml:"in"` // Empty means the language of the dialogue.
+	// InVariable is a variable that holds the language: what comes from records need not be there in every one. While it is
+	// not set, the language is the dialogue's.
+	InVariable string `yaml:"in_variable"`
+	// Each is a variable that holds a []Vars: the prompt is said once with each of them, after a moment of silence.
+	Each string `yaml:"each"`
 	// With is a variable that the prompt needs: while it is empty or not set, Else, a key too, is said instead.
 	With string `yaml:"with"`
 	Else string `yaml:"else"`
 }
 
-// UnmarshalYAML reads "key" or "{key: …, in: …, with: …, else: …}".
+// UnmarshalYAML reads "key" or "{key: …, in: …, in_variable: …, each: …, with: …, else: …}".
 func (p *Prompt) UnmarshalYAML(unmarshal func(any) error) error {
 	var key string
 	if err := unmarshal(&key); err == nil {
@@ -98,9 +103,25 @@ type Collect struct {
 // Pick lets the party choose one of several by number: a variable holds a []Vars, each spoken with "n" set. The chosen
 // one's variables become the dialogue's.
 type Pick struct {
-	From string `yaml:"from"`
-	Each string `yaml:"each"` // Prompt key.
+	From string  `yaml:"from"`
+	Each Prompts `yaml:"each"`
+	// More is said, with "n" set, when there are more than a menu may offer: they are then told by pages, and the key behind
+	// the last of a page leads to the next one, round and round. Empty offers the first seven.
+	More string `yaml:"more"`
 	Next string `yaml:"next"`
+}
+
+// Prompts is one prompt or several.
+type Prompts []Prompt
+
+// UnmarshalYAML reads a list, or one prompt.
+func (p *Prompts) UnmarshalYAML(unmarshal func(any) error) error {
+	var one Prompt
+	if err := unmarshal(&one); err == nil {
+		*p = Prompts{one}
+		return nil
+	}
+	return unmarshal((*[]Prompt)(p))
 }
 
 // Record records what the party says after a beep. # ends it.
@@ -150,10 +171,11 @@ type Branch struct {
 	Else string            `yaml:"else"`
 }
 
-// Transfer hands the channel to the dialplan.
+// Transfer rings somebody else, whose number (E.164) is in a variable, and joins the two. The scheme must be allowed to ring it.
 type Transfer struct {
-	Context   string `yaml:"context"`
-	Extension string `yaml:"extension"`
+	To     string `yaml:"to"`     // The variable.
+	Talked string `yaml:"talked"` // The two talked and the other left first.
+	Nobody string `yaml:"nobody"` // It could not be rung, or nobody answered.
 }
 
 // errNotText means that a file holds something else than text, or text of another encoding. Nothing of it is shown: a
@@ -265,6 +287,9 @@ func (s *Step) edges() []edge {
 		add(s.Queue.Talked, AnswerTalked, false)
 		add(s.Queue.Nobody, AnswerNobody, false)
 		add(s.Queue.Callback, AnswerCallback, true)
+	case s.Transfer != nil:
+		add(s.Transfer.Talked, AnswerTalked, false)
+		add(s.Transfer.Nobody, AnswerNobody, false)
 	case s.Lookup != nil:
 		each(s.Lookup.To, false)
 	case s.Branch != nil:

@@ -35,7 +35,7 @@ func (b *Book) Rehearse(flow string, lang roster.Language, vars Vars) (*Rehearsa
 }
 
 // Over reports whether the dialogue has ended.
-func (r *Rehearsal) Over() bool { return r.out.Ask == AskHangup || r.out.Ask == AskTransfer }
+func (r *Rehearsal) Over() bool { return r.out.Ask == AskHangup }
 
 // Asked lists the answers that the host may give now, sorted; none when it is not asked anything.
 func (r *Rehearsal) Asked() []string {
@@ -44,6 +44,8 @@ func (r *Rehearsal) Asked() []string {
 		return slices.Sorted(maps.Keys(s.Lookup.To))
 	case AskRecord:
 		return []string{AnswerKept, AnswerEmpty}
+	case AskTransfer:
+		return []string{AnswerTalked, AnswerNobody}
 	case AskQueue:
 		if s.Queue.Callback != "" {
 			return []string{AnswerTalked, AnswerNobody, AnswerCallback}

@@ -44,7 +44,7 @@ const (
 	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
 	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
 	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
-	AskTransfer Ask = "transfer" // Output.Transfer; not answered.
+	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".
 	AskHangup   Ask = "hangup"   // Not answered.
 )
 
@@ -60,6 +60,9 @@ const (
 	LookupCallback     = "callback"        // Promise a callback: promised, refused.
 	LookupCallToday    = "call_today"      // Call her today if that can be kept: yes, no, already.
 	LookupProposed     = "proposed"        // When the person of the closed call is called next: around, between, none.
+	LookupTopics       = "topics"          // What questions are about, into "topics": some, none.
+	LookupQuestions    = "questions"       // The questions on the topic chosen, into "questions": some, none.
+	LookupAnswer       = "answer"          // The answer to the question chosen, into "parts": said, foreign (in another language), gone.
 )
 
 // Answers of a host besides the names of Lookup.To.
@@ -94,7 +97,6 @@ type Output struct {
 	What     string
 	Callback bool // The flow has an answer for a party who would rather be called back.
 	Record   Record
-	Transfer Transfer
 }
 
 // Walker walks one party through a flow. It is not safe for use by several goroutines and does nothing by itself: every
@@ -112,6 +114,7 @@ type Walker struct {
 	digits   string
 	failures int
 	repeats  int
+	page     int // Of what is picked, from 0.
 	asked    Ask
 	typed    string // A key pressed before a lookup, for the menu behind it.
 	done     bool
@@ -173,6 +176,7 @@ func (w *Walker) enter(name string) Output {
 		if w.name != name {
 			w.failures, w.repeats = 0, 0
 		}
+		w.page = 0
 		w.name, w.digits = name, ""
 		s := w.step()
 		for k, v := range s.Set {
@@ -197,7 +201,10 @@ func (w *Walker) enter(name string) Output {
 			w.stack = append(w.stack, frame{w.flow, s.Next})
 			w.flow, name = sub, sub.Start
 		case len(s.Say) > 0 || s.Pick != nil && len(w.choices()) > 0:
-			return w.say(w.prompts()...)
+			if said := w.prompts(); len(said) > 0 {
+				return w.say(said...)
+			}
+			fallthrough // They depend on what there is.
 		default:
 			if out, ok := w.act(); ok {
 				return out
@@ -224,25 +231,57 @@ func (w *Walker) prompts() []Utterance {
 	s := w.step()
 	var out []Utterance
 	for _, p := range s.Say {
-		lang := w.lang
-		if p.In != "" {
-			lang = p.In
+		if p.Each == "" {
+			out = append(out, w.utter(p, w.vars))
+			continue
 		}
-		key := p.Key
-		if p.With != "" && !w.has(p.With) {
-			key = p.Else
+		all, _ := w.vars[p.Each].([]Vars)
+		for i, one := range all {
+			u := w.utter(p, w.with(one))
+			if i > 0 {
+				u.Silence = AfterKey
+			}
+			out = append(out, u)
 		}
-		out = append(out, Utterance{Key: key, Language: lang, Vars: w.vars})
 	}
-	if s.Pick != nil {
-		for i, choice := range w.choices() {
-			vars := maps.Clone(w.vars)
-			maps.Copy(vars, choice)
-			vars["n"] = i + 1
-			out = append(out, Utterance{Key: s.Pick.Each, Language: w.lang, Vars: vars})
+	if s.Pick == nil {
+		return out
+	}
+	choices, more := w.choices(), w.more()
+	for i, choice := range choices {
+		vars := w.with(choice)
+		vars["n"] = i + 1
+		for _, p := range s.Pick.Each {
+			out = append(out, w.utter(p, vars))
 		}
+	}
+	if more > 0 {
+		out = append(out, w.utter(Prompt{Key: s.Pick.More}, w.with(Vars{"n": more})))
 	}
 	return out
+}
+
+// with is the dialogue's variables with others over them.
+func (w *Walker) with(other Vars) Vars {
+	vars := maps.Clone(w.vars)
+	maps.Copy(vars, other)
+	return vars
+}
+
+// utter is a prompt with its variables.
+func (w *Walker) utter(p Prompt, vars Vars) Utterance {
+	lang := w.lang
+	if own, _ := vars[p.InVariable].(string); own != "" {
+		lang = roster.Language(own)
+	}
+	if p.In != "" {
+		lang = p.In
+	}
+	key := p.Key
+	if p.With != "" && !w.has(p.With) {
+		key = p.Else
+	}
+	return Utterance{Key: key, Language: lang, Vars: vars}
 }
 
 // has reports whether a variable is set and not empty.
@@ -251,10 +290,30 @@ func (w *Walker) has(name string) bool {
 	return v != nil && v != ""
 }
 
-// choices are the first seven: the other keys have a meaning of their own.
+// maxPicked is how many may be picked from where there is no further page: the other keys have a meaning of their own.
+const maxPicked = 7
+
+// choices are what may be picked now, the first with key 1.
 func (w *Walker) choices() []Vars {
 	all, _ := w.vars[w.step().Pick.From].([]Vars)
-	return all[:min(len(all), 7)]
+	switch {
+	case w.step().Pick.More == "":
+		return all[:min(len(all), maxPicked)]
+	case len(all) <= maxOptions:
+		return all
+	}
+	const perPage = maxOptions - 1 // And the key for more.
+	begin := w.page * perPage % (perPage * ((len(all) + perPage - 1) / perPage))
+	return all[begin:min(len(all), begin+perPage)]
+}
+
+// more is the key that leads to the next page; 0 when there is none.
+func (w *Walker) more() int {
+	all, _ := w.vars[w.step().Pick.From].([]Vars)
+	if w.step().Pick.More == "" || len(all) <= maxOptions {
+		return 0
+	}
+	return maxOptions // On every page the same.
 }
 
 // say says the prompts; a key just pressed is followed by a moment of silence.
@@ -289,8 +348,7 @@ func (w *Walker) act() (Output, bool) {
 	case s.Lookup != nil:
 		return w.ask(Output{Ask: AskLookup, What: s.Lookup.What}), true
 	case s.Transfer != nil:
-		w.done = true
-		return Output{Ask: AskTransfer, Transfer: *s.Transfer}, true
+		return w.ask(Output{Ask: AskTransfer, What: w.Text(s.Transfer.To)}), true
 	case s.Hangup:
 		return w.hangup(), true
 	}
@@ -396,10 +454,20 @@ func (w *Walker) key(d string) Output {
 		if to, ok := s.Menu[d]; ok {
 			return w.enter(to)
 		}
+		// Where nothing need be chosen, the key may be meant for what follows.
+		if behind := w.flow.Steps[s.Silent]; behind != nil && behind.Menu[d] != "" {
+			w.enter(s.Silent)
+			w.speaking, w.after = false, true
+			return w.key(d)
+		}
 		return w.fail("error.wrong_key")
 	case s.Pick != nil:
-		choices := w.choices()
-		if n, err := strconv.Atoi(d); err == nil && n >= 1 && n <= len(choices) {
+		n, err := strconv.Atoi(d)
+		if err == nil && n > 0 && n == w.more() {
+			w.page++
+			return w.say(w.prompts()...)
+		}
+		if choices := w.choices(); err == nil && n >= 1 && n <= len(choices) {
 			maps.Copy(w.vars, choices[n-1])
 			return w.enter(s.Pick.Next)
 		}
@@ -503,6 +571,10 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 	case AskRecord:
 		if to = s.Record.Empty; name == AnswerKept {
 			to = s.Record.Kept
+		}
+	case AskTransfer:
+		if to = s.Transfer.Nobody; name == AnswerTalked {
+			to = s.Transfer.Talked
 		}
 	case AskQueue:
 		switch {

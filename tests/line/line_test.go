@@ -191,7 +191,7 @@ func wrongKey(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{})
 	party := dial(t, h, stranger)
 	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
-	press(t, party, "3")
+	press(t, party, "4")
 	h.Hears(party, time.Time{}, start(h, "languages.french"), hearLimit)
 	wrong := press(t, party, "7")
 	h.Hears(party, wrong, start(h, "error.wrong_key"), hearLimit)
@@ -206,7 +206,7 @@ func silence(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{})
 	party := dial(t, h, stranger)
 	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
-	press(t, party, "3")
+	press(t, party, "4")
 	h.Hears(party, time.Time{}, start(h, "error.silence"), hearLimit)
 	again := time.Now()
 	h.Hears(party, again, start(h, "languages.french"), hearLimit)
@@ -220,7 +220,7 @@ func hangUps(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{Registrars: 1})
 	h.Ready(h.Registrars[0])
 	r := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // Moments, not secrets.
-	for _, keys := range []string{"", "1", "2", "3", "9", "7", "0"} {
+	for _, keys := range []string{"", "1", "2", "3", "4", "9", "7", "0"} {
 		party := dial(t, h, stranger)
 		leave := time.Now().Add(time.Duration(r.Int64N(int64(1200 * time.Millisecond))))
 		if keys != "" {
@@ -299,8 +299,8 @@ func ownPhoneAndLine(t *testing.T, street *house.Street) {
 		People: []house.PersonPlan{{NotDue: true, Number: number}},
 	})
 	shared := dial(t, h, number)
-	h.Hears(shared, time.Time{}, start(h, "main.menu"), hearLimit)
-	own := press(t, shared, "4")
+	h.Hears(shared, time.Time{}, start(h, "main.own"), hearLimit)
+	own := press(t, shared, "7")
 	h.Hears(shared, own, start(h, "own.menu"), hearLimit)
 	h.HangUp(shared)
 
