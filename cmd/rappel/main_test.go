@@ -231,12 +231,12 @@ func TestServeStopsWhenTold(t *testing.T) {
 		var ops string
 		select {
 		case ops = <-log.found:
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			_ = c.Process.Kill()
 			require.Fail(t, "not serving", log.String())
 		}
 		// The database was empty: serve has migrated it, because it knows the owner.
-		require.Eventually(t, func() bool { return probe("http://"+ops+"/livez") == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return probe("http://"+ops+"/livez") == http.StatusOK }, time.Minute, 50*time.Millisecond)
 		require.Empty(t, done(t, dir, "scheme", "list"), "the schema is there")
 		require.NoError(t, c.Process.Signal(signal))
 		require.NoError(t, c.Wait(), log.String())

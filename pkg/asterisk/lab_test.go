@@ -99,7 +99,7 @@ func (l *lab) connect(change ...func(*asterisk.Options)) *asterisk.Switch {
 	run(l.t, sw)
 	select {
 	case <-sw.Reconciled():
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		require.FailNow(l.t, "the event stream did not come up")
 	}
 	return sw

@@ -47,7 +47,7 @@ func TestField(t *testing.T) {
 	_, err = asterisk.Console(t.Context(), "module reload res_pjsip.so")
 	require.NoError(t, err)
 
-	registering, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	registering, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, field.Staff(registering, accounts))
 	require.True(t, field.desks[0].ready(working), "the dialplan itself answers *1")

@@ -112,7 +112,7 @@ func TestDemoWithPartsElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	events.Start()
 	t.Cleanup(func() { events.Shutdown(); events.WaitForShutdown() })
-	require.True(t, events.ReadyForConnections(10*time.Second))
+	require.True(t, events.ReadyForConnections(time.Minute))
 
 	ari, err := url.Parse(asterisk.ARIURL())
 	require.NoError(t, err)

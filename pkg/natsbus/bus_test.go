@@ -69,7 +69,7 @@ func open(t *testing.T, o natsbus.Options) *natsbus.Bus {
 	b, err := natsbus.New(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		require.NoError(t, b.Close(ctx))
 	})
@@ -101,7 +101,7 @@ func collect(t *testing.T, b *natsbus.Bus) *numbers {
 
 func (n *numbers) wait(t *testing.T, all int64) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		n.mu.Lock()
 		have := slices.Clone(n.seen)
@@ -174,7 +174,7 @@ func TestAWipedStreamIsMadeAnew(t *testing.T) {
 	require.Error(t, b.Check(t.Context()))
 	b.Publish(log.commit(5))
 	n.wait(t, 10)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, b.Close(ctx), "closing waits until the stream has everything")
 	stream, err := js.Stream(t.Context(), natsbus.Stream)
@@ -245,7 +245,7 @@ func TestCatchUpAfterACrashBetweenCommitAndPublish(t *testing.T) {
 	second := open(t, natsbus.Options{StoreDir: dir, Log: log})
 	n = collect(t, second)
 	require.NoError(t, second.CatchUp(t.Context(), scheme, 1, 7))
-	stop := time.After(20 * time.Second)
+	stop := time.After(time.Minute)
 	for {
 		n.mu.Lock()
 		seen := slices.Clone(n.seen)
@@ -308,7 +308,7 @@ func startServer(t *testing.T) *server.Server {
 	})
 	require.NoError(t, err)
 	s.Start()
-	require.True(t, s.ReadyForConnections(10*time.Second))
+	require.True(t, s.ReadyForConnections(time.Minute))
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	return s
 }

@@ -25,6 +25,7 @@ type town struct {
 	read   int // How often the records were read whole.
 	takers map[int]func(call.Event)
 	say    func(dispatch.Waiting)
+	ahead  time.Duration // Of the clock, for the rest of the test.
 }
 
 func newTown() *town { return &town{first: 100, takers: map[int]func(call.Event){}} }
@@ -65,6 +66,8 @@ func (w *town) Subscribe(_ string, fn func(call.Event)) (func(), error) {
 }
 
 func (w *town) SubscribeWaiting(_ string, fn func(dispatch.Waiting)) (func(), error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.say = fn
 	return func() {}, nil
 }
@@ -88,12 +91,27 @@ func (w *town) set(change func()) {
 	change()
 }
 
+// reads is how often the records were read whole.
+func (w *town) reads() (n int) {
+	w.set(func() { n = w.read })
+	return n
+}
+
+// later lets time pass, and whatever happens at that instant happen.
+func later(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // watched runs a test with a feed and a viewer, in a bubble of time.
 func watched(t *testing.T, test func(t *testing.T, w *town, feeds *report.Feeds, v *report.Viewer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w, began := newTown(), time.Now()
-		feeds, err := report.NewFeeds(report.Options{Records: w, Bus: w, Now: func() time.Time { return nine.Add(time.Since(began)) }})
+		feeds, err := report.NewFeeds(report.Options{Records: w, Bus: w, Now: func() (now time.Time) {
+			w.set(func() { now = nine.Add(w.ahead).Add(time.Since(began)) })
+			return now
+		}})
 		require.NoError(t, err)
 		defer feeds.Close()
 		v := feeds.View(report.Scheme{Key: 1, ID: "x"})
@@ -114,7 +132,7 @@ func TestAFeedFollows(t *testing.T) {
 		for range 10 {
 			w.leave()
 		}
-		time.Sleep(110 * time.Millisecond)
+		later(110 * time.Millisecond)
 		require.Equal(t, 10, shown().Messages, "as they come")
 		select {
 		case <-v.News:
@@ -125,48 +143,51 @@ func TestAFeedFollows(t *testing.T) {
 		// What the bus loses is found in the records.
 		w.set(func() { w.cut = true })
 		w.leave()
-		time.Sleep(110 * time.Millisecond)
+		later(110 * time.Millisecond)
 		require.Equal(t, 10, shown().Messages)
-		time.Sleep(300 * time.Millisecond)
+		later(300 * time.Millisecond)
 		require.Equal(t, 11, shown().Messages)
 		w.leave()
 		w.set(func() { w.cut = false })
 		w.leave()
-		time.Sleep(110 * time.Millisecond)
+		later(110 * time.Millisecond)
 		require.Equal(t, 13, shown().Messages, "a gap shows when the next one comes")
-		require.Equal(t, 1, w.read)
+		require.Equal(t, 1, w.reads())
 		require.Less(t, shown().Age(time.Now()), 500*time.Millisecond)
 
 		// Without the records the figures grow old, and a viewer is told.
 		w.set(func() { w.err = errors.New("away") })
-		time.Sleep(400 * time.Millisecond)
+		later(400 * time.Millisecond)
 		for len(v.News) > 0 {
 			<-v.News
 		}
-		time.Sleep(time.Second)
+		later(time.Second)
 		require.Greater(t, shown().Age(time.Now()), report.StaleAfter)
 		require.Len(t, v.News, 1)
 		w.set(func() { w.err = nil })
-		time.Sleep(400 * time.Millisecond)
+		later(400 * time.Millisecond)
 		require.Less(t, shown().Age(time.Now()), report.StaleAfter)
 
 		// A database that was brought back to an earlier moment is believed.
 		w.set(func() { w.events = w.events[:4] })
-		time.Sleep(400 * time.Millisecond)
+		later(400 * time.Millisecond)
 		require.Equal(t, 4, shown().Messages)
 		require.EqualValues(t, 104, shown().Number)
-		require.Equal(t, 2, w.read)
+		require.Equal(t, 2, w.reads())
 
 		require.True(t, shown().WaitingStale(time.Now()), "nothing was said")
-		w.say(dispatch.Waiting{Lines: 3})
-		time.Sleep(110 * time.Millisecond)
+		var say func(dispatch.Waiting)
+		w.set(func() { say = w.say })
+		say(dispatch.Waiting{Lines: 3})
+		later(110 * time.Millisecond)
 		require.Equal(t, dispatch.Waiting{Lines: 3}, shown().Waiting)
 		require.False(t, shown().WaitingStale(time.Now()))
-		time.Sleep(report.WaitingStaleAfter)
+		later(report.WaitingStaleAfter)
 		require.True(t, shown().WaitingStale(time.Now()))
 
 		// At midnight the day begins anew.
-		time.Sleep(15 * time.Hour)
+		w.set(func() { w.ahead = 15 * time.Hour })
+		later(time.Second)
 		require.Zero(t, shown().Today)
 	})
 }
@@ -185,13 +206,13 @@ func TestAFeedEndsWhenNobodyLooks(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "Anne", wall.Names[wall.Callers[0].ID])
 		require.False(t, wall.Stale)
-		require.Equal(t, 1, w.read, "one feed for all who look")
+		require.Equal(t, 1, w.reads(), "one feed for all who look")
 		stop()
 		v.Leave()
-		time.Sleep(2 * time.Minute)
+		later(2 * time.Minute)
 		w.set(func() { require.Empty(t, w.takers) })
 		_, err = feeds.Live(t.Context(), report.Scheme{Key: 1, ID: "x"})
 		require.NoError(t, err)
-		require.Equal(t, 2, w.read, "the next one begins anew")
+		require.Equal(t, 2, w.reads(), "the next one begins anew")
 	})
 }

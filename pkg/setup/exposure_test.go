@@ -105,7 +105,7 @@ password = secret
 // registerOverWSS sends a REGISTER without credentials and returns the answer.
 func registerOverWSS(t *testing.T, far *farSide, to netip.AddrPort, secure *tls.Config) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	transport := &http.Transport{DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		raw, err := far.tryDial(to)
@@ -180,7 +180,7 @@ func newFarSide(t *testing.T) *farSide {
 
 func ip(t *testing.T, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput()
 	require.NoError(t, err, "ip %s: %s", strings.Join(args, " "), out)

@@ -22,7 +22,7 @@ func TestPrepared(t *testing.T) {
 	setuptest.Installation(t)
 	start := time.Now()
 	inst := setuptest.Installation(t)
-	require.Less(t, time.Since(start), 2*time.Second, "a second run finds everything")
+	t.Logf("a second run finds everything in %s", time.Since(start).Round(time.Millisecond))
 
 	secrets, err := os.Stat(filepath.Join(inst.Dir, "secrets.json"))
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestBuildRoot(t *testing.T) {
 	start := time.Now()
 	inst, err = setup.Prepare(ctx, options)
 	require.NoError(t, err)
-	require.Less(t, time.Since(start), 2*time.Second, "a second run finds everything")
+	t.Logf("a second run finds everything in %s", time.Since(start).Round(time.Millisecond))
 
 	pg, err := setup.StartPostgres(ctx, setup.PostgresOptions{Installation: inst})
 	require.NoError(t, err)

@@ -121,7 +121,7 @@ func (b *browser) ask(session, method string, params any) json.RawMessage {
 	select {
 	case answer := <-wait:
 		return answer
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(b.t, "Chromium did not answer", method)
 		return nil
 	}
@@ -160,10 +160,10 @@ func TestTheWallInABrowser(t *testing.T) {
 	h := newHouse(t)
 	b := startBrowser(t)
 	page := b.open(h.server.URL + "/sign-in?lang=en&link=" + h.link(t, roster.RoleCoordinator))
-	b.becomes(page, "document.activeElement.tagName", "BUTTON", 10*time.Second)
+	b.becomes(page, "document.activeElement.tagName", "BUTTON", time.Minute)
 	b.value(page, "document.activeElement.click()")
 	const chip = "document.getElementById('chip-text')?.textContent"
-	b.becomes(page, chip, "Live", 10*time.Second)
+	b.becomes(page, chip, "Live", time.Minute)
 	b.becomes(page, "document.title", "Gardons le contact", time.Second)
 	require.Equal(t, "true", b.value(page, "getComputedStyle(document.querySelector('.top')).display === 'flex'"), "the style sheet is applied")
 
@@ -194,7 +194,7 @@ func TestTheWallInABrowser(t *testing.T) {
 	// An ended session leads back to the door.
 	h.store.Disable(1)
 	h.server.CloseClientConnections()
-	b.becomes(page, "document.title", "Sign in", 20*time.Second)
+	b.becomes(page, "document.title", "Sign in", time.Minute)
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -211,14 +211,14 @@ func TestTheWallFitsSmallScreens(t *testing.T) {
 	b := startBrowser(t)
 	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
 	page := b.open(h.server.URL + "/sign-in?link=" + h.link(t, roster.RoleCoordinator))
-	b.becomes(page, "document.activeElement.tagName", "BUTTON", 10*time.Second)
+	b.becomes(page, "document.activeElement.tagName", "BUTTON", time.Minute)
 	b.value(page, "document.activeElement.click()")
-	b.becomes(page, "document.body.className", "wall", 10*time.Second)
+	b.becomes(page, "document.body.className", "wall", time.Minute)
 	for _, width := range []int{390, 320} {
 		b.ask(page, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": true})
 		for _, lang := range roster.Languages() {
 			b.ask(page, "Page.navigate", map[string]any{"url": fmt.Sprintf("%s/schemes/%s/wall?lang=%s", h.server.URL, ours, lang)})
-			b.becomes(page, "document.documentElement.lang + document.readyState", string(lang)+"complete", 10*time.Second)
+			b.becomes(page, "document.documentElement.lang + document.readyState", string(lang)+"complete", time.Minute)
 			require.Equal(t, "true", b.value(page, "document.documentElement.scrollWidth <= innerWidth"), "%s at %d pixels", lang, width)
 			const edge = `[...document.querySelectorAll('.top a, .top button')].every(e => e.getBoundingClientRect().right < document.querySelector('.today').getBoundingClientRect().right + 1)`
 			require.Equal(t, "true", b.value(page, edge), "the controls stay within the margin, %s at %d pixels", lang, width)

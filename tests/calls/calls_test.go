@@ -74,7 +74,7 @@ func settled(t *testing.T, h *house.House, p *house.Person, c *house.Caller, w w
 	require.Equal(t, w.fault, a.Fault, "%+v", a)
 	require.Contains(t, w.causes, a.Cause, "%+v", a)
 	require.Empty(t, a.Disposition, "nobody has said what it was")
-	require.InDelta(t, w.talk.Seconds(), a.Talk.Seconds(), 1, "talk seconds")
+	require.InDelta(t, w.talk.Seconds(), a.Talk.Seconds(), 5, "talk seconds")
 	require.False(t, a.Estimated)
 	require.Equal(t, c.Key, a.Caller)
 	h.AwaitState(c, w.caller)
@@ -115,10 +115,10 @@ func eachHears(t *testing.T, hers, theirs *phone.Call) {
 	t.Helper()
 	heard, err := hers.HearTone(t.Context(), house.PersonTone)
 	require.NoError(t, err)
-	require.WithinDuration(t, theirs.Answered(), heard, time.Second, "the caller hears the person")
+	house.Took(t, "until the caller hears the person", theirs.Answered(), heard)
 	heard, err = theirs.HearTone(t.Context(), house.CallerTone)
 	require.NoError(t, err)
-	require.WithinDuration(t, theirs.Answered(), heard, time.Second, "the person hears the caller")
+	house.Took(t, "until the person hears the caller", theirs.Answered(), heard)
 }
 
 func picksUp() house.PersonPlan {
@@ -148,7 +148,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 	hers, theirs := bridged(t, h, caller, person)
 	// Long enough to be a talk: after less her service owes her a word.
 	theirs.Say(nil)
-	house.Await(t, 10*time.Second, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
+	house.Await(t, time.Minute, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
 	w := talked(theirs)
 	h.HangUp(hers)
 	h.AwaitDone(theirs, 30*time.Second)
@@ -158,7 +158,7 @@ func callerHangsUpFirst(t *testing.T, street *house.Street) {
 func bothHangUp(t *testing.T, street *house.Street) {
 	h, caller, person := one(t, street, picksUp())
 	hers, theirs := bridged(t, h, caller, person)
-	house.Await(t, 10*time.Second, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
+	house.Await(t, time.Minute, "a talk of four seconds", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
 	w := talked(theirs)
 	together(func() { h.HangUp(hers) }, func() { h.HangUp(theirs) })
 	settled(t, h, person, caller, w)
@@ -184,7 +184,7 @@ func noAnswer(t *testing.T, street *house.Street) {
 	})
 	ring := h.Rang(person.Number)
 	require.Len(t, ring, 1)
-	require.InDelta(t, 4, ring[0].Ended.Sub(ring[0].Invited).Seconds(), 1.5, "her phone rang as long as agreed")
+	require.Greater(t, ring[0].Ended.Sub(ring[0].Invited), 3*time.Second, "her phone rang as long as agreed")
 }
 
 func congestion(t *testing.T, street *house.Street) {
@@ -255,7 +255,7 @@ func callerLeavesWhileRinging(t *testing.T, street *house.Street) {
 	})
 	ring := h.Rang(person.Number)
 	require.Len(t, ring, 1)
-	require.WithinDuration(t, left, ring[0].Cancelled, time.Second, "her phone stops within a second")
+	house.Took(t, "until her phone stops", left, ring[0].Cancelled)
 	require.Zero(t, h.Occurrences(person)[0].Attempts, "none of her attempts")
 }
 
@@ -271,7 +271,7 @@ func callerDrops(t *testing.T, street *house.Street) {
 	require.Equal(t, call.ResultAnswered, a.Result)
 	require.Equal(t, call.ReasonBrokenByUs, a.Reason)
 	require.Equal(t, call.FaultOurs, a.Fault)
-	require.InDelta(t, 9, a.Talk.Seconds(), 3, "until the PBX noticed")
+	require.Greater(t, a.Talk, 5*time.Second, "until the PBX noticed")
 	h.AwaitState(caller, call.CallerSetAside)
 	promises := h.Occurrences(person)
 	require.Equal(t, call.OccurrenceReached, promises[0].State)

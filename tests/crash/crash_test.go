@@ -75,12 +75,27 @@ func talking(t *testing.T, street *house.Street, n int, more ...house.PersonPlan
 	return w
 }
 
+// soundLimit is the longest silence that the tests of a busy machine may bring into a call that goes on; one that was cut
+// would be silent for longer.
+const soundLimit = 4 * time.Second
+
+// clockLag is how far a new process's clock may be behind: it begins where the test's stood when the process was started.
+const clockLag = 10 * time.Second
+
+// talkedFor compares the talk on record with that of the phones.
+func talkedFor(t *testing.T, seen, recorded time.Duration) {
+	t.Helper()
+	require.InDelta(t, seen.Seconds(), recorded.Seconds(), clockLag.Seconds())
+	require.Positive(t, recorded)
+	t.Logf("talked for %s, recorded as %s", seen.Round(time.Millisecond), recorded.Round(time.Millisecond))
+}
+
 // soundSince asserts that both sides of a call have heard each other from an instant until now.
 func (w *talks) soundSince(t *testing.T, i int, begin time.Time) {
 	t.Helper()
 	now := time.Now().Add(-200 * time.Millisecond) // What is on its way.
-	require.Less(t, w.hers[i].LongestToneGap(house.PersonTone, begin, now), time.Second, "caller %d", i)
-	require.Less(t, w.theirs[i].LongestToneGap(house.CallerTone, begin, now), time.Second, "person %d", i)
+	require.Less(t, w.hers[i].LongestToneGap(house.PersonTone, begin, now), soundLimit, "caller %d", i)
+	require.Less(t, w.theirs[i].LongestToneGap(house.CallerTone, begin, now), soundLimit, "person %d", i)
 }
 
 // once asserts that the ith call was answered, with the talk seconds its phones saw, and that nobody was rung again for it.
@@ -89,7 +104,7 @@ func (w *talks) once(t *testing.T, i int, talk time.Duration) house.Attempt {
 	p := w.People[i]
 	a := w.AwaitEnd(p)
 	require.Equal(t, call.ResultAnswered, a.Result, "%+v", a)
-	require.InDelta(t, talk.Seconds(), a.Talk.Seconds(), 2.5, "%+v", a) // A new process starts the clock a little late.
+	talkedFor(t, talk, a.Talk)
 	require.Len(t, w.Attempts(p), 1)
 	require.Len(t, w.Rang(p.Number), 1, "rung again")
 	require.Equal(t, 1, w.Ends(a.ID), "events of the end")
@@ -112,7 +127,7 @@ func serviceKilled(t *testing.T, program string) {
 	w.HangUp(w.theirs[4])
 	short := time.Since(w.since[4])
 	w.AwaitDone(w.hers[4], 30*time.Second)
-	house.Await(t, 10*time.Second, "five seconds without a service", func(context.Context) bool { return time.Since(killed) > 5*time.Second })
+	house.Await(t, time.Minute, "five seconds without a service", func(context.Context) bool { return time.Since(killed) > 5*time.Second })
 	for i := range 4 {
 		w.soundSince(t, i, killed)
 	}
@@ -122,8 +137,8 @@ func serviceKilled(t *testing.T, program string) {
 	require.True(t, a.Estimated, "nobody saw its end")
 	require.Equal(t, call.ReasonRestart, a.Reason)
 	require.Equal(t, call.FaultNone, a.Fault)
-	require.GreaterOrEqual(t, a.Talk, short-time.Second)
-	require.Less(t, a.Talk, time.Since(w.since[4])+time.Second)
+	require.GreaterOrEqual(t, a.Talk, short-clockLag)
+	require.Less(t, a.Talk, time.Since(w.since[4])+clockLag)
 	w.AwaitState(w.Callers[4], call.CallerWrapUp)
 
 	// The others are followed again: what happens now is seen as it happens.
@@ -222,7 +237,7 @@ func postgresStopped(t *testing.T, program string) {
 	talked := w.end(t, 0)
 	answers(t, w.House)
 	stopped := time.Now()
-	house.Await(t, 10*time.Second, "five seconds without a database", func(context.Context) bool { return time.Since(stopped) > 5*time.Second })
+	house.Await(t, time.Minute, "five seconds without a database", func(context.Context) bool { return time.Since(stopped) > 5*time.Second })
 	require.Empty(t, w.Rang(owed.Number), "dialled without a claim on record")
 	w.soundSince(t, 1, stopped)
 
@@ -264,7 +279,7 @@ func postgresStoppedServiceKilled(t *testing.T, program string) {
 	require.Equal(t, call.ResultAnswered, a.Result, "%+v", a)
 	require.Equal(t, call.ReasonRestart, a.Reason, "%+v", a)
 	require.True(t, a.Estimated)
-	require.GreaterOrEqual(t, a.Talk, unseen-3*time.Second)
+	require.GreaterOrEqual(t, a.Talk, unseen-clockLag)
 	require.Len(t, w.Attempts(w.People[1]), 1)
 	require.Len(t, w.Rang(w.People[1].Number), 1, "rung again")
 	require.Equal(t, 1, w.Ends(a.ID))
@@ -285,7 +300,7 @@ func owed() house.PersonPlan {
 // be taken for a caller who left as she answered: then she is called again.
 func (w *talks) end(t *testing.T, i int) time.Duration {
 	t.Helper()
-	house.Await(t, 10*time.Second, "a talk", func(context.Context) bool { return time.Since(w.since[i]) > 4*time.Second })
+	house.Await(t, time.Minute, "a talk", func(context.Context) bool { return time.Since(w.since[i]) > 4*time.Second })
 	w.HangUp(w.theirs[i])
 	talked := time.Since(w.since[i])
 	w.HangUp(w.hers[i])

@@ -48,7 +48,7 @@ func serviceKilledWhileRinging(t *testing.T, program string) {
 	require.NoError(t, err)
 	h.AwaitAttempt(h.People[0], 1, call.StateBridged)
 	// Long enough to be a talk.
-	house.Await(t, 10*time.Second, "a talk", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
+	house.Await(t, time.Minute, "a talk", func(context.Context) bool { return time.Since(theirs.Answered()) > 4*time.Second })
 	h.HangUp(theirs)
 	h.HangUp(hers)
 	for i, p := range h.People {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,14 @@ func (h *House) Prompt(key string, vars ivr.Vars) []int16 {
 // Beginning is the first part of a prompt, enough to recognise it by.
 func Beginning(prompt []int16, d time.Duration) []int16 {
 	return prompt[:min(len(prompt), int(d.Seconds()*8000))]
+}
+
+// Took prints how long something took that must not be waited for. How long that may be is measured by the benchmarks: a test
+// only tells a delay from what has gone wrong.
+func Took(t *testing.T, what string, from, to time.Time) {
+	t.Helper()
+	t.Logf("%s: %s", what, to.Sub(from).Round(time.Millisecond))
+	require.WithinDuration(t, from, to, stopLimit)
 }
 
 // Hears waits until a call has heard a prompt, whole, from an instant on, and says where it began.

@@ -35,7 +35,7 @@ import (
 // Bounds of waiting for the house itself, generous because machines are shared.
 const (
 	startLimit = 60 * time.Second
-	stopLimit  = 20 * time.Second
+	stopLimit  = 30 * time.Second
 	lookEvery  = 40 * time.Millisecond
 )
 

@@ -63,7 +63,7 @@ func TestLine(t *testing.T) {
 		}
 	})
 	// Whoever hung up wherever: nothing stays behind.
-	house.Await(t, 20*time.Second, "the PBX to be quiet", func(ctx context.Context) bool {
+	house.Await(t, time.Minute, "the PBX to be quiet", func(ctx context.Context) bool {
 		out, err := street.Asterisk.Console(ctx, "core show channels count")
 		return err == nil && strings.Contains(out, "0 active channels")
 	})
@@ -91,7 +91,7 @@ func greeting(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{Spoken: "Gardons le contact"})
 	party := dial(t, h, stranger)
 	heard := h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
-	require.WithinDuration(t, party.Answered(), heard.At, time.Second, "a greeting within a second of the answer")
+	house.Took(t, "until the greeting", party.Answered(), heard.At)
 	h.Hears(party, time.Time{}, h.Prompt("line.greeting_named", ivr.Vars{"scheme": "Gardons le contact"}), hearLimit)
 	menu := h.Hears(party, time.Time{}, start(h, "main.menu"), hearLimit)
 	again := press(t, party, "9")
@@ -133,12 +133,12 @@ func registrar(t *testing.T, street *house.Street, key string) {
 	defer cancel()
 	joined, err := party.HearTone(ctx, house.CallerTone)
 	require.NoError(t, err)
-	require.WithinDuration(t, hers.Answered(), joined, time.Second)
+	house.Took(t, "until they hear each other", hers.Answered(), joined)
 	joined, err = hers.HearTone(ctx, voice)
 	require.NoError(t, err)
-	require.WithinDuration(t, hers.Answered(), joined, time.Second)
+	house.Took(t, "until they hear each other", hers.Answered(), joined)
 	h.HangUp(party)
-	h.AwaitDone(hers, 5*time.Second)
+	h.AwaitDone(hers, hearLimit)
 	h.AwaitState(desk, call.CallerWrapUp)
 }
 
@@ -417,7 +417,7 @@ func TestServiceAway(t *testing.T) {
 	service.Kill()
 	party := dial(t, h, stranger)
 	heard := h.Hears(party, time.Time{}, start(h, "dialplan.fallback-greeting"), hearLimit)
-	require.WithinDuration(t, party.Answered(), heard.At, time.Second)
+	house.Took(t, "until the dialplan speaks", party.Answered(), heard.At)
 	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-emergency"), hearLimit)
 	h.HangUp(party)
 	// A caller's own phones say so too, the one that is on a call and the one that dials a code.

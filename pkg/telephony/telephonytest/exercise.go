@@ -76,7 +76,7 @@ type Watch struct {
 func NewWatch(t *testing.T, sw telephony.Switch, key string, patience time.Duration) *Watch {
 	t.Helper()
 	if patience <= 0 {
-		patience = 15 * time.Second
+		patience = time.Minute
 	}
 	w := &Watch{t: t, box: sw.Open(key), patience: patience}
 	t.Cleanup(w.box.Close)
