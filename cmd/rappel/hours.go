@@ -146,14 +146,13 @@ func (p *program) setRegion() *cobra.Command {
 		Short: "Keep the public holidays of the country (BE, FR) or of Alsace-Moselle (FR-57, FR-67, FR-68)",
 		Args:  exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
-		s := r.scheme
-		if s.Region = args[0]; s.Region == s.Country {
-			s.Region = ""
-		}
-		if err := s.Validate(); err != nil {
-			return usageError{err}
-		}
-		return r.UpdateScheme(ctx, s, time.Now())
+		_, err := r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+			if s.Region = args[0]; s.Region == s.Country {
+				s.Region = ""
+			}
+			return usage(s.Validate())
+		})
+		return err
 	})
 }
 

@@ -99,7 +99,11 @@ enough of them. A caller may have limits of her own: rappel caller set REF.
 			return usageError{err}
 		}
 		if changed {
-			if err := r.UpdateScheme(ctx, r.scheme, time.Now()); err != nil {
+			r.scheme, err = r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+				_, err := l.change(&s.Load)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

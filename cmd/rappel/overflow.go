@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -29,18 +30,22 @@ calls just then; registrars come first. It counts within seconds.
   rappel scheme overflow --to nobody`,
 		Args: exactly(0),
 	}, func(ctx context.Context, r records, _ []string) error {
-		if after != 0 {
-			r.scheme.Overflow = after
-		}
-		switch to {
-		case "":
-		case toNobody:
-			r.scheme.OverflowTo = ""
-		default:
-			r.scheme.OverflowTo = to
-		}
 		if after != 0 || to != "" {
-			if err := r.UpdateScheme(ctx, r.scheme, time.Now()); err != nil {
+			var err error
+			r.scheme, err = r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+				if after != 0 {
+					s.Overflow = after
+				}
+				switch to {
+				case "":
+				case toNobody:
+					s.OverflowTo = ""
+				default:
+					s.OverflowTo = to
+				}
+				return nil
+			})
+			if err != nil {
 				return err
 			}
 		}

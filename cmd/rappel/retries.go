@@ -57,7 +57,11 @@ does not say is as for the other calls.
 			return usageError{err}
 		}
 		if changed {
-			if err := rec.UpdateScheme(ctx, rec.scheme, time.Now()); err != nil {
+			rec.scheme, err = rec.UpdateScheme(ctx, rec.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+				_, err := r.change(s)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

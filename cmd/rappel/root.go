@@ -29,6 +29,14 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
+// usage marks an error, if it is one, as a mistake of whoever typed.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
 // silentError is a failure that the command has explained itself.
 type silentError struct{}
 

@@ -94,11 +94,11 @@ func (p *program) setGreeting() *cobra.Command {
 		Short: `Say what the line calls the scheme in its greeting; "" is a neutral greeting`,
 		Args:  exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
-		r.scheme.Spoken = strings.TrimSpace(args[0])
-		if err := r.scheme.Validate(); err != nil {
-			return usageError{err}
-		}
-		return r.UpdateScheme(ctx, r.scheme, time.Now())
+		_, err := r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+			s.Spoken = strings.TrimSpace(args[0])
+			return usage(s.Validate())
+		})
+		return err
 	})
 }
 

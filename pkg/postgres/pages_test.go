@@ -335,13 +335,44 @@ func TestTrunks(t *testing.T) {
 	namur.Retries = map[call.Kind]schedule.Ladder{
 		call.KindPresence: {After: map[call.Result]time.Duration{call.ResultNoAnswer: 10 * time.Minute}, MaxAttempts: 2},
 	}
-	require.NoError(t, store.UpdateScheme(ctx, namur, today))
+	changed, err := store.UpdateScheme(ctx, namur.Key, today, func(s *postgres.Scheme) error { *s = namur; return nil })
+	require.NoError(t, err)
 	schemes, err := store.Schemes(ctx)
 	require.NoError(t, err)
 	namur.LastEvent = 1
+	require.Equal(t, namur, changed)
 	require.Equal(t, namur, schemes[0])
 	_, err = store.CreateScheme(ctx, postgres.Scheme{Name: "Liege", Zone: "Europe/Brussels", Country: "BE"}, today)
 	require.ErrorIs(t, err, postgres.ErrTaken)
 	_, err = store.CreateScheme(ctx, postgres.Scheme{Name: "X", Zone: "Mars/Olympus", Country: "BE"}, today)
 	require.ErrorContains(t, err, "time zone")
+}
+
+func TestSchemeChangedByTwo(t *testing.T) {
+	t.Parallel()
+	store := postgrestest.Store(t)
+	ctx := context.Background()
+	namur := newScheme(t, store, "Namur")
+	refused := errors.New("not like this")
+	_, err := store.UpdateScheme(ctx, namur.Key, today, func(*postgres.Scheme) error { return refused })
+	require.Equal(t, refused, err, "as it is")
+
+	other := make(chan error)
+	_, err = store.UpdateScheme(ctx, namur.Key, today, func(s *postgres.Scheme) error {
+		go func() {
+			_, err := store.UpdateScheme(ctx, namur.Key, today, func(s *postgres.Scheme) error {
+				s.Overflow = time.Minute
+				return nil
+			})
+			other <- err
+		}()
+		s.Spoken = "le fil"
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-other)
+	schemes, err := store.Schemes(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "le fil", schemes[0].Spoken)
+	require.Equal(t, time.Minute, schemes[0].Overflow)
 }

@@ -141,20 +141,32 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 	return scheme, nil
 }
 
-// UpdateScheme changes the scheme with the key. Where that changes when it calls, open promises are brought in line, as
-// SetHours does. The dispatcher sees it when it loads the scheme again.
-func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) error {
-	if err := scheme.Validate(); err != nil {
-		return err
-	}
-	scheme.fill()
-	err := s.transactFor(ctx, scheme.Key, loadPatience, func(q *sqldb.Queries, j *journal) error {
-		before, err := q.ReadScheme(ctx, scheme.Key)
+// UpdateScheme has change decide on a scheme as it stands, and keeps what came of it: so nothing is lost of what others change
+// at the same time. It returns the scheme as it is then, or change's error as it is. Where that changes when it calls, open
+// promises are brought in line, as SetHours does. The dispatcher sees it when it loads the scheme again.
+func (s *Store) UpdateScheme(ctx context.Context, key int64, now time.Time, change func(*Scheme) error) (Scheme, error) {
+	var scheme Scheme
+	var refused error
+	err := s.transactFor(ctx, key, loadPatience, func(q *sqldb.Queries, j *journal) error {
+		row, err := q.HoldScheme(ctx, key)
 		if err != nil {
 			return fmt.Errorf("read scheme: %w", err)
 		}
+		ladder, err := readLadder(ctx, q, key)
+		if err != nil {
+			return err
+		}
+		before := configured(sqldb.ListSchemesRow(row), ladder)
+		scheme = before
+		if refused = change(&scheme); refused == nil {
+			refused = scheme.Validate()
+		}
+		if refused != nil {
+			return refused
+		}
+		scheme.fill()
 		_, err = q.UpdateScheme(ctx, sqldb.UpdateSchemeParams{
-			SchemeID: scheme.Key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
+			SchemeID: key, Name: scheme.Name, Spoken: scheme.Spoken, Zone: scheme.Zone, Country: scheme.Country, Region: scheme.Region,
 			Language: string(scheme.Language), Paused: scheme.Paused, Opens: int16(scheme.Opens), Closes: int16(scheme.Closes),
 			HoldMs: scheme.Hold.Milliseconds(), WrapUpMs: scheme.WrapUp.Milliseconds(), MaxAttempts: int16(scheme.MaxAttempts),
 			TriesPerDay: int16(max(scheme.TriesPerDay, 0)),
@@ -170,18 +182,22 @@ func (s *Store) UpdateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 		}
 		var done Replanned
 		if before.Zone != scheme.Zone || before.Country != scheme.Country || before.Region != scheme.Region ||
-			before.Opens != int16(scheme.Opens) || before.Closes != int16(scheme.Closes) {
+			before.Opens != scheme.Opens || before.Closes != scheme.Closes {
 			if done, err = s.replan(ctx, q, j, replanning{now: now, all: true}); err != nil {
 				return err
 			}
 		}
 		j.noteScheme("changed", now, changedData(done))
+		scheme.LastEvent = j.number
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("update scheme: %w", taken(err))
+	switch {
+	case refused != nil:
+		return Scheme{}, refused
+	case err != nil:
+		return Scheme{}, fmt.Errorf("update scheme: %w", taken(err))
 	}
-	return nil
+	return scheme, nil
 }
 
 // Schemes lists every scheme of the installation, in the order in which they were made.
@@ -198,21 +214,25 @@ func (s *Store) Schemes(ctx context.Context) ([]Scheme, error) {
 	}
 	list := make([]Scheme, len(rows))
 	for i, r := range rows {
-		list[i] = Scheme{
-			Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
-			Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
-			Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
-			TriesPerDay: int(r.TriesPerDay), Overflow: milliseconds(r.OverflowMs), OverflowTo: roster.Role(r.OverflowTo),
-			LastEvent: r.EventNumber,
-			Load:      limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
-		}
-		if r.TriesPerDay == 0 {
-			list[i].TriesPerDay = -1
-		}
-		l := ladders[r.SchemeID]
-		list[i].Retry, list[i].Retries = l.After, l.Kinds
+		list[i] = configured(r, ladders[r.SchemeID])
 	}
 	return list, nil
+}
+
+// configured puts a scheme together with its retry ladder.
+func configured(r sqldb.ListSchemesRow, ladder schedule.Ladder) Scheme {
+	s := Scheme{
+		Key: r.SchemeID, ID: r.Uid.String(), Name: r.Name, Spoken: r.Spoken, Zone: r.Zone, Country: r.Country, Region: r.Region,
+		Language: roster.Language(r.Language), Paused: r.Paused, Opens: roster.Clock(r.Opens), Closes: roster.Clock(r.Closes),
+		Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
+		TriesPerDay: int(r.TriesPerDay), Retry: ladder.After, Retries: ladder.Kinds,
+		Load:     limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
+		Overflow: milliseconds(r.OverflowMs), OverflowTo: roster.Role(r.OverflowTo), LastEvent: r.EventNumber,
+	}
+	if r.TriesPerDay == 0 {
+		s.TriesPerDay = -1
+	}
+	return s
 }
 
 // DID is a number that people dial.

@@ -29,6 +29,16 @@ FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id;
 
+-- name: HoldScheme :one
+-- The same of one scheme, which stays as it is until the transaction ends.
+SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
+    s.overflow_ms, s.overflow_to, l.event_number
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+WHERE s.scheme_id = sqlc.arg(scheme_id)
+FOR UPDATE OF s;
+
 -- name: ListRetry :many
 SELECT scheme_id, kind, result, after_ms FROM scheme_retry ORDER BY scheme_id, kind, result;
 

@@ -138,6 +138,74 @@ func (q *Queries) HandPhone(ctx context.Context, arg HandPhoneParams) error {
 	return err
 }
 
+const holdScheme = `-- name: HoldScheme :one
+SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
+    s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
+    s.overflow_ms, s.overflow_to, l.event_number
+FROM scheme s
+JOIN scheme_lead l ON l.scheme_id = s.scheme_id
+WHERE s.scheme_id = $1
+FOR UPDATE OF s
+`
+
+type HoldSchemeRow struct {
+	SchemeID       int64
+	Uid            pgtype.UUID
+	Name           string
+	Spoken         string
+	Zone           string
+	Country        string
+	Region         string
+	Language       string
+	Paused         bool
+	Opens          int16
+	Closes         int16
+	HoldMs         int64
+	WrapUpMs       int64
+	MaxAttempts    int16
+	TriesPerDay    int16
+	LoadTalkMs     int64
+	LoadCalls      int32
+	LoadHard       int32
+	LoadInRow      int32
+	LoadBreatherMs int64
+	OverflowMs     int64
+	OverflowTo     string
+	EventNumber    int64
+}
+
+// The same of one scheme, which stays as it is until the transaction ends.
+func (q *Queries) HoldScheme(ctx context.Context, schemeID int64) (HoldSchemeRow, error) {
+	row := q.db.QueryRow(ctx, holdScheme, schemeID)
+	var i HoldSchemeRow
+	err := row.Scan(
+		&i.SchemeID,
+		&i.Uid,
+		&i.Name,
+		&i.Spoken,
+		&i.Zone,
+		&i.Country,
+		&i.Region,
+		&i.Language,
+		&i.Paused,
+		&i.Opens,
+		&i.Closes,
+		&i.HoldMs,
+		&i.WrapUpMs,
+		&i.MaxAttempts,
+		&i.TriesPerDay,
+		&i.LoadTalkMs,
+		&i.LoadCalls,
+		&i.LoadHard,
+		&i.LoadInRow,
+		&i.LoadBreatherMs,
+		&i.OverflowMs,
+		&i.OverflowTo,
+		&i.EventNumber,
+	)
+	return i, err
+}
+
 const insertCLI = `-- name: InsertCLI :exec
 INSERT INTO trunk_cli (scheme_id, trunk_id, kind, e164)
 SELECT $1::bigint, $2::bigint, unnest($3::text[]), unnest($4::text[])
