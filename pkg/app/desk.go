@@ -88,13 +88,17 @@ func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextC
 	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name}, nil
 }
 
-// CloseCall implements callflow.Callers. Another node that leads the scheme by now asks for what is said here.
+// CloseCall implements callflow.Callers. Another node that leads the scheme by now asks for what is said here; if this one
+// leads it again first, it is told then.
 func (c callers) CloseCall(ctx context.Context, closing callflow.Closing) error {
 	err := leader{c.Dispatcher}.CloseCall(ctx, closing)
-	if errors.Is(err, dispatch.ErrUnknownScheme) && c.witness.closed(closing) {
-		return nil
+	if !errors.Is(err, dispatch.ErrUnknownScheme) || !c.witness.closed(closing) {
+		return asFlow(err)
 	}
-	return asFlow(err)
+	if err := c.witness.handClosings(ctx, closing.Scheme); err != nil && !errors.Is(err, dispatch.ErrUnknownScheme) {
+		c.log.Warn("what was said of a call is told later", zap.Int64("scheme", closing.Scheme), zap.Error(err))
+	}
+	return nil
 }
 
 // CallerLeft implements callflow.Callers.

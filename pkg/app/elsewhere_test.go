@@ -251,6 +251,43 @@ func TestAnAnswerIsHeardByWhoeverLeadsNext(t *testing.T) {
 	})
 }
 
+// TestADifficultCallIsHeardByWhoeverLeadsNext: what a caller said of a call while another node led, and nobody asked for, counts
+// when this node leads again.
+func TestADifficultCallIsHeardByWhoeverLeadsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := dispatchtest.NewMemory()
+		d, err := dispatch.New(dispatch.Options{Store: store, Switchboard: &dispatchtest.Switchboard{}, Logger: zap.NewNop(), Now: time.Now})
+		require.NoError(t, err)
+		defer d.Close()
+		scheme := store.AddScheme(dispatch.Scheme{Zone: time.UTC, Trunk: "trunk", Lines: 4})
+		caller := store.AddCaller(scheme, dispatch.Caller{Enabled: true, State: call.CallerOff})
+		var told atomic.Int64
+		store.SetFault(func(ops []dispatch.Op) (before, after error) {
+			for _, op := range ops {
+				if c, is := op.(dispatch.CloseCall); is && c.Disposition == call.DispositionDifficult {
+					told.Add(1)
+				}
+			}
+			return nil, nil
+		})
+		w := &witness{desk: d, now: time.Now, accounts: map[call.ID]*account{}}
+		c := callers{Dispatcher: d, witness: w, log: zap.NewNop()}
+		said := callflow.Closing{
+			Scheme: scheme, Attempt: call.NewID(), Caller: caller, Disposition: call.DispositionDifficult, At: time.Now(),
+		}
+		require.NoError(t, c.CloseCall(t.Context(), said))
+		known, _ := w.of(said.Attempt)
+		require.Len(t, known.Closings, 1, "for whoever leads")
+		require.NoError(t, d.Lead(t.Context(), scheme))
+		require.NoError(t, w.handClosings(t.Context(), scheme))
+		require.NoError(t, w.handClosings(t.Context(), scheme))
+		known, _ = w.of(said.Attempt)
+		require.Empty(t, known.Closings, "it was told")
+		later(time.Second)
+		require.Equal(t, int64(1), told.Load())
+	})
+}
+
 func TestAWitnessForgetsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _, live, _ := remote(t, call.StateBridged)

@@ -104,6 +104,7 @@ func (a *App) leadAll(ctx context.Context) error {
 			continue
 		}
 		a.log.Info("leading a scheme", zap.String("scheme", s.ID))
+		errs = append(errs, a.witness.handClosings(ctx, s.Key))
 		a.catchUp(ctx, s)
 	}
 	errs = append(errs, a.give(ctx, schemes))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -120,6 +121,30 @@ func (w *witness) closed(c callflow.Closing) bool {
 		}
 	})
 	return kept
+}
+
+// handClosings tells the dispatcher what callers have said of calls of a scheme while it was not led here, and nobody has
+// to ask for any more. What it does not take is kept.
+func (w *witness) handClosings(ctx context.Context, scheme int64) error {
+	w.mu.Lock()
+	var said []callflow.Closing
+	for _, a := range w.accounts {
+		if len(a.Closings) > 0 && a.Closings[0].Scheme == scheme {
+			said = append(said, a.Closings...)
+		}
+	}
+	w.mu.Unlock()
+	for _, c := range said {
+		if err := (leader{w.desk}).CloseCall(ctx, c); err != nil {
+			return fmt.Errorf("hand over what was said of a call: %w", err)
+		}
+		w.note(c.Attempt, func(a *account) {
+			if i := slices.Index(a.Closings, c); i >= 0 {
+				a.Closings = slices.Delete(a.Closings, i, i+1)
+			}
+		})
+	}
+	return nil
 }
 
 // repeat tells the dispatcher anew what is known of an attempt: it leads the scheme since. It reports whether the attempt has
