@@ -57,6 +57,7 @@ func (p *program) withStore(ctx context.Context, do func(*postgres.Store, app.Co
 	}
 	store, err := postgres.New(ctx, postgres.Options{
 		URL: cfg.Postgres.URL.Value(), Role: cfg.Postgres.Role, Connections: 2, Patience: cfg.Postgres.Patience, Logger: zap.NewNop(),
+		RefusalKey: cfg.RefusalKey(),
 	})
 	if err != nil {
 		return err

@@ -297,6 +297,7 @@ func (a *App) buildRecords(ctx context.Context) error {
 	store, err := postgres.New(ctx, postgres.Options{
 		URL: a.cfg.Postgres.URL.Value(), Role: a.cfg.Postgres.Role, Connections: a.cfg.Postgres.Connections,
 		Patience: a.cfg.Postgres.Patience, KeepEvents: a.cfg.Postgres.KeepEvents, Spool: spool, Logger: a.log.Named("postgres"),
+		RefusalKey: a.cfg.RefusalKey(),
 		// The store and the bus know each other through this App alone; nothing is committed before both are there.
 		Publish: a.publish,
 	})

@@ -59,6 +59,9 @@ func (d *decoder) check(c *Config) {
 	if !slices.Contains(roster.Languages(), roster.Language(c.Speech.Language)) {
 		d.fault("speech.language", "is not a language of Rappel", "write fr, nl, de or en")
 	}
+	if key := c.Secrets.Refusals.Value(); key != "" && len(key) < leastKey {
+		d.fault("secrets.refusals", fmt.Sprintf("is shorter than %d characters", leastKey), "make one: umask 077; openssl rand -base64 48 > refusals.key")
+	}
 	d.positive("drain", c.Drain)
 	d.positive("postgres.patience", c.Postgres.Patience)
 	if c.Postgres.KeepEvents < 30*24*time.Hour {

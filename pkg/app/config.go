@@ -26,6 +26,14 @@ type Config struct {
 	Dispatch DispatchConfig `yaml:"dispatch"`
 	Calls    CallsConfig    `yaml:"calls"`
 	Speech   SpeechConfig   `yaml:"speech"`
+	Secrets  SecretsConfig  `yaml:"secrets"`
+}
+
+// SecretsConfig holds the keys of the installation that must not be in its database.
+type SecretsConfig struct {
+	// Refusals is the key under which it is kept, for ever, at which numbers nobody is to be called. Empty means that the
+	// service makes one, in the file refusals.key below Data.
+	Refusals Secret `yaml:"refusals"`
 }
 
 // LogConfig says what is logged, on standard error.

@@ -60,7 +60,7 @@ func (b *Book) query() *sqldb.Queries {
 
 // Edit implements roster.Book. The scheme's lock is taken at the end only, so that calls go on while people are written.
 func (b *Book) Edit(ctx context.Context, change func(roster.Page) error) error {
-	page := &page{scheme: b.scheme, now: b.now()}
+	page := &page{scheme: b.scheme, now: b.now(), refused: b.store.refusedAmong}
 	var own error
 	err := pgx.BeginFunc(ctx, b.beginner(), func(tx pgx.Tx) error {
 		page.tx, page.query = tx, b.store.query.WithTx(tx)

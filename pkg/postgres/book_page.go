@@ -27,6 +27,7 @@ type page struct {
 	now     time.Time
 	tx      pgx.Tx
 	query   *sqldb.Queries
+	refused refusals
 	put     counted
 	changed []int64 // Agreements that ended, or whose calls are no longer wanted.
 	moved   []int64 // People whose calls are to be planned anew.
@@ -40,6 +41,9 @@ type counted struct{ staff, beneficiaries int }
 
 // Len is how many people were put.
 func (c counted) Len() int { return c.staff + c.beneficiaries }
+
+// refusals returns which of the numbers are refused.
+type refusals func(ctx context.Context, q *sqldb.Queries, scheme int64, numbers []string) (map[string]bool, error)
 
 // Find implements roster.Page.
 func (p *page) Find(ctx context.Context, refs []string) (roster.People, error) {
@@ -92,7 +96,7 @@ func (p *page) Alike(ctx context.Context, people roster.People) ([]roster.Likene
 func (p *page) Put(ctx context.Context, people roster.People) error {
 	var changed, moved []int64
 	err := pgx.BeginFunc(ctx, p.tx, func(tx pgx.Tx) error {
-		w := &putting{scheme: p.scheme, now: instant(p.now), query: p.query.WithTx(tx)}
+		w := &putting{scheme: p.scheme, now: instant(p.now), query: p.query.WithTx(tx), refused: p.refused}
 		if err := w.staff(ctx, people.Staff); err != nil {
 			return err
 		}
@@ -154,6 +158,7 @@ type putting struct {
 	scheme  int64
 	now     pgtype.Timestamptz
 	query   *sqldb.Queries
+	refused refusals
 	changed []int64
 	moved   set[int64] // People whose calls are to be planned anew.
 	// declined holds who refuses or withdraws consent by this Put.
@@ -272,6 +277,9 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 	before, err := w.query.ZonesByRef(ctx, sqldb.ZonesByRefParams{SchemeID: w.scheme, Refs: p.Refs})
 	if err != nil {
 		return fmt.Errorf("read time zones: %w", err)
+	}
+	if err := w.notRefused(ctx, list, before); err != nil {
+		return err
 	}
 	for _, r := range before {
 		if normal[r.Ref].Zone != r.Zone {

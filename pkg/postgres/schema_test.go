@@ -83,6 +83,7 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"occurrence_kind_check":        kinds,
 		"occurrence_state_check":       words(call.OccurrenceStates()),
 		"offer_state_check":            words(call.OfferStates()),
+		"refusal_how_check":            words(postgres.RefusalHows()),
 		"register_purpose_check":       words(roster.Purposes()),
 		"scheme_language_check":        languages,
 		"scheme_retry_result_check":    words(call.Results()),

@@ -37,7 +37,10 @@ type Options struct {
 	// Publish takes the events of every committed transaction, in the scheme's order, before the call that wrote them
 	// returns. It must not block. Nil means that nobody listens.
 	Publish func([]call.Event)
-	Logger  *zap.Logger // Nil logs nothing.
+	// RefusalKey returns the key under which refusals are kept as hashes, 32 bytes at least, outside the database. It is asked
+	// for when it is needed; nil means that there is none.
+	RefusalKey func() ([]byte, error)
+	Logger     *zap.Logger // Nil logs nothing.
 }
 
 func (o *Options) validate() error {

@@ -3,12 +3,16 @@ package roster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
 // ErrRefused is wrapped by a Book's error when a record itself cannot be kept, whatever the state of the store. Any other
 // error says nothing about the records.
 var ErrRefused = errors.New("the book refuses this record")
+
+// ErrNumberRefused is the ErrRefused of somebody new at a number at which nobody is to be called, for ever.
+var ErrNumberRefused = fmt.Errorf("%w: nobody is to be called at its number", ErrRefused)
 
 // Book keeps the people of one scheme.
 type Book interface {

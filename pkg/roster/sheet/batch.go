@@ -28,7 +28,11 @@ func (im *importer) flush(ctx context.Context, batch []*record) error {
 	for _, r := range batch {
 		switch err := im.commit(ctx, []*record{r}); {
 		case errors.Is(err, roster.ErrRefused):
-			r.problem(CodeRefused, "", "", "")
+			code := CodeRefused
+			if errors.Is(err, roster.ErrNumberRefused) {
+				code = CodeNumberRefused
+			}
+			r.problem(code, "", "", "")
 			im.settle(r.line, outcome{refused: 1, problems: r.problems})
 		case err != nil:
 			return err

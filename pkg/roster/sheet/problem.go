@@ -64,6 +64,7 @@ const (
 	CodeNotACaller     Code = "not_a_caller"
 	CodeSameCaller     Code = "same_caller"
 	CodeRefused        Code = "refused"
+	CodeNumberRefused  Code = "number_refused"
 	CodeSameName       Code = "same_name"
 	CodeSameNumber     Code = "same_number"
 	CodeSameNameNumber Code = "same_name_and_number"

@@ -210,6 +210,12 @@ func sentences() []saying {
 			"l'appelant de référence ne peut être son propre suppléant", "de vaste beller kan niet de eigen vervanger zijn",
 			"die Bezugsperson kann sich nicht selbst vertreten", "the reference caller cannot be the deputy too",
 		}},
+		{CodeNumberRefused, [4]string{
+			"quelqu'un à ce numéro a demandé à ne plus jamais être appelé ; on ne l'inscrit plus",
+			"iemand op dit nummer heeft gevraagd nooit meer gebeld te worden; niemand wordt er nog ingeschreven",
+			"jemand unter dieser Nummer will nie wieder angerufen werden; dort wird niemand mehr eingetragen",
+			"somebody at this number asked never to be called again; nobody is registered there any more",
+		}},
 		{CodeRefused, [4]string{
 			"la base de données refuse cette fiche", "de databank weigert deze fiche",
 			"die Datenbank lehnt diesen Eintrag ab", "the database refuses this record",
