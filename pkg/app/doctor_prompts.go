@@ -79,7 +79,7 @@ func fallbackFiles(dir string) outcome {
 	var missing []string
 	n := 0
 	for _, p := range catalogue.Fixed() {
-		name, ok := strings.CutPrefix(p.Key, "dialplan.")
+		name, ok := ivr.DialplanName(p.Key)
 		if !ok {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/rappel-tel/rappel/pkg/setup"
 	"github.com/rappel-tel/rappel/pkg/speech"
 )
+
+// recordingsEvery is how often changed recordings are looked for; real time.
+const recordingsEvery = 2 * time.Second
 
 // errMute is why nothing can be spoken.
 var errMute = errors.New("no voices: pico2wave, espeak-ng or sox is not installed, and speech.installation is not set")
@@ -38,6 +42,11 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 		return nil, err
 	}
 	a.onStop("voice", closeLimit, func(context.Context) error { voice.Close(); return nil })
+	a.onStop("recordings", closeLimit, a.background("recordings", func(ctx context.Context) error {
+		return a.again(ctx, recordingsEvery, "refresh recordings; trying again", func(ctx context.Context) error {
+			return voice.Refresh(ctx, a.store)
+		})
+	}))
 	prepare := a.background("prompts", func(ctx context.Context) error {
 		if _, silent := speaker.(mute); silent {
 			close(a.spoken)
@@ -80,4 +89,17 @@ func (a *App) speaker(ctx context.Context) (speech.Speaker, error) {
 		return nil, fmt.Errorf("open the voices of %s: %w", dir, err)
 	}
 	return voice, nil
+}
+
+// OpenVoice opens the voice of a configuration for a command that speaks beside the service. Its Close ends it.
+func OpenVoice(ctx context.Context, cfg Config) (*speech.Voice, error) {
+	a := &App{cfg: cfg}
+	speaker, err := a.speaker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, silent := speaker.(mute); silent {
+		return nil, errMute
+	}
+	return speech.New(speech.Options{Speaker: speaker, Dir: cfg.Asterisk.Sounds, PBXDir: cfg.Asterisk.PBXSounds, Logger: zap.NewNop()})
 }

@@ -107,9 +107,14 @@ func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
 
 // session is a dialogue with a channel in the words of a scheme; 0 is none. It has no flow before begin.
 func (c *Connector) session(l *live, channel string, scheme int64) *session {
-	return &session{
-		c: c, l: l, channel: channel, book: c.o.Book(scheme), guard: guard{on: true, at: time.Now().Add(guardSoon)},
-	}
+	s := &session{c: c, l: l, channel: channel, guard: guard{on: true, at: time.Now().Add(guardSoon)}}
+	s.speakFor(scheme)
+	return s
+}
+
+// speakFor has the session say what a scheme says now, in its words and with its recordings.
+func (s *session) speakFor(scheme int64) {
+	s.book, s.recorded = s.c.o.Book(scheme), s.c.o.Voice.Recorded(scheme)
 }
 
 // begin puts the dialogue at the beginning of a flow.

@@ -112,7 +112,8 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 		s.sayAndWait(key, nil)
 		return
 	}
-	s.lang, s.book = who.Language, c.o.Book(who.Scheme)
+	s.lang = who.Language
+	s.speakFor(who.Scheme)
 	c.o.Callers.OnLine(who.Scheme, who.ID, true)
 	defer func() {
 		s.hangUp()

@@ -115,7 +115,7 @@ func (a *automatic) prepare() (finding, bool) {
 	a.s.begin(string(a.order.Kind), roster.Language(a.order.Language), vars)
 	a.first = a.s.walker.Begin()
 	for _, u := range a.first.Say {
-		if _, err := a.c.o.Voice.Media(ctx, u.Language, a.s.book.Text(u.Language, u.Key, u.Vars)); err != nil {
+		if _, err := a.s.media(ctx, u); err != nil {
 			a.c.metrics.mute.Inc()
 			a.c.logCommand("speak prompt "+u.Key, a.l.key, err)
 			return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}, false

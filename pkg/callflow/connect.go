@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/telephony"
 )
@@ -159,8 +160,8 @@ func (c *Connector) apologise(l *live, conn *connection, a doApologise) {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, muteLimit)
 	defer cancel()
-	lang := roster.Language(conn.order.Language)
-	media, err := c.o.Voice.Media(ctx, lang, c.o.Book(conn.order.Scheme).Text(lang, key, nil))
+	s := c.session(l, a.channel, conn.order.Scheme)
+	media, err := s.media(ctx, ivr.Utterance{Key: key, Language: roster.Language(conn.order.Language)})
 	if err == nil {
 		if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); guardErr != nil {
 			c.logCommand("guard apology", l.key, guardErr)

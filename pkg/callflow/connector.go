@@ -24,6 +24,8 @@ type Voice interface {
 	// Media returns what says the text. It falls back to another voice rather than fail; an error means that nothing at
 	// all can be said.
 	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
+	// Recorded is what the scheme has recorded to replace prompts, as it is now. It must not be changed.
+	Recorded(scheme int64) map[ivr.Wording]telephony.Media
 	// Length is how long a medium that Media returned lasts; 0 when it is not known.
 	Length(m telephony.Media) time.Duration
 	// Music is what somebody hears who waits.

@@ -309,7 +309,10 @@ func (d *desk) SaveMessage(_ context.Context, m Message) (err error) {
 }
 
 // spoken is a Voice that writes the text into the media, so that a test reads what was heard.
-type spoken struct{ err error }
+type spoken struct {
+	err      error
+	recorded func() map[ivr.Wording]telephony.Media // Nil has recorded nothing.
+}
 
 func (s spoken) Media(_ context.Context, lang roster.Language, text string) (telephony.Media, error) {
 	return telephony.Media(string(lang) + ": " + text), s.err
@@ -317,6 +320,14 @@ func (s spoken) Media(_ context.Context, lang roster.Language, text string) (tel
 
 // Length implements Voice: the Fake plays everything for a second.
 func (s spoken) Length(telephony.Media) time.Duration { return time.Second }
+
+// Recorded implements Voice.
+func (s spoken) Recorded(int64) map[ivr.Wording]telephony.Media {
+	if s.recorded == nil {
+		return nil
+	}
+	return s.recorded()
+}
 
 // Music implements Voice.
 func (s spoken) Music() telephony.Media { return "music" }

@@ -33,9 +33,11 @@ type session struct {
 	l       *live
 	channel string
 	lang    roster.Language
-	book    *ivr.Book // As it was when the call began.
+	book    *ivr.Book // As it was when the call began, like what is recorded.
 	walker  *ivr.Walker
 	host    host
+	// recorded are the recordings that replace prompts.
+	recorded map[ivr.Wording]telephony.Media
 
 	timer    *time.Timer
 	guard    guard
@@ -209,19 +211,30 @@ func (s *session) say(prompts []ivr.Utterance) bool {
 		if u.Silence > 0 {
 			media = append(media, telephony.Media("silence:"+strconv.FormatInt(u.Silence.Milliseconds(), 10)))
 		}
-		text := s.book.Text(u.Language, u.Key, u.Vars)
-		if text == "" {
-			continue
-		}
-		m, err := s.c.o.Voice.Media(s.c.ctx, u.Language, text)
+		m, err := s.media(s.c.ctx, u)
 		if err != nil {
 			s.c.metrics.mute.Inc()
 			s.c.logCommand("speak prompt "+u.Key, s.l.key, err)
 			continue
 		}
-		media = append(media, m)
+		if m != "" {
+			media = append(media, m)
+		}
 	}
 	return s.play(media...)
+}
+
+// media is what says a prompt: the scheme's recording, or else the voice. It is empty for a prompt without words.
+func (s *session) media(ctx context.Context, u ivr.Utterance) (telephony.Media, error) {
+	w := ivr.Wording{Key: u.Key, Language: u.Language}
+	if m, ok := s.recorded[w]; ok && s.book.Prompts().IsFixed(w) {
+		return m, nil
+	}
+	text := s.book.Text(u.Language, u.Key, u.Vars)
+	if text == "" {
+		return "", nil
+	}
+	return s.c.o.Voice.Media(ctx, u.Language, text)
 }
 
 // play starts media under an id of its own. It reports false when nothing is heard.

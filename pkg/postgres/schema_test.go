@@ -92,6 +92,7 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"surge_kind_check":             {string(call.KindScheduled), string(call.KindPresence), string(call.KindReminder), string(call.KindSurvey)},
 		"trunk_cli_kind_check":         append([]string{""}, kinds...),
 		"trunk_kind_check":             {postgres.TrunkRegistration, postgres.TrunkAddress, postgres.TrunkSimulated},
+		"prompt_language_check":        languages,
 		"voice_message_language_check": languages,
 		"trunk_dtmf_check":             {"rfc4733", "inband", "info", "auto"},
 		"trunk_transport_check":        {"udp", "tcp", "tls"},
@@ -159,6 +160,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"AccountVersion":      "one PBX serves all schemes; a counter tells nothing of anybody",
 		"ListAccounts":        "one PBX serves all schemes",
 		"ListTrunks":          "one PBX serves all schemes",
+		"ListRecordings":      "one service plays them for all schemes; they hold no word of anybody's",
 		"ListPermittedCLI":    "belongs to ListTrunks",
 		"ListCLI":             "belongs to ListTrunks",
 	}

@@ -1,13 +1,11 @@
 package setup
 
 import (
-	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 // TestCryptScrypt compares with what crypt(3) of libxcrypt printed.
@@ -34,35 +32,6 @@ func TestLeases(t *testing.T) {
 	}
 	_, err := leasePorts(portsEnd)
 	require.ErrorIs(t, err, errNoPorts)
-}
-
-// TestNormalise brings tones of any level between pauses to one level.
-func TestNormalise(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		level := rapid.Float64Range(100, 30_000).Draw(t, "level")
-		frames := rapid.IntRange(1, 50).Draw(t, "frames")
-		pause := rapid.IntRange(0, 50).Draw(t, "pause")
-		samples := make([]int16, (frames+pause)*frameSamples)
-		for i := range frames * frameSamples {
-			samples[i] = int16(level * math.Sin(float64(i)*2*math.Pi*400/8000))
-		}
-		wav, err := Normalise(writeWAV(samples))
-		require.NoError(t, err)
-		require.Len(t, wav, 44+2*len(samples))
-		// The peak of a sine is 3 dB above its level: -17 dB of full scale.
-		var peak float64
-		for i := 44; i < len(wav); i += 2 {
-			peak = max(peak, math.Abs(float64(int16(uint16(wav[i])|uint16(wav[i+1])<<8))))
-		}
-		require.InDelta(t, -17.0, 20*math.Log10(peak/(1<<15)), 0.3)
-	})
-	silent, err := Normalise(writeWAV(make([]int16, 800)))
-	require.NoError(t, err)
-	require.Equal(t, writeWAV(make([]int16, 800)), silent)
-	for _, bad := range []string{"", "RIFF", "RIFF\x00\x00\x00\x00WAVE", "RIFF\x00\x00\x00\x00WAVEdata\x02\x00\x00\x00xx"} {
-		_, err := Normalise([]byte(bad))
-		require.Error(t, err)
-	}
 }
 
 // TestCertificateRenewal makes a new certificate a month before the end.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
 
 // speakPatience bounds the speaking of one text.
@@ -55,7 +57,7 @@ func picoLanguage(lang string) (string, bool) {
 }
 
 // Speak writes the text, spoken in one of fr, nl, de and en, as a WAV file of
-// 8 kHz, 16 bit, mono, at the loudness of Normalise. The file appears complete
+// 8 kHz, 16 bit, mono, at the loudness of wav.Normalise. The file appears complete
 // or not at all. ErrNoVoice is returned for other languages.
 func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	if strings.TrimSpace(text) == "" {
@@ -85,15 +87,16 @@ func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	if _, err := sox.run(ctx); err != nil {
 		return fmt.Errorf("speak %s: resample: %w", lang, err)
 	}
-	wav, err := os.ReadFile(filepath.Join(dir, "telephone.wav"))
+	spoken, err := os.ReadFile(filepath.Join(dir, "telephone.wav"))
 	if err != nil {
 		return fmt.Errorf("speak %s: %w", lang, err)
 	}
-	wav, err = Normalise(wav)
+	samples, err := wav.Decode(spoken)
 	if err != nil {
 		return fmt.Errorf("speak %s: %w", lang, err)
 	}
-	if err := writeFile(outWAV, wav, 0o644); err != nil {
+	wav.Normalise(samples)
+	if err := writeFile(outWAV, wav.Encode(samples), 0o644); err != nil {
 		return fmt.Errorf("write speech: %w", err)
 	}
 	return nil

@@ -20,15 +20,14 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// dialplanPrefix begins the keys of prompts that the PBX's own dialplan plays, under fixed names, also while the service is
-// away.
-const dialplanPrefix = "dialplan."
-
 // PrepareDialplan speaks what the PBX's own dialplan plays, as <language>/<name>.wav and, in the default language,
 // <name>.wav below Dir. The dialplan cannot ask for a text: what is not there when it is played is heard as a tone, so
 // nobody should be rung before. Prompts that no voice of their language could speak are in the error.
 func (v *Voice) PrepareDialplan(ctx context.Context, prompts *ivr.Catalogue, main roster.Language) error {
-	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool { return !strings.HasPrefix(f.Key, dialplanPrefix) })
+	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool {
+		_, ok := ivr.DialplanName(f.Key)
+		return !ok
+	})
 	return v.speakAll(ctx, fixed, main, nil)
 }
 
@@ -52,6 +51,25 @@ func (v *Voice) Prepare(
 		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
 	}
 	return err
+}
+
+// Render speaks the fixed prompts that are wanted, and says how many had not been spoken yet. Progress is as with Prepare.
+// Prompts that no voice of their language could speak are in the error.
+func (v *Voice) Render(
+	ctx context.Context, prompts *ivr.Catalogue, wanted func(ivr.Fixed) bool, progress func(done, total int),
+) (spoken int, err error) {
+	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool {
+		return !wanted(f) || playable(v.file(name(f.Language, f.Text)))
+	})
+	return len(fixed), v.speakAll(ctx, fixed, "", progress)
+}
+
+// Say has a text spoken in its language and in no other; the error says why it could not be.
+func (v *Voice) Say(ctx context.Context, lang roster.Language, text string) error {
+	if err := v.render(ctx, lang, text); err != nil {
+		return fmt.Errorf("speak: %w", err)
+	}
+	return nil
 }
 
 func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Language, progress func(done, total int)) error {
@@ -85,7 +103,7 @@ func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) 
 	if err := v.render(ctx, f.Language, f.Text); err != nil {
 		return err
 	}
-	named, ok := strings.CutPrefix(f.Key, dialplanPrefix)
+	named, ok := ivr.DialplanName(f.Key)
 	if !ok {
 		return nil
 	}

@@ -18,8 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
 
 // ErrClosed means that the Voice speaks no more.
@@ -90,6 +92,8 @@ type Voice struct {
 	ready   map[string]bool
 	failed  map[string]time.Time
 	pending map[string]*rendering
+	// recorded is by scheme; nil before the first Refresh, and replaced as a whole.
+	recorded map[int64]map[ivr.Wording]telephony.Media
 }
 
 // rendering is one text being spoken, for everybody who asked for it meanwhile.
@@ -269,7 +273,7 @@ func (v *Voice) produce(n string, lang roster.Language, text string) error {
 	if err != nil {
 		return fmt.Errorf("read speech: %w", err)
 	}
-	if err := checkWAV(data); err != nil {
+	if _, err := wav.Decode(data); err != nil {
 		return fmt.Errorf("check speech: %w", err)
 	}
 	return writeWhole(final, data)

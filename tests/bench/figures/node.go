@@ -126,6 +126,9 @@ func (voice) Media(context.Context, roster.Language, string) (telephony.Media, e
 	return "silence:100", nil
 }
 
+// Recorded implements callflow.Voice.
+func (voice) Recorded(int64) map[ivr.Wording]telephony.Media { return nil }
+
 // Length implements callflow.Voice.
 func (voice) Length(telephony.Media) time.Duration { return 100 * time.Millisecond }
 

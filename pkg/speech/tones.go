@@ -1,8 +1,6 @@
 package speech
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +11,8 @@ import (
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
-
-// rate is the sampling rate of a telephone.
-const rate = 8000
-
-// headerSize is that of the plainest WAV file (RIFF, "fmt " of 16 bytes, "data").
-const headerSize = 44
 
 // toneName is the file of last resort, and beepName the signal before a message that the dialplan takes.
 const (
@@ -42,7 +35,7 @@ func comfort() []byte {
 			s = append(s, n...)
 		}
 	}
-	return wav(s)
+	return wav.Encode(s)
 }
 
 // tone is what is played when nothing can be said: three short soft notes.
@@ -50,78 +43,24 @@ func tone() []byte {
 	var s []int16
 	for range 3 {
 		s = append(s, note(440, 250)...)
-		s = append(s, make([]int16, rate/5)...)
+		s = append(s, make([]int16, wav.Rate/5)...)
 	}
-	return wav(s)
+	return wav.Encode(s)
 }
 
 // beep is the signal before a message.
-func beep() []byte { return wav(note(1000, 350)) }
+func beep() []byte { return wav.Encode(note(1000, 350)) }
 
 // note is a sine of so many milliseconds at a quarter of full scale, with soft ends.
 func note(hertz float64, ms int) []int16 {
-	n := rate * ms / 1000
-	fade := rate / 50
+	n := wav.Rate * ms / 1000
+	fade := wav.Rate / 50
 	out := make([]int16, n)
 	for i := range out {
 		level := min(1, float64(i)/float64(fade), float64(n-1-i)/float64(fade))
-		out[i] = int16(8192 * level * math.Sin(2*math.Pi*hertz*float64(i)/rate))
+		out[i] = int16(8192 * level * math.Sin(2*math.Pi*hertz*float64(i)/wav.Rate))
 	}
 	return out
-}
-
-// wav wraps samples into a WAV file.
-func wav(samples []int16) []byte {
-	var b bytes.Buffer
-	size := uint32(len(samples) * 2) //nolint:gosec // Seconds of sound.
-	b.WriteString("RIFF")
-	put := func(v any) { _ = binary.Write(&b, binary.LittleEndian, v) } // A bytes.Buffer takes everything.
-	put(size + headerSize - 8)
-	b.WriteString("WAVEfmt ")
-	put(uint32(16))
-	put(uint16(1))        // PCM.
-	put(uint16(1))        // Mono.
-	put(uint32(rate))     // Samples per second.
-	put(uint32(rate * 2)) // Bytes per second.
-	put(uint16(2))        // Bytes per sample.
-	put(uint16(16))       // Bits per sample.
-	b.WriteString("data")
-	put(size)
-	put(samples)
-	return b.Bytes()
-}
-
-// checkWAV refuses what the PBX would play as noise or not at all.
-func checkWAV(data []byte) error {
-	if len(data) < headerSize || string(data[:4]) != "RIFF" || string(data[8:12]) != "WAVE" {
-		return errors.New("no WAV file")
-	}
-	for rest := data[12:]; len(rest) >= 8; {
-		size := int(binary.LittleEndian.Uint32(rest[4:8]))
-		body := rest[8:]
-		switch string(rest[:4]) {
-		case "fmt ":
-			if len(body) < 16 {
-				return errors.New("the WAV header is cut short")
-			}
-			format, channels := binary.LittleEndian.Uint16(body), binary.LittleEndian.Uint16(body[2:])
-			hertz, bits := binary.LittleEndian.Uint32(body[4:]), binary.LittleEndian.Uint16(body[14:])
-			if format != 1 || channels != 1 || hertz != rate || bits != 16 {
-				return fmt.Errorf("WAV format %d, %d channels, %d Hz, %d bits: wanted PCM, 1, %d, 16",
-					format, channels, hertz, bits, rate)
-			}
-		case "data":
-			if len(body) < 2 {
-				return errors.New("the WAV file is empty")
-			}
-			return nil
-		}
-		if size < 0 || size+size%2 > len(body) {
-			break
-		}
-		rest = body[size+size%2:]
-	}
-	return errors.New("the WAV file has no sound")
 }
 
 // playable reports whether a file exists and begins like one that Asterisk plays.
@@ -133,7 +72,8 @@ func playable(file string) bool {
 	head := make([]byte, 512)
 	n, err := io.ReadFull(f, head)
 	closeErr := f.Close()
-	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && closeErr == nil && checkWAV(head[:n]) == nil
+	_, notSound := wav.Decode(head[:n])
+	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && closeErr == nil && notSound == nil
 }
 
 // writeWhole writes a file that appears whole or not at all, also after a power cut.
@@ -169,8 +109,8 @@ func (v *Voice) Length(m telephony.Media) time.Duration {
 		return 0
 	}
 	info, err := os.Stat(filepath.Join(v.o.Dir, filepath.FromSlash(rel)+".wav"))
-	if err != nil || info.Size() <= headerSize {
+	if err != nil || info.Size() <= wav.HeaderSize {
 		return 0
 	}
-	return time.Duration(info.Size()-headerSize) * time.Second / (2 * rate)
+	return fileLength(info.Size())
 }
