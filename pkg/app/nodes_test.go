@@ -103,6 +103,13 @@ func (c *country) start(name string) *process {
 	return p
 }
 
+// living is the latest life of a node.
+func (c *country) living(name string) *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[name]
+}
+
 // kill ends a process; its PBX goes on.
 func (p *process) kill() {
 	p.c.mu.Lock()
@@ -354,7 +361,7 @@ func survive(t *testing.T, seed uint64) {
 			require.ErrorIs(t, err, dispatch.ErrStoreDown)
 		}
 	}
-	lead(c.nodes["one"])
+	lead(c.living("one"))
 	for until := time.Now().Add(time.Hour); time.Now().Before(until); {
 		c.mu.Lock()
 		p := c.nodes[names[c.rng.IntN(len(names))]]
@@ -387,10 +394,7 @@ func survive(t *testing.T, seed uint64) {
 			})
 		case what == 3: // In order: whoever leads gives it away first.
 			for _, other := range names {
-				c.mu.Lock()
-				former := c.nodes[other]
-				c.mu.Unlock()
-				former.desk.Resign(c.scheme)
+				c.living(other).desk.Resign(c.scheme)
 			}
 			lead(p)
 		case what > 3:
@@ -400,10 +404,10 @@ func survive(t *testing.T, seed uint64) {
 	}
 	// All is well again, and somebody leads.
 	time.Sleep(2 * time.Minute)
-	lead(c.nodes["two"])
+	lead(c.living("two"))
 	time.Sleep(6 * time.Hour)
 	for _, n := range names {
-		c.nodes[n].kill()
+		c.living(n).kill()
 	}
 	c.running.Wait()
 	require.Empty(t, c.broken)
