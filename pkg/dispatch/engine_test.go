@@ -68,7 +68,7 @@ func (h *house) caller(change ...func(*dispatch.Caller)) int64 {
 }
 
 func (h *house) occurrence(number string, change ...func(*dispatch.Occurrence)) int64 {
-	y, m, d := time.Now().Date()
+	y, m, d := time.Now().UTC().Date()
 	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	o := dispatch.Occurrence{
 		Kind: call.KindScheduled, Opens: day.Add(570 * time.Minute), Closes: day.Add(17 * time.Hour), LocalDate: day,

@@ -88,7 +88,7 @@ func (w *world) dial(c *simCall, end func(call.Outcome)) {
 	}
 	a, _ := w.store.Attempt(o.Attempt)
 	occ := w.store.Occurrence(a.Occurrence)
-	now := time.Now()
+	now := time.Now().UTC()
 	if now.Before(occ.Opens) || !now.Before(occ.Closes) || now.Hour() < 9 || now.Hour() >= 17 {
 		w.fail("%s rung outside its window", o.Number)
 	}

@@ -285,7 +285,7 @@ func (w *world) idle(callers []int64) string {
 	w.mu.Lock()
 	refused := w.refused
 	w.mu.Unlock()
-	if len(snap.Live) >= w.lines || time.Since(refused) < 4*time.Second || time.Now().Hour() >= 17 {
+	if len(snap.Live) >= w.lines || time.Since(refused) < 4*time.Second || time.Now().UTC().Hour() >= 17 {
 		return ""
 	}
 	people, numbers := map[int64]bool{}, map[string]bool{}
