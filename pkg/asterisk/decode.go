@@ -32,7 +32,7 @@ type decoded struct {
 func wanted() []string {
 	return []string{
 		"ApplicationReplaced", "ChannelDestroyed", "ChannelDtmfReceived", "ChannelEnteredBridge", "ChannelLeftBridge",
-		"ChannelUserevent", "Dial", "PlaybackFinished", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
+		"ChannelTalkingFinished", "ChannelTalkingStarted", "ChannelUserevent", "Dial", "PlaybackFinished", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
 	}
 }
 
@@ -110,6 +110,11 @@ func decode(data []byte) (decoded, error) {
 	case *ari.ChannelDtmfReceived:
 		d.event = on(&e.Channel, telephony.EventDigit, e.Timestamp)
 		d.event.Digit = e.Digit
+	case *ari.ChannelTalkingStarted:
+		d.event = on(&e.Channel, telephony.EventSpeaking, e.Timestamp)
+	case *ari.ChannelTalkingFinished:
+		d.event = on(&e.Channel, telephony.EventSilent, e.Timestamp)
+		d.event.Length = max(0, time.Duration(e.Duration)*time.Millisecond)
 	case *ari.ChannelUserevent:
 		d.event = userEvent(e)
 	case *ari.PlaybackFinished:

@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -25,8 +26,8 @@ const (
 // automatic is a call without a caller: the beneficiary's phone rings alone and, once she has answered, the flow named as the
 // kind of the call speaks to her. What she is told first is spoken before her phone rings, so that she never waits for it.
 //
-// Nothing listens for answering machines: whoever says nothing may be slow of hearing, and a machine presses no key. Without a
-// key nobody was reached.
+// Whoever says nothing may be slow of hearing, and without a key nobody was reached. What speaks as only an answering machine does
+// (machine.go) gets a short message instead; a key makes a person of it.
 type automatic struct {
 	c     *Connector
 	l     *live
@@ -48,6 +49,10 @@ type automatic struct {
 
 	answers int    // How many were recorded,
 	last    string // and the last of them.
+
+	speech  speech
+	machine bool // A machine speaks,
+	repeats int  // and so often its message was begun.
 }
 
 // announce runs a call without a caller from its command to its end.
@@ -89,7 +94,7 @@ func (c *Connector) newAutomatic(l *live, o call.Order) *automatic {
 	a.s = c.session(l, "", o.Scheme)
 	a.s.lang = roster.Language(o.Language)
 	a.s.host, a.s.guard, a.s.timer = a, guard{}, time.NewTimer(time.Hour)
-	a.s.reconciled = a.reconciled
+	a.s.reconciled, a.s.heard = a.reconciled, a.heard
 	return a
 }
 
@@ -125,10 +130,16 @@ func (a *automatic) prepare() (finding, bool) {
 	return finding{}, true
 }
 
-// vars are what the flow knows from the beginning.
+// vars are what the flow knows from the beginning: what the scheme is called, where that is known, and for a reminder of what.
 func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
+	vars := ivr.Vars{}
+	if name, err := a.c.o.Records.Spoken(ctx, a.order.Scheme); err != nil {
+		a.c.logCommand("look up what the scheme is called", a.l.key, err)
+	} else {
+		vars["scheme"] = name
+	}
 	if a.order.Kind != call.KindReminder {
-		return nil, nil
+		return vars, nil
 	}
 	next, err := a.c.o.Records.Upcoming(ctx, a.order.Scheme, a.order.Attempt, a.c.o.Now())
 	if err != nil {
@@ -138,9 +149,10 @@ func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	if next.Closes.Sub(next.Opens) <= aroundLimit {
 		window = "around"
 	}
-	return ivr.Vars{
+	maps.Copy(vars, ivr.Vars{
 		"window": window, "opens": next.Opens, "closes": next.Closes, "now": a.c.o.Now().In(next.Opens.Location()),
-	}, nil
+	})
+	return vars, nil
 }
 
 // follow waits until she has answered, lets the flow speak to her, and reports what came of it.
@@ -214,8 +226,11 @@ func (a *automatic) on(e telephony.Event) {
 		a.step(call.StateRinging)
 	case telephony.EventUp:
 		a.answered()
+		a.speech.answered = e.Time
 	case telephony.EventDialEnded:
 		a.dial = e.Dial
+	case telephony.EventSilent: // It was quick; that it goes on is told later.
+		a.speech.fellSilent(e)
 	case telephony.EventEntered:
 		a.answered()
 		a.inApp = true
@@ -327,6 +342,8 @@ func (a *automatic) talk() finding {
 		return finding{call.ResultFailed, call.ReasonPBXLost, call.FaultOurs}
 	case a.s.plays == 0: // She heard nothing of us.
 		return finding{call.ResultFailed, call.ReasonNone, call.FaultOurs}
+	case a.machine && a.s.walker.Text("keyed") == "":
+		return finding{call.ResultMachine, call.ReasonNone, call.FaultTheirs}
 	default:
 		return finding{call.ResultNoAnswer, call.ReasonNoKey, call.FaultTheirs}
 	}

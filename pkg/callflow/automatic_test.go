@@ -20,6 +20,14 @@ func automaticOrder(kind call.Kind) call.Order {
 	}
 }
 
+// said is spoken: a silence, what is said, a silence, and so on.
+func said(spans ...time.Duration) (list []telephonytest.Speech) {
+	for i := 0; i+1 < len(spans); i += 2 {
+		list = append(list, telephonytest.Speech{After: spans[i], Lasts: spans[i+1]})
+	}
+	return list
+}
+
 // TestAutomaticPaths walks every path of a call without a caller: what her phone does, and what must come of it.
 func TestAutomaticPaths(t *testing.T) {
 	t.Parallel()
@@ -34,6 +42,7 @@ func TestAutomaticPaths(t *testing.T) {
 	both := []call.State{call.StateRinging, call.StateBridged}
 	answered := call.Outcome{Result: call.ResultAnswered, Fault: call.FaultNone, Rang: true}
 	silent := call.Outcome{Result: call.ResultNoAnswer, Reason: call.ReasonNoKey, Fault: call.FaultTheirs, Rang: true}
+	machine := call.Outcome{Result: call.ResultMachine, Fault: call.FaultTheirs, Rang: true}
 	cases := []struct {
 		name    string
 		kind    call.Kind
@@ -68,7 +77,33 @@ func TestAutomaticPaths(t *testing.T) {
 			answers: []string{call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
 		},
 		{
-			name: "no key, as of a machine", hers: script{}, want: silent, steps: both, hears: "automatic.silent", rings: 1,
+			name: "no key", hers: script{}, want: silent, steps: both, hears: "automatic.silent", rings: 1,
+		},
+		{
+			name: "a machine, and its beep", hers: script{Speech: said(600*time.Millisecond, 6*time.Second, 800*time.Millisecond, 500*time.Millisecond)},
+			want: machine, steps: both, hears: "automatic.machine", rings: 1,
+		},
+		{
+			name: "a machine that hangs up", hers: script{Speech: said(600*time.Millisecond, 6*time.Second), HangUp: 8 * time.Second},
+			want: machine, steps: both, hears: "automatic.machine", rings: 1,
+		},
+		{
+			name: "who was taken for a machine presses a key",
+			hers: script{Speech: said(600*time.Millisecond, 6*time.Second), Keys: []telephonytest.Key{{After: 9 * time.Second, Digit: "1"}, {After: 8 * time.Second, Digit: "1"}}},
+			want: answered, steps: both, answers: []string{call.AnswerWell}, hears: "presence.well", rings: 1,
+		},
+		{
+			name: "a late hello", hers: script{Speech: said(4*time.Second, 500*time.Millisecond)},
+			want: silent, steps: both, hears: "automatic.silent", rings: 1,
+		},
+		{
+			name: "hello again and again",
+			hers: script{Speech: said(200*time.Millisecond, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second)},
+			want: silent, steps: both, hears: "automatic.silent", rings: 1,
+		},
+		{
+			name: "who goes on talking after a silence is a person", hers: script{Speech: said(4*time.Second, 9*time.Second)},
+			want: silent, steps: both, hears: "automatic.silent", rings: 1,
 		},
 		{
 			name: "she hangs up without a key", hers: script{HangUp: 3 * time.Second}, want: silent, steps: both, rings: 1,

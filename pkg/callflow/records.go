@@ -175,6 +175,8 @@ type Records interface {
 	// Proposed returns the promised call that follows the one of an attempt: ErrNotYet while the end of the attempt is not
 	// written down, ErrNothing when no call follows or the person is tried again first.
 	Proposed(ctx context.Context, scheme int64, attempt call.ID) (Proposal, error)
+	// Spoken returns what a scheme is called on the telephone; empty when it has no such name.
+	Spoken(ctx context.Context, scheme int64) (string, error)
 	// Upcoming returns the next promised call of the person of an attempt, after now; ErrNothing when none follows.
 	Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (Proposal, error)
 	// Appointments returns the next promised call of each person reached at the number (E.164), earliest first, with

@@ -90,6 +90,7 @@ type notes struct {
 	notYet     int // How often the end of the call is not written down yet.
 	placed     int
 	answers    []call.Answer
+	spoken     string // What the scheme is called.
 }
 
 // seen is a copy of what was written down so far.
@@ -109,6 +110,11 @@ func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s
 func (d *desk) Answered(a call.Answer) { d.locked(func() { d.answers = append(d.answers, a) }) }
 
 func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
+
+func (d *desk) Spoken(context.Context, int64) (name string, err error) {
+	d.locked(func() { name, err = d.spoken, d.peopleErr })
+	return name, err
+}
 
 func (d *desk) Upcoming(ctx context.Context, _ int64, _ call.ID, _ time.Time) (p Proposal, err error) {
 	d.locked(func() { p, err = d.proposal, d.peopleErr })

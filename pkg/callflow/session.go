@@ -51,6 +51,8 @@ type session struct {
 	told     Turn        // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
+	// heard, which may be nil, is told when the party speaks and falls silent. It reports whether that moves the walker.
+	heard func(telephony.Event) (ivr.Output, bool)
 	// reconciled, which may be nil, is told when events may have been lost.
 	reconciled func(telephony.Reconciliation)
 }
@@ -145,6 +147,11 @@ func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
 		case e.Type == telephony.EventDigit:
 			s.deadline = time.Time{}
 			return s.walker.Digit(e.Digit), true
+		case s.heard != nil && (e.Type == telephony.EventSpeaking || e.Type == telephony.EventSilent):
+			if out, moves := s.heard(e); moves {
+				s.deadline = time.Time{}
+				return out, true
+			}
 		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing && s.playing != "":
 			s.deadline, s.playing = time.Time{}, ""
 			s.guard.idle()

@@ -93,6 +93,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	}
 	for field, to := range map[string]string{
 		"start": f.Start, "person": f.Person, "emergency": f.Emergency, "failed": f.Failed,
+		"machine": f.Machine,
 	} {
 		if to != "" && f.Steps[to] == nil || to == "" && field == "start" {
 			bad(1, "%s names no step: %q", field, to)
@@ -104,7 +105,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	if f.listens() && f.afterFailures() == "" && !b.runByOthers(f) {
 		bad(1, "nothing follows two failures: person or failed names the step")
 	}
-	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed)
+	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed, f.Machine)
 	depths := f.depths()
 	for _, name := range slices.Sorted(maps.Keys(f.Steps)) {
 		s, line := f.Steps[name], f.lines[name]

@@ -31,6 +31,8 @@ type Flow struct {
 	Emergency string `yaml:"emergency"`
 	// Failed is the step after two failures; empty means Person.
 	Failed string `yaml:"failed"`
+	// Machine is the step for an answering machine that a call without a caller has reached. Empty tells none from a person.
+	Machine string `yaml:"machine"`
 	// Staff is set when callers listen, who hear it every day: its menus may offer every key that means nothing everywhere.
 	Staff bool             `yaml:"staff"`
 	Steps map[string]*Step `yaml:"steps"`

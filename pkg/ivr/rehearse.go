@@ -13,8 +13,9 @@ import (
 
 // The words of a rehearsal besides keys and answers.
 const (
-	Listened = "."   // Everything was said.
-	NoKey    = "..." // No key came in time.
+	Listened = "."       // Everything was said.
+	NoKey    = "..."     // No key came in time.
+	Machine  = "machine" // An answering machine was recognised.
 )
 
 // ErrNotNow means that a word of a rehearsal does not fit where the dialogue stands.
@@ -75,6 +76,8 @@ func (r *Rehearsal) Do(word string, vars Vars) (string, error) {
 		out = r.walker.Played()
 	case word == NoKey && !r.Speaking():
 		out = r.walker.Timeout()
+	case word == Machine && r.walker.flow.Machine != "":
+		out = r.walker.Machine()
 	case len(word) == 1 && strings.Contains("0123456789*#", word):
 		out = r.walker.Digit(word)
 	default:

@@ -422,6 +422,19 @@ func (w *Walker) withPerson() *Flow {
 	return w.flow
 }
 
+// Machine is told that an answering machine listens: what the flow says to one begins, or begins again. It changes nothing for
+// a flow that has no step for it, and none once a key was pressed: then somebody is there.
+func (w *Walker) Machine() Output {
+	if w.done || w.asked != AskNothing || w.flow.Machine == "" || w.has("keyed") {
+		return Output{}
+	}
+	wasSpeaking := w.speaking
+	w.speaking, w.after = false, false
+	out := w.enter(w.flow.Machine)
+	out.Stop = wasSpeaking
+	return out
+}
+
 // Digit is told which key was pressed.
 func (w *Walker) Digit(d string) Output {
 	if w.done || w.asked != AskNothing {

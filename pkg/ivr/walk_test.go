@@ -77,6 +77,8 @@ func TestTranscripts(t *testing.T) {
 		{"callback-nobody", "registration", roster.Dutch, nil, answers, ". . 0 . nobody . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 refused . . kept . ."},
 		{"call-today", "registration", roster.German, nil, answers, ". . 1 one . 3 no . 1 . 1 one . 3 yes . ."},
 		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . ... . empty ."},
+		{"presence-machine", "presence", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". machine machine . ..."},
+		{"presence-taken-for-a-machine", "presence", roster.French, nil, nil, ". machine 1 . 1 ."},
 		{"presence", "presence", roster.French, nil, nil, ". . 1 ."},
 		{"presence-silence", "presence", roster.Dutch, nil, nil, ". . ... . ... ."},
 		{"reminder", "reminder", roster.French, answers["around"], nil, ". . 9 . 1 ."},

@@ -120,6 +120,17 @@ func (s *Store) Proposed(ctx context.Context, scheme int64, attempt call.ID) (ca
 	return callflow.Proposal{Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone)}, nil
 }
 
+// Spoken implements callflow.Records.
+func (s *Store) Spoken(ctx context.Context, scheme int64) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	name, err := s.query.ReadSpoken(ctx, scheme)
+	if err != nil {
+		return "", fmt.Errorf("read what the scheme is called: %w", storeError(err))
+	}
+	return name, nil
+}
+
 // Upcoming implements callflow.Records.
 func (s *Store) Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (callflow.Proposal, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)

@@ -34,10 +34,10 @@ const (
 // neededModules must be present in an Asterisk that we did not install.
 func neededModules() []string {
 	return []string{
-		"app_amd", "app_dial", "app_playback", "app_read", "app_record", "app_stack", "app_stasis",
+		"app_dial", "app_playback", "app_read", "app_record", "app_stack", "app_stasis",
 		"bridge_native_rtp", "bridge_simple", "bridge_softmix",
 		"chan_pjsip", "codec_alaw", "codec_resample", "codec_ulaw", "format_pcm", "format_wav",
-		"func_channel", "func_callerid", "func_logic", "func_pjsip_endpoint", "func_strings",
+		"func_channel", "func_callerid", "func_logic", "func_pjsip_endpoint", "func_strings", "func_talkdetect",
 		"pbx_config", "res_ari", "res_ari_applications", "res_ari_asterisk", "res_ari_bridges",
 		"res_ari_channels", "res_ari_endpoints", "res_ari_events", "res_ari_playbacks",
 		"res_ari_recordings", "res_ari_sounds", "res_http_websocket", "res_musiconhold",

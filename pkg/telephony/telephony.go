@@ -180,6 +180,8 @@ const (
 	EventBridged         EventType = "bridged"          // It entered a bridge.
 	EventUnbridged       EventType = "unbridged"        // It left a bridge.
 	EventDigit           EventType = "digit"            // A key was pressed; Digit.
+	EventSpeaking        EventType = "speaking"         // Its party began to speak; only where the dialplan listens.
+	EventSilent          EventType = "silent"           // It has been silent for SpeechPause; Length is how long it had spoken.
 	EventPlaybackDone    EventType = "playback_done"    // Playback; Failed when nothing was heard.
 	EventRecordingDone   EventType = "recording_done"   // Recording, Length.
 	EventRecordingFailed EventType = "recording_failed" // Recording.
@@ -215,6 +217,10 @@ const (
 // TalkMinimum is how long two people must have been bridged for TalkedBefore; the PBX counts in whole seconds, so it may
 // be up to a second less.
 const TalkMinimum = 3 * time.Second
+
+// SpeechPause is how long a party must be silent before EventSilent says so. A shorter pause, as between words, belongs to what
+// was spoken.
+const SpeechPause = 400 * time.Millisecond
 
 // Words of EventRefused.
 const (

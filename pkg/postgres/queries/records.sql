@@ -33,6 +33,10 @@ ORDER BY c.caller_id;
 SELECT EXISTS (
     SELECT FROM contact_number t WHERE t.scheme_id = sqlc.arg(scheme_id) AND t.e164 = sqlc.arg(cli)::text);
 
+-- name: ReadSpoken :one
+-- What a scheme is called on the telephone; empty when it has no such name.
+SELECT spoken FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
+
 -- name: FindUpcoming :one
 -- The next promised call of the person of an attempt.
 SELECT o.opens_at, o.closes_at, s.zone

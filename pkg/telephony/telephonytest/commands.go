@@ -111,6 +111,7 @@ func (f *Fake) Announce(_ context.Context, a telephony.Announce) error {
 			return
 		}
 		b := f.newChannel("", a.BeneficiaryLeg, a.Number)
+		b.listened = true
 		if _, known := f.phones[a.Number]; !known {
 			b.script = Script{Refuse: telephony.CauseUnallocated}
 		}

@@ -62,6 +62,7 @@ type channel struct {
 	connect        *telephony.Connect // Set on both legs of a Connect.
 	partner        string             // The other leg of a Connect, once it exists.
 	beneficiary    bool
+	listened       bool // The dialplan tells when it is spoken on.
 	inbound        bool
 	comforted      bool // Was bridged for a while, or heard something, since it was answered.
 	keys           []string
@@ -241,6 +242,17 @@ func (f *Fake) up(c *channel) {
 	for _, k := range c.script.Keys {
 		at += k.After
 		f.after(at, c, func() { f.press(c, k.Digit) })
+	}
+	at = 0
+	for _, s := range c.script.Speech {
+		if !c.listened {
+			break
+		}
+		f.after(at+s.After, c, func() { f.emit(c, telephony.Event{Type: telephony.EventSpeaking}) })
+		at += s.After + s.Lasts
+		f.after(at+telephony.SpeechPause, c, func() {
+			f.emit(c, telephony.Event{Type: telephony.EventSilent, Length: s.Lasts})
+		})
 	}
 	if d := c.script.HangUp; d > 0 {
 		f.after(d, c, func() { f.hangUp(c, c.script.cause()) })

@@ -16,6 +16,7 @@ type Script struct {
 	Never         bool            // It is never answered.
 	Refuse        telephony.Cause // Instead of answering it refuses: 17 busy, 21 declined, 1 no such number, 34 …
 	Keys          []Key           // Pressed one after the other from the answer on.
+	Speech        []Speech        // Heard from the answer on, one after the other, where the dialplan listens.
 	HangUp        time.Duration   // It hangs up so long after its answer; 0 never.
 	HangUpBridged time.Duration   // It hangs up so long after it was joined with another; 0 never.
 	Cause         telephony.Cause // Of its hanging up; 0 means 16. Another than 16 is a phone that was lost.
@@ -25,6 +26,12 @@ type Script struct {
 type Key struct {
 	After time.Duration
 	Digit string
+}
+
+// Speech is something said, longer than telephony.SpeechPause after what was said before (or any time after the answer).
+type Speech struct {
+	After time.Duration
+	Lasts time.Duration
 }
 
 func (s Script) cause() telephony.Cause {

@@ -443,3 +443,15 @@ func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]L
 	}
 	return items, nil
 }
+
+const readSpoken = `-- name: ReadSpoken :one
+SELECT spoken FROM scheme WHERE scheme_id = $1
+`
+
+// What a scheme is called on the telephone; empty when it has no such name.
+func (q *Queries) ReadSpoken(ctx context.Context, schemeID int64) (string, error) {
+	row := q.db.QueryRow(ctx, readSpoken, schemeID)
+	var spoken string
+	err := row.Scan(&spoken)
+	return spoken, err
+}
