@@ -21,7 +21,7 @@ const (
 	// leastSpeech is the shortest sound that is taken for speech. The PBX takes the first packet of any call for one.
 	leastSpeech = 100 * time.Millisecond
 	// machineRepeats is how often the message for a machine begins again because it speaks on: until after its beep, as a rule.
-	machineRepeats = 4
+	machineRepeats = 10
 	// machineWait is how long the message waits until it is silent.
 	machineWait = 30 * time.Second
 )

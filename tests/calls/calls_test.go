@@ -46,6 +46,7 @@ func TestOutbound(t *testing.T) {
 		"without a caller: busy":                   busyForAMachine,
 		"without a caller: stopped in the middle":  stoppedInTheMiddle,
 		"without a caller: nothing to remind of":   nothingToRemindOf,
+		"without a caller: people and machines":    peopleAndMachines,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
