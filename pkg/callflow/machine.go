@@ -14,9 +14,9 @@ import (
 const (
 	// machineBegins is how soon after the answer a machine begins at the latest.
 	machineBegins = 3 * time.Second
-	// machineSpeaks is how long a machine has spoken at least when it draws breath,
+	// machineSpeaks is how long a machine has spoken at least when it draws breath.
 	machineSpeaks = 5 * time.Second
-	// machineShare and in how much of the time since it began.
+	// machineShare is in how much of the time since it began.
 	machineShare = 0.75
 	// leastSpeech is the shortest sound that is taken for speech. The PBX takes the first packet of any call for one.
 	leastSpeech = 100 * time.Millisecond

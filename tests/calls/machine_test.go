@@ -60,7 +60,7 @@ func patterns() []struct {
 		allo     = "Allô ?"
 		odette   = "Allô, oui, bonjour. Odette Martin à l'appareil, je vous écoute."
 		greeting = "Bonjour. Vous êtes bien chez Odette Martin. Je ne peux pas vous répondre pour le moment. Laissez-moi un message après le signal sonore, et je vous rappellerai dès que possible."
-		operator = "Bonjour. Votre correspondant n'est pas disponible actuellement. Vous pouvez laisser un message après le signal sonore, ou rappeler plus tard."
+		operator = "Bonjour. La personne que vous appelez n'est pas disponible actuellement. Vous pouvez laisser un message après le signal sonore, ou rappeler plus tard."
 		news     = "Le temps sera nuageux sur la moitié nord du pays, avec quelques averses en fin de journée. Les températures restent douces pour la saison, entre douze et dix-sept degrés."
 	)
 	short := 300 * time.Millisecond
