@@ -21,44 +21,20 @@ import (
 func (p *program) flow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "flow",
-		Short: "Look at the dialogues of the line, check changes to them, and rehearse them without a telephone",
-		Long: `A flow is one dialogue: the registration line, or what a caller hears after a call. The flows that ship are a start: print
-one into a file, change it, check it, rehearse it, and put it into the folder that calls.dialplans names.
+		Short: "Change the dialogues of the line: look, check, rehearse without a telephone, publish, roll back",
+		Long: `A flow is one dialogue: the registration line, or what a caller hears after a call. Those that ship are a start: print one
+into a file, change it, check it, rehearse it, publish it. The scheme speaks it within seconds, without a restart; nobody who
+talks just then is disturbed. Every version is kept, with who published it and when.
 
-  rappel flow show registration > dialplans/registration.yaml
-  rappel flow check dialplans/registration.yaml
-  rappel flow try dialplans/registration.yaml --language nl`,
+  rappel flow show registration > registration.yaml
+  rappel flow check registration.yaml
+  rappel flow try registration.yaml --language nl
+  rappel flow publish registration.yaml
+  rappel flow rollback registration`,
 	}
-	c.AddCommand(p.listFlows(), p.showFlow(), p.checkFlows(), p.drawFlow(), p.tryFlow())
+	c.AddCommand(p.listFlows(), p.showFlow(), p.checkFlows(), p.drawFlow(), p.tryFlow(), p.draftFlow(), p.publishFlow(), p.rollbackFlow(),
+		p.flowHistory())
 	return c
-}
-
-func (p *program) listFlows() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "Print the names of the flows that ship", Args: exactly(0),
-		RunE: func(*cobra.Command, []string) error {
-			book, err := p.draft("")
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(p.out, strings.Join(book.Flows(), "\n"))
-			return nil
-		},
-	}
-}
-
-func (p *program) showFlow() *cobra.Command {
-	return &cobra.Command{
-		Use: "show NAME", Short: "Print a flow that ships, to begin a change with", Args: exactly(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			text, err := dialplans.Flows().ReadFile(args[0] + ".yaml")
-			if err != nil {
-				return noFlow(args[0])
-			}
-			_, err = p.out.Write(text)
-			return err
-		},
-	}
 }
 
 // noFlow says which flows there are.

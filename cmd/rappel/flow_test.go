@@ -68,3 +68,50 @@ func TestAFlowIsChangedCheckedAndRehearsed(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(out, "flowchart TD\n"))
 }
+
+// TestAFlowIsPublishedAndRolledBack walks the way of a coordinator's own flow into the scheme and out of it.
+func TestAFlowIsPublishedAndRolledBack(t *testing.T) {
+	t.Parallel()
+	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
+	done(t, dir, "migrate")
+	done(t, dir, "scheme", "create", "--name", "Gardons le contact", "--country", "FR")
+	shipped := done(t, dir, "flow", "show", "close-last")
+	require.True(t, strings.HasPrefix(shipped, "# close-last: the version that ships\n"), shipped)
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(text), 0o600))
+	}
+	write(shipped + "# ours\n")
+	require.Contains(t, done(t, dir, "flow", "draft", "own.yaml", "--by", "Anne"), "close-last: version 1 is kept")
+	require.Equal(t, shipped, done(t, dir, "flow", "show", "close-last"), "nobody hears a draft")
+	require.Contains(t, done(t, dir, "flow", "publish", "close-last"), "speaks version 1 within seconds")
+	require.Contains(t, done(t, dir, "flow", "publish", "own.yaml"), "speaks version 1 already", "the same text is not kept twice")
+
+	now := done(t, dir, "flow", "show", "close-last")
+	require.Contains(t, now, "# close-last: version 1, written ")
+	require.Contains(t, now, "# ours\n")
+	require.NotContains(t, now, "the version that ships", "the line of an earlier show goes")
+	write(now + "# ours, again\n")
+	require.Contains(t, done(t, dir, "flow", "publish", "own.yaml"), "speaks version 2")
+
+	write(strings.Replace(now, "run: ", "run: no-", 1))
+	out, _, status := said(t, dir, "flow", "publish", "own.yaml")
+	require.Equal(t, 1, status)
+	require.Regexp(t, `^own.yaml:\d+: step \S+ runs no-\S+, which does not exist\n$`, out)
+	require.Contains(t, done(t, dir, "flow", "draft", "own.yaml"), "version 3 is kept", "a draft may have problems")
+	_, _, status = said(t, dir, "flow", "publish", "close-last")
+	require.Equal(t, 1, status)
+	require.Regexp(t, `close-last\s+2\s`, done(t, dir, "flow", "list"))
+
+	require.Contains(t, done(t, dir, "flow", "rollback", "close-last"), "speaks version 1")
+	require.Contains(t, done(t, dir, "flow", "rollback", "close-last"), "the version that ships")
+	_, errs, status := said(t, dir, "flow", "rollback", "close-last")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "nothing is before it")
+	_, errs, status = said(t, dir, "flow", "rollback", "close-last", "--to", "9")
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "rappel flow history")
+	history := done(t, dir, "flow", "history", "close-last")
+	require.Equal(t, 8, strings.Count(history, "\n"), "a heading, three versions, four publications: %s", history)
+	require.Contains(t, history, "Anne")
+	require.Equal(t, shipped, done(t, dir, "flow", "show", "close-last"))
+}

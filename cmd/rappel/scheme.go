@@ -133,8 +133,15 @@ func (p *program) addLine() *cobra.Command {
 		if d.Languages, err = languagesOf("--languages", languages); err != nil {
 			return err
 		}
-		if err := app.CheckLine(r.config, d); err != nil {
-			return usageError{err}
+		flows, err := app.NewFlows(r.config, r.Store)
+		if err != nil {
+			return err
+		}
+		if err := flows.CheckLine(ctx, r.scheme.Key, d); err != nil {
+			if errors.Is(err, app.ErrNoFlow) {
+				return usageError{err}
+			}
+			return err
 		}
 		err = r.SaveDID(ctx, r.scheme.Key, d)
 		if errors.Is(err, postgres.ErrTaken) {

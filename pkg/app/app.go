@@ -54,6 +54,7 @@ type App struct {
 	connector  *callflow.Connector
 	dispatcher *dispatch.Dispatcher
 	witness    *witness
+	books      *books
 	reach      *reach // To the nodes that lead other schemes; nil when schemes are not spread.
 
 	node   string          // The name of this node; only where calls are made.
@@ -384,6 +385,12 @@ func (a *App) Run(ctx, abort context.Context) error {
 		return errors.Join(err, a.Close())
 	case err != nil:
 		a.log.Warn("the database is away; nothing new is dialled until it answers", zap.Error(err))
+	}
+	if a.books != nil {
+		// Whoever rings in the moment of the start hears what was published before.
+		look, cancel := context.WithTimeout(ctx, a.cfg.Postgres.Patience)
+		_ = a.books.look(look) // It is tried again, and complained of, every second.
+		cancel()
 	}
 	// A failed part ends running; the tasks themselves end by their stop steps, in order.
 	group, running := errgroup.WithContext(abort)

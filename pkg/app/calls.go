@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,18 +15,16 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/rappel-tel/rappel/dialplans"
 	"github.com/rappel-tel/rappel/pkg/asterisk"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
-	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/postgres"
-	"github.com/rappel-tel/rappel/sounds"
 )
 
 const (
 	accountsEvery = time.Second // How often changed SIP accounts are looked for; real time.
+	flowsEvery    = time.Second // How often published flows are looked for; real time.
 	// After so many looks without a change the PBX is given time to read all its accounts again.
 	accountsCalm = 15
 )
@@ -54,12 +50,15 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set up dispatch: %w", err)
 	}
-	book, err := readBook(a.cfg)
+	flows, err := NewFlows(a.cfg, a.store)
 	if err != nil {
 		return err
 	}
-	voice, err := a.buildVoice(ctx, book)
+	voice, err := a.buildVoice(ctx, flows.shipped)
 	if err != nil {
+		return err
+	}
+	if a.books, err = newBooks(flows, voice, a.log.Named("flows"), a.registry); err != nil {
 		return err
 	}
 	a.witness.desk = a.dispatcher
@@ -73,7 +72,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		anywhere.reach = a.reach
 	}
 	a.connector, err = callflow.New(callflow.Options{
-		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: func(int64) *ivr.Book { return book },
+		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: a.books.book,
 		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx,
 		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
@@ -107,6 +106,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
 	a.onStop("waiting", closeLimit, a.background("waiting", a.sayWaiting))
+	a.onStop("flows", closeLimit, a.background("flows", func(ctx context.Context) error {
+		return a.again(ctx, flowsEvery, "look for published flows; going on with those known", a.books.look)
+	}))
 	if a.cfg.Asterisk.Accounts != "" && a.cfg.Asterisk.Trunks != "" {
 		a.onStop("SIP accounts", closeLimit, a.background("SIP accounts", a.syncAccounts))
 	}
@@ -125,31 +127,6 @@ func (a *App) buildCalls(ctx context.Context) error {
 			return a.dispatcher.Healthy()
 		}},
 	)
-	return nil
-}
-
-// readBook reads the flows: those of the configured folder, or the ones built in.
-func readBook(cfg Config) (*ivr.Book, error) {
-	var flows fs.FS = dialplans.Flows()
-	if dir := cfg.Calls.Dialplans; dir != "" {
-		flows = os.DirFS(dir)
-	}
-	book, err := ivr.ReadBook(flows, sounds.Name, sounds.Prompts())
-	if err != nil {
-		return nil, fmt.Errorf("read dialplans: %w", err)
-	}
-	return book, nil
-}
-
-// CheckLine refuses a number that people dial whose flow is not there: they would hear nothing but an apology.
-func CheckLine(cfg Config, d postgres.DID) error {
-	book, err := readBook(cfg)
-	if err != nil {
-		return err
-	}
-	if flows := book.Flows(); d.Flow != "" && !slices.Contains(flows, d.Flow) {
-		return fmt.Errorf("line %s: there is no flow %q; there are %s", d.Number, d.Flow, strings.Join(flows, ", "))
-	}
 	return nil
 }
 

@@ -118,7 +118,7 @@ type DispatchConfig struct {
 
 // CallsConfig tunes how calls run.
 type CallsConfig struct {
-	Dialplans     string        `yaml:"dialplans"` // Folder of flows; empty uses those built in.
+	Dialplans     string        `yaml:"dialplans"` // Folder of flows that replace those built in; empty is none.
 	RegistrarRing time.Duration `yaml:"registrar_ring"`
 	NoWrapUp      bool          `yaml:"no_wrap_up"`
 }

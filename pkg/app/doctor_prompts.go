@@ -24,7 +24,7 @@ func (e *examination) prompts(ctx context.Context) {
 	}
 	a := &App{cfg: e.cfg}
 	e.look("prompts.flows", "dialogues are sound", func() outcome {
-		book, err := readBook(e.cfg)
+		book, err := shippedBook(e.cfg)
 		if err != nil {
 			return wrong(e.cfg.Calls.Dialplans, short(err), "correct the file it names")
 		}

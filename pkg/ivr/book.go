@@ -14,6 +14,7 @@ import (
 // Book is every flow and every prompt of a scheme. It is never changed: publishing makes a new one.
 type Book struct {
 	flows   map[string]*Flow
+	common  *Catalogue // The prompts without those of the flows.
 	prompts *Catalogue
 }
 
@@ -44,7 +45,7 @@ func ReadDraft(flows fs.FS, promptsName string, prompts []byte) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list flows: %w", err)
 	}
-	b := &Book{flows: map[string]*Flow{}, prompts: catalogue}
+	b := &Book{flows: map[string]*Flow{}, common: catalogue}
 	var errs []error
 	for _, name := range names {
 		data, err := fs.ReadFile(flows, name)
@@ -64,14 +65,89 @@ func ReadDraft(flows fs.FS, promptsName string, prompts []byte) (*Book, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	b.gather()
 	return b, nil
+}
+
+// gather makes the catalogue of the common prompts and those of the flows.
+func (b *Book) gather() {
+	b.prompts = &Catalogue{prompts: maps.Clone(b.common.prompts)}
+	for _, name := range b.Flows() {
+		f := b.flows[name]
+		own, _ := readPrompts(f.file, f.Prompts, f.promptLines) // ReadFlow has told what is wrong.
+		for key, p := range own {
+			if common, replaces := b.common.prompts[key]; replaces {
+				texts := maps.Clone(common.texts)
+				maps.Copy(texts, p.texts)
+				p.texts = texts
+			}
+			b.prompts.prompts[key] = p
+		}
+	}
 }
 
 // With returns the book with a flow in the place of the one of its name.
 func (b *Book) With(f *Flow) *Book {
-	flows := maps.Clone(b.flows)
-	flows[f.Name] = f
-	return &Book{flows: flows, prompts: b.prompts}
+	out := &Book{flows: maps.Clone(b.flows), common: b.common}
+	out.flows[f.Name] = f
+	out.gather()
+	return out
+}
+
+// Published is a flow that a scheme speaks in the place of the one that ships.
+type Published struct {
+	Name string // Of the flow; the text gives it the same.
+	File string // What problems call the text.
+	Text string
+}
+
+// Publish returns the book with flows in the places of those of their names. A text that cannot be read, is of another flow,
+// or has a problem in the book that comes of it is left out, and what it was to replace stays: so the book that is returned
+// has no problem that b has not. Refused holds what is wrong, by the name of the flow.
+func (b *Book) Publish(texts []Published) (_ *Book, refused map[string]error) {
+	refused = map[string]error{}
+	flows := map[string]*Flow{}
+	for _, t := range texts {
+		f, err := ReadFlow(t.File, []byte(t.Text))
+		switch {
+		case err != nil:
+			refused[t.Name] = err
+		case f.Name != t.Name:
+			refused[t.Name] = fmt.Errorf("%s: its name is %q, not %q", t.File, f.Name, t.Name)
+		default:
+			flows[t.Name] = f
+		}
+	}
+	for {
+		out := b
+		for _, name := range slices.Sorted(maps.Keys(flows)) {
+			out = out.With(flows[name])
+		}
+		wrong := map[string][]error{} // By file.
+		for _, p := range out.Check() {
+			wrong[p.File] = append(wrong[p.File], p)
+		}
+		left := len(flows)
+		for name, f := range flows {
+			if errs := wrong[f.file]; errs != nil {
+				refused[name] = errors.Join(errs...)
+				delete(flows, name)
+			}
+		}
+		switch {
+		case len(wrong) == 0 || left == 0:
+			return out, refused
+		case left == len(flows): // Only others have a problem now, which these leave without something.
+			for name := range flows {
+				var errs []error
+				for _, list := range wrong {
+					errs = append(errs, list...)
+				}
+				refused[name] = errors.Join(errs...)
+			}
+			clear(flows)
+		}
+	}
 }
 
 // Has reports whether the book holds the flow.

@@ -105,6 +105,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	if f.listens() && f.afterFailures() == "" && !b.runByOthers(f) {
 		bad(1, "nothing follows two failures: person or failed names the step")
 	}
+	out = append(out, b.checkOwn(f)...)
 	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed, f.Machine)
 	depths := f.depths()
 	for _, name := range slices.Sorted(maps.Keys(f.Steps)) {
@@ -127,6 +128,19 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 			bad(line, "step %s is menu %d under its topic, more than %d", name, depths[name], maxDepth)
 		}
 		out = append(out, b.checkPrompts(f, name, s)...)
+	}
+	return out
+}
+
+// checkOwn finds prompts of the flow that another flow gives other words.
+func (b *Book) checkOwn(f *Flow) []Problem {
+	var out []Problem
+	for _, key := range slices.Sorted(maps.Keys(f.Prompts)) {
+		for _, name := range b.Flows() {
+			if texts, too := b.flows[name].Prompts[key]; too && !maps.Equal(texts, f.Prompts[key]) {
+				out = append(out, Problem{f.file, f.promptLines[key], fmt.Sprintf("prompt %s says something else in flow %s", key, name)})
+			}
+		}
 	}
 	return out
 }

@@ -36,9 +36,13 @@ type Flow struct {
 	// Staff is set when callers listen, who hear it every day: its menus may offer every key that means nothing everywhere.
 	Staff bool             `yaml:"staff"`
 	Steps map[string]*Step `yaml:"steps"`
+	// Prompts are words of the flow's own, key → language → template, as in sounds/prompts.yaml. In the book that holds the
+	// flow each replaces the prompt of its key in its language.
+	Prompts map[string]map[string]string `yaml:"prompts"`
 
-	file  string
-	lines map[string]int
+	file        string
+	lines       map[string]int
+	promptLines map[string]int
 }
 
 // Step does one thing: exactly one of its kinds is set, or only Say, Set or Language.
@@ -207,18 +211,19 @@ func ReadFlow(name string, data []byte) (*Flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read flow %s: %w", name, err)
 	}
-	f.file, f.lines = name, map[string]int{}
+	f.file, f.lines, f.promptLines = name, map[string]int{}, map[string]int{}
 	for _, doc := range file.Docs {
 		for _, v := range mappingValues(doc.Body) {
-			if v.Key.String() != "steps" {
+			lines := map[string]map[string]int{"steps": f.lines, "prompts": f.promptLines}[v.Key.String()]
+			if lines == nil {
 				continue
 			}
 			for _, s := range mappingValues(v.Value) {
-				f.lines[strings.Trim(s.Key.String(), `"'`)] = s.Key.GetToken().Position.Line
+				lines[strings.Trim(s.Key.String(), `"'`)] = s.Key.GetToken().Position.Line
 			}
 		}
 	}
-	var errs []error
+	_, errs := readPrompts(name, f.Prompts, f.promptLines)
 	for step, s := range f.Steps {
 		if s == nil {
 			errs = append(errs, fmt.Errorf("%s:%d: step %s is empty", name, f.lines[step], step))

@@ -44,9 +44,17 @@ func ReadCatalogue(name string, data []byte) (*Catalogue, error) {
 	if err := yaml.UnmarshalWithOptions(data, &raw, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("read prompts %s: %w", name, err)
 	}
-	c := &Catalogue{prompts: map[string]prompt{}}
+	prompts, errs := readPrompts(name, raw, topLines(file))
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &Catalogue{prompts: prompts}, nil
+}
+
+// readPrompts reads what every key says, and names what cannot be said by file and line, sorted.
+func readPrompts(name string, raw map[string]map[string]string, lines map[string]int) (map[string]prompt, []error) {
+	prompts := map[string]prompt{}
 	var errs []error
-	lines := topLines(file)
 	for key, texts := range raw {
 		p := prompt{texts: map[roster.Language]string{}, line: lines[key]}
 		for lang, text := range texts {
@@ -55,13 +63,10 @@ func ReadCatalogue(name string, data []byte) (*Catalogue, error) {
 			}
 			p.texts[roster.Language(lang)] = strings.Join(strings.Fields(text), " ")
 		}
-		c.prompts[key] = p
+		prompts[key] = p
 	}
-	if len(errs) > 0 {
-		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return nil, errors.Join(errs...)
-	}
-	return c, nil
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return prompts, errs
 }
 
 func checkText(lang, text string) error {
