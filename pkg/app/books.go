@@ -10,8 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
 // speakLimit is how long what is new in a book is spoken before it is heard; real time.
@@ -21,7 +22,7 @@ const speakLimit = 5 * time.Second
 // for use by several goroutines; look is for one at a time.
 type books struct {
 	flows   *Flows
-	voice   callflow.Voice
+	voice   sayer
 	log     *zap.Logger
 	refused prometheus.Gauge
 	flaws   map[int64]int // Published flows of a scheme that it does not speak; look's own.
@@ -30,12 +31,17 @@ type books struct {
 	known map[int64]schemeBook // Of every scheme that has published anything.
 }
 
+// sayer speaks a text, or has spoken it already. Package speech implements it.
+type sayer interface {
+	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
+}
+
 type schemeBook struct {
 	*ivr.Book
 	number int // Of the newest publication it holds.
 }
 
-func newBooks(flows *Flows, voice callflow.Voice, log *zap.Logger, registerer prometheus.Registerer) (*books, error) {
+func newBooks(flows *Flows, voice sayer, log *zap.Logger, registerer prometheus.Registerer) (*books, error) {
 	b := &books{flows: flows, voice: voice, log: log, flaws: map[int64]int{}, known: map[int64]schemeBook{}}
 	b.refused = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "rappel_flows_refused", Help: "Published flows that are not spoken because of problems; those that ship are, in their place.",

@@ -74,8 +74,6 @@ func (n *noted) Media(_ context.Context, _ roster.Language, text string) (teleph
 	n.texts = append(n.texts, text)
 	return "", nil
 }
-func (*noted) Length(telephony.Media) time.Duration { return 0 }
-func (*noted) Music() telephony.Media               { return "" }
 
 // close.yaml as a town would write it, with words of its own.
 const ownFlow = `flow: close-last
