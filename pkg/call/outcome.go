@@ -18,24 +18,29 @@ const (
 	KindApology     Kind = "apology"
 	KindCircle      Kind = "circle"
 	KindTest        Kind = "test"
+	// KindConfirmation rings back the known number of a person whose calls somebody wants to change by telephone: a CLI can be
+	// forged.
+	KindConfirmation Kind = "confirmation"
 )
 
 // Kinds lists every kind of call.
 func Kinds() []Kind {
 	return []Kind{
 		KindScheduled, KindCallback, KindCallToday, KindPresence, KindReminder, KindSurvey, KindOutreach,
-		KindWelcomeBack, KindApology, KindCircle, KindTest,
+		KindWelcomeBack, KindApology, KindCircle, KindTest, KindConfirmation,
 	}
 }
 
 // Automatic reports whether calls of this kind are run by prompts alone, without a caller.
 func (k Kind) Automatic() bool {
-	return k == KindPresence || k == KindReminder || k == KindSurvey || k == KindOutreach
+	return k == KindPresence || k == KindReminder || k == KindSurvey || k == KindOutreach || k == KindConfirmation
 }
 
 // Requested reports whether a call of this kind is one that the person asked for herself: it is made whatever was announced for
 // the day, and however often she was tried in vain on it.
-func (k Kind) Requested() bool { return k == KindCallback || k == KindCallToday }
+func (k Kind) Requested() bool {
+	return k == KindCallback || k == KindCallToday || k == KindConfirmation
+}
 
 // Welfare reports whether the welfare ladder begins when a call of this kind ends so: it was promised to a person who lives
 // alone, and she was not reached. What she was not waiting for (a reminder, a survey, a first contact) worries nobody.

@@ -221,6 +221,9 @@ type Appointment struct {
 	Opens       time.Time
 	Closes      time.Time
 	Beneficiary int64
+	Occurrence  int64 // 0 without a next call.
+	// Changeable says that it can be moved or skipped: it is an agreed call that has not begun.
+	Changeable bool
 }
 
 // Message is what an inbound party left for the registrars.

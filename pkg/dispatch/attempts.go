@@ -392,7 +392,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	if out.Result == call.ResultAnswered && a.live.Order.Caller != 0 {
 		p.LastCaller = a.live.Order.Caller
 	}
-	if vain {
+	if vain && p.Kind != call.KindConfirmation { // Who forges her number must not use her tries up.
 		e.triedInVain(&p.Occurrence, now)
 	}
 	if out.Result == call.ResultAnswered && p.Queued {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,7 +33,7 @@ func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
 	if s.Country != "FR" || !kind.Automatic() {
 		return nil
 	}
-	own := t.CLI[kind]
+	own := t.number(kind)
 	switch {
 	case own == "" || own == t.CLI[""]:
 		return fmt.Errorf("in France %s calls, which a machine places, show a number that is for such calls only: %w", kind, ErrOwnCLI)
@@ -40,6 +41,15 @@ func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
 		return fmt.Errorf("in France %s calls, which a machine places, must not show a mobile number: %w", kind, ErrOwnCLI)
 	}
 	return nil
+}
+
+// number is what a trunk presents for calls of a kind; empty when it is what it presents for all. Where none was chosen for
+// confirmations they show that of other calls which a machine places.
+func (t *Trunk) number(kind call.Kind) string {
+	if kind == call.KindConfirmation {
+		return cmp.Or(t.CLI[kind], t.CLI[call.KindReminder], t.CLI[call.KindPresence])
+	}
+	return t.CLI[kind]
 }
 
 // Capacity is how long so many calls of a kind take with the lines and calls per second of the trunks that may carry them, when

@@ -33,12 +33,13 @@ func (o *Occurrence) Rules(of schedule.Rules) schedule.Rules {
 	return of
 }
 
-// PausesFor are a person's pauses as they bear on an agreement about calls of a kind: nobody but a caller welcomes her back.
+// PausesFor are a person's pauses as they bear on an agreement about calls of a kind: nobody but a caller welcomes her back, and
+// only a caller's call is skipped.
 func PausesFor(agreed call.Kind, pauses []schedule.Pause) []schedule.Pause {
 	if !agreed.Automatic() || len(pauses) == 0 {
 		return pauses
 	}
-	plain := slices.Clone(pauses)
+	plain := slices.DeleteFunc(slices.Clone(pauses), func(p schedule.Pause) bool { return p.Skip })
 	for i := range plain {
 		plain[i].WelcomeBack = false
 	}

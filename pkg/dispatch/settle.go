@@ -213,8 +213,8 @@ func later(a, b time.Time) time.Time {
 // next is the following occurrence of the agreement, on a later local day than both the one that ended and now; nil
 // when the agreement has none.
 func (t Terms) next(o *Occurrence, now time.Time) *Occurrence {
-	if o.Agreement == 0 || o.Terms.Cadence == "" {
-		return nil
+	if o.Agreement == 0 || o.Terms.Cadence == "" || o.Kind == call.KindConfirmation {
+		return nil // What is confirmed books what it needs itself.
 	}
 	slot, ok := schedule.Next(o.Terms, o.Rules(t.Rules), later(o.Opens, now))
 	if !ok {

@@ -44,7 +44,7 @@ func (t Today) Room(want Occurrence) (at, closes time.Time, err error) {
 	}
 	var day []Occurrence
 	for _, o := range t.Calls {
-		if o.Beneficiary == want.Beneficiary && !o.State.Ended() && o.Opens.Before(closes) {
+		if o.Beneficiary == want.Beneficiary && o.Kind != call.KindConfirmation && !o.State.Ended() && o.Opens.Before(closes) {
 			return at, closes, ErrAlready
 		}
 		if o.State == call.OccurrenceOpen && !o.Queued && !o.Kind.Automatic() && later(o.Opens, o.NotBefore).Before(closes) {
@@ -52,8 +52,8 @@ func (t Today) Room(want Occurrence) (at, closes time.Time, err error) {
 		}
 	}
 	want.ID, want.State, want.Kind, want.Opens, want.NotBefore, want.Closes = 0, call.OccurrenceOpen, call.KindCallToday, t.Now, t.Now, closes
-	late, _ := t.play(day)
-	lateWith, at := t.play(append(day, want))
+	late, _ := play(day, t.seats(), t.Scheme.WrapUp)
+	lateWith, at := play(append(day, want), t.seats(), t.Scheme.WrapUp)
 	if at.IsZero() || at.Add(want.Length).After(closes) || lateWith > late {
 		return time.Time{}, closes, ErrNoRoom
 	}
@@ -63,16 +63,17 @@ func (t Today) Room(want Occurrence) (at, closes time.Time, err error) {
 	return at, closes, nil
 }
 
-// seat is a caller in the rest of the day.
+// seat is a caller in the rest of a day, or in a shift of it.
 type seat struct {
 	*Caller
 	free time.Time
-	left int // Calls that she may still be given; less than 0 for any number.
+	ends time.Time // When her shift ends: then she begins no call any more. Zero is not known.
+	left *int      // Calls that she may still be given, in all her shifts; less than 0 for any number.
 }
 
 // play gives the calls to the callers in the order in which the dispatcher would, counts those that start too late for a
 // whole talk, or never, and says when the one without a key starts.
-func (t Today) play(calls []Occurrence) (late int, wanted time.Time) {
+func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wanted time.Time) {
 	calls = slices.Clone(calls)
 	slices.SortStableFunc(calls, func(x, y Occurrence) int {
 		if x.Deferred != y.Deferred {
@@ -83,7 +84,6 @@ func (t Today) play(calls []Occurrence) (late int, wanted time.Time) {
 		}
 		return slackAt(&x).Compare(slackAt(&y))
 	})
-	seats := t.seats()
 	done := make([]bool, len(calls))
 	for len(seats) > 0 {
 		slices.SortFunc(seats, func(x, y *seat) int { return x.free.Compare(y.free) })
@@ -102,7 +102,7 @@ func (t Today) play(calls []Occurrence) (late int, wanted time.Time) {
 			next = sooner(next, due)
 		}
 		switch {
-		case best < 0 && next.IsZero(), s.left == 0:
+		case best < 0 && next.IsZero(), *s.left == 0, !s.ends.IsZero() && !s.free.Before(s.ends):
 			seats = seats[1:]
 			continue
 		case best < 0:
@@ -120,8 +120,8 @@ func (t Today) play(calls []Occurrence) (late int, wanted time.Time) {
 		if o.ID == 0 {
 			wanted = s.free
 		}
-		s.left--
-		s.free = s.free.Add(o.Length + t.Scheme.WrapUp)
+		*s.left--
+		s.free = s.free.Add(o.Length + wrapUp)
 	}
 	for i := range calls {
 		if !done[i] {
@@ -140,9 +140,9 @@ func (t Today) seats() []*seat {
 		if !c.Enabled || !slices.Contains(c.Roles, roster.RoleCaller) || spent(load, c) {
 			continue
 		}
-		s := &seat{Caller: c, free: t.Now, left: -1}
-		if load.Calls > 0 {
-			s.left = load.Calls - c.CallsToday
+		s := &seat{Caller: c, free: t.Now, left: new(int)}
+		if *s.left = -1; load.Calls > 0 {
+			*s.left = load.Calls - c.CallsToday
 		}
 		switch c.State {
 		case call.CallerReady, call.CallerReadyOnce:
@@ -154,7 +154,7 @@ func (t Today) seats() []*seat {
 			continue
 		}
 		if c.State == call.CallerReadyOnce {
-			s.left = 1
+			*s.left = 1
 		}
 		list = append(list, s)
 	}

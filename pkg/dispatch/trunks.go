@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -333,10 +334,7 @@ func (s *Scheme) cli(endpoint string, kind call.Kind) string {
 		if t.Endpoint != endpoint {
 			continue
 		}
-		if number := t.CLI[kind]; number != "" {
-			return number
-		}
-		return t.CLI[""]
+		return cmp.Or(t.number(kind), t.CLI[""])
 	}
 	return ""
 }

@@ -56,57 +56,69 @@ func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Ti
 	if p.Channel == "" && !p.NoCall {
 		p.Channel = ChannelRegistrar
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return p, done, fmt.Errorf("make absence id: %w", err)
-	}
-	p.ID = id.String()
-	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
 		person, err := findBeneficiary(ctx, q, scheme, p.Ref)
 		if err != nil {
 			return err
 		}
-		known, err := q.FindPause(ctx, sqldb.FindPauseParams{
-			NoCall: p.NoCall, SchemeID: scheme, BeneficiaryID: person.BeneficiaryID, FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
-		})
-		if err != nil {
-			return fmt.Errorf("look for the absence: %w", err)
-		}
-		if len(known) > 0 {
-			p.ID = known[0].Uid.String()
-			if p.Known = p.NoCall || known[0].WelcomeBack == p.WelcomeBack; p.Known {
-				return nil
-			}
-			back := sqldb.WelcomeBackParams{SchemeID: scheme, Uid: known[0].Uid, WelcomeBack: p.WelcomeBack}
-			if err := q.WelcomeBack(ctx, back); err != nil {
-				return fmt.Errorf("change absence: %w", err)
-			}
-			done, err = s.rearrange(ctx, q, j, replanning{now: now, people: []int64{person.BeneficiaryID}})
-			return err
-		}
-		uid := pgtype.UUID{Bytes: id, Valid: true}
-		if p.NoCall {
-			err = q.InsertNoCall(ctx, sqldb.InsertNoCallParams{
-				SchemeID: scheme, Uid: uid, BeneficiaryID: pgtype.Int8{Int64: person.BeneficiaryID, Valid: true},
-				FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
-			})
-		} else {
-			err = q.InsertAbsence(ctx, sqldb.InsertAbsenceParams{
-				SchemeID: scheme, Uid: uid, BeneficiaryID: person.BeneficiaryID, FirstDay: localDate(p.First),
-				LastDay: lastDay(p.Last), AnnouncedAt: instant(now), Channel: p.Channel, WelcomeBack: p.WelcomeBack,
-			})
-		}
-		if err != nil {
-			return fmt.Errorf("insert absence: %w", err)
-		}
-		j.note("absence", id, 1, "announced", now, pauseDataOf(p))
-		done, err = s.rearrange(ctx, q, j, replanning{now: now, people: []int64{person.BeneficiaryID}})
+		done, err = s.announce(ctx, q, j, announcement{Pause: &p, person: person.BeneficiaryID, now: now})
 		return err
 	})
 	if err != nil {
 		return p, Replanned{}, fmt.Errorf("announce absence: %w", err)
 	}
 	return p, done, nil
+}
+
+// announcement is a pause of a person that is kept at an instant; the pause's ID and Known are set by then.
+type announcement struct {
+	*Pause
+	person int64
+	now    time.Time
+}
+
+// announce keeps a pause and brings the person's promises in line with it, in the transaction of what it belongs to.
+func (s *Store) announce(ctx context.Context, q *sqldb.Queries, j *journal, p announcement) (Replanned, error) {
+	again := replanning{now: p.now, people: []int64{p.person}}
+	known, err := q.FindPause(ctx, sqldb.FindPauseParams{
+		NoCall: p.NoCall, SchemeID: j.scheme, BeneficiaryID: p.person, FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
+	})
+	if err != nil {
+		return Replanned{}, fmt.Errorf("look for the absence: %w", err)
+	}
+	if len(known) > 0 {
+		p.ID = known[0].Uid.String()
+		if p.Known = p.NoCall || known[0].WelcomeBack == p.WelcomeBack; p.Known {
+			return Replanned{}, nil
+		}
+		back := sqldb.WelcomeBackParams{SchemeID: j.scheme, Uid: known[0].Uid, WelcomeBack: p.WelcomeBack}
+		if err := q.WelcomeBack(ctx, back); err != nil {
+			return Replanned{}, fmt.Errorf("change absence: %w", err)
+		}
+		return s.rearrange(ctx, q, j, again)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Replanned{}, fmt.Errorf("make absence id: %w", err)
+	}
+	p.ID = id.String()
+	uid := pgtype.UUID{Bytes: id, Valid: true}
+	if p.NoCall {
+		err = q.InsertNoCall(ctx, sqldb.InsertNoCallParams{
+			SchemeID: j.scheme, Uid: uid, BeneficiaryID: pgtype.Int8{Int64: p.person, Valid: true},
+			FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
+		})
+	} else {
+		err = q.InsertAbsence(ctx, sqldb.InsertAbsenceParams{
+			SchemeID: j.scheme, Uid: uid, BeneficiaryID: p.person, FirstDay: localDate(p.First), LastDay: lastDay(p.Last),
+			AnnouncedAt: instant(p.now), Channel: p.Channel, WelcomeBack: p.WelcomeBack,
+		})
+	}
+	if err != nil {
+		return Replanned{}, fmt.Errorf("insert absence: %w", err)
+	}
+	j.note("absence", id, 1, "announced", p.now, pauseDataOf(*p.Pause))
+	return s.rearrange(ctx, q, j, again)
 }
 
 // EndAbsence ends the absence or no-call period of a person that begins first of those that are not over: she is back on a

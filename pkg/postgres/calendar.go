@@ -40,7 +40,7 @@ func readCalendar(ctx context.Context, q *sqldb.Queries, now time.Time, scheme *
 			continue
 		}
 		pauses[r.BeneficiaryID] = append(pauses[r.BeneficiaryID], schedule.Pause{
-			First: first, Last: last, WelcomeBack: r.WelcomeBack,
+			First: first, Last: last, WelcomeBack: r.WelcomeBack, Skip: r.Skip,
 		})
 	}
 	exceptions, err := q.ReadExceptions(ctx, sqldb.ReadExceptionsParams{SchemeID: scheme.ID, Since: since})

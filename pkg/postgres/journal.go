@@ -107,6 +107,11 @@ type (
 		Last   string `json:"last,omitempty"`
 		NoCall bool   `json:"no_call,omitempty"`
 	}
+	// appointmentData tells of a call that somebody confirmed, or of a change of somebody's calls.
+	appointmentData struct {
+		Change  string `json:"change"`
+		Pending bool   `json:"pending,omitempty"` // It had waited for her word.
+	}
 	exceptionData struct {
 		First  string `json:"first"`
 		Last   string `json:"last"`

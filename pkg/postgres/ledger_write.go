@@ -43,6 +43,7 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"survey answers", l.countAnswers},
 		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, p, readRules) }},
 		{"welfare", l.raiseWelfare},
+		{"lapsed changes", l.lapseChanges},
 		{"occurrences", l.updateOccurrences},
 		{"callers", l.writeCallers},
 		{"inbound parties", l.writeParties},

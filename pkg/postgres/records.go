@@ -169,6 +169,7 @@ func (s *Store) Appointments(ctx context.Context, scheme int64, cli string, now 
 	for i, r := range rows {
 		list[i] = callflow.Appointment{
 			FirstName: r.GivenName, Opens: when(r.OpensAt), Closes: when(r.ClosesAt), Beneficiary: r.BeneficiaryID,
+			Occurrence: r.OccurrenceID, Changeable: r.Changeable,
 		}
 	}
 	return list, nil

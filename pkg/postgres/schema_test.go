@@ -17,6 +17,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
@@ -53,6 +54,10 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 	kinds := words(call.Kinds())
 	languages := words(roster.Languages())
 	want := map[string][]string{
+		"appointment_change_channel_check": {"line", "caller", "registrar", "message", "page"},
+		"appointment_change_kind_check":    {"confirm", string(callflow.ChangeMove), string(callflow.ChangeSkip), string(callflow.ChangeAway)},
+		"appointment_change_state_check":   {"pending", "done", "refused", "lapsed"},
+
 		"agreement_cadence_check":      words(roster.Cadences()),
 		"agreement_continuity_check":   words(roster.Continuities()),
 		"agreement_kind_check":         kinds,

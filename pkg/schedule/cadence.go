@@ -47,6 +47,9 @@ func (r *Rules) days(a *roster.Agreement, first, last int, yield func(wish) bool
 		}
 	}
 	r.wishes(a, first, last, func(w wish) bool {
+		if r.skipped(w.agreed) {
+			return true
+		}
 		if upTo(w.day); !more {
 			return false
 		}

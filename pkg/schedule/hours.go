@@ -34,6 +34,8 @@ type Pause struct {
 	First, Last time.Time // Local dates of the person (midnight UTC), both included; a zero Last leaves it open.
 	// WelcomeBack wants a call on the first day after it on which she can be called.
 	WelcomeBack bool
+	// Skip calls off the agreed call of First alone: no other day stands in for it, and other calls of that day go on.
+	Skip bool
 }
 
 // Rules is what limits every agreement of a scheme, together with what is known of one person. The zero Rules are those of
@@ -91,7 +93,17 @@ func (r *Rules) hours(day int) []roster.Window {
 // paused reports whether the person is not called on one of her dates.
 func (r *Rules) paused(day int) bool {
 	for i := range r.Pauses {
-		if spans(r.Pauses[i].First, r.Pauses[i].Last, day) {
+		if !r.Pauses[i].Skip && spans(r.Pauses[i].First, r.Pauses[i].Last, day) {
+			return true
+		}
+	}
+	return false
+}
+
+// skipped reports whether the call that was agreed for one of the person's dates is called off.
+func (r *Rules) skipped(day int) bool {
+	for i := range r.Pauses {
+		if r.Pauses[i].Skip && dayOf(r.Pauses[i].First) == day {
 			return true
 		}
 	}

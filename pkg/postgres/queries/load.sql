@@ -19,7 +19,7 @@ SELECT kind, max_attempts FROM scheme_tries WHERE scheme_id = sqlc.arg(scheme_id
 SELECT a.beneficiary_id, b.zone, a.ended_at
 FROM attempt a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
-WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND a.state = 'ended'
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND a.state = 'ended' AND a.kind <> 'confirmation'
     AND (a.result IN ('busy', 'no_answer', 'machine')
         OR a.result = 'failed' AND a.reason <> 'not_permitted' AND (a.fault = 'theirs' OR a.reason = 'invalid_number'));
 
@@ -34,16 +34,20 @@ ORDER BY position, trunk_id;
 SELECT trunk_id, kind, e164 FROM trunk_cli WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadPauses :many
--- No-call periods and absences that are not over since long, of one person or (beneficiary_id 0) of the scheme. An infinite
--- last day is sent as null.
+-- No-call periods, absences and skipped calls that are not over since long, of one person or (beneficiary_id 0) of the scheme. An
+-- infinite last day is sent as null.
 SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, nullif(p.last_day, 'infinity')::date AS last_day,
-    false AS welcome_back
+    false AS welcome_back, false AS skip
 FROM no_call_period p
 WHERE p.scheme_id = sqlc.arg(scheme_id) AND p.last_day >= sqlc.arg(since) AND p.revoked_at IS NULL
 UNION ALL
-SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back
+SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back, false
 FROM absence a
-WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.last_day >= sqlc.arg(since) AND a.revoked_at IS NULL;
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.last_day >= sqlc.arg(since) AND a.revoked_at IS NULL
+UNION ALL
+SELECT k.beneficiary_id, k.agreed_on, k.agreed_on, false, true
+FROM appointment_change k
+WHERE k.scheme_id = sqlc.arg(scheme_id) AND k.kind = 'skip' AND k.state = 'done' AND k.agreed_on >= sqlc.arg(since);
 
 -- name: ReadHours :many
 SELECT weekday, begins, ends FROM scheme_hours WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY weekday;

@@ -66,15 +66,18 @@ LEFT JOIN LATERAL (
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id);
 
 -- name: FindAppointments :many
--- Everybody reached at a number, each with the next promised call that is not over.
-SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at
+-- Everybody reached at a number, each with the next promised call that is not over: of a caller, else of a machine that asks
+-- whether all is well.
+SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at, coalesce(n.occurrence_id, 0)::bigint AS occurrence_id,
+    coalesce(n.kind = 'scheduled' AND n.state = 'open', false)::boolean AS changeable
 FROM beneficiary b
 LEFT JOIN LATERAL (
-    SELECT o.opens_at, o.closes_at
+    SELECT o.opens_at, o.closes_at, o.occurrence_id, o.kind, o.state
     FROM occurrence o
     WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.state IN ('open', 'claimed', 'live')
         AND o.closes_at > sqlc.arg(now) AND o.local_date >= sqlc.arg(today)
-    ORDER BY o.opens_at
+        AND o.kind NOT IN ('reminder', 'survey', 'outreach', 'confirmation')
+    ORDER BY o.kind = 'presence', o.opens_at
     LIMIT 1
 ) n ON true
 WHERE b.scheme_id = sqlc.arg(scheme_id)

@@ -317,13 +317,17 @@ func (q *Queries) ReadLive(ctx context.Context, schemeID int64) ([]ReadLiveRow, 
 
 const readPauses = `-- name: ReadPauses :many
 SELECT coalesce(p.beneficiary_id, 0)::bigint AS beneficiary_id, p.first_day, nullif(p.last_day, 'infinity')::date AS last_day,
-    false AS welcome_back
+    false AS welcome_back, false AS skip
 FROM no_call_period p
 WHERE p.scheme_id = $1 AND p.last_day >= $2 AND p.revoked_at IS NULL
 UNION ALL
-SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back
+SELECT a.beneficiary_id, a.first_day, nullif(a.last_day, 'infinity')::date, a.welcome_back, false
 FROM absence a
 WHERE a.scheme_id = $1 AND a.last_day >= $2 AND a.revoked_at IS NULL
+UNION ALL
+SELECT k.beneficiary_id, k.agreed_on, k.agreed_on, false, true
+FROM appointment_change k
+WHERE k.scheme_id = $1 AND k.kind = 'skip' AND k.state = 'done' AND k.agreed_on >= $2
 `
 
 type ReadPausesParams struct {
@@ -336,10 +340,11 @@ type ReadPausesRow struct {
 	FirstDay      pgtype.Date
 	LastDay       pgtype.Date
 	WelcomeBack   bool
+	Skip          bool
 }
 
-// No-call periods and absences that are not over since long, of one person or (beneficiary_id 0) of the scheme. An infinite
-// last day is sent as null.
+// No-call periods, absences and skipped calls that are not over since long, of one person or (beneficiary_id 0) of the scheme. An
+// infinite last day is sent as null.
 func (q *Queries) ReadPauses(ctx context.Context, arg ReadPausesParams) ([]ReadPausesRow, error) {
 	rows, err := q.db.Query(ctx, readPauses, arg.SchemeID, arg.Since)
 	if err != nil {
@@ -354,6 +359,7 @@ func (q *Queries) ReadPauses(ctx context.Context, arg ReadPausesParams) ([]ReadP
 			&i.FirstDay,
 			&i.LastDay,
 			&i.WelcomeBack,
+			&i.Skip,
 		); err != nil {
 			return nil, err
 		}
@@ -560,7 +566,7 @@ const readVain = `-- name: ReadVain :many
 SELECT a.beneficiary_id, b.zone, a.ended_at
 FROM attempt a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
-WHERE a.scheme_id = $1 AND a.claimed_at >= $2 AND a.state = 'ended'
+WHERE a.scheme_id = $1 AND a.claimed_at >= $2 AND a.state = 'ended' AND a.kind <> 'confirmation'
     AND (a.result IN ('busy', 'no_answer', 'machine')
         OR a.result = 'failed' AND a.reason <> 'not_permitted' AND (a.fault = 'theirs' OR a.reason = 'invalid_number'))
 `

@@ -12,14 +12,16 @@ import (
 )
 
 const findAppointments = `-- name: FindAppointments :many
-SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at
+SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at, coalesce(n.occurrence_id, 0)::bigint AS occurrence_id,
+    coalesce(n.kind = 'scheduled' AND n.state = 'open', false)::boolean AS changeable
 FROM beneficiary b
 LEFT JOIN LATERAL (
-    SELECT o.opens_at, o.closes_at
+    SELECT o.opens_at, o.closes_at, o.occurrence_id, o.kind, o.state
     FROM occurrence o
     WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.state IN ('open', 'claimed', 'live')
         AND o.closes_at > $1 AND o.local_date >= $2
-    ORDER BY o.opens_at
+        AND o.kind NOT IN ('reminder', 'survey', 'outreach', 'confirmation')
+    ORDER BY o.kind = 'presence', o.opens_at
     LIMIT 1
 ) n ON true
 WHERE b.scheme_id = $3
@@ -45,9 +47,12 @@ type FindAppointmentsRow struct {
 	GivenName     string
 	OpensAt       pgtype.Timestamptz
 	ClosesAt      pgtype.Timestamptz
+	OccurrenceID  int64
+	Changeable    bool
 }
 
-// Everybody reached at a number, each with the next promised call that is not over.
+// Everybody reached at a number, each with the next promised call that is not over: of a caller, else of a machine that asks
+// whether all is well.
 func (q *Queries) FindAppointments(ctx context.Context, arg FindAppointmentsParams) ([]FindAppointmentsRow, error) {
 	rows, err := q.db.Query(ctx, findAppointments,
 		arg.Now,
@@ -67,6 +72,8 @@ func (q *Queries) FindAppointments(ctx context.Context, arg FindAppointmentsPara
 			&i.GivenName,
 			&i.OpensAt,
 			&i.ClosesAt,
+			&i.OccurrenceID,
+			&i.Changeable,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,7 @@
+package dispatch
+
+// Lateness is how many calls of the day come too late, or never.
+func (d OtherDay) Lateness() int {
+	late, _ := play(d.Calls, d.seats(), d.Scheme.WrapUp)
+	return late
+}

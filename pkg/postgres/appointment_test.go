@@ -1,0 +1,248 @@
+package postgres_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster/rostertest"
+)
+
+// agenda is weeklyLea with what a test of her changes needs.
+type agenda struct {
+	*postgres.Store
+	t      *testing.T
+	scheme int64
+	epoch  int64
+	lea    int64
+	now    time.Time
+}
+
+func newAgenda(t *testing.T) *agenda {
+	store, scheme, epoch := weeklyLea(t)
+	lea, err := store.KeyOf(t.Context(), scheme.Key, rostertest.Lea().Ref)
+	require.NoError(t, err)
+	// Monday, ten o'clock in Brussels: the call of the day is due.
+	return &agenda{store, t, scheme.Key, epoch, lea, time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+}
+
+// call is hers on a local date.
+func (a *agenda) call(date string) dispatch.Occurrence {
+	a.t.Helper()
+	snap, err := a.Load(a.t.Context(), a.scheme, a.now, a.now.AddDate(0, 0, 60))
+	require.NoError(a.t, err)
+	i := slices.IndexFunc(snap.Occurrences, func(o dispatch.Occurrence) bool {
+		return o.Beneficiary == a.lea && o.Kind == call.KindScheduled && o.LocalDate.Format(time.DateOnly) == date
+	})
+	require.GreaterOrEqual(a.t, i, 0, "no call on %s", date)
+	return snap.Occurrences[i]
+}
+
+func (a *agenda) ask(c callflow.Change) error {
+	c.Beneficiary = a.lea
+	_, err := a.AskChange(a.t.Context(), a.scheme, c, a.now)
+	return err
+}
+
+// rung starts the call back as the dispatcher would, and returns its attempt.
+func (a *agenda) rung() call.ID {
+	a.t.Helper()
+	snap, err := a.Load(a.t.Context(), a.scheme, a.now, a.now.AddDate(0, 0, 7))
+	require.NoError(a.t, err)
+	i := slices.IndexFunc(snap.Occurrences, func(o dispatch.Occurrence) bool {
+		return o.Kind == call.KindConfirmation && o.State == call.OccurrenceOpen
+	})
+	require.GreaterOrEqual(a.t, i, 0, "she is not rung back")
+	o := snap.Occurrences[i]
+	id := call.NewID()
+	errs, err := a.Apply(a.t.Context(), a.scheme, a.epoch, a.now, []dispatch.Op{dispatch.Claim{Occurrence: o.ID, At: a.now, Order: call.Order{
+		Scheme: a.scheme, Attempt: id, Kind: o.Kind, Number: o.Numbers[0], Trunk: "town", CLI: "+32819001000", Language: "fr",
+		BeneficiaryRing: time.Minute, DialBy: a.now.Add(time.Minute),
+	}}})
+	require.NoError(a.t, err)
+	require.NoError(a.t, errs[0])
+	return id
+}
+
+// ends ends the attempt of the call back, and with it the call back.
+func (a *agenda) ends(id call.ID, state call.OccurrenceState) {
+	a.t.Helper()
+	live, err := a.Live(a.t.Context(), a.scheme)
+	require.NoError(a.t, err)
+	i := slices.IndexFunc(live, func(l dispatch.LiveAttempt) bool { return l.Order.Attempt == id })
+	result := call.ResultNoAnswer
+	if state == call.OccurrenceReached {
+		result = call.ResultAnswered
+	}
+	errs, err := a.Apply(a.t.Context(), a.scheme, a.epoch, a.now, []dispatch.Op{dispatch.Finish{
+		Outcome:    call.Outcome{Scheme: a.scheme, Attempt: id, Result: result, Fault: call.FaultTheirs, At: a.now},
+		Settlement: dispatch.Settlement{Occurrence: live[i].Occurrence, State: state, Attempts: 1, At: a.now},
+	}})
+	require.NoError(a.t, err)
+	require.NoError(a.t, errs[0])
+}
+
+// planned plans again, as every night: nothing may be booked. It returns the promises of the two weeks.
+func (a *agenda) planned() []string {
+	a.t.Helper()
+	booked, err := a.Plan(a.t.Context(), a.scheme, a.epoch, a.now, a.now.AddDate(0, 0, 13))
+	require.NoError(a.t, err)
+	require.Zero(a.t, booked, "planning again books nothing else")
+	return slices.DeleteFunc(promised(a.t, a.Store, a.scheme), func(s string) bool {
+		return strings.HasSuffix(s, string(call.KindConfirmation)) || s[4:9] >= "12-05" && s[4:9] < "12-31" // Further on it may book.
+	})
+}
+
+func (a *agenda) told() []string {
+	a.t.Helper()
+	last, err := a.LastEvent(a.t.Context(), a.scheme)
+	require.NoError(a.t, err)
+	events, err := a.Events(a.t.Context(), a.scheme, 1, last)
+	require.NoError(a.t, err)
+	var list []string
+	for _, e := range events {
+		if e.Entity == "appointment" {
+			list = append(list, e.Kind)
+		}
+	}
+	return list
+}
+
+// TestACallIsMovedOnceSheAgrees: asked for on the line it changes nothing; a key in the call back moves it, to where it was
+// offered, and there it stays.
+func TestACallIsMovedOnceSheAgrees(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	thursday := a.call("2026-11-26")
+	times, err := a.OtherTimes(ctx, a.scheme, thursday.ID, a.now)
+	require.NoError(t, err)
+	var offered []string
+	for _, p := range times {
+		offered = append(offered, p.Opens.Format("Mon 15:04")+p.Closes.Format("-15:04"))
+	}
+	require.Equal(t, []string{"Tue 09:30-12:00", "Wed 09:30-12:00", "Fri 09:30-12:00"}, offered)
+
+	before := a.planned()
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeMove, Occurrence: thursday.ID, To: times[2]}))
+	require.Equal(t, before, a.planned(), "a forged number changes nothing")
+	require.ErrorIs(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: thursday.ID}), callflow.ErrWaits)
+
+	attempt := a.rung()
+	asked, err := a.AskedChange(ctx, a.scheme, attempt)
+	require.NoError(t, err)
+	require.Equal(t, callflow.ChangeMove, asked.Kind)
+	require.True(t, asked.To.Opens.Equal(times[2].Opens) && asked.Promised.Opens.Equal(thursday.Opens))
+	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
+	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now), callflow.ErrNothing, "once")
+	a.ends(attempt, call.OccurrenceReached)
+	want := []string{"Mon 11-23 09:30-12:00", "Fri 11-27 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}
+	require.Equal(t, want, a.planned())
+	require.Equal(t, []string{"asked", "changed"}, a.told())
+
+	// Whatever plans her calls anew leaves it there.
+	_, _, err = a.Announce(ctx, a.scheme, postgres.Pause{Ref: rostertest.Lea().Ref, First: day(2026, 12, 24), Last: day(2026, 12, 26), NoCall: true}, a.now)
+	require.NoError(t, err)
+	require.Equal(t, want, a.planned())
+}
+
+func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+
+// TestASkippedCallIsNotBookedAgain: not by the plan, not by a revision, and not as the next call of the one before.
+func TestASkippedCallIsNotBookedAgain(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: a.call("2026-11-26").ID}))
+	attempt := a.rung()
+	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
+	a.ends(attempt, call.OccurrenceReached)
+	want := []string{"Mon 11-23 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}
+	require.Equal(t, want, a.planned())
+	_, _, err := a.Announce(ctx, a.scheme, postgres.Pause{Ref: rostertest.Lea().Ref, First: day(2026, 12, 24), Last: day(2026, 12, 26), NoCall: true}, a.now)
+	require.NoError(t, err)
+	require.Equal(t, want, a.planned())
+	list, err := a.Absences(ctx, a.scheme, rostertest.Lea().Ref, a.now)
+	require.NoError(t, err)
+	require.Len(t, list, 1, "a skipped call is no absence")
+}
+
+// TestSheIsAwayOnceSheAgrees: her calls end until she is back, and one welcomes her.
+func TestSheIsAwayOnceSheAgrees(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	require.ErrorIs(t, a.ask(callflow.Change{Kind: callflow.ChangeAway, Back: day(2026, 11, 23)}), callflow.ErrGone)
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeAway, Back: day(2026, 12, 1)}))
+	attempt := a.rung()
+	asked, err := a.AskedChange(ctx, a.scheme, attempt)
+	require.NoError(t, err)
+	require.Equal(t, day(2026, 12, 1), asked.Back)
+	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
+	a.ends(attempt, call.OccurrenceReached)
+	require.Equal(t, []string{"Tue 12-01 09:30-12:00 welcome_back", "Thu 12-03 09:30-12:00"}, a.planned())
+}
+
+// TestWithoutHerWordNothingChanges: she says no, nobody answers, or the call comes first.
+func TestWithoutHerWordNothingChanges(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	before := a.planned()
+	thursday := a.call("2026-11-26").ID
+	skip := callflow.Change{Kind: callflow.ChangeSkip, Occurrence: thursday}
+
+	require.NoError(t, a.ask(skip))
+	attempt := a.rung()
+	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, false, a.now))
+	a.ends(attempt, call.OccurrenceReached)
+	require.Equal(t, before, a.planned())
+
+	require.NoError(t, a.ask(skip))
+	a.ends(a.rung(), call.OccurrenceUnreached)
+	require.Equal(t, before, a.planned())
+	require.Equal(t, []string{"asked", "refused", "asked", "lapsed"}, a.told())
+
+	// Meanwhile the call is over.
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: a.call("2026-11-23").ID}))
+	attempt = a.rung()
+	monday := a.call("2026-11-23").ID
+	_, err := a.Apply(ctx, a.scheme, a.epoch, a.now, []dispatch.Op{dispatch.Settle{
+		Settlement: dispatch.Settlement{Occurrence: monday, State: call.OccurrenceMissed, At: a.now},
+	}})
+	require.NoError(t, err)
+	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now), callflow.ErrGone)
+	a.ends(attempt, call.OccurrenceReached)
+
+	// The fourth time on a day she is not rung back.
+	require.ErrorIs(t, a.ask(skip), callflow.ErrNotAllowed)
+	a.now = a.now.AddDate(0, 0, 1)
+	require.NoError(t, a.ask(skip))
+}
+
+// TestAConfirmedCallIsRecordedOnce, and a person who talked to her changes it at once, whatever waits.
+func TestAConfirmedCallIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	thursday := a.call("2026-11-26")
+	require.NoError(t, a.ConfirmAppointment(ctx, a.scheme, thursday.ID, postgres.ChannelLine, a.now))
+	require.NoError(t, a.ConfirmAppointment(ctx, a.scheme, thursday.ID, postgres.ChannelLine, a.now))
+	require.ErrorIs(t, a.ConfirmAppointment(ctx, a.scheme, 1<<40, postgres.ChannelLine, a.now), callflow.ErrGone)
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: thursday.ID}))
+	require.NoError(t, a.ChangeNow(ctx, a.scheme, callflow.Change{
+		Kind: callflow.ChangeSkip, Beneficiary: a.lea, Occurrence: thursday.ID,
+	}, postgres.ChannelRegistrar, a.now))
+	require.Equal(t, []string{"confirmed", "asked", "lapsed", "changed"}, a.told())
+	_, err := a.AskedChange(ctx, a.scheme, a.rung())
+	require.ErrorIs(t, err, callflow.ErrNothing)
+	require.Equal(t, []string{"Mon 11-23 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}, a.planned())
+}
