@@ -130,7 +130,8 @@ func (a *automatic) prepare() (finding, bool) {
 	return finding{}, true
 }
 
-// vars are what the flow knows from the beginning: what the scheme is called, where that is known, and for a reminder of what.
+// vars are what the flow knows from the beginning: what the scheme is called, where that is known, for a reminder of what, and for a
+// confirmation of which change.
 func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	vars := ivr.Vars{}
 	if name, err := a.c.o.Records.Spoken(ctx, a.order.Scheme); err != nil {
@@ -138,7 +139,13 @@ func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	} else {
 		vars["scheme"] = name
 	}
-	if a.order.Kind != call.KindReminder {
+	switch a.order.Kind {
+	case call.KindReminder:
+	case call.KindConfirmation:
+		c, err := a.c.o.Agenda.Asked(ctx, a.order.Scheme, a.order.Attempt)
+		maps.Copy(vars, changeVars(c, a.c.o.Now()))
+		return vars, err
+	default:
 		return vars, nil
 	}
 	next, err := a.c.o.Records.Upcoming(ctx, a.order.Scheme, a.order.Attempt, a.c.o.Now())
@@ -361,12 +368,18 @@ func (a *automatic) end(f finding) {
 	a.c.report(a.l, o)
 }
 
-// ask does nothing for a flow but that: whoever wants a person is called back by one.
-func (a *automatic) ask(_ context.Context, _ *session, o ivr.Output) (string, ivr.Vars, bool) {
-	if o.Ask == ivr.AskQueue {
+// ask does what only a call without a caller may: whoever wants a person is called back by one.
+func (a *automatic) ask(ctx context.Context, _ *session, o ivr.Output) (string, ivr.Vars, bool) {
+	switch {
+	case o.Ask == ivr.AskQueue:
 		return ivr.AnswerNobody, nil, true
+	case o.Ask == ivr.AskLookup && o.What == ivr.LookupAgree:
+		return a.settle(ctx, true), nil, true
+	case o.Ask == ivr.AskLookup && o.What == ivr.LookupRefuse:
+		return a.settle(ctx, false), nil, true
+	default:
+		return ivr.AnswerFailed, nil, true
 	}
-	return ivr.AnswerFailed, nil, true
 }
 
 // walked records what she has answered, as soon as the flow has set it.

@@ -38,6 +38,7 @@ type Options struct {
 	Desk    Desk
 	Callers Callers
 	Records Records
+	Agenda  Agenda
 	Voice   Voice
 	// Book returns the flows and prompts that a scheme speaks now, checked; 0 is no scheme's: those that ship. It answers at
 	// once, to several goroutines. A call asks once, at its beginning, so that publishing disturbs nobody who is talking.
@@ -65,7 +66,8 @@ func (o *Options) validate() error {
 	var errs []error
 	for name, missing := range map[string]bool{
 		"Switch": o.Switch == nil, "Desk": o.Desk == nil, "Callers": o.Callers == nil, "Records": o.Records == nil,
-		"Voice": o.Voice == nil, "Book": o.Book == nil, "Now": o.Now == nil, "Logger": o.Logger == nil,
+		"Agenda": o.Agenda == nil,
+		"Voice":  o.Voice == nil, "Book": o.Book == nil, "Now": o.Now == nil, "Logger": o.Logger == nil,
 	} {
 		if missing {
 			errs = append(errs, fmt.Errorf("%s is missing", name))
@@ -85,6 +87,7 @@ type Connector struct {
 	lines   *lineMemory
 	spool   *spool
 	stored  *stored
+	probes  probes
 
 	ctx    context.Context // Of every live call; ends with Close.
 	cancel context.CancelFunc

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// aroundLimit is the longest window that is spoken as one hour ("around ten") instead of two.
-	aroundLimit = 75 * time.Minute
 	// leastMessage is the shortest recording that is kept as a message.
 	leastMessage = 2 * time.Second
 	// recordingWait is how long the end of a recording may be reported after the party hung up.
@@ -37,6 +35,9 @@ type reception struct {
 	end      string    // How it ended, for the figures.
 	callback string    // The number that the party would be called back at.
 	asked    time.Time // When the party wanted a registrar, by the service's clock.
+	change   Change    // Of the person whose appointment was told, as far as the party has said what they want.
+	times    []Proposal
+	badDays  int // Dates typed that were none.
 }
 
 // inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
@@ -133,6 +134,14 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 	switch what {
 	case ivr.LookupAppointments:
 		return r.appointments(ctx)
+	case ivr.LookupConfirm:
+		return r.confirm(ctx, s), nil
+	case ivr.LookupOtherTimes:
+		return r.otherTimes(ctx, s)
+	case ivr.LookupBack:
+		return r.typedDay(s)
+	case ivr.LookupAskChange:
+		return r.askChange(ctx, s)
 	case ivr.LookupReady:
 		return r.setState(ctx, s, call.CallerReady), nil
 	case ivr.LookupReadyOnce:
@@ -152,44 +161,6 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 	default:
 		return ivr.AnswerFailed, nil
 	}
-}
-
-// appointments looks up the next call of whoever is reached at the party's number.
-func (r *reception) appointments(ctx context.Context) (string, ivr.Vars) {
-	if r.cli == "" {
-		return "unknown", nil
-	}
-	now := r.c.o.Now()
-	found, err := r.c.o.Records.Appointments(ctx, r.line.Scheme, r.cli, now)
-	switch {
-	case errors.Is(err, ErrNothing) || err == nil && len(found) == 0:
-		return "unknown", nil
-	case err != nil:
-		r.c.logCommand("look up appointments", r.l.key, err)
-		return ivr.AnswerFailed, nil
-	}
-	people := make([]ivr.Vars, len(found))
-	for i, a := range found {
-		people[i] = r.spoken(a, now)
-	}
-	if len(people) == 1 {
-		return "one", people[0]
-	}
-	return "several", ivr.Vars{"people": people}
-}
-
-func (r *reception) spoken(a Appointment, now time.Time) ivr.Vars {
-	zone := r.line.zone()
-	v := ivr.Vars{"beneficiary": int(a.Beneficiary), "name": a.FirstName, "now": now.In(zone), "opens": a.Opens.In(zone), "closes": a.Closes.In(zone)}
-	switch {
-	case a.Opens.IsZero():
-		v["window"] = "none"
-	case a.Closes.Sub(a.Opens) <= aroundLimit:
-		v["window"] = "around"
-	default:
-		v["window"] = "between"
-	}
-	return v
 }
 
 // record takes a message. What was said before a hang-up is kept.

@@ -91,6 +91,17 @@ type notes struct {
 	placed     int
 	answers    []call.Answer
 	spoken     string // What the scheme is called.
+	agenda
+}
+
+// agenda is what a desk knows of changes.
+type agenda struct {
+	times     []Proposal
+	change    Change // That somebody was told is noted, or that a call back asks about.
+	askErr    error
+	confirmed []int64
+	settled   []bool
+	settleErr error
 }
 
 // seen is a copy of what was written down so far.
@@ -368,7 +379,7 @@ func newRig(t tb, change func(*Options)) *rig {
 		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))
 	}
 	o := Options{
-		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
+		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Agenda: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
 		Logger: logger, Fallback: Line{Languages: []roster.Language{roster.French}},
 	}
 	if change != nil {

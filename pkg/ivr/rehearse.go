@@ -109,11 +109,11 @@ func (r *Rehearsal) note(o Output) string {
 	return b.String()
 }
 
-// ExampleAnswer gives variables as a host would with an answer, for a rehearsal: two people, and a call half past ten
-// tomorrow.
+// ExampleAnswer gives variables as a host would with an answer, for a rehearsal: two people, a call half past ten tomorrow,
+// other times for it, and a day to be back.
 func ExampleAnswer(answer string, now time.Time) Vars {
 	opens := time.Date(now.Year(), now.Month(), now.Day()+1, 10, 30, 0, 0, now.Location())
-	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around"}
+	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around", "changeable": "yes"}
 	louis := Vars{"name": "Louis", "opens": opens, "closes": opens.Add(4 * time.Hour), "now": now, "window": "between"}
 	switch answer {
 	case "one", "around":
@@ -122,7 +122,15 @@ func ExampleAnswer(answer string, now time.Time) Vars {
 		return louis
 	case "several":
 		return Vars{"people": []Vars{marie, louis}}
-	case "at", "yes":
+	case "some":
+		var times []Vars
+		for _, days := range []int{1, 2, 5} {
+			times = append(times, Vars{"to_opens": opens.AddDate(0, 0, days), "to_closes": opens.AddDate(0, 0, days).Add(90 * time.Minute)})
+		}
+		return Vars{"times": times}
+	case "ok":
+		return Vars{"back": opens.AddDate(0, 0, 12)}
+	case "at", "yes", "soon", "later":
 		return Vars{"at": opens, "now": now}
 	default:
 		return nil

@@ -50,7 +50,13 @@ const (
 
 // What a flow may look up, or have done. A host that cannot answers AnswerFailed.
 const (
-	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown.
+	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown, slow (asked too often).
+	LookupConfirm      = "confirm"         // She expects the call: done, gone.
+	LookupOtherTimes   = "other_times"     // Other times for it, into "times": some, none, gone.
+	LookupBack         = "back"            // Read the date that was typed: ok, bad, often.
+	LookupAskChange    = "ask_change"      // Note the change and ring her back: soon, later, waits, refused, gone.
+	LookupAgree        = "agree"           // Make the change that the call asks about: done, gone.
+	LookupRefuse       = "refuse"          // Drop it: done, gone.
 	LookupReady        = "ready"           // Make the caller ready: done, not_now.
 	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.
 	LookupBreak        = "break"           // done, not_now.

@@ -34,12 +34,20 @@ func rehearse(t *testing.T, book *Book, flow string, lang roster.Language, vars 
 	return b.String()
 }
 
+// change is what a call back knows of the change that it asks about.
+func change(now time.Time, kind string) Vars {
+	return Vars{
+		"change": kind, "now": now, "opens": now.AddDate(0, 0, 1), "closes": now.AddDate(0, 0, 1).Add(time.Hour),
+		"to_opens": now.AddDate(0, 0, 3), "to_closes": now.AddDate(0, 0, 3).Add(90 * time.Minute), "back": now.AddDate(0, 0, 12),
+	}
+}
+
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 	nobody := Vars{"window": "none"}
 	answers := map[string]Vars{}
-	for _, answer := range []string{"one", "several", "around", "between", "at", "yes"} {
+	for _, answer := range []string{"one", "several", "around", "between", "at", "yes", "some", "ok", "soon", "later"} {
 		answers[answer] = ExampleAnswer(answer, now)
 	}
 	caller := Vars{"rings": "caller", "colleague": 0, "scheme": "Gardons le contact"}
@@ -53,13 +61,13 @@ func TestTranscripts(t *testing.T) {
 		answers    map[string]Vars
 		script     string
 	}{
-		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 . 0 . nobody . ... . kept . ."},
+		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 done . 1 . 0 . nobody . ... . kept . ."},
 		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . ..."},
 		{"nothing-planned", "registration", roster.French, nil, map[string]Vars{"one": nobody}, ". . 1 one . . talked ."},
 		{"other-language", "registration", roster.French, nil, answers, "4 2 . 1 one . ... . ... . nobody"},
 		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 6 . nobody . ... . empty ."},
 		{"silence", "registration", roster.German, nil, answers, ". . ... . ... . nobody . ... . empty ."},
-		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 2 0"},
+		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 done 1 2 0"},
 		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . nobody"},
 		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, answers, ". around . . 2 . 3 . 0 . ... ."},
 		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, answers, ". between . . 5 . . 4 . . 5 . . ... . ..."},
@@ -76,6 +84,21 @@ func TestTranscripts(t *testing.T) {
 			". . 0 . callback . 2 . 0 1 9 9 0 0 5 6 7 # bad . . 0 1 9 9 0 0 5 6 7 8 # ok . 1 promised . ."},
 		{"callback-nobody", "registration", roster.Dutch, nil, answers, ". . 0 . nobody . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 refused . . kept . ."},
 		{"call-today", "registration", roster.German, nil, answers, ". . 1 one . 3 no . 1 . 1 one . 3 yes . ."},
+		{"another-time", "registration", roster.French, nil, answers, ". . 1 one . 2 . 1 some . 3 soon . ."},
+		{"no-other-time", "registration", roster.German, nil, answers, ". . 1 one . 2 . 1 none . 1 ."},
+		{"skip-a-call", "registration", roster.Dutch, nil, answers, "1 several . 1 . 2 . 2 later . ."},
+		{"away", "registration", roster.German, nil, answers, ". . 1 one . 2 . 3 . 3 1 1 1 bad . . 0 5 1 2 ok . 2 . 0 6 1 2 ok . 1 soon . ."},
+		{"away-left-alone", "registration", roster.English, nil, answers, ". . 1 one . 2 . 3 . 0 ... . ... . nobody"},
+		{"a-change-waits", "registration", roster.English, nil, answers, ". . 1 one 2 2 waits . ."},
+		{"a-change-refused", "registration", roster.French, nil, answers, ". . 1 one 2 2 refused . . nobody"},
+		{"not-to-be-changed", "registration", roster.Dutch, nil, map[string]Vars{"one": answers["between"]}, ". . 1 one 2 . . nobody"},
+		{"asked-too-often", "registration", roster.French, nil, answers, ". . 1 slow . . nobody"},
+		{"confirmation-move", "confirmation", roster.French, change(now, "move"), nil, ". . 9 . 1 done ."},
+		{"confirmation-skip", "confirmation", roster.Dutch, change(now, "skip"), nil, ". . 2 done ."},
+		{"confirmation-away", "confirmation", roster.German, change(now, "away"), nil, ". . 1 done ."},
+		{"confirmation-gone", "confirmation", roster.English, change(now, "move"), nil, ". . 1 gone ."},
+		{"confirmation-failed", "confirmation", roster.French, change(now, "skip"), nil, ". . 1 failed ."},
+		{"confirmation-silence", "confirmation", roster.Dutch, change(now, "away"), nil, ". . ... . ... ."},
 		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . ... . empty ."},
 		{"presence-machine", "presence", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". machine machine . ..."},
 		{"presence-taken-for-a-machine", "presence", roster.French, nil, nil, ". machine 1 . 1 ."},
