@@ -1,0 +1,77 @@
+package ivr
+
+import (
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// Ask is something that only the host of a dialogue can do. The answer comes back through Walker.Answered.
+type Ask string
+
+// What a host may be asked.
+const (
+	AskNothing  Ask = ""
+	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
+	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
+	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
+	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".
+	AskHangup   Ask = "hangup"   // Not answered.
+)
+
+// What a flow may look up, or have done. A host that cannot answers AnswerFailed.
+const (
+	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown, slow (asked too often).
+	LookupConfirm      = "confirm"         // She expects the call: done, gone.
+	LookupOtherTimes   = "other_times"     // Other times for it, into "times": some, none, gone.
+	LookupBack         = "back"            // Read the date that was typed: ok, bad, often.
+	LookupAskChange    = "ask_change"      // Note the change and ring her back: soon, later, waits, refused, gone.
+	LookupAgree        = "agree"           // Make the change that the call asks about: done, gone.
+	LookupRefuse       = "refuse"          // Drop it: done, gone.
+	LookupReady        = "ready"           // Make the caller ready: done, not_now.
+	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.
+	LookupBreak        = "break"           // done, not_now.
+	LookupOff          = "off"             // done, not_now.
+	LookupNextCall     = "next_call"       // When the caller is given a call: now, at, none.
+	LookupNumber       = "callback_number" // Read the number that was typed: ok, bad.
+	LookupCallback     = "callback"        // Promise a callback: promised, refused.
+	LookupCallToday    = "call_today"      // Call her today if that can be kept: yes, no, already.
+	LookupProposed     = "proposed"        // When the person of the closed call is called next: around, between, none.
+	LookupTopics       = "topics"          // What questions are about, into "topics": some, none.
+	LookupQuestions    = "questions"       // The questions on the topic chosen, into "questions": some, none.
+	LookupAnswer       = "answer"          // The answer to the question chosen, into "parts": said, foreign (in another language), gone.
+)
+
+// Answers of a host besides the names of Lookup.To.
+const (
+	AnswerFailed = "failed" // It could not be done; the dialogue says so and leads to a person.
+	AnswerKept   = "kept"
+	AnswerEmpty  = "empty"
+	AnswerTalked = "talked"
+	AnswerNobody = "nobody"
+	// AnswerCallback: the party does not wait, and wants to be called back.
+	AnswerCallback = "callback"
+)
+
+// Utterance is one prompt to say after so much silence.
+type Utterance struct {
+	Key      string
+	Language roster.Language
+	Vars     Vars
+	Silence  time.Duration
+}
+
+// Output is what to do now. At most one of Say, Wait and Ask is set.
+type Output struct {
+	// Stop ends what is being said, first.
+	Stop bool
+	// Say is said in order; Walker.Played is told when it was.
+	Say []Utterance
+	// Wait is how long to wait for a key; Walker.Timeout is told when none came. It replaces every earlier wait.
+	Wait time.Duration
+
+	Ask      Ask
+	What     string
+	Callback bool // The flow has an answer for a party who would rather be called back.
+	Record   Record
+}
