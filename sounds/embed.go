@@ -12,3 +12,13 @@ var prompts []byte
 
 // Prompts is the content of prompts.yaml. The caller must not change it.
 func Prompts() []byte { return prompts }
+
+// QuestionsName is the file's name, for messages about its lines.
+const QuestionsName = "sounds/questions.yaml"
+
+//go:embed questions.yaml
+var questions []byte
+
+// Questions is the content of questions.yaml: what the line answers where a scheme keeps no answers of its own. The caller must
+// not change it.
+func Questions() []byte { return questions }

@@ -48,7 +48,7 @@ func asFlow(err error) error {
 	for theirs, ours := range map[error]error{
 		dispatch.ErrCallerBusy: callflow.ErrRefusedNow, dispatch.ErrNobodyFree: callflow.ErrNobodyFree,
 		dispatch.ErrNoRoom: callflow.ErrNoRoom, dispatch.ErrAlready: callflow.ErrAlready,
-		dispatch.ErrNothing: callflow.ErrNothing, dispatch.ErrUnknownCaller: callflow.ErrUnknownCaller,
+		dispatch.ErrNothing: callflow.ErrNothing, dispatch.ErrNoLine: callflow.ErrNoLine, dispatch.ErrUnknownCaller: callflow.ErrUnknownCaller,
 	} {
 		if errors.Is(err, theirs) {
 			return errors.Join(ours, err)
@@ -180,6 +180,12 @@ func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time
 	}
 	c.Changed(scheme)
 	return at, nil
+}
+
+// TakeLine implements callflow.Callers. Where another node leads the scheme nobody here knows of a free line.
+func (c callers) TakeLine(ctx context.Context, scheme int64, key string) (callflow.Way, error) {
+	way, err := c.Dispatcher.TakeLine(ctx, scheme, key)
+	return callflow.Way(way), asFlow(err)
 }
 
 // LeaveQueue implements callflow.Callers.

@@ -59,7 +59,7 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 		if err = errors.Join(err, voice.Prepare(ctx, book.Prompts(), main, nil)); err != nil && ctx.Err() == nil {
 			a.log.Warn("some prompts are heard in another voice", zap.Error(err))
 		}
-		return nil
+		return a.speakAnswers(ctx, voice, book.Prompts())
 	})
 	a.onStop("prompts", closeLimit, prepare)
 	return voice, nil

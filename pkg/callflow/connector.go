@@ -45,6 +45,8 @@ type Options struct {
 	Book   func(scheme int64) *ivr.Book
 	Now    func() time.Time
 	Logger *zap.Logger
+	// Questions may be nil: then the line answers what ships.
+	Questions Questions
 	// Registerer may be nil: then nothing is counted.
 	Registerer prometheus.Registerer
 	// OrdinaryTrunk carries calls to callers with an ordinary phone; empty means the order's own trunk.
@@ -88,6 +90,7 @@ type Connector struct {
 	spool   *spool
 	stored  *stored
 	probes  probes
+	answers answersMemory
 
 	ctx    context.Context // Of every live call; ends with Close.
 	cancel context.CancelFunc

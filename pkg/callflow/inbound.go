@@ -37,7 +37,10 @@ type reception struct {
 	asked    time.Time // When the party wanted a registrar, by the service's clock.
 	change   Change    // Of the person whose appointment was told, as far as the party has said what they want.
 	times    []Proposal
-	badDays  int // Dates typed that were none.
+	badDays  int     // Dates typed that were none.
+	answers  answers // What the line answers, since the party asked for it.
+	// transfers numbers the legs to others whom the party was connected with.
+	transfers int
 }
 
 // inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
@@ -125,6 +128,8 @@ func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, 
 		return r.record(ctx, s, o.Record)
 	case ivr.AskQueue:
 		return r.queue(ctx, s, o)
+	case ivr.AskTransfer:
+		return r.transfer(ctx, s, o.What)
 	default:
 		return ivr.AnswerFailed, nil, true
 	}
@@ -158,6 +163,12 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 		return r.callToday(ctx, s)
 	case ivr.LookupNextCall:
 		return r.nextCall(ctx, s)
+	case ivr.LookupTopics:
+		return r.topics(ctx, s)
+	case ivr.LookupQuestions:
+		return r.questionsOn(s)
+	case ivr.LookupAnswer:
+		return r.answerTo(ctx, s)
 	default:
 		return ivr.AnswerFailed, nil
 	}

@@ -28,6 +28,8 @@ var (
 	ErrNotAllowed = errors.New("the scheme may not ring this number")
 	// ErrNoRoom means that another call today would break a promise.
 	ErrNoRoom = errors.New("there is no room for another call today")
+	// ErrNoLine means that no line of the scheme's trunks is free for another call out.
+	ErrNoLine = errors.New("no line is free")
 	// ErrAlready means that the person has a call today.
 	ErrAlready = errors.New("there is a call today already")
 )
@@ -79,6 +81,11 @@ type Callers interface {
 	Joined(scheme int64, key string)
 	// MayRing returns ErrNotAllowed when the scheme may not ring a number (E.164), another error when nobody knows.
 	MayRing(ctx context.Context, scheme int64, number string) error
+	// TakeLine uses a line of one of the scheme's trunks for a call to somebody whom a party on the line is connected with. It
+	// returns ErrNoLine when there is none now. What was taken under a key is given back with GiveLine.
+	TakeLine(ctx context.Context, scheme int64, key string) (Way, error)
+	// GiveLine gives back a line taken under the key.
+	GiveLine(scheme int64, key string)
 	// ConfirmRegistrar returns ErrUnknownCaller when a reserved registrar who has just answered left the scheme while her
 	// phone rang. She must not take the call.
 	ConfirmRegistrar(ctx context.Context, scheme, registrar int64, key string) error
@@ -160,6 +167,12 @@ type Registrar struct {
 	Number   string // Ordinary phone, E.164.
 	Trunk    string // For the ordinary phone.
 	Language roster.Language
+}
+
+// Way is how a call goes out to the network.
+type Way struct {
+	Trunk string
+	CLI   string // E.164, presented.
 }
 
 // Records is what the telephone reads and keeps; package postgres implements it. Its methods return ErrUnknownLine,

@@ -74,7 +74,10 @@ type notes struct {
 	todayAt    time.Time
 	todayErr   error
 	forbidden  string // A number that may not be rung.
-	disabled   int64  // A registrar who left while her phone rang.
+	lineBusy   error  // No line of the trunk is free.
+	lines      []string
+	given      []string // Lines given back.
+	disabled   int64    // A registrar who left while her phone rang.
 	released   []call.OfferState
 	held       map[string]string
 	messages   []Message
@@ -225,6 +228,18 @@ func (d *desk) MayRing(_ context.Context, _ int64, number string) (err error) {
 	})
 	return err
 }
+
+func (d *desk) TakeLine(_ context.Context, _ int64, key string) (way Way, err error) {
+	d.locked(func() {
+		if err = d.lineBusy; err == nil {
+			d.lines = append(d.lines, key)
+			way = Way{Trunk: "trunk", CLI: did}
+		}
+	})
+	return way, err
+}
+
+func (d *desk) GiveLine(_ int64, key string) { d.locked(func() { d.given = append(d.given, key) }) }
 
 func (d *desk) ConfirmRegistrar(_ context.Context, _, registrar int64, _ string) (err error) {
 	d.locked(func() {

@@ -52,6 +52,7 @@ type Engine struct {
 	attempts    map[call.ID]*attempt
 	staff       map[int64]*worker
 	heldNumbers map[string]string  // By key.
+	beside      map[string]*trunk  // Lines used for calls that are no promises, by key: see TakeLine.
 	queue       map[string]*waiter // Parties who wait for a registrar or talk to one, by key.
 	callbacks   map[int64]struct{} // Occurrences that wait in the queue.
 	handled     []time.Duration    // How long the last conversations kept a registrar.
@@ -102,7 +103,7 @@ func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
 		wake: make(chan struct{}, 1), network: &trunks{}, health: errors.New("not started"),
 		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
-		staff: map[int64]*worker{}, tried: map[int64]tries{}, heldNumbers: map[string]string{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
+		staff: map[int64]*worker{}, tried: map[int64]tries{}, heldNumbers: map[string]string{}, beside: map[string]*trunk{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
 	}
 }
 

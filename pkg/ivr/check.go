@@ -34,8 +34,8 @@ func lookups() []string {
 	}
 }
 
-// maxPromptRunes is about twelve seconds of speech, longer than which is not followed.
-const maxPromptRunes = 260
+// MaxPrompt is how many letters a prompt has at most: about twelve seconds of speech, longer than which is not followed.
+const MaxPrompt = 260
 
 // Problem is one thing that is wrong with a flow or its prompts.
 type Problem struct {
@@ -330,7 +330,7 @@ func (b *Book) checkPrompt(file string, line int, p Prompt) []Problem {
 		switch {
 		case !b.prompts.Has(lang, p.Key):
 			out = append(out, Problem{file, line, fmt.Sprintf("prompt %s is missing in %q", p.Key, lang)})
-		case utf8.RuneCountInString(b.prompts.prompts[p.Key].texts[lang]) > maxPromptRunes:
+		case utf8.RuneCountInString(b.prompts.prompts[p.Key].texts[lang]) > MaxPrompt:
 			out = append(out, Problem{file, line, fmt.Sprintf("prompt %s is longer than twelve seconds in %q", p.Key, lang)})
 		}
 	}

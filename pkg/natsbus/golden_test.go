@@ -51,6 +51,7 @@ func goldenEvents() []call.Event {
 		event("scheme", "lead", raw(`{"epoch":4}`)),
 		event("scheme", "planned", raw(`{"booked":46}`)),
 		event("scheme", "changed", raw(`{}`)),
+		event("scheme", "questions", raw(`{"questions":38}`)),
 		event("scheme", "restored", raw(`{"from":38,"to":40}`)),
 		event("scheme", "roster", raw(`{"staff":12,"beneficiaries":241,"cancelled":0}`)),
 	}

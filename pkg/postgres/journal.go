@@ -90,6 +90,9 @@ type (
 		From int64 `json:"from"`
 		To   int64 `json:"to"`
 	}
+	questionsData struct {
+		Questions int `json:"questions"`
+	}
 	rosterData struct {
 		Staff         int `json:"staff"`
 		Beneficiaries int `json:"beneficiaries"`

@@ -160,6 +160,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"FindToken":           "the token's hash is the key and says whose it is",
 		"InsertScheme":        "makes the scheme",
 		"ListSchemes":         "the installation's list of schemes",
+		"ReadQuestionEdits":   "what any line may say is spoken ahead, by one service for all schemes",
 		"ListRetry":           "belongs to ListSchemes",
 		"ListTries":           "belongs to ListSchemes",
 		"FlowNumbers":         "one process speaks for all schemes; counters tell nothing of anybody",

@@ -147,7 +147,7 @@ func (f *Fold) Apply(e *call.Event) (Taken, error) {
 
 func (f *Fold) apply(e *call.Event) (Taken, error) {
 	if e.Entity == "scheme" {
-		if e.Kind == "lead" {
+		if e.Kind == "lead" || e.Kind == "questions" { // They change no figure.
 			return TakenApplied, nil
 		}
 		return TakenUnclear, nil

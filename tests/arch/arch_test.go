@@ -37,7 +37,7 @@ func floors() map[string]floor {
 		"pkg/call": vocabulary, "pkg/roster": vocabulary, "pkg/schedule": vocabulary, "pkg/telephony": vocabulary,
 		"pkg/sse":      vocabulary, // What both HTTP edges write.
 		"pkg/dispatch": behaviour, "pkg/callflow": behaviour, "pkg/ivr": behaviour, "pkg/report": behaviour, "pkg/auth": behaviour,
-		"pkg/care":     behaviour,
+		"pkg/care": behaviour, "pkg/faq": behaviour,
 		"pkg/forecast": behaviour,
 		"pkg/asterisk": edge, "pkg/phone": edge, "pkg/postgres": edge, "pkg/natsbus": edge, "pkg/web": edge, "pkg/speech": edge,
 		"pkg/setup": edge, "pkg/api": edge, "pkg/message": edge,
@@ -51,7 +51,8 @@ func floors() map[string]floor {
 // allowed are imports on one floor: the behaviour that reads another's words, and the vocabulary built on other words.
 func allowed() map[string][]string {
 	return map[string][]string{
-		"pkg/callflow": {"pkg/ivr", "pkg/dispatch"},
+		"pkg/callflow": {"pkg/ivr", "pkg/dispatch", "pkg/faq"},
+		"pkg/faq":      {"pkg/ivr"},
 		"pkg/schedule": {"pkg/roster", "pkg/call"},
 		"pkg/roster":   {"pkg/roster"},
 		"pkg/report":   {"pkg/dispatch"},
