@@ -76,7 +76,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		Agenda:  agenda{store: a.store, dispatcher: a.dispatcher, now: a.now},
 		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx, Questions: a.store,
-		SpoolDir:   filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
+		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})
 	if err != nil {
 		return err
