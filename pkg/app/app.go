@@ -180,8 +180,11 @@ func (a *App) takeData() error {
 		err = fmt.Errorf("lock %s: another rappel works with it: %w; stop that one, or give this one a data: of its own", path, err)
 		return errors.Join(err, lock.Close())
 	}
-	// The lock ends with the file, and so with the process.
-	a.onStop("data directory", closeLimit, func(context.Context) error { return lock.Close() })
+	// The lock ends with the process. Closing the file alone would leave it to whatever process is just being started, which
+	// holds a copy until it runs its program.
+	a.onStop("data directory", closeLimit, func(context.Context) error {
+		return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+	})
 	a.node, err = nodeName(a.cfg.Data)
 	return err
 }

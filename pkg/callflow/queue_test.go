@@ -190,3 +190,29 @@ func TestARegistrarsNumberOffTheListIsNotRung(t *testing.T) {
 		require.Equal(t, []call.OfferState{call.OfferFailed, call.OfferAccepted}, r.seen().released)
 	})
 }
+
+// TestKeysPressedBeforeTheQueue count in it: whoever knows the way asks at once to be called back, whether somebody is on shift
+// or not.
+func TestKeysPressedBeforeTheQueue(t *testing.T) {
+	t.Parallel()
+	for name, staffed := range map[string]bool{"somebody is on shift": true, "nobody is": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.desk.locked(func() { r.desk.staffed = staffed })
+				ch := r.dial(cli, telephonytest.Script{}, time.Second)
+				r.pbx.Press(ch, "0120470123456#1")
+				synctest.Wait()
+				require.Len(t, r.seen().callbacks, 1)
+				require.Equal(t, "+32470123456", r.seen().callbacks[0].Number)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				require.Contains(t, r.heard(ch), r.says(roster.French, "callback.promised"))
+				require.Empty(t, r.pbx.String())
+				r.sound(t)
+			})
+		})
+	}
+}

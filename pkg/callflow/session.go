@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,6 +113,9 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 		case ivr.AskHangup:
 			return true
 		default:
+			if out.Key != "" {
+				s.backlog = slices.Insert(s.backlog, 0, telephony.Event{Type: telephony.EventDigit, Channel: s.channel, Digit: out.Key})
+			}
 			name, vars, ok := s.host.ask(s.c.ctx, s, out)
 			if !ok || s.gone {
 				return true

@@ -74,4 +74,6 @@ type Output struct {
 	What     string
 	Callback bool // The flow has an answer for a party who would rather be called back.
 	Record   Record
+	// Key was pressed over what was said before a queue: it counts as pressed in it, or in what follows if nobody waits.
+	Key string
 }

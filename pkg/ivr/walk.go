@@ -351,33 +351,65 @@ func (w *Walker) host() *Flow {
 	return w.flow
 }
 
-// typeAhead is a key during something that is only said: it is skipped, and the key counts in the menu behind it.
+// typeAhead is a key during something that is only said: it is skipped, and the key counts in what is behind it.
 func (w *Walker) typeAhead(d string) Output {
 	s := w.step()
 	if out, ok := w.act(); ok {
-		return out
+		return w.ahead(d, out)
 	}
 	return w.ahead(d, w.enter(s.Next))
 }
 
-// ahead lets a key count in the menu that a step just entered is, or leads to. Over a lookup it waits for the answer.
+// ahead lets a key count in what a step just entered asks for, or leads to: whoever knows the way types faster than we speak.
+// Over a lookup it waits for the answer, and over a queue for whether anybody waits. Where nothing takes it, it has skipped
+// one thing that is said and no more.
 func (w *Walker) ahead(d string, out Output) Output {
-	if w.done || w.asked != AskNothing {
-		if w.asked == AskLookup {
-			w.typed = d
-		}
+	switch {
+	case w.done || d == "#": // That only skips.
 		return out
-	}
-	s := w.step()
-	if next := w.flow.Steps[s.Next]; s.Menu == nil && len(s.kinds()) == 0 && next != nil && next.Menu[d] != "" {
-		out = w.enter(s.Next)
-		s = w.step()
-	}
-	if s.Menu[d] == "" {
+	case w.asked == AskLookup:
+		w.typed = d
+		return out
+	case w.asked == AskQueue:
+		out.Key = d
+		return out
+	case w.asked != AskNothing || !w.takes(w.flow, w.name, d):
 		return out
 	}
 	w.speaking, w.after = false, true
 	return w.key(d)
+}
+
+// takes reports whether a key means something at a step, or behind what is only said there.
+func (w *Walker) takes(f *Flow, name, d string) bool {
+	for range maxTurns {
+		s := f.Steps[name]
+		switch {
+		case s == nil:
+			return false
+		case s.Menu != nil:
+			behind := f.Steps[s.Silent]
+			return s.Menu[d] != "" || behind != nil && behind.Menu[d] != ""
+		case s.Collect != nil, s.Pick != nil, s.Lookup != nil, s.Queue != nil:
+			return true
+		case s.Branch != nil:
+			to, ok := s.Branch.To[w.branchValue(s.Branch.On)]
+			if !ok {
+				to = s.Branch.Else
+			}
+			name = to
+		case s.Flow != "":
+			if f = w.book.flows[s.Flow]; f == nil {
+				return false
+			}
+			name = f.Start
+		case len(s.kinds()) > 0: // It ends here, or records.
+			return false
+		default:
+			name = s.Next
+		}
+	}
+	return false
 }
 
 func (w *Walker) collect(d string) Output {

@@ -23,6 +23,8 @@ type DialOptions struct {
 	Headers []Header
 	// Say is what to say from the moment audio flows; nil: silence.
 	Say *Source
+	// Keys is how this side sends the keys pressed; the zero value is RTP events.
+	Keys KeyWay
 	// OnProgress, when set, is called for each provisional response but 100, with
 	// the audio that will be the call's: early media can be heard on it. It must
 	// return at once.
@@ -44,6 +46,7 @@ func (a *agent) dial(ctx context.Context, target sip.Uri, o DialOptions) (*Call,
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
+	media.keys = o.Keys
 	media.Say(o.Say)
 	d := &dialing{agent: a, media: media, req: a.invite(target, o, media), progress: o.OnProgress}
 	if d.tx, err = a.begin(ctx, d.req); err != nil {
@@ -106,7 +109,7 @@ func (a *agent) invite(target sip.Uri, o DialOptions, m *Media) *sip.Request {
 		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-	req.SetBody(buildSDP(m.local, a.codecs, dtmfPayload))
+	req.SetBody(buildSDP(m.local, a.codecs, o.Keys.payload()))
 	return a.finish(req)
 }
 

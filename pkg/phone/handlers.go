@@ -111,7 +111,7 @@ func (a *agent) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 
 // renegotiate applies the offer of a re-INVITE or UPDATE and builds the 200.
 func (c *Call) renegotiate(req *sip.Request) (*sip.Response, error) {
-	codecs, keys := c.agent.codecs, uint8(dtmfPayload)
+	codecs, keys := c.agent.codecs, c.keys.payload()
 	if len(req.Body()) > 0 {
 		s, err := parseSDP(req.Body())
 		if err != nil {

@@ -47,6 +47,7 @@ type Media struct {
 	ssrc     uint32
 	marker   bool
 	presses  []press
+	keys     KeyWay // Set before audio flows.
 	sent     uint64
 	buf      []byte
 }
@@ -186,10 +187,7 @@ func (m *Media) endSpeech() { // with mu held
 	m.source, m.offset = nil, 0
 }
 
-// SendDTMF presses the keys (0-9, *, #, A-D) one after the other by RFC 4733, 120 ms
-// down and 80 ms up each, and returns when the last one has been sent. It fails
-// with [ErrNotDTMF] for another key, [ErrNoKeys] when the other side takes none,
-// [ErrAudioEnded] when the call ends first.
+// SendDTMF presses keys as [Call.SendDTMF] does, as events or tones.
 func (m *Media) SendDTMF(ctx context.Context, keys string) error {
 	for i := range len(keys) {
 		if !strings.ContainsRune(dtmfDigits, rune(keys[i])) {
@@ -205,7 +203,7 @@ func (m *Media) SendDTMF(ctx context.Context, keys string) error {
 	case m.closed:
 		m.mu.Unlock()
 		return fmt.Errorf("press keys: %w", ErrAudioEnded)
-	case m.keyType == 0:
+	case m.keyType == 0 && m.keys == KeysEvents:
 		m.mu.Unlock()
 		return fmt.Errorf("press keys: %w", ErrNoKeys)
 	}
@@ -278,6 +276,13 @@ func (m *Media) tickKey() {
 		p.start = m.ts
 	}
 	switch {
+	case p.step <= dtmfFrames && m.keys == KeysTones:
+		m.send(packet{payloadType: uint8(m.codec), marker: m.marker, timestamp: m.ts}, p.tone(m.codec))
+		m.marker = false
+		if p.step == dtmfFrames && p.done != nil {
+			p.done <- nil
+			p.done = nil
+		}
 	case p.step <= dtmfFrames:
 		key := keyPress{
 			digit: p.digit, volume: dtmfVolume, end: p.step == dtmfFrames,

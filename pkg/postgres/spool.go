@@ -251,7 +251,9 @@ func (s *Spool) refuse(f fact) error {
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.file.Close(); err != nil {
+	// Closing alone would leave the lock to whatever process is just being started, which holds a copy of the file until it runs
+	// its program.
+	if err := errors.Join(syscall.Flock(int(s.file.Fd()), syscall.LOCK_UN), s.file.Close()); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
 	return nil

@@ -64,6 +64,9 @@ func waitLock(ctx context.Context, path string, waiting func(error)) (*dirLock, 
 // processes lock two different files of the same name.
 func (l *dirLock) release() {
 	if l != nil {
+		// Closing alone would leave it to whatever process is just being started, which holds a copy of the file until it
+		// runs its program.
+		_ = unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
 		_ = l.file.Close()
 	}
 }

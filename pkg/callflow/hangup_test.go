@@ -1,0 +1,165 @@
+package callflow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
+	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
+)
+
+// listens is what a party does who presses nothing until what is said is over and a menu has lost its patience.
+const listens = "listens"
+
+// scene is a way into a dialogue. Open begins it and returns the party's channel.
+type scene struct {
+	desk func(*desk)
+	open func(*rig) string
+}
+
+// scenes are the ways into every shipped flow.
+func scenes() map[string]scene {
+	dials := func(r *rig) string { return r.dial(cli, telephonytest.Script{}, time.Second) }
+	machine := func(kind call.Kind) scene {
+		return scene{
+			desk: func(d *desk) {
+				d.proposal = Proposal{Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)}
+			},
+			open: func(r *rig) string {
+				r.pbx.SetPhone(number, telephonytest.Script{})
+				_ = r.c.Start(context.Background(), automaticOrder(kind))
+				time.Sleep(time.Second)
+				synctest.Wait()
+				return r.herChannel()
+			},
+		}
+	}
+	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC)
+	marie := Appointment{Beneficiary: 5, FirstName: "Marie", Opens: opens, Closes: opens.Add(time.Hour)}
+	louis := Appointment{Beneficiary: 6, FirstName: "Louis", Opens: opens, Closes: opens.Add(3 * time.Hour)}
+	marianne := Caller{Scheme: 1, ID: 7, FirstName: "Marianne", Language: roster.Dutch, Zone: time.UTC}
+	return map[string]scene{
+		"a stranger":    {open: dials},
+		"one is called": {open: dials, desk: func(d *desk) { d.people = []Appointment{marie} }},
+		"a household":   {open: dials, desk: func(d *desk) { d.people = []Appointment{marie, louis} }},
+		"in the queue":  {open: dials, desk: func(d *desk) { d.staffed = true }},
+		"a registrar answers": {open: dials, desk: func(d *desk) {
+			d.free = []Registrar{{ID: 1, Endpoint: "rita"}, {ID: 1, Endpoint: "rosa"}}
+		}},
+		"a caller":                   {open: dials, desk: func(d *desk) { d.colleagues = []Caller{marianne} }},
+		"a caller who is called too": {open: dials, desk: func(d *desk) { d.colleagues, d.called = []Caller{marianne}, true }},
+		"the records are away":       {open: dials, desk: func(d *desk) { d.peopleErr, d.promiseErr, d.todayErr = errAway, errAway, errAway }},
+		"a call is closed": {
+			desk: func(d *desk) { d.last = call.NewID() },
+			open: func(r *rig) string {
+				ch := r.pbx.Feature("anna", "*6", telephonytest.Script{})
+				time.Sleep(time.Second)
+				synctest.Wait()
+				return ch
+			},
+		},
+		"presence": machine(call.KindPresence), "reminder": machine(call.KindReminder), "survey": machine(call.KindSurvey),
+	}
+}
+
+// TestHangingUpInEveryStep presses every key at every place that can be reached in the shipped flows, and hangs up there: in
+// the middle of what is said, and after it. Nothing of the call is left: no channel, no held number, no place in the queue, no
+// registrar who is thought to talk, no message that nobody left.
+func TestHangingUpInEveryStep(t *testing.T) {
+	t.Parallel()
+	for name, s := range scenes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reached, tried, deepest := map[string]bool{}, 0, 8
+			if testing.Short() {
+				deepest = 2
+			}
+			todo := [][]string{nil}
+			for len(todo) > 0 {
+				way := todo[0]
+				todo = todo[1:]
+				fresh := false
+				for _, wait := range []time.Duration{100 * time.Millisecond, 4 * time.Second} {
+					tried++
+					bubble(t, func(t *testing.T) {
+						if place := s.leave(t, way, wait); place != "" && !reached[place] {
+							reached[place], fresh = true, true
+						}
+					})
+				}
+				if !fresh || len(way) == deepest {
+					continue
+				}
+				for _, next := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", listens} {
+					todo = append(todo, append(append([]string(nil), way...), next))
+				}
+			}
+			t.Logf("%d places, left %d times", len(reached), tried)
+			require.Greater(t, len(reached), 1)
+		})
+	}
+}
+
+// leave goes a way, hangs up after a while and returns where that was: "" when the call had ended by itself.
+func (s scene) leave(t *testing.T, way []string, after time.Duration) (place string) {
+	dir := t.TempDir()
+	r := newRig(t, func(o *Options) { o.SpoolDir = dir })
+	defer r.close()
+	r.pbx.SetPhone("rita", telephonytest.Script{Answer: time.Hour})
+	r.pbx.SetPhone("rosa", telephonytest.Script{Answer: 2 * time.Second})
+	if s.desk != nil {
+		r.desk.locked(func() { s.desk(r.desk) })
+	}
+	ch := s.open(r)
+	for _, step := range way {
+		if step == listens {
+			time.Sleep(25 * time.Second)
+		} else {
+			r.pbx.Press(ch, step)
+			time.Sleep(700 * time.Millisecond)
+		}
+		synctest.Wait()
+	}
+	time.Sleep(after)
+	synctest.Wait()
+	if strings.Contains(r.pbx.String(), ch+" ") {
+		heard := r.pbx.Heard(ch)
+		recorded := strings.Contains(strings.Join(r.pbx.Commands(), "\n"), "Record ")
+		place = fmt.Sprint(recorded, heard[max(0, len(heard)-1):])
+	}
+	r.pbx.HangUp(ch, telephony.CauseNormal)
+	time.Sleep(2 * time.Minute)
+	synctest.Wait()
+
+	seen, at := r.seen(), fmt.Sprint(way, " and ", after)
+	require.Empty(t, r.pbx.String(), at)
+	require.Empty(t, seen.held, at)
+	require.Empty(t, seen.turns, at)
+	require.Zero(t, testutil.ToFloat64(r.c.metrics.waiting), at)
+	if n := len(seen.onLine); n > 0 {
+		require.False(t, seen.onLine[n-1], "%s: her phone is thought to be in use", at)
+	}
+	require.LessOrEqual(t, len(seen.messages), strings.Count(strings.Join(r.pbx.Commands(), "\n"), "Record "), at)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left, "%s: kept for the records though they are there", at)
+	ended := 0
+	for _, o := range seen.outcomes {
+		if o.AttemptEnded() {
+			ended++
+		}
+	}
+	require.LessOrEqual(t, ended, 1, at)
+	r.sound(t)
+	return place
+}
