@@ -51,9 +51,13 @@ func (t *typist) then(out Output) (key string) {
 					}
 				}
 			}
-			vars := ExampleAnswer(name, time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
-			if name == "some" {
-				vars = Vars{"topics": []Vars{{"topic": "a"}, {"topic": "b"}}, "questions": []Vars{{"question": "a"}, {"question": "b"}}}
+			now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+			vars := Vars{"keyed": "yes"}
+			maps.Copy(vars, ExampleAnswer(name, now))
+			for _, s := range t.w.flow.Steps { // Whatever can be picked, there are two of it.
+				if s.Pick != nil {
+					vars[s.Pick.From] = []Vars{ExampleAnswer("around", now), ExampleAnswer("between", now)}
+				}
 			}
 			out = t.w.Answered(name, vars)
 		}
@@ -118,7 +122,7 @@ func TestWhoTypesAheadGetsWhere(t *testing.T) {
 		patient.listen()
 		var keys []string
 		for range rapid.IntRange(1, 24).Draw(rt, "keys") {
-			if patient.over || patient.w.step() == nil || patient.out.Wait == 0 {
+			if patient.over || patient.w.step() == nil || patient.out.Wait == 0 || len(patient.choices()) == 0 {
 				break
 			}
 			key := rapid.SampledFrom(patient.choices()).Draw(rt, "key")
