@@ -72,7 +72,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		anywhere.reach = a.reach
 	}
 	a.connector, err = callflow.New(callflow.Options{
-		Switch: pbx, Desk: a.witness, Records: a.store, Voice: voice, Book: a.books.book,
+		Switch: pbx, Desk: a.witness, Records: a.store, Outreach: a.store, Voice: voice, Book: a.books.book,
 		Agenda:  agenda{store: a.store, dispatcher: a.dispatcher, now: a.now},
 		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx, Questions: a.store,

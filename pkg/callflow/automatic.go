@@ -134,6 +134,11 @@ func (a *automatic) prepare() (finding, bool) {
 // confirmation of which change.
 func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	vars := ivr.Vars{}
+	if a.order.Kind == call.KindOutreach { // She may have refused since she was put on the list.
+		if err := a.c.o.Outreach.MayReachOut(ctx, a.order.Scheme, a.order.Number); err != nil {
+			return nil, err
+		}
+	}
 	if name, err := a.c.o.Records.Spoken(ctx, a.order.Scheme); err != nil {
 		a.c.logCommand("look up what the scheme is called", a.l.key, err)
 	} else {
@@ -377,6 +382,8 @@ func (a *automatic) ask(ctx context.Context, _ *session, o ivr.Output) (string, 
 		return a.settle(ctx, true), nil, true
 	case o.Ask == ivr.AskLookup && o.What == ivr.LookupRefuse:
 		return a.settle(ctx, false), nil, true
+	case o.Ask == ivr.AskLookup && o.What == ivr.LookupNeverAgain:
+		return a.neverAgain(ctx), nil, true
 	default:
 		return ivr.AnswerFailed, nil, true
 	}

@@ -55,6 +55,9 @@ func TestAutomaticPaths(t *testing.T) {
 		hears   string
 		rings   int
 		nothing error // What is known of her next call.
+		refused bool  // She said that she will not be called,
+		never   bool  // or says so now.
+		reach   error // Whether that can be kept once she has answered.
 	}{
 		{
 			name: "all is well", hers: script{Answer: 5 * time.Second, Keys: press("1")}, want: answered, steps: both,
@@ -137,6 +140,33 @@ func TestAutomaticPaths(t *testing.T) {
 			want: call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonNothingToSay, Fault: call.FaultNone},
 		},
 		{
+			name: "outreach: she is interested", kind: call.KindOutreach, hers: script{Keys: press("1")}, want: answered, steps: both,
+			answers: []string{call.AnswerRegister}, hears: "outreach.register", rings: 1,
+		},
+		{
+			name: "outreach: never again, asked once more", kind: call.KindOutreach, hers: script{Keys: press("2", "2")}, want: answered,
+			steps: both, answers: []string{call.AnswerDeclined, call.AnswerNever}, hears: "outreach.never", rings: 1, never: true,
+		},
+		{
+			name: "outreach: no, and no more", kind: call.KindOutreach, hers: script{Keys: press("2")}, want: answered,
+			steps: both, answers: []string{call.AnswerDeclined}, hears: "outreach.declined", rings: 1,
+		},
+		{
+			name: "outreach: no cannot be kept", kind: call.KindOutreach, hers: script{Keys: press("2", "2")}, want: answered, reach: errAway,
+			steps: both, answers: []string{call.AnswerDeclined, call.AnswerCallBack}, hears: "error.ours", rings: 1,
+		},
+		{
+			name: "outreach: wrong keys", kind: call.KindOutreach, hers: script{Keys: press("7", "7")}, want: answered,
+			steps: both, answers: []string{call.AnswerDeclined}, hears: "outreach.declined", rings: 1,
+		},
+		{
+			name: "outreach: silence", kind: call.KindOutreach, hers: script{}, want: silent, steps: both, hears: "outreach.silent", rings: 1,
+		},
+		{
+			name: "outreach: she refused meanwhile", kind: call.KindOutreach, hers: script{}, refused: true,
+			want: call.Outcome{Result: call.ResultCancelled, Reason: call.ReasonNothingToSay, Fault: call.FaultNone},
+		},
+		{
 			name: "the survey, one answer after the other", kind: call.KindSurvey, hers: script{Keys: press("1", "2")},
 			want: answered, steps: both, answers: []string{"4", "no"}, hears: "survey.thanks", rings: 1,
 		},
@@ -152,7 +182,12 @@ func TestAutomaticPaths(t *testing.T) {
 				r := newRig(t, func(o *Options) { o.Voice = spoken{err: c.voice} })
 				defer r.close()
 				r.pbx.SetPhone(number, c.hers)
-				r.desk.locked(func() { r.desk.peopleErr = c.nothing })
+				r.desk.locked(func() {
+					r.desk.peopleErr = c.nothing
+					if c.refused {
+						r.desk.forbidden = number
+					}
+				})
 				kind := c.kind
 				if kind == "" {
 					kind = call.KindPresence
@@ -162,8 +197,11 @@ func TestAutomaticPaths(t *testing.T) {
 					o.DialBy = time.Now().Add(c.dialBy)
 				}
 				require.NoError(t, r.c.Start(t.Context(), o))
+				time.Sleep(2 * time.Second)
+				r.desk.locked(func() { r.desk.reachErr = c.reach })
 				time.Sleep(3 * time.Minute)
 				n := r.seen()
+				require.Equal(t, c.never, len(n.never) == 1)
 				require.Len(t, n.outcomes, 1)
 				got := n.outcomes[0]
 				require.Positive(t, got.At)

@@ -38,8 +38,10 @@ type Options struct {
 	Desk    Desk
 	Callers Callers
 	Records Records
-	Agenda  Agenda
-	Voice   Voice
+	// Outreach is asked by outreach calls alone.
+	Outreach Outreach
+	Agenda   Agenda
+	Voice    Voice
 	// Book returns the flows and prompts that a scheme speaks now, checked; 0 is no scheme's: those that ship. It answers at
 	// once, to several goroutines. A call asks once, at its beginning, so that publishing disturbs nobody who is talking.
 	Book   func(scheme int64) *ivr.Book
@@ -68,8 +70,8 @@ func (o *Options) validate() error {
 	var errs []error
 	for name, missing := range map[string]bool{
 		"Switch": o.Switch == nil, "Desk": o.Desk == nil, "Callers": o.Callers == nil, "Records": o.Records == nil,
-		"Agenda": o.Agenda == nil,
-		"Voice":  o.Voice == nil, "Book": o.Book == nil, "Now": o.Now == nil, "Logger": o.Logger == nil,
+		"Agenda": o.Agenda == nil, "Outreach": o.Outreach == nil,
+		"Voice": o.Voice == nil, "Book": o.Book == nil, "Now": o.Now == nil, "Logger": o.Logger == nil,
 	} {
 		if missing {
 			errs = append(errs, fmt.Errorf("%s is missing", name))

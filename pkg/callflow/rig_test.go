@@ -94,6 +94,8 @@ type notes struct {
 	placed     int
 	answers    []call.Answer
 	spoken     string // What the scheme is called.
+	never      []string
+	reachErr   error
 	agenda
 }
 
@@ -124,6 +126,24 @@ func (d *desk) Step(s call.Step) { d.locked(func() { d.steps = append(d.steps, s
 func (d *desk) Answered(a call.Answer) { d.locked(func() { d.answers = append(d.answers, a) }) }
 
 func (d *desk) Ended(o call.Outcome) { d.locked(func() { d.outcomes = append(d.outcomes, o) }) }
+
+func (d *desk) MayReachOut(_ context.Context, _ int64, number string) (err error) {
+	d.locked(func() {
+		if err = d.reachErr; err == nil && number == d.forbidden {
+			err = ErrNothing
+		}
+	})
+	return err
+}
+
+func (d *desk) NeverAgain(_ context.Context, _ int64, number string, _ time.Time) (err error) {
+	d.locked(func() {
+		if err = d.reachErr; err == nil {
+			d.never = append(d.never, number)
+		}
+	})
+	return err
+}
 
 func (d *desk) Spoken(context.Context, int64) (name string, err error) {
 	d.locked(func() { name, err = d.spoken, d.peopleErr })
@@ -394,7 +414,7 @@ func newRig(t tb, change func(*Options)) *rig {
 		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))
 	}
 	o := Options{
-		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Agenda: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
+		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Agenda: r.desk, Outreach: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
 		Logger: logger, Fallback: Line{Languages: []roster.Language{roster.French}},
 	}
 	if change != nil {

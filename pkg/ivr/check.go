@@ -30,7 +30,7 @@ func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
 		LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
-		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse,
+		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse, LookupNeverAgain,
 	}
 }
 

@@ -28,6 +28,7 @@ type ledger struct {
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
 	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
 	asked       []*occurrenceRow // Ended that asked for somebody's word.
+	refused     []int64          // People whose outreach call ended so that they are never called again.
 	parties     map[string]*partyRow
 	surveys     map[surveyAnswer]int64
 	callbacks   []*dispatch.Occurrence
@@ -374,6 +375,9 @@ func (l *ledger) finish(f dispatch.Finish) error {
 	}
 	if a.dayLater && !slices.Contains(l.later, a) {
 		l.later = append(l.later, a)
+	}
+	if a.answer == call.AnswerNever {
+		l.refused = append(l.refused, a.beneficiary)
 	}
 	return nil
 }

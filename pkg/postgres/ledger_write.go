@@ -41,6 +41,7 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"bookings", func(ctx context.Context, q *sqldb.Queries) error { return l.book(ctx, p, q) }},
 		{"calls back", l.bookCallbacks},
 		{"survey answers", l.countAnswers},
+		{"who is never called again", l.eraseRefused},
 		{"moved calls", func(ctx context.Context, q *sqldb.Queries) error { return l.moveLater(ctx, p, readRules) }},
 		{"welfare", l.raiseWelfare},
 		{"lapsed changes", l.lapseChanges},

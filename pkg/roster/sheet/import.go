@@ -91,6 +91,7 @@ func Import(ctx context.Context, file io.Reader, options ImportOptions) (Summary
 // importer is one import under way. One goroutine uses it.
 type importer struct {
 	ImportOptions
+	list    bool // Of people without refs: see List.
 	cells   *cells
 	columns []column
 	given   map[string]bool
@@ -179,7 +180,7 @@ func (im *importer) readHeadings(in *lines) (*rows, error) {
 			if separator != 0 && candidate != separator {
 				continue
 			}
-			if h := readHeadings(words, first.text, candidate); h.given[columnRef] && h.known > known {
+			if h := readHeadings(words, first.text, candidate); h.given[im.needed()] && h.known > known {
 				best, known = h, h.known
 			}
 		}

@@ -1,0 +1,29 @@
+package callflow
+
+import (
+	"context"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+)
+
+// Outreach keeps who will not be called. Package postgres implements it.
+type Outreach interface {
+	// MayReachOut returns ErrNothing when whoever is reached at a number (E.164) has said that she will not be called.
+	MayReachOut(ctx context.Context, scheme int64, number string) error
+	// NeverAgain keeps for ever that nobody is to be called at a number. What is known of her is erased when the call has ended.
+	NeverAgain(ctx context.Context, scheme int64, number string, now time.Time) error
+}
+
+// neverAgain keeps that whoever listens to an outreach call will not be called again.
+func (a *automatic) neverAgain(ctx context.Context) string {
+	if a.order.Kind != call.KindOutreach {
+		return ivr.AnswerFailed
+	}
+	if err := a.c.o.Outreach.NeverAgain(ctx, a.order.Scheme, a.order.Number, a.c.o.Now()); err != nil {
+		a.c.logCommand("keep that she will not be called", a.l.key, err)
+		return ivr.AnswerFailed
+	}
+	return "done"
+}
