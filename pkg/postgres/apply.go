@@ -118,21 +118,19 @@ func (s *Store) tryCommit(ctx context.Context, b *batch) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer conn.Release()
-	p := newPipeline(conn.Conn())
+	p := newPipeline(ctx, conn.Conn())
 	if plansOf(conn.Conn()).outgrown(len(b.ops), time.Now()) {
-		if _, err := p.Exec(ctx, "discard plans"); err != nil {
-			return err
-		}
+		p.command("discard plans")
 	}
 	if err := b.run(ctx, p); err != nil {
-		p.undo(ctx)
+		p.undo(ctx, err)
 		return err
 	}
-	err = p.commit(ctx)
+	err = p.commit()
 	if err == nil {
 		return nil
 	}
-	p.undo(ctx)
+	p.undo(ctx, err)
 	if !isAway(err) {
 		return fmt.Errorf("write and commit: %w", err)
 	}

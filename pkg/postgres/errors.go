@@ -36,6 +36,8 @@ const (
 	stateSerialization  = "40001"
 	stateReadOnly       = "25006"
 	stateIdleInTransact = "25P03"
+	stateUnsupported    = "0A000" // Among others: a statement's result is no longer what it was when it was prepared.
+	stateNoStatement    = "26000"
 )
 
 // isRace reports whether a transaction was undone because another one came first, so that it may be tried anew.
@@ -51,6 +53,12 @@ func isRace(err error) bool {
 		return pg.TableName == "live_number" || pg.TableName == "reservation" || pg.TableName == "attempt"
 	}
 	return false
+}
+
+// isObsolete reports whether the database no longer takes a statement as it was prepared.
+func isObsolete(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == stateUnsupported || pg.Code == stateNoStatement)
 }
 
 // isAway reports whether the database could not be reached, or not within the time allowed.

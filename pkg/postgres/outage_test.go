@@ -3,8 +3,6 @@ package postgres_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -202,12 +200,9 @@ func (c *cutter) accept() {
 	}
 }
 
-// commitMessage is what the wire carries when the prepared statement that commits is bound to no parameters: the name that
-// pgx gives a statement, behind the empty name of the portal.
-func commitMessage() []byte {
-	sum := sha256.Sum256([]byte("commit"))
-	return []byte("\x00stmtcache_" + hex.EncodeToString(sum[:24]) + "\x00")
-}
+// commitMessage is what the wire carries when a commit is sent among other statements: its text, behind the empty name of a
+// statement.
+func commitMessage() []byte { return []byte("\x00commit\x00") }
 
 // pass copies from one side to the other. On the way to the server it watches for a commit.
 func (c *cutter) pass(to, from net.Conn, lost chan struct{}, watch bool) {

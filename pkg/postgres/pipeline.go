@@ -14,124 +14,296 @@ import (
 // errNotCommitted means that a transaction was to be committed and is undone instead.
 var errNotCommitted = errors.New("the transaction was undone")
 
-// pipeline is one transaction whose statements travel together. A batch of operations has about twenty statements; sent one
-// by one, waking up for each answer costs both sides more than the statements do.
+// sendAt is how many bytes of statements wait for company before they are sent.
+const sendAt = 16 << 10
+
+// pipeline is one transaction whose statements are sent as they come, without waiting for the answer to the one before: the
+// database works on the first ones while the next are made. Waiting for each would cost both sides more than the statements do.
 //
-// Exec keeps a statement back until the next question or the commit, and tells its error only there. Together asks several
-// questions at once. The transaction begins with the first statement that is sent. It belongs to one goroutine.
+// Exec tells a statement's error only at the next question or at the commit. Together asks several questions at once. It
+// belongs to one goroutine, which ends it with commit or undo.
 type pipeline struct {
-	conn  *pgx.Conn
-	queue *pgx.Batch
-	// answers is set while Together reads what it has asked for.
-	answers pgx.BatchResults
-	asking  bool
+	conn   *pgx.Conn
+	wire   *pgconn.Pipeline
+	known  statements
+	unread int    // Statements whose results have not been read, oldest first.
+	held   int    // Bytes that have not been sent.
+	buffer []byte // Of arguments; kept for the next statement.
+
+	// In together: questions are noted first, and then answered one after the other.
+	asking    bool
+	questions []question
+	answering bool
+}
+
+type question struct {
+	sql  string
+	args []any
+}
+
+// statements are those prepared on a connection, by their text.
+type statements map[string]*pgconn.StatementDescription
+
+// statementsOf returns those of a connection, which only its present user may touch.
+func statementsOf(conn *pgx.Conn) statements {
+	const key = "rappel.statements"
+	data := conn.PgConn().CustomData()
+	s, ok := data[key].(statements)
+	if !ok {
+		s = statements{}
+		data[key] = s
+	}
+	return s
 }
 
 var _ sqldb.DBTX = (*pipeline)(nil)
 
-// newPipeline queues the begin of a transaction.
-func newPipeline(conn *pgx.Conn) *pipeline {
-	p := &pipeline{conn: conn, queue: &pgx.Batch{}}
-	p.queue.Queue("begin")
+// newPipeline begins a transaction, which ends with ctx at the latest.
+func newPipeline(ctx context.Context, conn *pgx.Conn) *pipeline {
+	p := &pipeline{
+		conn: conn, wire: conn.PgConn().StartPipeline(ctx), known: statementsOf(conn),
+		buffer: make([]byte, 0, sendAt), // Never nil, which is null.
+	}
+	p.command("begin")
 	return p
+}
+
+// command queues a statement that has no arguments.
+func (p *pipeline) command(sql string) {
+	p.wire.SendQueryParams(sql, nil, nil, nil, nil)
+	p.unread++
 }
 
 // Exec queues a statement. Its result is not known and its error comes later.
 func (p *pipeline) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	p.queue.Queue(sql, args...)
-	return pgconn.CommandTag{}, nil
+	if err := p.send(sql, args); err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	p.unread++
+	if p.held < sendAt {
+		return pgconn.CommandTag{}, nil
+	}
+	p.held = 0
+	return pgconn.CommandTag{}, p.wire.Flush()
 }
 
-// Query sends what is queued and then the question, unless Together asks.
-func (p *pipeline) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+// Query asks at once, unless together does.
+func (p *pipeline) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
 	switch {
 	case p.asking:
-		p.queue.Queue(sql, args...)
+		p.questions = append(p.questions, question{sql, args})
 		return noRows{}, nil
-	case p.answers != nil:
-		return p.answers.Query()
+	case !p.answering:
+		p.questions = append(p.questions, question{sql, args})
+		if err := p.ask(); err != nil {
+			return nil, err
+		}
 	}
-	if err := p.flush(ctx); err != nil {
+	result, err := p.result()
+	if err != nil {
 		return nil, err
 	}
-	return p.conn.Query(ctx, sql, args...)
+	return pgx.RowsFromResultReader(p.conn.TypeMap(), result), nil
 }
 
 // QueryRow is Query for one row.
 func (p *pipeline) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	switch {
-	case p.asking:
-		p.queue.Queue(sql, args...)
-		return noRows{}
-	case p.answers != nil:
-		return p.answers.QueryRow()
-	}
-	if err := p.flush(ctx); err != nil {
+	rows, err := p.Query(ctx, sql, args...)
+	if err != nil || p.asking {
 		return noRows{err: err}
 	}
-	return p.conn.QueryRow(ctx, sql, args...)
+	return row{rows}
 }
 
 // together sends the questions of ask in one go, after what is queued. Ask is called twice: the first time its questions are
 // only gathered and answered by nothing at all, the second time by the database. It must ask the same both times and
 // leave no trace but its results.
-func (p *pipeline) together(ctx context.Context, ask func() error) (err error) {
-	before := p.queue.Len()
+func (p *pipeline) together(_ context.Context, ask func() error) error {
 	p.asking = true
-	err = ask()
+	err := ask()
 	p.asking = false
 	if err != nil {
 		return err
 	}
-	p.answers = p.send(ctx)
-	defer func() {
-		err = errors.Join(err, p.answers.Close())
-		p.answers = nil
-	}()
-	for range before {
-		if _, err := p.answers.Exec(); err != nil {
-			return err
-		}
+	if err := p.ask(); err != nil {
+		return err
 	}
+	p.answering = true
+	defer func() { p.answering = false }()
 	return ask()
 }
 
-func (p *pipeline) send(ctx context.Context) pgx.BatchResults {
-	queue := p.queue
-	p.queue = &pgx.Batch{}
-	return p.conn.SendBatch(ctx, queue)
+// ask sends the questions that were noted and reads what comes before their answers.
+func (p *pipeline) ask() error {
+	questions := p.questions
+	p.questions = nil
+	for _, q := range questions {
+		if err := p.prepare(q.sql); err != nil {
+			return err
+		}
+	}
+	for _, q := range questions {
+		if err := p.send(q.sql, q.args); err != nil {
+			return err
+		}
+	}
+	return p.catchUp()
 }
 
-// flush sends what is queued.
-func (p *pipeline) flush(ctx context.Context) error {
-	if p.queue.Len() == 0 {
+// catchUp has everything sent and answered, and reads the results of the statements.
+func (p *pipeline) catchUp() error {
+	p.wire.SendFlushRequest()
+	p.held = 0
+	if err := p.wire.Flush(); err != nil {
+		return err
+	}
+	return p.settle()
+}
+
+// settle reads the results of the statements that were sent.
+func (p *pipeline) settle() error {
+	for ; p.unread > 0; p.unread-- {
+		result, err := p.result()
+		if err != nil {
+			return err
+		}
+		if _, err := result.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result is what the database says to the oldest statement or question.
+func (p *pipeline) result() (*pgconn.ResultReader, error) {
+	answer, err := p.wire.GetResults()
+	if err != nil {
+		return nil, err
+	}
+	result, ok := answer.(*pgconn.ResultReader)
+	if !ok {
+		return nil, fmt.Errorf("read results: %T came instead", answer)
+	}
+	return result, nil
+}
+
+// prepare has the connection know a statement. The first time that costs a round trip.
+func (p *pipeline) prepare(sql string) error {
+	if p.known[sql] != nil {
 		return nil
 	}
-	return p.send(ctx).Close()
+	name := fmt.Sprintf("rappel_%d", len(p.known))
+	p.wire.SendPrepare(name, sql, nil)
+	if err := p.catchUp(); err != nil {
+		return err
+	}
+	answer, err := p.wire.GetResults()
+	if err != nil {
+		return err
+	}
+	s, ok := answer.(*pgconn.StatementDescription)
+	if !ok {
+		return fmt.Errorf("prepare statement: %T came instead", answer)
+	}
+	s.Name, s.SQL = name, sql
+	p.known[sql] = s
+	return nil
+}
+
+// send queues a statement or question.
+func (p *pipeline) send(sql string, args []any) error {
+	if err := p.prepare(sql); err != nil {
+		return err
+	}
+	s, types := p.known[sql], p.conn.TypeMap()
+	if len(args) != len(s.ParamOIDs) {
+		return fmt.Errorf("send statement: %d arguments for %d parameters", len(args), len(s.ParamOIDs))
+	}
+	values, formats := make([][]byte, len(args)), make([]int16, len(args))
+	p.buffer = p.buffer[:0]
+	for i, arg := range args {
+		formats[i] = types.FormatCodeForOID(s.ParamOIDs[i])
+		if _, text := arg.(string); text {
+			formats[i] = pgx.TextFormatCode
+		}
+		from := len(p.buffer)
+		to, err := types.Encode(s.ParamOIDs[i], formats[i], arg, p.buffer)
+		if err != nil {
+			return fmt.Errorf("encode argument %d: %w", i+1, err)
+		}
+		if to != nil { // Otherwise it is null.
+			p.buffer, values[i] = to, to[from:]
+		}
+	}
+	results := make([]int16, len(s.Fields))
+	for i := range s.Fields {
+		results[i] = types.FormatCodeForOID(s.Fields[i].DataTypeOID)
+	}
+	p.wire.SendQueryStatement(s, values, formats, results)
+	p.held += len(p.buffer)
+	return nil
 }
 
 // commit sends what is queued and commits, unless one of the statements fails: then the server passes over the commit. An
 // error other than the database's own refusal leaves open what became of it.
-func (p *pipeline) commit(ctx context.Context) error {
-	committed := false
-	p.queue.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
-		committed = tag.String() == "COMMIT"
-		return nil
-	})
-	if err := p.send(ctx).Close(); err != nil {
+func (p *pipeline) commit() error {
+	p.wire.SendQueryParams("commit", nil, nil, nil, nil)
+	if err := p.wire.Sync(); err != nil {
 		return err
 	}
-	if !committed {
+	if err := p.settle(); err != nil {
+		return err
+	}
+	result, err := p.result()
+	if err != nil {
+		return err
+	}
+	tag, err := result.Close()
+	if err != nil {
+		return err
+	}
+	if err := p.wire.Close(); err != nil {
+		return err
+	}
+	if tag.String() != "COMMIT" {
 		return fmt.Errorf("commit: %w", errNotCommitted)
 	}
 	return nil
 }
 
-// undo ends the transaction, if one is open. A connection on which that fails is broken, and is not used again.
-func (p *pipeline) undo(ctx context.Context) {
-	if !p.conn.IsClosed() && p.conn.PgConn().TxStatus() != 'I' {
-		_, _ = p.conn.Exec(ctx, "rollback") // The error that led here says more.
+// undo ends the transaction, if one is open. A connection on which that fails is broken, and is not used again; nor is one
+// whose statements the database no longer takes.
+func (p *pipeline) undo(ctx context.Context, why error) {
+	// What led here says more than the errors of ending it. Of a connection that is broken the driver takes leave by itself.
+	if !p.conn.IsClosed() {
+		_ = p.wire.Sync()
 	}
+	_ = p.wire.Close()
+	if isObsolete(why) {
+		_ = p.conn.Close(ctx)
+	}
+	if !p.conn.IsClosed() && p.conn.PgConn().TxStatus() != 'I' {
+		_, _ = p.conn.Exec(ctx, "rollback")
+	}
+}
+
+// row is the first of some rows.
+type row struct{ pgx.Rows }
+
+// Scan implements pgx.Row.
+func (r row) Scan(into ...any) error {
+	defer r.Close()
+	if !r.Next() {
+		if err := r.Err(); err != nil {
+			return err
+		}
+		return pgx.ErrNoRows
+	}
+	if err := r.Rows.Scan(into...); err != nil {
+		return err
+	}
+	r.Close()
+	return r.Err()
 }
 
 // noRows is the answer to a question that has not been sent yet, or could not be.
