@@ -189,6 +189,10 @@ func openPool(ctx context.Context, opts Options, connections int, settings map[s
 	params["idle_in_transaction_session_timeout"] = "10s"
 	params["search_path"] = "public"
 	maps.Copy(params, settings)
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		useArrays(conn.TypeMap())
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open connection pool: %w", err)
