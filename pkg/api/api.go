@@ -39,6 +39,7 @@ type Options struct {
 	Live    *report.Feeds
 	Days    forecast.Records // Of which day plans are made.
 	Inbox   Inbox
+	Agenda  Agenda
 	Door    *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
@@ -62,8 +63,8 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -95,6 +96,12 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"GET schemes/{scheme}/live/events":           a.figures(a.liveEvents),
 		"GET schemes/{scheme}/plan":                  a.figures(a.plan),
 		"POST schemes/{scheme}/inbox/{item}/resolve": a.change(a.resolve),
+
+		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
+		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),
+		"POST schemes/{scheme}/appointments/{person}/confirm": a.change(a.confirmAppointment),
+		"POST schemes/{scheme}/appointments/{person}/move":    a.change(a.moveAppointment),
+		"POST schemes/{scheme}/appointments/{person}/skip":    a.change(a.skipAppointment),
 	}
 }
 

@@ -37,6 +37,16 @@ type liveBody struct {
 	Callers  callersBody  `json:"callers"`
 	Queues   []queueBody  `json:"queues"`
 	Messages int          `json:"messages"`
+
+	Appointments appointmentsBody `json:"appointments"`
+}
+
+type appointmentsBody struct {
+	Confirmed int `json:"confirmed"`
+	Changed   int `json:"changed"`
+	Pending   int `json:"pending"`
+	Refused   int `json:"refused"`
+	Lapsed    int `json:"lapsed"`
 }
 
 type promisesBody struct {
@@ -96,7 +106,7 @@ func bodyOf(scheme report.Scheme, l report.Live, now time.Time) liveBody {
 	t := l.Today
 	body := liveBody{
 		Scheme: scheme.ID, Number: l.Number, At: l.At.UTC(), AsOf: l.AsOf.UTC(), AgeMS: l.Age(now).Milliseconds(),
-		Stale: l.Age(now) > report.StaleAfter, Messages: l.Messages,
+		Stale: l.Age(now) > report.StaleAfter, Messages: l.Messages, Appointments: appointmentsBody(l.Appointments),
 		Promises: promisesBody{
 			Planned: t.Planned, Due: t.Due, Open: t.Open, Later: t.Later, Claimed: t.Claimed, Live: t.Live, Late: t.Late,
 			Reached: t.Reached, Unreached: t.Unreached, Kept: t.Kept(), Missed: t.Missed, Moved: t.Moved, Cancelled: t.Cancelled,

@@ -64,6 +64,13 @@ func problemOf(err error) problem {
 		}
 	case errors.Is(err, errNoItem):
 		return problem{problemType + "no-item", "There is no such item", http.StatusNotFound, "Nothing of this id waits in the inbox."}
+	case errors.Is(err, errNoPerson):
+		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
+	case errors.Is(err, errNoCall):
+		return problem{
+			problemType + "no-call", "No call can be changed so", http.StatusConflict,
+			"She has no agreed call to come, or it has begun, or it is no agreed call; GET shows what there is.",
+		}
 	case errors.Is(err, errBody):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, errTooLong):

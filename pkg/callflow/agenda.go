@@ -53,3 +53,34 @@ type Change struct {
 	To          Proposal  // With ChangeMove.
 	Back        time.Time // With ChangeAway: her local date (midnight UTC) on which she is back.
 }
+
+// ChangeState is what became of a change.
+type ChangeState string
+
+// The states of a change. What was asked on the line waits for the person's word first.
+const (
+	ChangePending ChangeState = "pending"
+	ChangeDone    ChangeState = "done"
+	ChangeRefused ChangeState = "refused" // She said no.
+	ChangeLapsed  ChangeState = "lapsed"  // She said nothing, or it was no longer possible: her calls stay as promised.
+)
+
+// ChangeConfirm is a call that somebody expects, as it is listed beside what changes something.
+const ChangeConfirm ChangeKind = "confirm"
+
+// Noted is a change as it is listed.
+type Noted struct {
+	Change
+	Ref     string // The town's reference of the person.
+	State   ChangeState
+	At      time.Time // When it was asked for.
+	Settled time.Time // Zero while it is pending.
+	Channel string    // Through which it was asked for.
+}
+
+// Next is the next agreed call of a person, and what is noted about it.
+type Next struct {
+	Appointment
+	Confirmed bool       // She expects it, as she said.
+	Pending   ChangeKind // A change of her calls that waits for her word; empty when there is none.
+}

@@ -211,8 +211,8 @@ func (s *Store) ConfirmAppointment(ctx context.Context, scheme, occurrence int64
 			return err
 		}
 		return noteChange(ctx, q, j, sqldb.InsertChangeParams{
-			BeneficiaryID: row.BeneficiaryID, Kind: "confirm", OccurrenceID: occurrence, Channel: channel, AskedAt: instant(now),
-			State: changeDone, SettledAt: instant(now),
+			BeneficiaryID: row.BeneficiaryID, Kind: string(callflow.ChangeConfirm), OccurrenceID: occurrence, Channel: channel, AskedAt: instant(now),
+			State: string(callflow.ChangeDone), SettledAt: instant(now),
 		}, "confirmed")
 	})
 	if err != nil {

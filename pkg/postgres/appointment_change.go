@@ -25,14 +25,6 @@ const (
 	mostAsked = 3
 )
 
-// The states of a change.
-const (
-	changePending = "pending"
-	changeDone    = "done"
-	changeRefused = "refused"
-	changeLapsed  = "lapsed"
-)
-
 // confirmationWindow is when a person is rung back who asks for a change at now.
 func confirmationWindow(now time.Time, rules schedule.Rules) schedule.Slot {
 	return dispatch.SoonFor(call.KindConfirmation, now.Add(ringsBackAfter), rules)
@@ -73,7 +65,7 @@ func (s *Store) AskChange(ctx context.Context, scheme int64, c callflow.Change, 
 		if len(booked) == 0 {
 			return ErrNoBeneficiary
 		}
-		row.InsertChangeParams.Confirmation, row.Channel, row.AskedAt, row.State = booked[0].Key, ChannelLine, instant(now), changePending
+		row.InsertChangeParams.Confirmation, row.Channel, row.AskedAt, row.State = booked[0].Key, ChannelLine, instant(now), string(callflow.ChangePending)
 		if err := noteChange(ctx, q, j, row.InsertChangeParams, "asked"); err != nil {
 			return err
 		}
@@ -122,7 +114,7 @@ func dropPending(ctx context.Context, q *sqldb.Queries, j *journal, person int64
 	case !whatever && !call.OccurrenceState(waits.ConfirmationState).Ended():
 		return callflow.ErrWaits
 	}
-	return settleChange(ctx, q, j, settledChange{uid: waits.Uid, kind: waits.Kind, state: changeLapsed, now: now})
+	return settleChange(ctx, q, j, settledChange{uid: waits.Uid, kind: waits.Kind, state: string(callflow.ChangeLapsed), now: now})
 }
 
 // settledChange is what became of a change that had waited.
@@ -142,7 +134,7 @@ func settleChange(ctx context.Context, q *sqldb.Queries, j *journal, c settledCh
 		return fmt.Errorf("settle a change: %w", err)
 	}
 	event := c.state
-	if event == changeDone {
+	if event == string(callflow.ChangeDone) {
 		event = "changed"
 	}
 	j.note("appointment", uuid.UUID(c.uid.Bytes), int(nth), event, c.now, appointmentData{Change: c.kind, Pending: true})
@@ -237,18 +229,18 @@ func (s *Store) SettleChange(ctx context.Context, scheme int64, attempt call.ID,
 		} else if err != nil {
 			return fmt.Errorf("read the change: %w", err)
 		}
-		settled := settledChange{uid: r.Uid, kind: r.Kind, state: changeRefused, now: now}
+		settled := settledChange{uid: r.Uid, kind: r.Kind, state: string(callflow.ChangeRefused), now: now}
 		if !agreed {
 			return settleChange(ctx, q, j, settled)
 		}
 		w, err := s.changeRow(ctx, q, scheme, changeOf(r, time.UTC), now)
 		if gone = errors.Is(err, callflow.ErrGone); gone {
-			settled.state = changeLapsed
+			settled.state = string(callflow.ChangeLapsed)
 			return settleChange(ctx, q, j, settled)
 		} else if err != nil {
 			return err
 		}
-		settled.state, settled.agreedOn = changeDone, dateOf(w.AgreedOn)
+		settled.state, settled.agreedOn = string(callflow.ChangeDone), dateOf(w.AgreedOn)
 		if err := settleChange(ctx, q, j, settled); err != nil {
 			return err
 		}
@@ -275,7 +267,7 @@ func (s *Store) ChangeNow(ctx context.Context, scheme int64, c callflow.Change, 
 		if err != nil {
 			return err
 		}
-		w.Channel, w.AskedAt, w.State, w.SettledAt = channel, instant(now), changeDone, instant(now)
+		w.Channel, w.AskedAt, w.State, w.SettledAt = channel, instant(now), string(callflow.ChangeDone), instant(now)
 		w.pause.Channel = channel
 		if err := noteChange(ctx, q, j, w.InsertChangeParams, "changed"); err != nil {
 			return err

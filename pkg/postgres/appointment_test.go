@@ -13,6 +13,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster/rostertest"
 )
 
@@ -221,6 +222,14 @@ func TestWithoutHerWordNothingChanges(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now), callflow.ErrGone)
 	a.ends(attempt, call.OccurrenceReached)
+
+	figures, err := a.Record(ctx, a.scheme, a.now)
+	require.NoError(t, err)
+	require.Equal(t, report.Appointments{Refused: 1, Lapsed: 2}, figures.Appointments)
+	changes, err := a.Changes(ctx, a.scheme, rostertest.Lea().Ref, a.now.Add(-time.Hour))
+	require.NoError(t, err)
+	require.Len(t, changes, 3)
+	require.Equal(t, callflow.ChangeLapsed, changes[0].State)
 
 	// The fourth time on a day she is not rung back.
 	require.ErrorIs(t, a.ask(skip), callflow.ErrNotAllowed)

@@ -38,7 +38,7 @@ func (s *Store) Record(ctx context.Context, scheme int64, now time.Time) (report
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		r := recordReader{query: s.query.WithTx(tx), scheme: scheme, record: &record}
-		for _, read := range []func(context.Context) error{r.head, r.ended, r.promises, r.attempts, r.callers, r.queue} {
+		for _, read := range []func(context.Context) error{r.head, r.ended, r.promises, r.attempts, r.callers, r.queue, r.appointments} {
 			if err := read(ctx); err != nil {
 				return err
 			}
@@ -170,6 +170,19 @@ func (r *recordReader) queue(ctx context.Context) error {
 		r.record.Parties = append(r.record.Parties, report.Party{
 			ID: p.PartyID.String(), Queued: when(p.QueuedAt), Answered: when(p.AnsweredAt),
 		})
+	}
+	return nil
+}
+
+func (r *recordReader) appointments(ctx context.Context) error {
+	row, err := r.query.LiveChanges(ctx, sqldb.LiveChangesParams{
+		SchemeID: r.scheme, Midnight: instant(r.midnight), NextMidnight: instant(r.next),
+	})
+	if err != nil {
+		return fmt.Errorf("count changes of appointments: %w", err)
+	}
+	r.record.Appointments = report.Appointments{
+		Confirmed: int(row.Confirmed), Changed: int(row.Changed), Pending: int(row.Pending), Refused: int(row.Refused), Lapsed: int(row.Lapsed),
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Fold struct {
 	callers  map[uuid.UUID]*Working
 	parties  map[uuid.UUID]Party
 	messages int
+	asked    Appointments
 	queue    Queue // Waiting, Talking and Oldest are counted when asked for.
 	today    Today // OldestOpen and LeastSlack likewise.
 	opening  timeline
@@ -64,7 +65,7 @@ func NewFold(r Record) (*Fold, error) {
 		zone: r.Zone, day: r.At.In(r.Zone).Format(time.DateOnly), number: r.Number, now: r.At.UnixNano(),
 		promises: make(map[uuid.UUID]*promise, len(r.Promises)), attempts: map[uuid.UUID]uuid.UUID{},
 		callers: make(map[uuid.UUID]*Working, len(r.Callers)), parties: map[uuid.UUID]Party{},
-		messages: r.Messages, queue: r.Queue,
+		messages: r.Messages, asked: r.Appointments, queue: r.Queue,
 	}
 	for state, n := range r.Ended {
 		f.tally(&promise{state: state, today: true, begun: true}, n)
@@ -123,6 +124,8 @@ type fact struct {
 
 	State  call.CallerState `json:"state"`
 	Reason string           `json:"reason"`
+
+	Pending bool `json:"pending"`
 }
 
 // Apply takes an event. An error means that the event cannot be read: it counts as unclear.
@@ -180,6 +183,8 @@ func (f *Fold) apply(e *call.Event) (Taken, error) {
 		case "handled":
 			f.messages--
 		}
+	case "appointment":
+		f.appointment(e, &fact)
 	case "inbound":
 		f.inbound(id, e, &fact)
 	}
@@ -334,6 +339,29 @@ func (f *Fold) tally(p *promise, n int) {
 	}
 }
 
+// appointment takes what somebody asked of a call, or what became of it.
+func (f *Fold) appointment(e *call.Event, fact *fact) {
+	if e.Kind == "asked" {
+		f.asked.Pending++
+	}
+	if fact.Pending {
+		f.asked.Pending--
+	}
+	if !f.ofToday(e.At) {
+		return
+	}
+	switch e.Kind {
+	case "confirmed":
+		f.asked.Confirmed++
+	case "changed":
+		f.asked.Changed++
+	case "refused":
+		f.asked.Refused++
+	case "lapsed":
+		f.asked.Lapsed++
+	}
+}
+
 // inbound takes a step of a party in the registrars' queue.
 func (f *Fold) inbound(id uuid.UUID, e *call.Event, fact *fact) {
 	p, held := f.parties[id]
@@ -405,7 +433,7 @@ func (f *Fold) Live(now time.Time) Live {
 	for len(f.slack) > 0 && !f.slack[0].promise.open() {
 		f.slack.pop().slacks = false
 	}
-	l := Live{At: now, Number: f.number, Today: f.today, Messages: f.messages, Callers: make([]Working, 0, len(f.callers))}
+	l := Live{At: now, Number: f.number, Today: f.today, Messages: f.messages, Appointments: f.asked, Callers: make([]Working, 0, len(f.callers))}
 	l.Today.OldestOpen, l.Today.LeastSlack = f.waiting.first(), f.slack.first()
 	for _, c := range f.callers {
 		if c.Enabled {

@@ -136,3 +136,28 @@ func BenchmarkFold(b *testing.B) {
 		})
 	}
 }
+
+// TestWhatPeopleAskOfTheirCallsIsCounted: what waits is counted until it is settled, on whatever day; the rest on its own day.
+func TestWhatPeopleAskOfTheirCallsIsCounted(t *testing.T) {
+	r := day(1)
+	r.Appointments = report.Appointments{Confirmed: 2, Pending: 1}
+	fold, err := report.NewFold(r)
+	require.NoError(t, err)
+	yesterday := event(104, "appointment", id(4, 3), "lapsed", `{"change":"away","pending":true}`)
+	yesterday.At = nine.AddDate(0, 0, -1)
+	for _, e := range []*call.Event{
+		event(101, "appointment", id(4, 0), "confirmed", `{"change":"confirm"}`),
+		event(102, "appointment", id(4, 1), "asked", `{"change":"move"}`),
+		event(103, "appointment", id(4, 1), "changed", `{"change":"move","pending":true}`),
+		yesterday,
+		event(105, "appointment", id(4, 4), "changed", `{"change":"skip"}`),
+		event(106, "appointment", id(4, 5), "asked", `{"change":"skip"}`),
+		event(107, "appointment", id(4, 5), "refused", `{"change":"skip","pending":true}`),
+		event(108, "appointment", id(4, 6), "asked", `{"change":"skip"}`),
+	} {
+		taken, err := fold.Apply(e)
+		require.NoError(t, err)
+		require.Equal(t, report.TakenApplied, taken)
+	}
+	require.Equal(t, report.Appointments{Confirmed: 3, Changed: 2, Pending: 1, Refused: 1}, fold.Live(nine).Appointments)
+}

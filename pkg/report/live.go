@@ -22,6 +22,8 @@ type Live struct {
 	Callers  []Working // Everybody on the roster who is enabled, those who are off included, in no order.
 	Queues   []Queue   // Those in which inbound parties wait for somebody; today there is one.
 	Messages int       // Messages left on the line and not handled, of whatever day.
+	// Appointments is what people have said of their next calls.
+	Appointments Appointments
 	// Waiting is why due promises wait, as the dispatcher that leads the scheme said at WaitingAt (real time; zero when it has
 	// said nothing): unlike the rest it is no fold of events.
 	Waiting   dispatch.Waiting
@@ -84,6 +86,15 @@ type Working struct {
 	Since     time.Time
 	// CallsToday counts the calls of promises that she was in last, that were answered and that ended today.
 	CallsToday int
+}
+
+// Appointments counts what people, or somebody with their number, asked of their next calls, and what became of it today.
+type Appointments struct {
+	Confirmed int // Calls that they expect, as they said.
+	Changed   int // Calls moved or skipped, and absences, at their wish.
+	Pending   int // Changes that wait for their word, of whatever day.
+	Refused   int // Changes of which they said no when they were rung back: somebody may use their number.
+	Lapsed    int // Changes of which they said nothing, or that were no longer possible: the call stays as promised.
 }
 
 // QueueRegistrars names the queue of the registration line.
@@ -149,6 +160,8 @@ type Record struct {
 	Attempts map[string]string
 	Callers  []Working
 	Messages int
+	// Appointments are those of today, and the pending ones of whatever day.
+	Appointments Appointments
 	// Queue counts the parties of today as far as they have come; Parties are those who wait or talk still, of whatever day.
 	Queue   Queue
 	Parties []Party

@@ -42,6 +42,11 @@ func TestLine(t *testing.T) {
 		for name, way := range map[string]func(*testing.T, *house.Street){
 			"greeting and repeat":            greeting,
 			"next appointment":               appointment,
+			"she confirms her call":          confirms,
+			"she changes her call":           changesHerCall,
+			"a forged change":                forgedChange,
+			"she goes away":                  goesAway,
+			"nothing personal":               nothingPersonal,
 			"two reaches a registrar":        func(t *testing.T, s *house.Street) { registrar(t, s, "2") },
 			"zero reaches a registrar":       func(t *testing.T, s *house.Street) { registrar(t, s, "0") },
 			"nobody free, a message":         message,

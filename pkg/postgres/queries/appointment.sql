@@ -9,7 +9,7 @@ WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.occurrence_id = sqlc.arg(occurrenc
 
 -- name: FindNext :one
 -- The next promised call of a person that has not begun.
-SELECT o.occurrence_id, o.opens_at, o.closes_at
+SELECT o.occurrence_id, o.opens_at, o.closes_at, o.kind
 FROM occurrence o
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = sqlc.arg(beneficiary_id) AND o.kind IN ('scheduled', 'welcome_back')
     AND o.state = 'open' AND o.closes_at > sqlc.arg(now)

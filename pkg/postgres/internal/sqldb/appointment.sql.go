@@ -88,7 +88,7 @@ func (q *Queries) FindChangeOfAttempt(ctx context.Context, arg FindChangeOfAttem
 }
 
 const findNext = `-- name: FindNext :one
-SELECT o.occurrence_id, o.opens_at, o.closes_at
+SELECT o.occurrence_id, o.opens_at, o.closes_at, o.kind
 FROM occurrence o
 WHERE o.scheme_id = $1 AND o.beneficiary_id = $2 AND o.kind IN ('scheduled', 'welcome_back')
     AND o.state = 'open' AND o.closes_at > $3
@@ -106,13 +106,19 @@ type FindNextRow struct {
 	OccurrenceID int64
 	OpensAt      pgtype.Timestamptz
 	ClosesAt     pgtype.Timestamptz
+	Kind         string
 }
 
 // The next promised call of a person that has not begun.
 func (q *Queries) FindNext(ctx context.Context, arg FindNextParams) (FindNextRow, error) {
 	row := q.db.QueryRow(ctx, findNext, arg.SchemeID, arg.BeneficiaryID, arg.Now)
 	var i FindNextRow
-	err := row.Scan(&i.OccurrenceID, &i.OpensAt, &i.ClosesAt)
+	err := row.Scan(
+		&i.OccurrenceID,
+		&i.OpensAt,
+		&i.ClosesAt,
+		&i.Kind,
+	)
 	return i, err
 }
 

@@ -1,0 +1,94 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+)
+
+// agenda holds one person's next call, an hour from nine, and what was done to it.
+type agenda struct{ done []callflow.Noted }
+
+func (a *agenda) NextAppointment(_ context.Context, scheme int64, ref string, _ time.Time) (next callflow.Next, err error) {
+	if scheme != 1 || ref != "B017" {
+		return next, callflow.ErrNothing
+	}
+	next.Occurrence, next.Beneficiary, next.Opens, next.Closes = 5, 17, nine.Add(time.Hour), nine.Add(2*time.Hour)
+	for _, n := range a.done {
+		if n.Kind != callflow.ChangeConfirm {
+			next.Occurrence, next.Opens, next.Closes = 6, nine.AddDate(0, 0, 7), nine.AddDate(0, 0, 7).Add(time.Hour)
+		}
+		next.Confirmed = next.Confirmed || n.Kind == callflow.ChangeConfirm
+	}
+	return next, nil
+}
+
+func (a *agenda) OtherTimes(context.Context, int64, int64, time.Time) ([]callflow.Proposal, error) {
+	return []callflow.Proposal{{Opens: nine.AddDate(0, 0, 1), Closes: nine.AddDate(0, 0, 1).Add(time.Hour)}}, nil
+}
+
+func (a *agenda) note(kind callflow.ChangeKind, c callflow.Change) {
+	c.Kind, c.Promised = kind, callflow.Proposal{Opens: nine.Add(time.Hour), Closes: nine.Add(2 * time.Hour)}
+	a.done = append(a.done, callflow.Noted{Change: c, Ref: "B017", State: callflow.ChangeDone, At: nine, Settled: nine, Channel: "registrar"})
+}
+
+func (a *agenda) ConfirmAppointment(context.Context, int64, int64, string, time.Time) error {
+	a.note(callflow.ChangeConfirm, callflow.Change{})
+	return nil
+}
+
+func (a *agenda) ChangeNow(_ context.Context, _ int64, c callflow.Change, _ string, _ time.Time) error {
+	if c.Occurrence != 5 || c.Beneficiary != 17 {
+		return callflow.ErrGone
+	}
+	a.note(c.Kind, c)
+	return nil
+}
+
+func (a *agenda) Changes(context.Context, int64, string, time.Time) ([]callflow.Noted, error) {
+	return a.done, nil
+}
+
+// TestAppointments changes somebody's call as a program does whose connection breaks: asked again, nothing more is changed.
+func TestAppointments(t *testing.T) {
+	h := newHouse(t)
+	writing, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "the desk", Scope: auth.ScopeWrite}, time.Now())
+	require.NoError(t, err)
+	write := bearer(writing)
+	path := "/api/v1/schemes/" + ours + "/appointments"
+	require.Equal(t, 403, h.ask(path+"/B017").status, "a token that reads figures")
+	require.Equal(t, 404, h.ask(path+"/B018", write).status)
+
+	told := h.valid(h.ask(path+"/B017", write).body, "Appointment")
+	require.Equal(t, "2026-03-02T10:42:07Z", told["opens"])
+	require.Len(t, told["times"], 1)
+	require.Equal(t, 204, h.ask(path+"/B017/confirm", send("POST", "", write)).status)
+	require.Equal(t, true, h.valid(h.ask(path+"/B017", write).body, "Appointment")["confirmed"])
+
+	const move = `{"call":"2026-03-02T10:42:07Z","opens":"2026-03-03T09:42:07Z"}`
+	for name, c := range map[string]struct {
+		body   string
+		status int
+	}{
+		"no other time":   {`{"call":"2026-03-02T10:42:07Z","opens":"2026-03-04T09:42:07Z"}`, 400},
+		"another call":    {`{"call":"2026-03-02T11:00:00Z","opens":"2026-03-03T09:42:07Z"}`, 409},
+		"no call at all":  {`{}`, 409},
+		"no date at all":  {`{"call":"tomorrow"}`, 400},
+		"an unknown word": {`{"when":"2026-03-03T09:42:07Z"}`, 400},
+	} {
+		require.Equal(t, c.status, h.ask(path+"/B017/move", send("POST", c.body, write)).status, name)
+	}
+	require.Equal(t, 204, h.ask(path+"/B017/move", send("POST", move, write)).status)
+	require.Equal(t, 204, h.ask(path+"/B017/move", send("POST", move, write)).status, "once more")
+	require.Equal(t, 409, h.ask(path+"/B017/skip", send("POST", `{"call":"2026-03-02T10:42:07Z"}`, write)).status, "it was moved")
+	require.Len(t, h.agenda.done, 2)
+	list := h.valid(h.ask(path, write).body, "Changes")
+	require.Len(t, list["changes"], 2)
+	require.Equal(t, http.StatusForbidden, h.ask(path+"/B017/skip", send("POST", "{}")).status)
+}
