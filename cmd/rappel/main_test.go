@@ -164,7 +164,7 @@ func TestPeopleInAndOut(t *testing.T) {
 	_, _, status = said(t, dir, "scheme", "destinations", "0033")
 	require.Equal(t, 2, status)
 	require.Contains(t, done(t, dir, "scheme", "destinations", "--ordinary"), "ordinary numbers of FR")
-	require.Contains(t, done(t, dir, "message", "list"), "LEFT AT")
+	require.Contains(t, done(t, dir, "inbox", "list"), "LEFT AT")
 	done(t, dir, "scheme", "line", "+33 1 99 00 10 00")
 	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
 

@@ -53,8 +53,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// OrdinaryTrunk carries calls to callers with an ordinary phone; empty means the order's own trunk.
 	OrdinaryTrunk string
-	// SpoolDir holds messages that could not be written to the records yet, one file each. Empty means that they are only
-	// retried while the process lives.
+	// SpoolDir holds messages and registrations that could not be written to the records yet, one file each. Empty means that
+	// they are only retried while the process lives.
 	SpoolDir string
 	// Recordings may be nil: then messages that the dialplan takes by itself stay where it puts them.
 	Recordings Recordings
@@ -89,10 +89,12 @@ type Connector struct {
 	o       Options
 	metrics *metrics
 	lines   *lineMemory
-	spool   *spool
-	stored  *stored
-	probes  probes
-	answers answersMemory
+	// messages and registrations are kept on disk until the records have them.
+	messages      *spool[Message]
+	registrations *spool[Registration]
+	stored        *stored
+	probes        probes
+	answers       answersMemory
 
 	ctx    context.Context // Of every live call; ends with Close.
 	cancel context.CancelFunc
@@ -152,8 +154,9 @@ func New(o Options) (*Connector, error) {
 		o: o, metrics: m, lines: newLineMemory(o.Records, o.Fallback, o.Logger),
 		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
 	}
-	c.spool = newSpool(o.SpoolDir, o.Records, o.Logger)
-	c.stored = newStored(o.Recordings, c.lines, c.spool, o.Logger)
+	c.messages = newSpool(spoolFiles{o.SpoolDir, ".json"}, c.saveMessage, o.Logger)
+	c.registrations = newSpool(spoolFiles{o.SpoolDir, ".registration"}, c.saveRegistration, o.Logger)
+	c.stored = newStored(o.Recordings, c.lines, c.messages, o.Logger)
 	return c, nil
 }
 
@@ -161,7 +164,8 @@ func New(o Options) (*Connector, error) {
 func (c *Connector) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var keepers sync.WaitGroup
-	keepers.Go(func() { c.spool.run(ctx) })
+	keepers.Go(func() { c.messages.run(ctx) })
+	keepers.Go(func() { c.registrations.run(ctx) })
 	keepers.Go(func() { c.stored.run(ctx) })
 	defer keepers.Wait()
 	defer cancel()

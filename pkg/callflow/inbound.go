@@ -41,6 +41,7 @@ type reception struct {
 	answers  answers // What the line answers, since the party asked for it.
 	// transfers numbers the legs to others whom the party was connected with.
 	transfers int
+	form      *registering
 }
 
 // inbound answers somebody who dialled one of our numbers and walks the line's flow with them.
@@ -84,6 +85,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	release := r.hold(e.Endpoint)
 	defer release()
 	s.run()
+	r.leaveForm()
 	s.hangUp()
 	c.metrics.steps.WithLabelValues(r.end).Inc()
 }
@@ -117,7 +119,7 @@ func e164(number, region string) string {
 	return ""
 }
 
-func (r *reception) walked(*session) {}
+func (r *reception) walked(s *session) { r.fill(s) }
 
 func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
 	switch o.Ask {
@@ -157,6 +159,16 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 		return r.setState(ctx, s, call.CallerOff), nil
 	case ivr.LookupNumber:
 		return r.typedNumber(s)
+	case ivr.LookupBegin:
+		return r.beginRegistration(ctx, s)
+	case ivr.LookupHerNumber:
+		return r.herNumber(ctx, s)
+	case ivr.LookupDays:
+		return r.herDays(s)
+	case ivr.LookupRegister:
+		return r.register(s), nil
+	case ivr.LookupForget:
+		return r.forget(), nil
 	case ivr.LookupCallback:
 		return r.promise(ctx, s), nil
 	case ivr.LookupCallToday:
@@ -176,28 +188,49 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 
 // record takes a message. What was said before a hang-up is kept.
 func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (string, ivr.Vars, bool) {
-	m := r.message(s)
-	name := m.Recording
-	r.c.spool.begin(m)
-	kept := false
-	defer func() {
-		// When it is the service that ends, the recording goes on, and the next one lists the message.
-		if !kept && r.c.ctx.Err() == nil {
-			r.c.spool.drop(m.ID)
-		}
-	}()
-	keep := func(length time.Duration) {
-		kept, m.Length, m.At, r.end = true, length, r.c.o.Now(), "message"
-		r.c.spool.keep(context.WithoutCancel(r.c.ctx), m)
+	if want.What == ivr.RecordName {
+		return r.recordName(ctx, s, want)
 	}
+	m := r.message(s)
+	r.c.messages.begin(m)
+	t := r.take(ctx, s, want, recordingOf{name: m.Recording, least: leastMessage})
+	switch {
+	case t.answer == ivr.AnswerKept:
+		m.Length, m.At, r.end = t.length, r.c.o.Now(), "message"
+		r.c.messages.keep(context.WithoutCancel(r.c.ctx), m)
+	case r.c.ctx.Err() == nil:
+		r.c.messages.drop(m.ID)
+	}
+	// When it is the service that ends, the recording goes on, and the next one lists the message.
+	return t.answer, nil, t.ok
+}
+
+// recordingOf is what is recorded.
+type recordingOf struct {
+	name  string
+	least time.Duration // What is shorter is nothing.
+}
+
+// answerNothing is no answer: the service ended while something was recorded.
+const answerNothing = ""
+
+// taken is what became of a recording.
+type taken struct {
+	answer string // Kept, empty, failed, or answerNothing.
+	length time.Duration
+	ok     bool // The party is still there.
+}
+
+// take records what the party says.
+func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of recordingOf) taken {
 	s.guard.busy(s, time.Duration(want.Max)+time.Second) // And the beep.
 	defer s.guard.idle()
 	err := r.c.o.Switch.Record(ctx, s.channel, telephony.Recording{
-		Name: name, MaxLength: time.Duration(want.Max), MaxSilence: time.Duration(want.Silence), Beep: true, TerminateOn: "#",
+		Name: of.name, MaxLength: time.Duration(want.Max), MaxSilence: time.Duration(want.Silence), Beep: true, TerminateOn: "#",
 	})
 	if err != nil {
-		r.c.logCommand("record message", r.l.key, err)
-		return ivr.AnswerFailed, nil, !s.gone
+		r.c.logCommand("record", r.l.key, err)
+		return taken{answer: ivr.AnswerFailed, ok: !s.gone}
 	}
 	began := time.Now()
 	end := began.Add(time.Duration(want.Max) + 10*time.Second)
@@ -206,26 +239,27 @@ func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (st
 		e, woke := s.wait(end)
 		switch {
 		case s.gone:
-			if length := r.lastLength(s, name, time.Since(began)); length >= leastMessage {
-				keep(length)
+			if length := r.lastLength(s, of.name, time.Since(began)); length >= of.least {
+				return taken{answer: ivr.AnswerKept, length: length}
 			}
-			return "", nil, false
+			return taken{answer: ivr.AnswerEmpty}
+		case !woke && r.c.ctx.Err() != nil:
+			return taken{}
 		case !woke:
-			return ivr.AnswerFailed, nil, r.c.ctx.Err() == nil
+			return taken{answer: ivr.AnswerFailed, ok: true}
 		case e.Type == telephony.EventDigit:
 			byKey = true
-		case e.Type == telephony.EventRecordingFailed && e.Recording == name:
-			return ivr.AnswerFailed, nil, true
-		case e.Type == telephony.EventRecordingDone && e.Recording == name:
-			least := leastMessage
+		case e.Type == telephony.EventRecordingFailed && e.Recording == of.name:
+			return taken{answer: ivr.AnswerFailed, ok: true}
+		case e.Type == telephony.EventRecordingDone && e.Recording == of.name:
+			least := of.least
 			if !byKey {
 				least += time.Duration(want.Silence) // It ended in so much silence.
 			}
 			if e.Length < least {
-				return ivr.AnswerEmpty, nil, true
+				return taken{answer: ivr.AnswerEmpty, ok: true}
 			}
-			keep(e.Length)
-			return ivr.AnswerKept, nil, true
+			return taken{answer: ivr.AnswerKept, length: e.Length, ok: true}
 		}
 	}
 }

@@ -131,7 +131,7 @@ func TestARegistrarIsRungAndBridged(t *testing.T) {
 		r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}, {ID: 2, Endpoint: "rita"}} })
 		r.pbx.SetPhone("rosa", telephonytest.Script{Never: true})
 		r.pbx.SetPhone("rita", telephonytest.Script{Answer: 5 * time.Second, HangUpBridged: time.Minute})
-		ch := r.dial(cli, keys(3*time.Second, "2"), 10*time.Second)
+		ch := r.dial(cli, keys(3*time.Second, "0"), 10*time.Second)
 		require.InDelta(t, 1, testutil.ToFloat64(r.c.metrics.waiting), 0)
 		require.Contains(t, r.heard(ch), "tone:ring")
 		time.Sleep(25 * time.Second)
@@ -510,6 +510,8 @@ func TestForgottenChannels(t *testing.T) {
 type recorded []string
 
 func (r recorded) Recordings(context.Context) ([]string, error) { return r, nil }
+
+func (r recorded) DeleteRecording(context.Context, string) error { return nil }
 
 func TestMessagesOfTheDialplanAreListedOnce(t *testing.T) {
 	t.Parallel()

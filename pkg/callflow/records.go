@@ -200,6 +200,9 @@ type Records interface {
 	LastAttempt(ctx context.Context, scheme, caller int64, since time.Time) (call.ID, error)
 	// SaveMessage keeps a message; saving the same ID again changes nothing.
 	SaveMessage(ctx context.Context, m Message) error
+	// SaveRegistration keeps a registration; saving the same ID again changes nothing. It returns roster.ErrNumberRefused
+	// when somebody else registers a person who is never to be called.
+	SaveRegistration(ctx context.Context, g Registration) error
 }
 
 // Line is one number that people dial.

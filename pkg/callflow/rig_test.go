@@ -96,8 +96,12 @@ type notes struct {
 	spoken     string // What the scheme is called.
 	never      []string
 	reachErr   error
+	forms
 	agenda
 }
+
+// forms are what was registered.
+type forms struct{ registrations []Registration }
 
 // agenda is what a desk knows of changes.
 type agenda struct {
@@ -355,6 +359,15 @@ func (d *desk) SaveMessage(_ context.Context, m Message) (err error) {
 	d.locked(func() {
 		if err = d.saveErr; err == nil && !slices.ContainsFunc(d.messages, func(o Message) bool { return o.ID == m.ID }) {
 			d.messages = append(d.messages, m)
+		}
+	})
+	return err
+}
+
+func (d *desk) SaveRegistration(_ context.Context, g Registration) (err error) {
+	d.locked(func() {
+		if err = d.saveErr; err == nil {
+			d.registrations = append(d.registrations, g)
 		}
 	})
 	return err

@@ -237,6 +237,9 @@ func (s *session) say(prompts []ivr.Utterance) bool {
 
 // media is what says a prompt: the scheme's recording, or else the voice. It is empty for a prompt without words.
 func (s *session) media(ctx context.Context, u ivr.Utterance) (telephony.Media, error) {
+	if u.Recording != "" {
+		return telephony.Media("recording:" + u.Recording), nil
+	}
 	w := ivr.Wording{Key: u.Key, Language: u.Language}
 	if m, ok := s.recorded[w]; ok && s.book.Prompts().IsFixed(w) {
 		return m, nil

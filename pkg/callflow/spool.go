@@ -15,87 +15,86 @@ import (
 	"go.uber.org/zap"
 )
 
-// spoolRetry is how often messages are offered to the records again.
+// spoolRetry is how often what is kept here is offered to the records again.
 const spoolRetry = 10 * time.Second
 
-// spool keeps messages until the records have them. With a folder they survive the process: each is one file, written and
-// synced before the party hears that the message is kept.
-type spool struct {
-	dir     string
-	records Records
-	logger  *zap.Logger
+// kept is what a spool keeps: a Message or a Registration.
+type kept interface{ key() string }
+
+func (m Message) key() string { return m.ID }
+
+func (g Registration) key() string { return g.ID }
+
+// spoolFiles says where a spool keeps its files.
+type spoolFiles struct {
+	dir    string // Empty keeps nothing on disk.
+	ending string // Of the names of its files.
+}
+
+// spool keeps what inbound parties leave until the records have it. With a folder it survives the process: each is one file,
+// written and synced before the party hears that it is kept.
+type spool[T kept] struct {
+	spoolFiles
+	// save writes one to the records.
+	save   func(context.Context, T) error
+	logger *zap.Logger
 
 	mu      sync.Mutex
-	pending map[string]Message
+	pending map[string]T
 }
 
-func newSpool(dir string, r Records, logger *zap.Logger) *spool {
-	return &spool{dir: dir, records: r, logger: logger, pending: map[string]Message{}}
+func newSpool[T kept](files spoolFiles, save func(context.Context, T) error, logger *zap.Logger) *spool[T] {
+	return &spool[T]{spoolFiles: files, save: save, logger: logger, pending: map[string]T{}}
 }
 
-// begin notes on disk that a message is being taken, so that it is listed although the process dies meanwhile: the PBX
-// records it to its end. It is followed by keep or drop.
-func (s *spool) begin(m Message) {
+// begin notes on disk what is being left, as far as it is known, so that it is there although the process dies meanwhile: the
+// PBX records to its end. It is followed by keep or drop.
+func (s *spool[T]) begin(m T) {
 	if s.dir == "" {
 		return
 	}
 	if err := s.write(m); err != nil {
-		s.logger.Error("spool a message that is being taken failed", zap.String("message", m.ID), zap.Error(err))
+		s.logger.Error("spool what is being left failed", zap.String("id", m.key()), zap.Error(err))
 	}
 }
 
-// drop forgets a message that was not taken after all, or that the records have.
-func (s *spool) drop(id string) {
+// drop forgets what was not left after all, or what the records have.
+func (s *spool[T]) drop(id string) {
 	if s.dir == "" {
 		return
 	}
 	if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.logger.Warn("remove spooled message failed", zap.String("message", id), zap.Error(err))
+		s.logger.Warn("remove from spool failed", zap.String("id", id), zap.Error(err))
 	}
 }
 
-// keep saves a message, or spools it while the records are away.
-func (s *spool) keep(ctx context.Context, m Message) {
+// keep saves what was left, or spools it while the records are away.
+func (s *spool[T]) keep(ctx context.Context, m T) {
 	ctx, cancel := context.WithTimeout(ctx, afterwards)
 	defer cancel()
 	err := s.save(ctx, m)
 	if err == nil {
-		s.drop(m.ID)
+		s.drop(m.key())
 		return
 	}
-	s.logger.Warn("save message failed, spooling it", zap.String("message", m.ID), zap.Error(err))
+	s.logger.Warn("save what was left failed, spooling it", zap.String("id", m.key()), zap.Error(err))
 	s.mu.Lock()
-	s.pending[m.ID] = m
+	s.pending[m.key()] = m
 	s.mu.Unlock()
 	if s.dir == "" {
 		return
 	}
 	if err := s.write(m); err != nil {
-		s.logger.Error("spool message failed; it is kept in memory only", zap.String("message", m.ID), zap.Error(err))
+		s.logger.Error("spool failed; it is kept in memory only", zap.String("id", m.key()), zap.Error(err))
 	}
 }
 
-// save writes a message to the records, under the scheme of the number dialled when that was not known before.
-func (s *spool) save(ctx context.Context, m Message) error {
-	if m.Scheme == 0 {
-		line, err := s.records.Line(ctx, m.Dialled)
-		if err != nil {
-			return fmt.Errorf("find the message's scheme: %w", err)
-		}
-		m.Scheme = line.Scheme
-		if m.Language == "" {
-			m.Language = line.language()
-		}
-	}
-	return s.records.SaveMessage(ctx, m)
-}
+func (s *spool[T]) path(id string) string { return filepath.Join(s.dir, id+s.ending) }
 
-func (s *spool) path(id string) string { return filepath.Join(s.dir, id+".json") }
-
-func (s *spool) write(m Message) error {
+func (s *spool[T]) write(m T) error {
 	data, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("encode message: %w", err)
+		return fmt.Errorf("encode for spool: %w", err)
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make spool: %w", err)
@@ -112,7 +111,7 @@ func (s *spool) write(m Message) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), s.path(m.ID))
+		err = os.Rename(f.Name(), s.path(m.key()))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write spool: %w", err), os.Remove(f.Name()))
@@ -120,10 +119,10 @@ func (s *spool) write(m Message) error {
 	return nil
 }
 
-// run offers spooled messages to the records until ctx ends.
-func (s *spool) run(ctx context.Context) {
+// run offers what is spooled to the records until ctx ends.
+func (s *spool[T]) run(ctx context.Context) {
 	if err := s.load(); err != nil {
-		s.logger.Error("read spooled messages failed", zap.Error(err))
+		s.logger.Error("read spool failed", zap.Error(err))
 	}
 	tick := time.NewTicker(spoolRetry)
 	defer tick.Stop()
@@ -138,7 +137,7 @@ func (s *spool) run(ctx context.Context) {
 }
 
 // load reads what an earlier process left.
-func (s *spool) load() error {
+func (s *spool[T]) load() error {
 	if s.dir == "" {
 		return nil
 	}
@@ -151,10 +150,10 @@ func (s *spool) load() error {
 	}
 	var errs []error
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".json") {
+		if !strings.HasSuffix(e.Name(), s.ending) {
 			continue
 		}
-		var m Message
+		var m T
 		data, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
 		if err == nil {
 			err = json.Unmarshal(data, &m)
@@ -164,16 +163,16 @@ func (s *spool) load() error {
 			continue
 		}
 		s.mu.Lock()
-		s.pending[m.ID] = m
+		s.pending[m.key()] = m
 		s.mu.Unlock()
 	}
 	return errors.Join(errs...)
 }
 
-// flush offers every message once.
-func (s *spool) flush(ctx context.Context) {
+// flush offers everything once.
+func (s *spool[T]) flush(ctx context.Context) {
 	s.mu.Lock()
-	todo := make([]Message, 0, len(s.pending))
+	todo := make([]T, 0, len(s.pending))
 	for _, m := range s.pending {
 		todo = append(todo, m)
 	}
@@ -186,8 +185,8 @@ func (s *spool) flush(ctx context.Context) {
 			continue // The next round tries again.
 		}
 		s.mu.Lock()
-		delete(s.pending, m.ID)
+		delete(s.pending, m.key())
 		s.mu.Unlock()
-		s.drop(m.ID)
+		s.drop(m.key())
 	}
 }

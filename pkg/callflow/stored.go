@@ -15,10 +15,12 @@ import (
 // storedEvery is how often messages are looked for that the dialplan took by itself.
 const storedEvery = time.Minute
 
-// Recordings lists what the PBX has recorded: names below its recordings folder, without extension. Package asterisk
+// Recordings is what the PBX has recorded: names below its recordings folder, without extension. Package asterisk
 // implements it.
 type Recordings interface {
 	Recordings(ctx context.Context) ([]string, error)
+	// DeleteRecording erases one; that there is none is no error.
+	DeleteRecording(ctx context.Context, name string) error
 }
 
 // stored brings the messages that the dialplan took while the service was away into the records. Their names say when they
@@ -27,7 +29,7 @@ type Recordings interface {
 type stored struct {
 	recordings Recordings
 	lines      *lineMemory
-	spool      *spool
+	spool      *spool[Message]
 	logger     *zap.Logger
 	form       *regexp.Regexp
 
@@ -35,7 +37,7 @@ type stored struct {
 	seen map[string]bool
 }
 
-func newStored(r Recordings, l *lineMemory, s *spool, logger *zap.Logger) *stored {
+func newStored(r Recordings, l *lineMemory, s *spool[Message], logger *zap.Logger) *stored {
 	return &stored{
 		recordings: r, lines: l, spool: s, logger: logger, seen: map[string]bool{},
 		form: regexp.MustCompile(`^messages/(\d{9,11})_([+0-9]+|s)_([+0-9]*)_[0-9.]+$`),

@@ -75,8 +75,11 @@ func (t *typist) listen() {
 	}
 }
 
-// press presses a key, and again what it was too early for.
+// press presses a key, and again what it was too early for. What is to be recorded cannot be typed ahead: she listens until then.
 func (t *typist) press(key string) {
+	if s := t.w.step(); s != nil && s.Record != nil {
+		t.listen()
+	}
 	for key != "" && !t.over {
 		key = t.then(t.w.Digit(key))
 	}

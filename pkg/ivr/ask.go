@@ -37,6 +37,11 @@ const (
 	LookupNumber       = "callback_number" // Read the number that was typed: ok, bad.
 	LookupCallback     = "callback"        // Promise a callback: promised, refused.
 	LookupCallToday    = "call_today"      // Call her today if that can be kept: yes, no, already.
+	LookupBegin        = "register_begin"  // Begin a registration: own (the party's number may be rung), ask.
+	LookupHerNumber    = "register_number" // Read the number that was typed: ok, bad.
+	LookupDays         = "register_days"   // Read the days that were typed: ok, bad.
+	LookupRegister     = "register_keep"   // Keep the registration: kept.
+	LookupForget       = "register_forget" // Forget it: forgotten.
 	LookupProposed     = "proposed"        // When the person of the closed call is called next: around, between, none.
 	LookupTopics       = "topics"          // What questions are about, into "topics": some, none.
 	LookupQuestions    = "questions"       // The questions on the topic chosen, into "questions": some, none.
@@ -54,12 +59,17 @@ const (
 	AnswerCallback = "callback"
 )
 
+// RecordName is a recording of a name, for a form. Nothing is left for the registrars by it.
+const RecordName = "name"
+
 // Utterance is one prompt to say after so much silence.
 type Utterance struct {
-	Key      string
-	Language roster.Language
-	Vars     Vars
-	Silence  time.Duration
+	Key string
+	// Recording is heard instead of a text when it is set: a file below the PBX's recordings folder, without extension.
+	Recording string
+	Language  roster.Language
+	Vars      Vars
+	Silence   time.Duration
 }
 
 // Output is what to do now. At most one of Say, Wait and Ask is set.

@@ -29,7 +29,7 @@ func everywhere() []string { return []string{keyPerson, keyEmergency, keyAgain, 
 func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
-		LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
+		LookupBegin, LookupHerNumber, LookupDays, LookupRegister, LookupForget, LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
 		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse, LookupNeverAgain,
 	}
 }
@@ -125,7 +125,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 		if f.loops(name) {
 			bad(line, "step %s leads back to itself without a key being pressed", name)
 		}
-		if depths[name] > maxDepth && !f.Staff {
+		if depths[name] > maxDepth && !f.Staff && !f.Form {
 			bad(line, "step %s is menu %d under its topic, more than %d", name, depths[name], maxDepth)
 		}
 		out = append(out, b.checkPrompts(f, name, s)...)
@@ -270,6 +270,9 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 		if s.Record.Kept == "" || s.Record.Empty == "" {
 			bad("needs kept and empty")
 		}
+		if s.Record.What != "" && s.Record.What != RecordName {
+			bad("records %q, which is neither %q nor left out", s.Record.What, RecordName)
+		}
 	case s.Queue != nil:
 		if s.Queue.For != "registrar" || s.Queue.Nobody == "" || s.Queue.Talked == "" {
 			bad("needs for: registrar, nobody and talked")
@@ -309,9 +312,14 @@ func (b *Book) checkPrompts(f *Flow, name string, s *Step) []Problem {
 		}
 	}
 	for _, p := range prompts {
+		if p.Recording != "" {
+			continue
+		}
 		out = append(out, b.checkPrompt(f.file, f.lines[name], p)...)
 		switch {
-		case (p.With == "") != (p.Else == ""):
+		case p.Is != "" && (p.With == "" || p.Else != ""):
+			out = append(out, Problem{f.file, f.lines[name], fmt.Sprintf("prompt %s says what with is, and nothing else", p.Key)})
+		case p.Is == "" && (p.With == "") != (p.Else == ""):
 			out = append(out, Problem{f.file, f.lines[name], fmt.Sprintf("prompt %s has one of with and else, not both", p.Key)})
 		case p.Else != "":
 			out = append(out, b.checkPrompt(f.file, f.lines[name], Prompt{Key: p.Else, In: p.In})...)

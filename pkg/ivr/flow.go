@@ -34,7 +34,9 @@ type Flow struct {
 	// Machine is the step for an answering machine that a call without a caller has reached. Empty tells none from a person.
 	Machine string `yaml:"machine"`
 	// Staff is set when callers listen, who hear it every day: its menus may offer every key that means nothing everywhere.
-	Staff bool             `yaml:"staff"`
+	Staff bool `yaml:"staff"`
+	// Form is set when its questions are asked one after the other, as on a form: nobody has to remember the way to them.
+	Form  bool             `yaml:"form"`
 	Steps map[string]*Step `yaml:"steps"`
 	// Prompts are words of the flow's own, key → language → template, as in sounds/prompts.yaml. In the book that holds the
 	// flow each replaces the prompt of its key in its language.
@@ -77,12 +79,18 @@ type Prompt struct {
 	InVariable string `yaml:"in_variable"`
 	// Each is a variable that holds a []Vars: the prompt is said once with each of them, after a moment of silence.
 	Each string `yaml:"each"`
-	// With is a variable that the prompt needs: while it is empty or not set, Else, a key too, is said instead.
+	// With is a variable that the prompt needs: while it is empty or not set, Else, a key too, is said instead. With Is, the
+	// variable needs to hold this text, and nothing is said otherwise.
 	With string `yaml:"with"`
+	Is   string `yaml:"is"`
 	Else string `yaml:"else"`
+	// Recording is a variable that names what the party has recorded: that is heard instead of a text. While it is empty,
+	// nothing is.
+	Recording string `yaml:"recording"`
 }
 
-// UnmarshalYAML reads "key" or "{key: …, in: …, in_variable: …, each: …, with: …, else: …}".
+// UnmarshalYAML reads "key" or "{key: …, in: …, in_variable: …, each: …, with: …, is: …, else: …}", or
+// "{recording: …}".
 func (p *Prompt) UnmarshalYAML(unmarshal func(any) error) error {
 	var key string
 	if err := unmarshal(&key); err == nil {
@@ -132,6 +140,8 @@ func (p *Prompts) UnmarshalYAML(unmarshal func(any) error) error {
 
 // Record records what the party says after a beep. # ends it.
 type Record struct {
+	// What is recorded: empty is a message for the registrars, RecordName her name, which a form keeps.
+	What    string   `yaml:"what"`
 	Max     Duration `yaml:"max"`     // 0 means 2 min.
 	Silence Duration `yaml:"silence"` // 0 means 5 s.
 	Kept    string   `yaml:"kept"`

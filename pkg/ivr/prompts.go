@@ -213,6 +213,8 @@ func speak(lang roster.Language, form string, value, now any) string {
 		default:
 			return Moment(lang, v, today)
 		}
+	case []time.Weekday:
+		return Weekdays(lang, v)
 	case int:
 		if form == "ordinal" {
 			return Ordinal(lang, v)

@@ -98,6 +98,10 @@ func (r *Rehearsal) note(o Output) string {
 		if u.Silence > 0 {
 			pause = fmt.Sprintf("(%v) ", u.Silence)
 		}
+		if u.Recording != "" {
+			fmt.Fprintf(&b, "    %s(what was recorded: %s)\n", pause, u.Recording)
+			continue
+		}
 		fmt.Fprintf(&b, "    %s[%s] %s\n", pause, u.Language, r.book.Text(u.Language, u.Key, u.Vars))
 	}
 	if o.Wait > 0 {

@@ -12,6 +12,9 @@ func (w *Walker) prompts() []Utterance {
 	s := w.step()
 	var out []Utterance
 	for _, p := range s.Say {
+		if p.Is != "" && w.Text(p.With) != p.Is || p.Recording != "" && !w.has(p.Recording) {
+			continue
+		}
 		if p.Each == "" {
 			out = append(out, w.utter(p, w.vars))
 			continue
@@ -62,7 +65,8 @@ func (w *Walker) utter(p Prompt, vars Vars) Utterance {
 	if p.With != "" && !w.has(p.With) {
 		key = p.Else
 	}
-	return Utterance{Key: key, Language: lang, Vars: vars}
+	recording, _ := vars[p.Recording].(string)
+	return Utterance{Key: key, Recording: recording, Language: lang, Vars: vars}
 }
 
 // has reports whether a variable is set and not empty.

@@ -224,6 +224,13 @@ func (w *Walker) Timeout() Output {
 	if s := w.step(); s.Silent != "" {
 		return w.enter(s.Silent)
 	}
+	// A telephone number takes every digit; one that stays alone was none of a number.
+	switch host := w.host(); {
+	case w.digits == keyPerson && host.Person != "":
+		return w.leave(host.Person)
+	case w.digits == keyEmergency && host.Emergency != "":
+		return w.leave(host.Emergency)
+	}
 	return w.fail("error.silence")
 }
 
@@ -288,7 +295,7 @@ func (w *Walker) Digit(d string) Output {
 func (w *Walker) key(d string) Output {
 	s := w.step()
 	switch {
-	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || s.Collect.Phone || d != keyPerson && d != keyAgain):
+	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || s.Collect.Phone || !slices.Contains(everywhere(), d)):
 		return w.collect(d)
 	case d == keyPerson && w.host().Person != "":
 		return w.leave(w.host().Person)

@@ -240,6 +240,23 @@ var weekdays = map[roster.Language][7]string{ //nolint:gochecknoglobals // A tab
 	roster.English: {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 }
 
+// Weekdays lists days of the week: "mardi et jeudi", "Montag, Mittwoch und Freitag".
+func Weekdays(lang roster.Language, days []time.Weekday) string {
+	lang = known(lang)
+	var b strings.Builder
+	for i, day := range days {
+		switch {
+		case i == 0:
+		case i == len(days)-1:
+			b.WriteString(pick(lang, " et ", " en ", " und ", " and "))
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(weekdays[lang][day])
+	}
+	return b.String()
+}
+
 var months = map[roster.Language][12]string{ //nolint:gochecknoglobals // A table.
 	roster.French: {
 		"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",

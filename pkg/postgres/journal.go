@@ -86,6 +86,14 @@ type (
 		Language string `json:"language"`
 		LengthMS int64  `json:"length_ms"`
 	}
+	registrationData struct {
+		Language string `json:"language"`
+		Source   string `json:"source,omitempty"`
+		Consent  string `json:"consent,omitempty"`
+	}
+	handledData struct {
+		Outcome string `json:"outcome"`
+	}
 	restoredData struct {
 		From int64 `json:"from"`
 		To   int64 `json:"to"`

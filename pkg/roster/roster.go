@@ -75,6 +75,18 @@ func ConsentStates() []ConsentState {
 	return []ConsentState{ConsentProposed, ConsentGiven, ConsentRefused, ConsentWithdrawn}
 }
 
+// DayPart is the part of the day in which a person would rather be called; empty means any.
+type DayPart string
+
+// The parts of a day.
+const (
+	Morning   DayPart = "morning"
+	Afternoon DayPart = "afternoon"
+)
+
+// DayParts lists the parts of a day.
+func DayParts() []DayPart { return []DayPart{Morning, Afternoon} }
+
 // Purpose is what a register may be used for. Another purpose needs fresh consent.
 type Purpose string
 

@@ -144,7 +144,8 @@ type Recording struct {
 	TerminateOn string // "#", "*", "any" or "" for none.
 }
 
-// Media is what a channel hears: "sound:/absolute/path/without/extension", "tone:ring", "silence:500" (ms).
+// Media is what a channel hears: "sound:/absolute/path/without/extension", "recording:" and the name of a Recording,
+// "tone:ring", "silence:500" (ms).
 type Media string
 
 // ChannelState is how far a channel has come.

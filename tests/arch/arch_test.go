@@ -38,6 +38,7 @@ func floors() map[string]floor {
 		"pkg/sse":      vocabulary, // What both HTTP edges write.
 		"pkg/dispatch": behaviour, "pkg/callflow": behaviour, "pkg/ivr": behaviour, "pkg/report": behaviour, "pkg/auth": behaviour,
 		"pkg/care": behaviour, "pkg/faq": behaviour,
+		"pkg/inbox":    vocabulary,
 		"pkg/forecast": behaviour,
 		"pkg/asterisk": edge, "pkg/phone": edge, "pkg/postgres": edge, "pkg/natsbus": edge, "pkg/web": edge, "pkg/speech": edge,
 		"pkg/setup": edge, "pkg/api": edge, "pkg/message": edge,
@@ -55,6 +56,7 @@ func allowed() map[string][]string {
 		"pkg/faq":      {"pkg/ivr"},
 		"pkg/schedule": {"pkg/roster", "pkg/call"},
 		"pkg/roster":   {"pkg/roster"},
+		"pkg/inbox":    {"pkg/roster"},
 		"pkg/report":   {"pkg/dispatch"},
 		"pkg/forecast": {"pkg/dispatch"},
 	}

@@ -47,8 +47,7 @@ func TestLine(t *testing.T) {
 			"a forged change":                forgedChange,
 			"she goes away":                  goesAway,
 			"nothing personal":               nothingPersonal,
-			"two reaches a registrar":        func(t *testing.T, s *house.Street) { registrar(t, s, "2") },
-			"zero reaches a registrar":       func(t *testing.T, s *house.Street) { registrar(t, s, "0") },
+			"zero reaches a registrar":       registrar,
 			"nobody free, a message":         message,
 			"two wait for a registrar":       queue,
 			"call me today":                  callToday,
@@ -126,13 +125,13 @@ func appointment(t *testing.T, street *house.Street) {
 	h.HangUp(party)
 }
 
-func registrar(t *testing.T, street *house.Street, key string) {
+func registrar(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{Registrars: 1})
 	desk := h.Registrars[0]
 	h.Ready(desk)
 	party := dial(t, h, stranger)
 	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
-	press(t, party, key)
+	press(t, party, "0")
 	hers := h.Take(desk)
 	ctx, cancel := context.WithTimeout(t.Context(), hearLimit)
 	defer cancel()

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
+)
+
+func (p *program) refusal() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "refusal",
+		Short: "Numbers at which nobody is to be called, ever: kept as keyed hashes only",
+	}
+	for _, one := range []struct {
+		use, short string
+		do         func(context.Context, records, string) error
+	}{
+		{"add NUMBER", "Register nobody at this number any more", func(ctx context.Context, r records, number string) error {
+			if err := r.Refuse(ctx, r.scheme.Key, []string{number}, postgres.RefusedToRegistrar, time.Now()); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(p.out, "Nobody can be registered at this number any more. Who is registered there stays: end that with consent withdrawn.")
+			return err
+		}},
+		{"check NUMBER", "Say whether somebody has refused to be called at this number", func(ctx context.Context, r records, number string) error {
+			refused, err := r.Refused(ctx, r.scheme.Key, []string{number})
+			if err != nil {
+				return err
+			}
+			answer := "no"
+			if refused[number] {
+				answer = "yes: nobody is to be called there"
+			}
+			_, err = fmt.Fprintln(p.out, answer)
+			return err
+		}},
+		{"lift NUMBER", "Forget a refusal, at the wish of whoever is reached there", func(ctx context.Context, r records, number string) error {
+			lifted, err := r.LiftRefusal(ctx, r.scheme.Key, number)
+			if err != nil {
+				return err
+			}
+			answer := "Lifted: she can be registered again."
+			if !lifted {
+				answer = "Nobody had refused at this number."
+			}
+			_, err = fmt.Fprintln(p.out, answer)
+			return err
+		}},
+	} {
+		c.AddCommand(p.inScheme(&cobra.Command{
+			Use: one.use, Short: one.short, Example: "  rappel refusal " + one.use[:len(one.use)-len("NUMBER")] + "0199001234", Args: exactly(1),
+		}, func(ctx context.Context, r records, args []string) error {
+			number, err := numbering.Parse(args[0], r.scheme.Country)
+			if err != nil {
+				return usageError{fmt.Errorf("%q is no telephone number: %w", args[0], err)}
+			}
+			return one.do(ctx, r, number.E164)
+		}))
+	}
+	return c
+}

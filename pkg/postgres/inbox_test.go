@@ -1,0 +1,242 @@
+package postgres_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/inbox"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+// registered is what a neighbour keyed for somebody at a number.
+func registered(scheme int64, number string, change ...func(*callflow.Registration)) callflow.Registration {
+	g := callflow.Registration{
+		ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme, CLI: "+32470000099", Number: number, Name: "registrations/x-1",
+		Source: roster.SourceNeighbour, Language: roster.Dutch, Cadence: roster.Weekly, PerWeek: 2,
+		Days: []time.Weekday{time.Tuesday, time.Thursday}, Part: roster.Morning, Consent: roster.ConsentProposed, At: today,
+	}
+	for _, c := range change {
+		c(&g)
+	}
+	return g
+}
+
+func herself(g *callflow.Registration) {
+	g.CLI, g.Source, g.Consent, g.Wording = g.Number, roster.SourceSelf, roster.ConsentGiven, "Nous gardons votre nom."
+}
+
+func TestARegistrationBecomesAPerson(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	store := postgrestest.Store(t, withKey("k"))
+	scheme, elsewhere := newScheme(t, store, "Namur"), newScheme(t, store, "Liege")
+	const number = "+32470000001"
+	require.NoError(t, put(store, scheme.Key, person("B1", number)), "her husband is called already")
+	g := registered(scheme.Key, number, herself)
+	require.NoError(t, store.SaveRegistration(ctx, g))
+	require.NoError(t, store.SaveRegistration(ctx, g), "again")
+	other := registered(scheme.Key, number, func(g *callflow.Registration) { g.Consent, g.Cadence = "", "" })
+	require.NoError(t, store.SaveRegistration(ctx, other))
+
+	list, err := store.Inbox(ctx, scheme.Key, false)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	item, err := store.InboxItem(ctx, scheme.Key, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, inbox.Item{
+		ID: g.ID, Kind: inbox.Registration, At: today, CLI: number, Number: number, Language: roster.Dutch, Recording: g.Name,
+		Source: roster.SourceSelf, Cadence: roster.Weekly, PerWeek: 2, Days: g.Days, Part: roster.Morning,
+		Consent: roster.ConsentGiven, Wording: g.Wording, Alike: []string{"B1"}, Others: 1,
+	}, item, "who shares her number is shown")
+	_, err = store.InboxItem(ctx, elsewhere.Key, g.ID)
+	require.ErrorIs(t, err, inbox.ErrNoItem)
+
+	taken, err := store.TakeInbox(ctx, scheme.Key, g.ID, "R01", today)
+	require.NoError(t, err)
+	require.Equal(t, "R01", taken.TakenBy)
+	_, err = store.TakeInbox(ctx, scheme.Key, g.ID, "R01", today.Add(time.Hour))
+	require.NoError(t, err)
+	_, err = store.TakeInbox(ctx, scheme.Key, g.ID, "R02", today)
+	require.ErrorIs(t, err, inbox.ErrTaken)
+	_, err = store.TakeInbox(ctx, elsewhere.Key, g.ID, "R02", today)
+	require.ErrorIs(t, err, inbox.ErrNoItem)
+
+	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B1", Given: "Marie", Family: "Dupont", Class: 2}
+	_, _, err = store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	require.ErrorIs(t, err, inbox.ErrRefTaken)
+	how.Ref = "B2"
+	_, erase, err := store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	require.NoError(t, err)
+	require.Equal(t, []string{g.Name}, erase)
+	_, erase, err = store.ResolveInbox(ctx, scheme, g.ID, how, today.Add(time.Hour))
+	require.NoError(t, err, "again")
+	require.Empty(t, erase)
+	how.Ref = "B3"
+	_, _, err = store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	require.ErrorIs(t, err, inbox.ErrHandled)
+	b := found(t, store, scheme.Key, "B2")
+	require.Equal(t, "Marie Dupont", b.Name())
+	require.Equal(t, number, b.Numbers[0].E164)
+	require.Equal(t, roster.ConsentGiven, b.Consent.State)
+	require.Contains(t, b.Consent.How, g.ID, "the proof leads to what was read out")
+	require.Equal(t, roster.SourceSelf, b.Source)
+	require.Equal(t, 2, b.Agreement.PerWeek)
+	require.Equal(t, roster.Clock(12*60), b.Agreement.Windows[0].End)
+	item, err = store.InboxItem(ctx, scheme.Key, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, "B2", item.Person)
+	require.Equal(t, "R01", item.HandledBy)
+	require.Empty(t, item.Recording)
+
+	// Of the unfinished one nothing stays.
+	_, _, err = store.ResolveInbox(ctx, scheme, other.ID, inbox.Resolution{Outcome: inbox.Done}, today)
+	require.ErrorIs(t, err, inbox.ErrNotThis)
+	_, _, err = store.ResolveInbox(ctx, scheme, other.ID, inbox.Resolution{Outcome: inbox.Discarded, By: "R01"}, today)
+	require.NoError(t, err)
+	_, err = store.InboxItem(ctx, scheme.Key, other.ID)
+	require.ErrorIs(t, err, inbox.ErrNoItem)
+}
+
+func found(t *testing.T, store *postgres.Store, scheme int64, ref string) roster.Beneficiary {
+	t.Helper()
+	for b, err := range store.Book(scheme, func() time.Time { return today }).Beneficiaries(t.Context()) {
+		require.NoError(t, err)
+		if b.Ref == ref {
+			return b
+		}
+	}
+	require.Fail(t, "nobody has the ref", ref)
+	return roster.Beneficiary{}
+}
+
+// Somebody who was proposed is asked first; when she refuses, nothing stays by which she could be known.
+func TestAProposalIsAskedForOrErased(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := postgrestest.URL(t)
+	store := postgrestest.Open(t, url, withKey("k"))
+	scheme := newScheme(t, store, "Namur")
+	const number, yes = "+32470000001", "+32470000002"
+	g, twice := registered(scheme.Key, number), registered(scheme.Key, number, func(g *callflow.Registration) { g.Name = "registrations/y-1" })
+	agrees := registered(scheme.Key, yes)
+	for _, one := range []callflow.Registration{g, twice, agrees} {
+		require.NoError(t, store.SaveRegistration(ctx, one))
+	}
+	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B2", Family: "Dupont"}
+	_, _, err := store.ResolveInbox(ctx, scheme, agrees.ID, how, today)
+	require.ErrorIs(t, err, inbox.ErrNoConsent)
+	how.Agreed = "at the first call, to R01"
+	_, _, err = store.ResolveInbox(ctx, scheme, agrees.ID, how, today)
+	require.NoError(t, err)
+	b := found(t, store, scheme.Key, "B2")
+	require.Equal(t, roster.Consent{State: roster.ConsentGiven, On: b.Consent.On, How: how.Agreed}, b.Consent)
+	require.Equal(t, roster.SourceNeighbour, b.Source)
+
+	booked, err := store.CallInbox(ctx, scheme.Key, g.ID, today)
+	require.NoError(t, err)
+	require.True(t, booked)
+	booked, err = store.CallInbox(ctx, scheme.Key, twice.ID, today)
+	require.NoError(t, err)
+	require.False(t, booked, "one call is enough")
+	list, err := store.Inbox(ctx, scheme.Key, false)
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+
+	_, erase, err := store.ResolveInbox(ctx, scheme, g.ID, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, today)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{g.Name, twice.Name}, erase)
+	list, err = store.Inbox(ctx, scheme.Key, true)
+	require.NoError(t, err)
+	for _, i := range list {
+		require.NotEqual(t, number, i.Number, "%+v", i)
+	}
+	nowhere(t, url, number[1:])
+	require.ErrorIs(t, store.SaveRegistration(ctx, registered(scheme.Key, number)), roster.ErrNumberRefused)
+	require.ErrorIs(t, put(store, scheme.Key, person("B9", number)), roster.ErrNumberRefused)
+
+	// She herself may, and a registrar sees that she had refused.
+	again := registered(scheme.Key, number, herself)
+	require.NoError(t, store.SaveRegistration(ctx, again))
+	item, err := store.InboxItem(ctx, scheme.Key, again.ID)
+	require.NoError(t, err)
+	require.True(t, item.Refused)
+	_, err = store.CallInbox(ctx, scheme.Key, again.ID, today)
+	require.ErrorIs(t, err, inbox.ErrNotThis)
+	how = inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B3", Family: "Dupont"}
+	_, _, err = store.ResolveInbox(ctx, scheme, again.ID, how, today)
+	require.ErrorIs(t, err, roster.ErrNumberRefused)
+	_, err = store.LiftRefusal(ctx, scheme.Key, number)
+	require.NoError(t, err)
+	_, _, err = store.ResolveInbox(ctx, scheme, again.ID, how, today)
+	require.NoError(t, err)
+
+	// What is counted outlives everything, and names nobody.
+	var counts string
+	require.NoError(t, postgrestest.Pool(t, url).QueryRow(ctx, `SELECT string_agg(concat_ws(' ', source, outcome, count), ', ' ORDER BY source, outcome)
+		FROM registration_count`).Scan(&counts))
+	require.Equal(t, "neighbour finished 3, neighbour refused 2, neighbour registered 1, self finished 1, self registered 1", counts)
+}
+
+// nowhere requires that no row of any table holds a text.
+func nowhere(t *testing.T, url, text string) {
+	t.Helper()
+	pool := postgrestest.Pool(t, url)
+	rows, err := pool.Query(t.Context(), `SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'`)
+	require.NoError(t, err)
+	var tables []string
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		tables = append(tables, name)
+	}
+	require.NoError(t, rows.Err())
+	for _, table := range tables {
+		var held int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM `+table+` r WHERE strpos(r::text, $1) > 0`, text).Scan(&held))
+		require.Zerof(t, held, "table %s holds it", table)
+	}
+	require.NotEmpty(t, strings.TrimSpace(text))
+}
+
+func TestAMessageAndACallbackAreClosed(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	store := postgrestest.Store(t)
+	scheme := newScheme(t, store, "Namur")
+	m := callflow.Message{
+		ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme.Key, CLI: "+32470000001", Language: roster.French, Recording: "messages/x",
+		Length: 5 * time.Second, At: today,
+	}
+	require.NoError(t, store.SaveMessage(ctx, m))
+	_, booked, err := store.PromiseCallback(ctx, scheme.Key, postgres.LineCallback{Number: "+32470000002", Language: roster.French, Asked: today.Add(time.Minute)}, today)
+	require.NoError(t, err)
+	require.True(t, booked)
+	list, err := store.Inbox(ctx, scheme.Key, false)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, []inbox.Kind{inbox.Message, inbox.Callback}, []inbox.Kind{list[0].Kind, list[1].Kind}, "the oldest first")
+	require.Equal(t, 5*time.Second, list[0].Length)
+	for _, i := range list {
+		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Refused}, today)
+		require.ErrorIs(t, err, inbox.ErrNotThis)
+		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R01"}, today)
+		require.NoError(t, err)
+		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R02"}, today)
+		require.NoError(t, err, "again")
+	}
+	list, err = store.Inbox(ctx, scheme.Key, false)
+	require.NoError(t, err)
+	require.Empty(t, list)
+	list, err = store.Inbox(ctx, scheme.Key, true)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, "R01", list[0].HandledBy)
+}
