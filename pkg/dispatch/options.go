@@ -35,7 +35,7 @@ type Options struct {
 	PresenceLimit time.Duration // How long a caller may stay on the line in wrap-up; 0 means 10 min, real time.
 	DialMargin    time.Duration // What an order may lose on its way besides the caller's ring time; 0 means 15 s, real time.
 	Lead          time.Duration // No call starts later than this before its window's end; 0 means 10 s, real time.
-	BatchOps      int           // Most operations committed at once; 0 means 500.
+	BatchOps      int           // Most operations committed at once; 0 means 2,000.
 	// Gather is how long what has happened on the telephone waits for company before it is committed: a commit costs about
 	// the same whether it holds one operation or fifty. Claims, offers and bridges do not gather; on a busy day they keep a
 	// pace: the first goes at once, and those that come within half of this time from there go together. 0 means 20 ms,

@@ -206,6 +206,7 @@ func (b *batch) run(ctx context.Context, p *pipeline) error {
 	// whom we have called since nor who may have led.
 	b.ledger.fenced = b.lead.Epoch != b.epoch || b.lead.EventNumber < b.known
 	b.ledger.journal = newJournal(b.scheme, b.epoch, b.lead)
+	b.ledger.journal.reserve(2 * len(b.ops))
 	if b.ledger.fenced && !slices.ContainsFunc(b.ops, isFact) {
 		return dispatch.ErrFenced
 	}

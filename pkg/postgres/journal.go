@@ -142,6 +142,7 @@ func bookedOf(slot plannedSlot) bookedData {
 type journal struct {
 	scheme int64
 	uid    uuid.UUID
+	name   string // The same as text.
 	epoch  int64
 	number int64 // Of the last event.
 	own    int   // Events of the scheme itself so far.
@@ -158,10 +159,17 @@ type journal struct {
 
 // newJournal returns a journal that goes on where the scheme's last transaction stopped.
 func newJournal(scheme, epoch int64, lead sqldb.LockLeadRow) journal {
+	uid := uuid.UUID(lead.Uid.Bytes)
 	return journal{
-		scheme: scheme, uid: uuid.UUID(lead.Uid.Bytes), epoch: epoch, number: lead.EventNumber, own: int(lead.OwnEvents),
+		scheme: scheme, uid: uid, name: uid.String(), epoch: epoch, number: lead.EventNumber, own: int(lead.OwnEvents),
 		loadFrom: when(lead.LoadFrom),
 	}
+}
+
+// reserve makes room for about so many events.
+func (j *journal) reserve(n int) {
+	j.events, j.payload = make([]call.Event, 0, n), make([]string, 0, n)
+	j.ids, j.of = make([]pgtype.UUID, 0, n), make([]pgtype.UUID, 0, n)
 }
 
 // noteScheme adds an event of the scheme itself.
@@ -182,7 +190,7 @@ func (j *journal) note(entity string, id uuid.UUID, nth int, kind string, at tim
 	}
 	j.number++
 	j.events = append(j.events, call.Event{
-		ID: event.String(), Scheme: j.uid.String(), SchemeKey: j.scheme, Entity: entity, EntityID: id.String(),
+		ID: event.String(), Scheme: j.name, SchemeKey: j.scheme, Entity: entity, EntityID: id.String(),
 		EntityNumber: int64(nth), Number: j.number, Epoch: j.epoch, At: at.UTC(), Version: eventVersion, Kind: kind,
 		Data: json.RawMessage(raw),
 	})

@@ -25,10 +25,9 @@ const sendAt = 16 << 10
 type pipeline struct {
 	conn   *pgx.Conn
 	wire   *pgconn.Pipeline
-	known  statements
-	unread int    // Statements whose results have not been read, oldest first.
-	held   int    // Bytes that have not been sent.
-	buffer []byte // Of arguments; kept for the next statement.
+	kept   *kept
+	unread int // Statements whose results have not been read, oldest first.
+	held   int // Bytes that have not been sent.
 
 	// In together: questions are noted first, and then answered one after the other.
 	asking    bool
@@ -41,29 +40,29 @@ type question struct {
 	args []any
 }
 
-// statements are those prepared on a connection, by their text.
-type statements map[string]*pgconn.StatementDescription
+// kept is what a connection keeps from one pipeline to the next.
+type kept struct {
+	statements map[string]*pgconn.StatementDescription // Prepared there, by their text.
+	buffer     []byte                                  // For the arguments of a statement. Never nil, which is null.
+}
 
-// statementsOf returns those of a connection, which only its present user may touch.
-func statementsOf(conn *pgx.Conn) statements {
-	const key = "rappel.statements"
+// keptBy returns what a connection keeps, which only its present user may touch.
+func keptBy(conn *pgx.Conn) *kept {
+	const key = "rappel.pipeline"
 	data := conn.PgConn().CustomData()
-	s, ok := data[key].(statements)
+	k, ok := data[key].(*kept)
 	if !ok {
-		s = statements{}
-		data[key] = s
+		k = &kept{statements: map[string]*pgconn.StatementDescription{}, buffer: make([]byte, 0, 1<<10)}
+		data[key] = k
 	}
-	return s
+	return k
 }
 
 var _ sqldb.DBTX = (*pipeline)(nil)
 
 // newPipeline begins a transaction, which ends with ctx at the latest.
 func newPipeline(ctx context.Context, conn *pgx.Conn) *pipeline {
-	p := &pipeline{
-		conn: conn, wire: conn.PgConn().StartPipeline(ctx), known: statementsOf(conn),
-		buffer: make([]byte, 0, sendAt), // Never nil, which is null.
-	}
+	p := &pipeline{conn: conn, wire: conn.PgConn().StartPipeline(ctx), kept: keptBy(conn)}
 	p.command("begin")
 	return p
 }
@@ -189,10 +188,10 @@ func (p *pipeline) result() (*pgconn.ResultReader, error) {
 
 // prepare has the connection know a statement. The first time that costs a round trip.
 func (p *pipeline) prepare(sql string) error {
-	if p.known[sql] != nil {
+	if p.kept.statements[sql] != nil {
 		return nil
 	}
-	name := fmt.Sprintf("rappel_%d", len(p.known))
+	name := fmt.Sprintf("rappel_%d", len(p.kept.statements))
 	p.wire.SendPrepare(name, sql, nil)
 	if err := p.catchUp(); err != nil {
 		return err
@@ -206,7 +205,7 @@ func (p *pipeline) prepare(sql string) error {
 		return fmt.Errorf("prepare statement: %T came instead", answer)
 	}
 	s.Name, s.SQL = name, sql
-	p.known[sql] = s
+	p.kept.statements[sql] = s
 	return nil
 }
 
@@ -215,24 +214,24 @@ func (p *pipeline) send(sql string, args []any) error {
 	if err := p.prepare(sql); err != nil {
 		return err
 	}
-	s, types := p.known[sql], p.conn.TypeMap()
+	s, types := p.kept.statements[sql], p.conn.TypeMap()
 	if len(args) != len(s.ParamOIDs) {
 		return fmt.Errorf("send statement: %d arguments for %d parameters", len(args), len(s.ParamOIDs))
 	}
 	values, formats := make([][]byte, len(args)), make([]int16, len(args))
-	p.buffer = p.buffer[:0]
+	buffer := p.kept.buffer[:0]
 	for i, arg := range args {
 		formats[i] = types.FormatCodeForOID(s.ParamOIDs[i])
 		if _, text := arg.(string); text {
 			formats[i] = pgx.TextFormatCode
 		}
-		from := len(p.buffer)
-		to, err := types.Encode(s.ParamOIDs[i], formats[i], arg, p.buffer)
+		from := len(buffer)
+		to, err := types.Encode(s.ParamOIDs[i], formats[i], arg, buffer)
 		if err != nil {
 			return fmt.Errorf("encode argument %d: %w", i+1, err)
 		}
 		if to != nil { // Otherwise it is null.
-			p.buffer, values[i] = to, to[from:]
+			buffer, values[i] = to, to[from:]
 		}
 	}
 	results := make([]int16, len(s.Fields))
@@ -240,7 +239,8 @@ func (p *pipeline) send(sql string, args []any) error {
 		results[i] = types.FormatCodeForOID(s.Fields[i].DataTypeOID)
 	}
 	p.wire.SendQueryStatement(s, values, formats, results)
-	p.held += len(p.buffer)
+	p.held += len(buffer)
+	p.kept.buffer = buffer
 	return nil
 }
 
