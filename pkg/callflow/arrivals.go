@@ -70,7 +70,24 @@ func (c *Connector) stray(l *live, e telephony.Event) {
 
 // sayAndWait says one prompt to its end, or until a key is pressed or the channel is gone.
 func (s *session) sayAndWait(key string, vars ivr.Vars) {
-	if !s.say([]ivr.Utterance{{Key: key, Language: s.lang, Vars: vars}}) {
+	s.hear(ivr.Utterance{Key: key, Language: s.lang, Vars: vars})
+}
+
+// refuse says that a number is nobody's, in every language that whoever dialled it may speak.
+func (s *session) refuse(languages []roster.Language) {
+	if len(languages) == 0 {
+		languages = []roster.Language{s.lang}
+	}
+	said := make([]ivr.Utterance, len(languages))
+	for i, lang := range languages {
+		said[i] = ivr.Utterance{Key: "line.unknown", Language: lang}
+	}
+	s.hear(said...)
+}
+
+// hear is sayAndWait for several prompts.
+func (s *session) hear(said ...ivr.Utterance) {
+	if !s.say(said) {
 		return
 	}
 	end := time.Now().Add(playLimit)

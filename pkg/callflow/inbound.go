@@ -71,7 +71,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 		c.o.Logger.Warn("a number was dialled that no scheme answers", zap.String("call", l.key))
 		s.timer = time.NewTimer(time.Hour)
 		defer s.timer.Stop()
-		s.sayAndWait("line.unknown", nil)
+		s.refuse(line.Languages)
 		s.hangUp()
 		return
 	}
@@ -125,6 +125,9 @@ func (r *reception) ask(ctx context.Context, s *session, o ivr.Output) (string, 
 	switch o.Ask {
 	case ivr.AskLookup:
 		name, vars := r.lookUp(ctx, s, o.What)
+		return name, vars, true
+	case ivr.AskFact:
+		name, vars := r.fact(ctx, o.What)
 		return name, vars, true
 	case ivr.AskRecord:
 		return r.record(ctx, s, o.Record)

@@ -43,7 +43,7 @@ func newLineMemory(r Records, fallback Line, logger *zap.Logger) *lineMemory {
 	return &lineMemory{records: r, fallback: fallback, logger: logger, known: map[string]Line{}}
 }
 
-// find returns the line of a number. While the records are away it is the line as it was last seen, or else the fallback.
+// find returns the line of a number. Of one that is nobody's only the languages count, in which that is said. While the records are away it is the line as it was last seen, or else the fallback.
 func (m *lineMemory) find(ctx context.Context, did string) (Line, error) {
 	ctx, cancel := context.WithTimeout(ctx, lineWait)
 	defer cancel()
@@ -57,7 +57,11 @@ func (m *lineMemory) find(ctx context.Context, did string) (Line, error) {
 		return line, nil
 	case errors.Is(err, ErrUnknownLine):
 		delete(m.known, did)
-		return m.fallback, ErrUnknownLine
+		nobody := m.fallback
+		if len(line.Languages) > 0 {
+			nobody.Languages = line.Languages
+		}
+		return nobody, ErrUnknownLine
 	}
 	m.logger.Warn("look up line failed, answering from memory", zap.Error(err))
 	if line, ok := m.known[did]; ok {

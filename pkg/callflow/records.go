@@ -7,6 +7,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Errors of Callers and Records that change what an inbound party or a caller hears. Any other error means that the answer
@@ -68,6 +69,8 @@ type Callers interface {
 	JoinQueue(ctx context.Context, scheme int64, p Party, tell func(Turn)) error
 	// QueuePlace says where a party stands in the queue. An error means that the queue knows nothing of her any more.
 	QueuePlace(ctx context.Context, scheme int64, key string) (Place, error)
+	// QueueLength is how many parties of the scheme wait for a registrar.
+	QueueLength(ctx context.Context, scheme int64) (int, error)
 	// LeaveQueue ends a party's wait; for one who has talked it does nothing.
 	LeaveQueue(scheme int64, key string, why LeftReason)
 	// PromiseCallback keeps a callback, in the place that the party had in the queue. When it returns nil it survives whatever
@@ -214,6 +217,8 @@ type Line struct {
 	Region    string            // "FR" or "BE": how national numbers are read.
 	Languages []roster.Language // The first one is spoken at once; never empty.
 	Flow      string            // Name of a flow in dialplans/; empty means "registration".
+	Calendar  *schedule.Calendar // Public holidays; nil knows none.
+	Hours     *schedule.Rules    // When it is staffed; nil is always.
 }
 
 // Caller is who a phone belongs to.

@@ -218,6 +218,11 @@ func (d *desk) QueuePlace(context.Context, int64, string) (p Place, err error) {
 	return p, nil
 }
 
+func (d *desk) QueueLength(context.Context, int64) (n int, err error) {
+	d.locked(func() { n = len(d.turns) })
+	return n, nil
+}
+
 func (d *desk) LeaveQueue(_ int64, key string, why LeftReason) {
 	d.locked(func() {
 		delete(d.turns, key)

@@ -273,6 +273,16 @@ func (d *Dispatcher) QueuePlace(ctx context.Context, scheme int64, key string) (
 	return place, err
 }
 
+// QueueLength is how many parties wait in the queue of a scheme.
+func (d *Dispatcher) QueueLength(ctx context.Context, scheme int64) (int, error) {
+	n := 0
+	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) error {
+		n = len(e.line(now))
+		return nil
+	})
+	return n, err
+}
+
 // LeaveQueue ends a party's wait. It queues and returns; a party who has talked to a registrar has left already.
 func (d *Dispatcher) LeaveQueue(scheme int64, key string, why InboundReason) {
 	if r, err := d.engine(scheme); err == nil {

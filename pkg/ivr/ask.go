@@ -14,6 +14,7 @@ const (
 	AskNothing  Ask = ""
 	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
 	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
+	AskFact     Ask = "fact"     // Output.What, one of the Fact words; answered with its value, or AnswerFailed.
 	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
 	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".
 	AskHangup   Ask = "hangup"   // Not answered.

@@ -239,6 +239,9 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 	if s.Language != "" && !slices.Contains(roster.Languages(), s.Language) {
 		bad("has an unknown language %q", s.Language)
 	}
+	if s.Collect != nil && isFact(s.Collect.Into) || slices.ContainsFunc(slices.Collect(maps.Keys(s.Set)), isFact) {
+		bad("sets a variable of the name of a fact (%s)", strings.Join(Facts(), ", "))
+	}
 	for _, key := range slices.Sorted(maps.Keys(s.Menu)) {
 		switch {
 		case slices.Contains(everywhere(), key):
@@ -284,6 +287,11 @@ func (s *Step) problems(b *Book, f *Flow) []string {
 	case s.Branch != nil:
 		if s.Branch.On == "" || s.Branch.Else == "" {
 			bad("needs on and else")
+		}
+		for _, value := range slices.Sorted(maps.Keys(s.Branch.To)) {
+			if !possible(s.Branch.On, value) {
+				bad("branches on %s, which is never %q, but %s", s.Branch.On, value, factWords(s.Branch.On))
+			}
 		}
 	case s.Transfer != nil:
 		if s.Transfer.To == "" || s.Transfer.Talked == "" || s.Transfer.Nobody == "" {

@@ -180,7 +180,7 @@ type Lookup struct {
 	To   map[string]string `yaml:"to"`
 }
 
-// Branch selects the step by a variable's text.
+// Branch selects the step by a fact (FactHours and the others) or by a variable's text. Of a number, "3+" is three or more.
 type Branch struct {
 	On   string            `yaml:"on"`
 	To   map[string]string `yaml:"to"`

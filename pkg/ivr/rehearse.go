@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +30,8 @@ type Rehearsal struct {
 	out    Output
 }
 
-// Rehearse begins a rehearsal and returns it with what happens first.
+// Rehearse begins a rehearsal and returns it with what happens first. What a flow branches on, such as FactHours, is among the
+// variables too; what is not there is not known.
 func (b *Book) Rehearse(flow string, lang roster.Language, vars Vars) (*Rehearsal, string) {
 	r := &Rehearsal{walker: NewWalker(b, flow, lang, vars), book: b}
 	return r, r.note(r.walker.Begin())
@@ -88,8 +90,13 @@ func (r *Rehearsal) Do(word string, vars Vars) (string, error) {
 
 // note writes down what happens.
 func (r *Rehearsal) note(o Output) string {
-	r.out = o
 	var b strings.Builder
+	for o.Ask == AskFact {
+		value := r.walker.branchValue(o.What)
+		fmt.Fprintf(&b, "    (%s: %s)\n", o.What, cmp.Or(value, "not known"))
+		o = r.walker.Answered(value, nil)
+	}
+	r.out = o
 	if o.Stop {
 		b.WriteString("    (cut short)\n")
 	}

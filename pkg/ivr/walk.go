@@ -123,11 +123,10 @@ func (w *Walker) enter(name string) Output {
 		}
 		switch {
 		case s.Branch != nil:
-			to, ok := s.Branch.To[w.branchValue(s.Branch.On)]
-			if !ok {
-				to = s.Branch.Else
+			if onlyHostKnows(s.Branch.On) {
+				return w.ask(Output{Ask: AskFact, What: s.Branch.On})
 			}
-			name = to
+			name = s.Branch.leads(w.branchValue(s.Branch.On))
 		case s.Flow != "":
 			sub := w.book.flows[s.Flow]
 			if sub == nil {
@@ -152,6 +151,9 @@ func (w *Walker) enter(name string) Output {
 }
 
 func (w *Walker) branchValue(name string) string {
+	if name == FactLanguage {
+		return string(w.lang)
+	}
 	switch v := w.vars[name].(type) {
 	case string:
 		return v
@@ -374,7 +376,7 @@ func (w *Walker) ahead(d string, out Output) Output {
 	switch {
 	case w.done || d == "#": // That only skips.
 		return out
-	case w.asked == AskLookup:
+	case w.asked == AskLookup, w.asked == AskFact:
 		w.typed = d
 		return out
 	case w.asked == AskQueue:
@@ -456,6 +458,8 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 		if to = s.Lookup.To[name]; to == "" {
 			to = s.Lookup.To[AnswerFailed]
 		}
+	case AskFact:
+		to = s.Branch.leads(name)
 	case AskRecord:
 		if to = s.Record.Empty; name == AnswerKept {
 			to = s.Record.Kept

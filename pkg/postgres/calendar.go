@@ -17,7 +17,7 @@ const lookBack = 40
 
 // readCalendar fills in when the scheme is open, and returns when each of its people is not called.
 func readCalendar(ctx context.Context, q *sqldb.Queries, now time.Time, scheme *dispatch.Scheme) (map[int64][]schedule.Pause, error) {
-	hours, err := q.ReadHours(ctx, scheme.ID)
+	hours, err := q.ReadHours(ctx, sqldb.ReadHoursParams{SchemeID: scheme.ID})
 	if err != nil {
 		return nil, fmt.Errorf("read hours: %w", err)
 	}

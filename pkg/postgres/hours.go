@@ -33,27 +33,38 @@ type Hours struct {
 func (s *Store) Hours(ctx context.Context, scheme Scheme, today time.Time) (Hours, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	h := Hours{Week: *schedule.Workdays(scheme.Opens, scheme.Closes)}
-	rows, err := s.query.ReadHours(ctx, scheme.Key)
-	if err != nil {
-		return h, fmt.Errorf("read hours: %w", storeError(err))
+	h, own, err := s.readHours(ctx, hoursOf{scheme: scheme.Key}, today)
+	if !own {
+		h.Week = *schedule.Workdays(scheme.Opens, scheme.Closes)
 	}
-	if len(rows) > 0 {
-		h.Week = schedule.Week{}
+	return h, err
+}
+
+// hoursOf says whose hours are meant.
+type hoursOf struct {
+	scheme int64
+	line   bool // Of its registration line; otherwise those in which it calls.
+}
+
+// readHours reads hours as they were set; own is false when none were.
+func (s *Store) readHours(ctx context.Context, of hoursOf, today time.Time) (h Hours, own bool, err error) {
+	rows, err := s.query.ReadHours(ctx, sqldb.ReadHoursParams{SchemeID: of.scheme, OfLine: of.line})
+	if err != nil {
+		return h, false, fmt.Errorf("read hours: %w", storeError(err))
 	}
 	for _, r := range rows {
 		h.Week[r.Weekday] = windows(r.Begins, r.Ends, nil)
 	}
-	exceptions, err := s.query.ReadExceptions(ctx, sqldb.ReadExceptionsParams{SchemeID: scheme.Key, Since: localDate(today)})
+	exceptions, err := s.query.ReadExceptions(ctx, sqldb.ReadExceptionsParams{SchemeID: of.scheme, OfLine: of.line, Since: localDate(today)})
 	if err != nil {
-		return h, fmt.Errorf("read exceptions: %w", storeError(err))
+		return h, false, fmt.Errorf("read exceptions: %w", storeError(err))
 	}
 	for _, r := range exceptions {
 		h.Exceptions = append(h.Exceptions, schedule.Exception{
 			First: dateOf(r.FirstDay), Last: dateOf(r.LastDay), Hours: windows(r.Begins, r.Ends, nil),
 		})
 	}
-	return h, nil
+	return h, len(rows) > 0, nil
 }
 
 // SetHours gives a scheme the hours of each day of the week and brings every open promise in line with them, in one
@@ -62,10 +73,19 @@ func (s *Store) Hours(ctx context.Context, scheme Scheme, today time.Time) (Hour
 // two busy cores, 3 s when one day closes and 11 s when every promise changes its window. After a minute it gives up, and
 // nothing has changed.
 func (s *Store) SetHours(ctx context.Context, scheme int64, week schedule.Week, now time.Time) (Replanned, error) {
-	p := sqldb.InsertHoursParams{SchemeID: scheme}
+	write, err := writeHours(ctx, hoursOf{scheme: scheme}, week)
+	if err != nil {
+		return Replanned{}, err
+	}
+	return s.changeHours(ctx, scheme, now, write)
+}
+
+// writeHours replaces hours.
+func writeHours(ctx context.Context, of hoursOf, week schedule.Week) (func(*sqldb.Queries, *journal) error, error) {
+	p := sqldb.InsertHoursParams{SchemeID: of.scheme, OfLine: of.line}
 	for d, hours := range week {
 		if !apart(hours) {
-			return Replanned{}, fmt.Errorf("set hours: %w", ErrHours)
+			return nil, fmt.Errorf("set hours: %w", ErrHours)
 		}
 		if len(hours) > 0 {
 			begins, ends := clocks(hours)
@@ -73,52 +93,64 @@ func (s *Store) SetHours(ctx context.Context, scheme int64, week schedule.Week, 
 			p.Begins, p.Ends = append(p.Begins, joined(begins)), append(p.Ends, joined(ends))
 		}
 	}
-	return s.changeHours(ctx, scheme, now, func(q *sqldb.Queries, _ *journal) error {
-		if err := q.DeleteHours(ctx, scheme); err != nil {
+	return func(q *sqldb.Queries, _ *journal) error {
+		if err := q.DeleteHours(ctx, sqldb.DeleteHoursParams{SchemeID: of.scheme, OfLine: of.line}); err != nil {
 			return err
 		}
 		return q.InsertHours(ctx, p)
-	})
+	}, nil
 }
 
 // Except gives some dates other hours than usual, public holidays included, or none, and brings every open promise in line,
 // as SetHours does. Where two exceptions hold on one date the later made counts. The errors are ErrHours and
 // ErrDatesBackward; a zero Last means the first day alone.
 func (s *Store) Except(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) (Replanned, error) {
+	write, err := writeException(ctx, hoursOf{scheme: scheme}, e, now)
+	if err != nil {
+		return Replanned{}, err
+	}
+	return s.changeHours(ctx, scheme, now, write)
+}
+
+func writeException(ctx context.Context, of hoursOf, e schedule.Exception, now time.Time) (func(*sqldb.Queries, *journal) error, error) {
 	if e.Last.IsZero() {
 		e.Last = e.First
 	}
 	switch {
 	case e.Last.Before(e.First):
-		return Replanned{}, fmt.Errorf("make exception: %w", ErrDatesBackward)
+		return nil, fmt.Errorf("make exception: %w", ErrDatesBackward)
 	case !apart(e.Hours):
-		return Replanned{}, fmt.Errorf("make exception: %w", ErrHours)
+		return nil, fmt.Errorf("make exception: %w", ErrHours)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return Replanned{}, fmt.Errorf("make exception id: %w", err)
+		return nil, fmt.Errorf("make exception id: %w", err)
 	}
 	begins, ends := clocks(e.Hours)
-	return s.changeHours(ctx, scheme, now, func(q *sqldb.Queries, j *journal) error {
+	return func(q *sqldb.Queries, j *journal) error {
 		j.note("hours_exception", id, 1, "made", now, exceptionData{
 			First: e.First.Format(time.DateOnly), Last: e.Last.Format(time.DateOnly), Closed: len(e.Hours) == 0,
 		})
 		return q.InsertException(ctx, sqldb.InsertExceptionParams{
-			SchemeID: scheme, Uid: pgtype.UUID{Bytes: id, Valid: true}, FirstDay: localDate(e.First), LastDay: localDate(e.Last),
+			SchemeID: of.scheme, OfLine: of.line, Uid: pgtype.UUID{Bytes: id, Valid: true}, FirstDay: localDate(e.First), LastDay: localDate(e.Last),
 			Begins: begins, Ends: ends, MadeAt: instant(now),
 		})
-	})
+	}, nil
 }
 
 // RevokeException takes back the exceptions that begin and end on these dates (a zero last means the first alone), and books
 // again what they had called off. The error is ErrNoException.
 func (s *Store) RevokeException(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) (Replanned, error) {
+	return s.changeHours(ctx, scheme, now, revokeException(ctx, hoursOf{scheme: scheme}, e, now))
+}
+
+func revokeException(ctx context.Context, of hoursOf, e schedule.Exception, now time.Time) func(*sqldb.Queries, *journal) error {
 	if e.Last.IsZero() {
 		e.Last = e.First
 	}
-	return s.changeHours(ctx, scheme, now, func(q *sqldb.Queries, j *journal) error {
+	return func(q *sqldb.Queries, j *journal) error {
 		ids, err := q.RevokeExceptions(ctx, sqldb.RevokeExceptionsParams{
-			SchemeID: scheme, FirstDay: localDate(e.First), LastDay: localDate(e.Last), Now: instant(now),
+			SchemeID: of.scheme, OfLine: of.line, FirstDay: localDate(e.First), LastDay: localDate(e.Last), Now: instant(now),
 		})
 		if err == nil && len(ids) == 0 {
 			return ErrNoException
@@ -127,7 +159,7 @@ func (s *Store) RevokeException(ctx context.Context, scheme int64, e schedule.Ex
 			j.note("hours_exception", uuid.UUID(id.Bytes), 2, "revoked", now, struct{}{})
 		}
 		return err
-	})
+	}
 }
 
 func (s *Store) changeHours(

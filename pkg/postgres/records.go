@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (s *Store) Line(ctx context.Context, did string) (callflow.Line, error) {
 	defer cancel()
 	row, err := s.query.FindLine(ctx, did)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return callflow.Line{}, callflow.ErrUnknownLine
+		return s.nobodysLine(ctx)
 	} else if err != nil {
 		return callflow.Line{}, fmt.Errorf("find line: %w", storeError(err))
 	}
@@ -42,7 +43,24 @@ func (s *Store) Line(ctx context.Context, did string) (callflow.Line, error) {
 	for _, language := range row.Languages {
 		line.Languages = append(line.Languages, roster.Language(language))
 	}
-	return line, nil
+	if line.Calendar, err = schedule.NewCalendar(cmp.Or(row.Region, row.Country)); err != nil {
+		return callflow.Line{}, fmt.Errorf("find public holidays: %w", err)
+	}
+	line.Hours, err = s.lineRules(ctx, line)
+	return line, err
+}
+
+// nobodysLine says in which languages somebody is told that a number is no scheme's.
+func (s *Store) nobodysLine(ctx context.Context) (callflow.Line, error) {
+	languages, err := s.query.LineLanguages(ctx)
+	if err != nil {
+		return callflow.Line{}, fmt.Errorf("list languages of lines: %w", storeError(err))
+	}
+	var line callflow.Line
+	for _, language := range languages {
+		line.Languages = append(line.Languages, roster.Language(language))
+	}
+	return line, callflow.ErrUnknownLine
 }
 
 // Caller implements callflow.Records.

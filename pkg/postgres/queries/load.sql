@@ -50,13 +50,15 @@ FROM appointment_change k
 WHERE k.scheme_id = sqlc.arg(scheme_id) AND k.kind = 'skip' AND k.state = 'done' AND k.agreed_on >= sqlc.arg(since);
 
 -- name: ReadHours :many
-SELECT weekday, begins, ends FROM scheme_hours WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY weekday;
+SELECT weekday, begins, ends FROM scheme_hours
+WHERE scheme_id = sqlc.arg(scheme_id) AND of_line = sqlc.arg(of_line)
+ORDER BY weekday;
 
 -- name: ReadExceptions :many
 -- Dates with other hours that are not over since long, in the order in which they were made.
 SELECT uid, first_day, nullif(last_day, 'infinity')::date AS last_day, begins, ends, made_at
 FROM hours_exception
-WHERE scheme_id = sqlc.arg(scheme_id) AND last_day >= sqlc.arg(since) AND revoked_at IS NULL
+WHERE scheme_id = sqlc.arg(scheme_id) AND of_line = sqlc.arg(of_line) AND last_day >= sqlc.arg(since) AND revoked_at IS NULL
 ORDER BY exception_id;
 
 -- name: ReadCallers :many

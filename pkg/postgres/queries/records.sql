@@ -3,13 +3,21 @@
 -- name: FindLine :one
 -- A number belongs to one scheme in the whole installation; the scheme is the answer. An operator who does not say which number
 -- was dialled sends "s": where there is only one, it was that.
-SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country
+SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country, s.region
 FROM did d
 JOIN scheme s ON s.scheme_id = d.scheme_id
 WHERE d.e164 = sqlc.arg(dialled) OR d.delivered = sqlc.arg(dialled)
     OR (sqlc.arg(dialled)::text = 's' AND (SELECT count(*) FROM did) = 1)
 ORDER BY d.e164 = sqlc.arg(dialled) DESC
 LIMIT 1;
+
+-- name: LineLanguages :many
+-- Every language that some number of the installation is answered in, the most frequent first. Whoever dials a number that
+-- is nobody's speaks one of them.
+SELECT l.language::text AS language
+FROM did d, unnest(d.languages) AS l (language)
+GROUP BY l.language
+ORDER BY count(*) DESC, l.language;
 
 -- name: FindCaller :one
 -- An endpoint belongs to one caller in the whole installation; the scheme is part of the answer.

@@ -103,22 +103,22 @@ UPDATE no_call_period SET last_day = sqlc.arg(last_day) WHERE scheme_id = sqlc.a
 UPDATE no_call_period SET revoked_at = sqlc.arg(now) WHERE scheme_id = sqlc.arg(scheme_id) AND uid = sqlc.arg(uid);
 
 -- name: DeleteHours :exec
-DELETE FROM scheme_hours WHERE scheme_id = sqlc.arg(scheme_id);
+DELETE FROM scheme_hours WHERE scheme_id = sqlc.arg(scheme_id) AND of_line = sqlc.arg(of_line);
 
 -- name: InsertHours :exec
 -- Lists within a row arrive as one text, parted by commas.
-INSERT INTO scheme_hours (scheme_id, weekday, begins, ends)
-SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(weekdays)::smallint[]),
+INSERT INTO scheme_hours (scheme_id, of_line, weekday, begins, ends)
+SELECT sqlc.arg(scheme_id)::bigint, sqlc.arg(of_line)::boolean, unnest(sqlc.arg(weekdays)::smallint[]),
     string_to_array(unnest(sqlc.arg(begins)::text[]), ',')::smallint[],
     string_to_array(unnest(sqlc.arg(ends)::text[]), ',')::smallint[];
 
 -- name: InsertException :exec
-INSERT INTO hours_exception (scheme_id, uid, first_day, last_day, begins, ends, made_at)
-VALUES (sqlc.arg(scheme_id), sqlc.arg(uid), sqlc.arg(first_day), sqlc.arg(last_day), sqlc.arg(begins), sqlc.arg(ends),
+INSERT INTO hours_exception (scheme_id, of_line, uid, first_day, last_day, begins, ends, made_at)
+VALUES (sqlc.arg(scheme_id), sqlc.arg(of_line), sqlc.arg(uid), sqlc.arg(first_day), sqlc.arg(last_day), sqlc.arg(begins), sqlc.arg(ends),
     sqlc.arg(made_at));
 
 -- name: RevokeExceptions :many
 -- The exceptions that hold on a day and no longer than it.
 UPDATE hours_exception SET revoked_at = sqlc.arg(now)
-WHERE scheme_id = sqlc.arg(scheme_id) AND first_day = sqlc.arg(first_day) AND last_day = sqlc.arg(last_day) AND revoked_at IS NULL
+WHERE scheme_id = sqlc.arg(scheme_id) AND of_line = sqlc.arg(of_line) AND first_day = sqlc.arg(first_day) AND last_day = sqlc.arg(last_day) AND revoked_at IS NULL
 RETURNING uid;

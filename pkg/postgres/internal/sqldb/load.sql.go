@@ -154,12 +154,13 @@ func (q *Queries) ReadCallers(ctx context.Context, schemeID int64) ([]ReadCaller
 const readExceptions = `-- name: ReadExceptions :many
 SELECT uid, first_day, nullif(last_day, 'infinity')::date AS last_day, begins, ends, made_at
 FROM hours_exception
-WHERE scheme_id = $1 AND last_day >= $2 AND revoked_at IS NULL
+WHERE scheme_id = $1 AND of_line = $2 AND last_day >= $3 AND revoked_at IS NULL
 ORDER BY exception_id
 `
 
 type ReadExceptionsParams struct {
 	SchemeID int64
+	OfLine   bool
 	Since    pgtype.Date
 }
 
@@ -174,7 +175,7 @@ type ReadExceptionsRow struct {
 
 // Dates with other hours that are not over since long, in the order in which they were made.
 func (q *Queries) ReadExceptions(ctx context.Context, arg ReadExceptionsParams) ([]ReadExceptionsRow, error) {
-	rows, err := q.db.Query(ctx, readExceptions, arg.SchemeID, arg.Since)
+	rows, err := q.db.Query(ctx, readExceptions, arg.SchemeID, arg.OfLine, arg.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -201,8 +202,15 @@ func (q *Queries) ReadExceptions(ctx context.Context, arg ReadExceptionsParams) 
 }
 
 const readHours = `-- name: ReadHours :many
-SELECT weekday, begins, ends FROM scheme_hours WHERE scheme_id = $1 ORDER BY weekday
+SELECT weekday, begins, ends FROM scheme_hours
+WHERE scheme_id = $1 AND of_line = $2
+ORDER BY weekday
 `
+
+type ReadHoursParams struct {
+	SchemeID int64
+	OfLine   bool
+}
 
 type ReadHoursRow struct {
 	Weekday int16
@@ -210,8 +218,8 @@ type ReadHoursRow struct {
 	Ends    []int16
 }
 
-func (q *Queries) ReadHours(ctx context.Context, schemeID int64) ([]ReadHoursRow, error) {
-	rows, err := q.db.Query(ctx, readHours, schemeID)
+func (q *Queries) ReadHours(ctx context.Context, arg ReadHoursParams) ([]ReadHoursRow, error) {
+	rows, err := q.db.Query(ctx, readHours, arg.SchemeID, arg.OfLine)
 	if err != nil {
 		return nil, err
 	}

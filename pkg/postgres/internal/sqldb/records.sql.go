@@ -210,7 +210,7 @@ func (q *Queries) FindLastAttempt(ctx context.Context, arg FindLastAttemptParams
 
 const findLine = `-- name: FindLine :one
 
-SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country
+SELECT d.scheme_id, d.e164, d.flow, d.languages, s.spoken, s.zone, s.country, s.region
 FROM did d
 JOIN scheme s ON s.scheme_id = d.scheme_id
 WHERE d.e164 = $1 OR d.delivered = $1
@@ -227,6 +227,7 @@ type FindLineRow struct {
 	Spoken    string
 	Zone      string
 	Country   string
+	Region    string
 }
 
 // What the telephone reads and keeps (callflow.Records).
@@ -243,6 +244,7 @@ func (q *Queries) FindLine(ctx context.Context, dialled string) (FindLineRow, er
 		&i.Spoken,
 		&i.Zone,
 		&i.Country,
+		&i.Region,
 	)
 	return i, err
 }
@@ -397,6 +399,35 @@ func (q *Queries) IsCalledAt(ctx context.Context, arg IsCalledAtParams) (bool, e
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const lineLanguages = `-- name: LineLanguages :many
+SELECT l.language::text AS language
+FROM did d, unnest(d.languages) AS l (language)
+GROUP BY l.language
+ORDER BY count(*) DESC, l.language
+`
+
+// Every language that some number of the installation is answered in, the most frequent first. Whoever dials a number that
+// is nobody's speaks one of them.
+func (q *Queries) LineLanguages(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, lineLanguages)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var language string
+		if err := rows.Scan(&language); err != nil {
+			return nil, err
+		}
+		items = append(items, language)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listMessages = `-- name: ListMessages :many

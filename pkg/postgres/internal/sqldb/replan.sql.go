@@ -12,11 +12,16 @@ import (
 )
 
 const deleteHours = `-- name: DeleteHours :exec
-DELETE FROM scheme_hours WHERE scheme_id = $1
+DELETE FROM scheme_hours WHERE scheme_id = $1 AND of_line = $2
 `
 
-func (q *Queries) DeleteHours(ctx context.Context, schemeID int64) error {
-	_, err := q.db.Exec(ctx, deleteHours, schemeID)
+type DeleteHoursParams struct {
+	SchemeID int64
+	OfLine   bool
+}
+
+func (q *Queries) DeleteHours(ctx context.Context, arg DeleteHoursParams) error {
+	_, err := q.db.Exec(ctx, deleteHours, arg.SchemeID, arg.OfLine)
 	return err
 }
 
@@ -206,13 +211,14 @@ func (q *Queries) InsertAbsence(ctx context.Context, arg InsertAbsenceParams) er
 }
 
 const insertException = `-- name: InsertException :exec
-INSERT INTO hours_exception (scheme_id, uid, first_day, last_day, begins, ends, made_at)
-VALUES ($1, $2, $3, $4, $5, $6,
-    $7)
+INSERT INTO hours_exception (scheme_id, of_line, uid, first_day, last_day, begins, ends, made_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+    $8)
 `
 
 type InsertExceptionParams struct {
 	SchemeID int64
+	OfLine   bool
 	Uid      pgtype.UUID
 	FirstDay pgtype.Date
 	LastDay  pgtype.Date
@@ -224,6 +230,7 @@ type InsertExceptionParams struct {
 func (q *Queries) InsertException(ctx context.Context, arg InsertExceptionParams) error {
 	_, err := q.db.Exec(ctx, insertException,
 		arg.SchemeID,
+		arg.OfLine,
 		arg.Uid,
 		arg.FirstDay,
 		arg.LastDay,
@@ -235,14 +242,15 @@ func (q *Queries) InsertException(ctx context.Context, arg InsertExceptionParams
 }
 
 const insertHours = `-- name: InsertHours :exec
-INSERT INTO scheme_hours (scheme_id, weekday, begins, ends)
-SELECT $1::bigint, unnest($2::smallint[]),
-    string_to_array(unnest($3::text[]), ',')::smallint[],
-    string_to_array(unnest($4::text[]), ',')::smallint[]
+INSERT INTO scheme_hours (scheme_id, of_line, weekday, begins, ends)
+SELECT $1::bigint, $2::boolean, unnest($3::smallint[]),
+    string_to_array(unnest($4::text[]), ',')::smallint[],
+    string_to_array(unnest($5::text[]), ',')::smallint[]
 `
 
 type InsertHoursParams struct {
 	SchemeID int64
+	OfLine   bool
 	Weekdays []int16
 	Begins   []string
 	Ends     []string
@@ -252,6 +260,7 @@ type InsertHoursParams struct {
 func (q *Queries) InsertHours(ctx context.Context, arg InsertHoursParams) error {
 	_, err := q.db.Exec(ctx, insertHours,
 		arg.SchemeID,
+		arg.OfLine,
 		arg.Weekdays,
 		arg.Begins,
 		arg.Ends,
@@ -517,13 +526,14 @@ func (q *Queries) RevokeAbsence(ctx context.Context, arg RevokeAbsenceParams) (i
 
 const revokeExceptions = `-- name: RevokeExceptions :many
 UPDATE hours_exception SET revoked_at = $1
-WHERE scheme_id = $2 AND first_day = $3 AND last_day = $4 AND revoked_at IS NULL
+WHERE scheme_id = $2 AND of_line = $3 AND first_day = $4 AND last_day = $5 AND revoked_at IS NULL
 RETURNING uid
 `
 
 type RevokeExceptionsParams struct {
 	Now      pgtype.Timestamptz
 	SchemeID int64
+	OfLine   bool
 	FirstDay pgtype.Date
 	LastDay  pgtype.Date
 }
@@ -533,6 +543,7 @@ func (q *Queries) RevokeExceptions(ctx context.Context, arg RevokeExceptionsPara
 	rows, err := q.db.Query(ctx, revokeExceptions,
 		arg.Now,
 		arg.SchemeID,
+		arg.OfLine,
 		arg.FirstDay,
 		arg.LastDay,
 	)
