@@ -214,9 +214,9 @@ type Line struct {
 	Name      string // Of the scheme, as spoken in the greeting; empty for a neutral greeting.
 	Number    string // E.164.
 	Zone      *time.Location
-	Region    string            // "FR" or "BE": how national numbers are read.
-	Languages []roster.Language // The first one is spoken at once; never empty.
-	Flow      string            // Name of a flow in dialplans/; empty means "registration".
+	Region    string             // "FR" or "BE": how national numbers are read.
+	Languages []roster.Language  // The first one is spoken at once; never empty.
+	Flow      string             // Name of a flow in dialplans/; empty means "registration".
 	Calendar  *schedule.Calendar // Public holidays; nil knows none.
 	Hours     *schedule.Rules    // When it is staffed; nil is always.
 }

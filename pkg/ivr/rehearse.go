@@ -1,7 +1,6 @@
 package ivr
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -91,15 +90,17 @@ func (r *Rehearsal) Do(word string, vars Vars) (string, error) {
 // note writes down what happens.
 func (r *Rehearsal) note(o Output) string {
 	var b strings.Builder
-	for o.Ask == AskFact {
-		value := r.walker.branchValue(o.What)
-		fmt.Fprintf(&b, "    (%s: %s)\n", o.What, cmp.Or(value, "not known"))
-		o = r.walker.Answered(value, nil)
-	}
-	r.out = o
 	if o.Stop {
 		b.WriteString("    (cut short)\n")
 	}
+	for o.Ask == AskFact {
+		value := r.walker.branchValue(o.What)
+		if value != "" {
+			fmt.Fprintf(&b, "    (%s: %s)\n", o.What, value)
+		}
+		o = r.walker.Answered(value, nil)
+	}
+	r.out = o
 	for _, u := range o.Say {
 		pause := ""
 		if u.Silence > 0 {

@@ -58,6 +58,7 @@ func TestTranscripts(t *testing.T) {
 	couple := Vars{"rings": "caller", "whose": "several", "colleagues": []Vars{
 		{"name": "Claire", "colleague": 0}, {"name": "Denis", "colleague": 1},
 	}}
+	closed := Vars{"hours": HoursClosed, "reopens": now.Add(20 * time.Hour), "now": now}
 	cases := []struct {
 		file, flow string
 		lang       roster.Language
@@ -103,6 +104,9 @@ func TestTranscripts(t *testing.T) {
 		{"confirmation-gone", "confirmation", roster.English, change(now, "move"), nil, ". . 1 gone ."},
 		{"confirmation-failed", "confirmation", roster.French, change(now, "skip"), nil, ". . 1 failed ."},
 		{"confirmation-silence", "confirmation", roster.Dutch, change(now, "away"), nil, ". . ... . ... ."},
+		{"closed", "registration", roster.French, closed, nil, ". . . 0 . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 promised . ."},
+		{"closed-for-now", "registration", roster.Dutch, Vars{"hours": HoursClosed}, nil, ". . 0 . ... . kept . ."},
+		{"emergency", "registration", roster.French, nil, answers, ". . 2 8 8 . . nobody . ... . empty ."},
 		{"outreach", "outreach", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". . 1 ."},
 		{"outreach-never", "outreach", roster.Dutch, nil, nil, ". . 2 . 2 done ."},
 		{"outreach-undecided", "outreach", roster.German, nil, nil, "2 . ... ."},

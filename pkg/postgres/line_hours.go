@@ -63,14 +63,15 @@ func (s *Store) changeLineHours(ctx context.Context, scheme int64, now time.Time
 // nil is always open.
 func (s *Store) lineRules(ctx context.Context, line callflow.Line) (*schedule.Rules, error) {
 	// Exceptions of every date: a scheme makes a few of them a year, and whoever rings is not to wait for the day's.
-	own, has, err := s.readHours(ctx, hoursOf{line.Scheme, true}, time.Time{})
+	ever := time.Unix(0, 0).UTC()
+	own, has, err := s.readHours(ctx, hoursOf{line.Scheme, true}, ever)
 	if err != nil || !has && len(own.Exceptions) == 0 {
 		return nil, err
 	}
 	if !has {
 		return &schedule.Rules{Zone: line.Zone, Hours: always(), Exceptions: own.Exceptions}, nil
 	}
-	calls, _, err := s.readHours(ctx, hoursOf{scheme: line.Scheme}, time.Time{})
+	calls, _, err := s.readHours(ctx, hoursOf{scheme: line.Scheme}, ever)
 	if err != nil {
 		return nil, err
 	}
