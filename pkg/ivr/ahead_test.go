@@ -41,6 +41,8 @@ func (t *typist) then(out Output) (key string) {
 			out = t.w.Answered(AnswerNobody, nil)
 		case AskRecord:
 			out = t.w.Answered(AnswerKept, nil)
+		case AskFact:
+			out = t.w.Answered(AnswerFailed, nil)
 		case AskLookup, AskTransfer:
 			var name string
 			if l := t.w.step().Lookup; l != nil {

@@ -402,11 +402,7 @@ func (w *Walker) takes(f *Flow, name, d string) bool {
 		case s.Collect != nil, s.Pick != nil, s.Lookup != nil, s.Queue != nil:
 			return true
 		case s.Branch != nil:
-			to, ok := s.Branch.To[w.branchValue(s.Branch.On)]
-			if !ok {
-				to = s.Branch.Else
-			}
-			name = to
+			name = s.Branch.leads(w.branchValue(s.Branch.On))
 		case s.Flow != "":
 			if f = w.book.flows[s.Flow]; f == nil {
 				return false
