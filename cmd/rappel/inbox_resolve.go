@@ -62,7 +62,7 @@ erases it for ever, so that nobody registers the number again; --discard erases 
 		if err := o.outcome(); err != nil {
 			return usageError{err}
 		}
-		item, erase, err := r.ResolveInbox(ctx, r.scheme, args[0], o.Resolution, time.Now())
+		item, erase, err := r.ResolveInbox(ctx, r.scheme.Key, args[0], o.Resolution, time.Now())
 		if err != nil {
 			return inboxError(args[0], err)
 		}

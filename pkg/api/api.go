@@ -1,7 +1,8 @@
-// Package api serves what programs read of a scheme, and change in it, as JSON, below /api/v1/: documented in openapi.json (OpenAPI 3.1), which
-// it serves too. Whoever asks shows a token of the scheme (rappel user token) or the cookie of a coordinator who is signed
-// in; a scheme that is not theirs does not exist. Errors are problem details (RFC 9457). Nothing here changes anything, and
-// nothing tells who a person is: ids seen outside, the town's references, words of the vocabulary, counts and instants.
+// Package api serves what programs read of a scheme, and change in it, as JSON, below /api/v1/: documented in openapi.json
+// (OpenAPI 3.1), which it serves too. Whoever asks shows a token of the scheme (rappel user token) or the cookie of a coordinator
+// who is signed in; a scheme that is not theirs does not exist. Errors are problem details (RFC 9457). Figures name nobody: ids
+// seen outside, the town's references, words of the vocabulary, counts and instants. What shows or changes a person's records asks
+// for a token that may write, and is kept in the audit before it is done. No address holds a name or a number.
 package api
 
 import (
@@ -39,8 +40,10 @@ type Options struct {
 	Live    *report.Feeds
 	Days    forecast.Records // Of which day plans are made.
 	Inbox   Inbox
-	Agenda  Agenda
-	Door    *auth.Door
+	// Recordings may be nil: then nothing can be listened to.
+	Recordings Recordings
+	Agenda     Agenda
+	Door       *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
@@ -91,11 +94,17 @@ func (a *API) routes() map[string]http.HandlerFunc {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(document) // A client that has gone is nobody's error.
 		},
-		"GET schemes/{scheme}":                       a.figures(a.scheme),
-		"GET schemes/{scheme}/live":                  a.figures(a.live),
-		"GET schemes/{scheme}/live/events":           a.figures(a.liveEvents),
-		"GET schemes/{scheme}/plan":                  a.figures(a.plan),
-		"POST schemes/{scheme}/inbox/{item}/resolve": a.change(a.resolve),
+		"GET schemes/{scheme}":             a.figures(a.scheme),
+		"GET schemes/{scheme}/live":        a.figures(a.live),
+		"GET schemes/{scheme}/live/events": a.figures(a.liveEvents),
+		"GET schemes/{scheme}/plan":        a.figures(a.plan),
+
+		"GET schemes/{scheme}/inbox":                  a.people(a.inbox),
+		"GET schemes/{scheme}/inbox/{item}":           a.people(a.inboxItem),
+		"GET schemes/{scheme}/inbox/{item}/recording": a.people(a.recording),
+		"POST schemes/{scheme}/inbox/{item}/take":     a.change(a.take),
+		"POST schemes/{scheme}/inbox/{item}/call":     a.change(a.callAbout),
+		"POST schemes/{scheme}/inbox/{item}/resolve":  a.change(a.resolve),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

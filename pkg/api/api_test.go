@@ -125,18 +125,18 @@ type house struct {
 	store   *authtest.Store
 	door    *auth.Door
 	server  *httptest.Server
-	inbox   inbox
+	inbox   *desk
 	agenda  agenda
 	token   string
 	schema  map[string]any
 }
 
 func newHouse(t *testing.T) *house {
-	h := &house{t: t, records: &records{}, store: authtest.New(1, ours)}
+	h := &house{t: t, records: &records{}, store: authtest.New(1, ours), inbox: newDesk()}
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: &h.inbox, Agenda: &h.agenda, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, Door: h.door})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })

@@ -7,24 +7,120 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
-	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// inbox holds one message.
-type inbox struct{ handled int }
+// desk is an inbox of one registration.
+type desk struct {
+	item    inbox.Item
+	handled int
+	last    inbox.Resolution
+	err     error
+}
 
-func (i *inbox) HandleMessage(_ context.Context, scheme int64, id string, _ int64, _ time.Time) error {
-	if scheme != 1 || id != attempt {
-		return callflow.ErrNothing
+func newDesk() *desk {
+	return &desk{item: inbox.Item{
+		ID: attempt, Kind: inbox.Registration, At: nine, CLI: "+32470000001", Number: "+32470000001", Language: roster.Dutch,
+		Recording: "registrations/x-1", Source: roster.SourceFamily, Cadence: roster.Weekly, PerWeek: 2, Days: []time.Weekday{time.Tuesday},
+		Part: roster.Morning, Consent: roster.ConsentProposed, Alike: []string{"B1"}, Others: 1, Refused: true,
+	}}
+}
+
+func (d *desk) Inbox(_ context.Context, scheme int64, all bool) ([]inbox.Item, error) {
+	if scheme != 1 || !all {
+		return nil, nil
 	}
-	i.handled++
+	return []inbox.Item{d.item}, nil
+}
+
+func (d *desk) InboxItem(_ context.Context, scheme int64, id string) (inbox.Item, error) {
+	if scheme != 1 || id != attempt {
+		return inbox.Item{}, inbox.ErrNoItem
+	}
+	return d.item, nil
+}
+
+func (d *desk) TakeInbox(ctx context.Context, scheme int64, id, by string, now time.Time) (inbox.Item, error) {
+	item, err := d.InboxItem(ctx, scheme, id)
+	if d.item.TakenBy != "" && d.item.TakenBy != by {
+		return item, inbox.ErrTaken
+	}
+	d.item.TakenBy, d.item.TakenAt = by, now
+	return d.item, err
+}
+
+func (d *desk) CallInbox(ctx context.Context, scheme int64, id string, _ time.Time) (bool, error) {
+	_, err := d.InboxItem(ctx, scheme, id)
+	return true, err
+}
+
+func (d *desk) ResolveInbox(ctx context.Context, scheme int64, id string, r inbox.Resolution, _ time.Time) (inbox.Item, []string, error) {
+	item, err := d.InboxItem(ctx, scheme, id)
+	if err = errors.Join(err, d.err); err != nil {
+		return item, nil, err
+	}
+	d.handled, d.last = d.handled+1, r
+	return item, []string{item.Recording}, nil
+}
+
+// tapes holds one recording, until it is erased.
+type tapes struct{ fstest.MapFS }
+
+func newTapes() tapes {
+	return tapes{fstest.MapFS{"registrations/x-1": {Data: []byte("RIFF, and what she said")}}}
+}
+
+func (t tapes) Erase(name string) error {
+	delete(t.MapFS, name)
 	return nil
+}
+
+// TestTheInbox walks a registration from the list to its end.
+func TestTheInbox(t *testing.T) {
+	h := newHouse(t)
+	writing, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "the desk", Scope: auth.ScopeWrite}, time.Now())
+	require.NoError(t, err)
+	write := bearer(writing)
+	path := "/api/v1/schemes/" + ours + "/inbox"
+	require.Equal(t, 403, h.ask(path).status, "a token that reads figures sees no number")
+	require.Empty(t, h.valid(h.ask(path, write).body, "Inbox")["items"])
+	list := h.valid(h.ask(path+"?all=true", write).body, "Inbox")["items"].([]any)
+	require.Len(t, list, 1)
+	require.Equal(t, 400, h.ask(path+"?all=perhaps", write).status)
+	item := h.valid(h.ask(path+"/"+attempt, write).body, "Item")
+	require.Equal(t, []any{"B1"}, item["same_number"])
+	require.Equal(t, 404, h.ask(path+"/"+anne, write).status)
+
+	whole := h.ask(path+"/"+attempt+"/recording", write)
+	require.Equal(t, "audio/wav", whole.header.Get("Content-Type"))
+	require.Equal(t, "RIFF, and what she said", string(whole.body))
+	part := h.ask(path+"/"+attempt+"/recording", write, func(r *http.Request) { r.Header.Set("Range", "bytes=0-3") })
+	require.Equal(t, 206, part.status)
+	require.Equal(t, "RIFF", string(part.body))
+
+	require.Equal(t, "the desk", h.valid(h.ask(path+"/"+attempt+"/take", send("POST", "", write)).body, "Item")["taken_by"])
+	taken := h.ask(path+"/"+attempt+"/take", send("POST", `{"by":"R01"}`, write))
+	require.Equal(t, 409, taken.status)
+	require.Equal(t, "urn:rappel:problem:refused", h.valid(taken.body, "Problem")["type"])
+	require.JSONEq(t, `{"booked":true}`, string(h.ask(path+"/"+attempt+"/call", send("POST", "{}", write)).body))
+
+	h.inbox.err = inbox.ErrNoConsent
+	resolve := path + "/" + attempt + "/resolve"
+	require.Equal(t, 409, h.ask(resolve, send("POST", `{"outcome":"registered","ref":"B2","family":"Dupont"}`, write)).status)
+	h.inbox.err = nil
+	require.Equal(t, 204, h.ask(resolve, send("POST", `{"outcome":"refused","by":"R01"}`, write)).status)
+	require.Equal(t, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, h.inbox.last)
+	require.Equal(t, 404, h.ask(path+"/"+attempt+"/recording", write).status, "it is erased")
+	for _, act := range h.store.Acts() {
+		require.NotContains(t, act.What, "+32", "an address holds no number")
+	}
 }
 
 // send makes a request that sends a body.

@@ -10,7 +10,9 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/forecast"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 var (
@@ -62,8 +64,12 @@ func problemOf(err error) problem {
 			problemType + "session", "Changes are made with a token", http.StatusForbidden,
 			"Send one that may write; an operator makes it with: rappel user token new NAME --write",
 		}
-	case errors.Is(err, errNoItem):
-		return problem{problemType + "no-item", "There is no such item", http.StatusNotFound, "Nothing of this id waits in the inbox."}
+	case errors.Is(err, inbox.ErrNoItem), errors.Is(err, errNoRecording):
+		return problem{problemType + "no-item", "There is no such item", http.StatusNotFound, err.Error()}
+	case errors.Is(err, inbox.ErrTaken), errors.Is(err, inbox.ErrHandled), errors.Is(err, inbox.ErrRefTaken),
+		errors.Is(err, inbox.ErrNoConsent), errors.Is(err, inbox.ErrNotThis), errors.Is(err, inbox.ErrIncomplete),
+		errors.Is(err, roster.ErrRefused):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, errNoPerson):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):

@@ -20,6 +20,8 @@ var (
 	ErrHandled = errors.New("it was closed before")
 	// ErrNoConsent means that a person is not registered who has not agreed yet.
 	ErrNoConsent = errors.New("the person has not agreed yet")
+	// ErrIncomplete means that something is missing to make a person of a registration.
+	ErrIncomplete = errors.New("something is missing")
 	// ErrNotThis means that an item of this kind cannot be closed, or called, like this.
 	ErrNotThis = errors.New("that is not done with an item of this kind")
 	// ErrRefTaken means that somebody else has the ref.
@@ -126,11 +128,11 @@ func (i Item) Beneficiary(r Resolution, hours Hours, today time.Time) (roster.Be
 	case i.Kind != Registration:
 		return roster.Beneficiary{}, ErrNotThis
 	case r.Ref == "" || r.Given+r.Family == "":
-		return roster.Beneficiary{}, errors.New("a person needs a ref and a name")
+		return roster.Beneficiary{}, fmt.Errorf("%w: a person needs a ref and a name", ErrIncomplete)
 	case i.Number == "":
-		return roster.Beneficiary{}, errors.New("no number was confirmed; register her with rappel import, and discard this")
+		return roster.Beneficiary{}, fmt.Errorf("%w: no number was confirmed; register her with rappel import, and discard this", ErrIncomplete)
 	case r.Class < 0 || r.Class > 3:
-		return roster.Beneficiary{}, errors.New("the class is 0 to 3")
+		return roster.Beneficiary{}, fmt.Errorf("%w: the class is 0 to 3", ErrIncomplete)
 	}
 	consent := roster.Consent{State: roster.ConsentGiven, On: today, How: r.Agreed}
 	switch {

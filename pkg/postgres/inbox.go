@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -173,9 +174,9 @@ func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, now time
 // ResolveInbox closes an item and returns it as it was, with the recordings that whoever asks has to erase now. Closing it again in the same way changes nothing; inbox.ErrHandled means in another way. The person is
 // registered through the scheme's book, as an import would.
 func (s *Store) ResolveInbox(
-	ctx context.Context, scheme Scheme, id string, r inbox.Resolution, now time.Time,
+	ctx context.Context, scheme int64, id string, r inbox.Resolution, now time.Time,
 ) (inbox.Item, []string, error) {
-	item, err := s.InboxItem(ctx, scheme.Key, id)
+	item, err := s.InboxItem(ctx, scheme, id)
 	switch {
 	case err != nil:
 		return item, nil, err
@@ -188,7 +189,7 @@ func (s *Store) ResolveInbox(
 	}
 	switch r.Outcome { //nolint:exhaustive // The others ask for nothing.
 	case inbox.Into:
-		_, err = s.KeyOf(ctx, scheme.Key, r.Ref)
+		_, err = s.KeyOf(ctx, scheme, r.Ref)
 	case inbox.Registered:
 		err = s.registerPerson(ctx, scheme, item, r, now)
 	}
@@ -196,7 +197,7 @@ func (s *Store) ResolveInbox(
 		return item, nil, err
 	}
 	var erase []string
-	err = s.transact(ctx, scheme.Key, func(q *sqldb.Queries, j *journal) error {
+	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
 		c := closing{store: s, q: q, j: j, item: item, by: r, now: now}
 		err := c.write(ctx)
 		erase = c.erase
@@ -209,7 +210,16 @@ func (s *Store) ResolveInbox(
 }
 
 // registerPerson puts the person into the book. Somebody else of the ref stays as she is.
-func (s *Store) registerPerson(ctx context.Context, scheme Scheme, item inbox.Item, r inbox.Resolution, now time.Time) error {
+func (s *Store) registerPerson(ctx context.Context, key int64, item inbox.Item, r inbox.Resolution, now time.Time) error {
+	schemes, err := s.Schemes(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(schemes, func(one Scheme) bool { return one.Key == key })
+	if at < 0 {
+		return errNoScheme
+	}
+	scheme := schemes[at]
 	zone, err := time.LoadLocation(scheme.Zone)
 	if err != nil {
 		return fmt.Errorf("load zone of the scheme: %w", err)

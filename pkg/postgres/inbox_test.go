@@ -70,17 +70,17 @@ func TestARegistrationBecomesAPerson(t *testing.T) {
 	require.ErrorIs(t, err, inbox.ErrNoItem)
 
 	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B1", Given: "Marie", Family: "Dupont", Class: 2}
-	_, _, err = store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
 	require.ErrorIs(t, err, inbox.ErrRefTaken)
 	how.Ref = "B2"
-	_, erase, err := store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	_, erase, err := store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
 	require.NoError(t, err)
 	require.Equal(t, []string{g.Name}, erase)
-	_, erase, err = store.ResolveInbox(ctx, scheme, g.ID, how, today.Add(time.Hour))
+	_, erase, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today.Add(time.Hour))
 	require.NoError(t, err, "again")
 	require.Empty(t, erase)
 	how.Ref = "B3"
-	_, _, err = store.ResolveInbox(ctx, scheme, g.ID, how, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
 	require.ErrorIs(t, err, inbox.ErrHandled)
 	b := found(t, store, scheme.Key, "B2")
 	require.Equal(t, "Marie Dupont", b.Name())
@@ -97,9 +97,9 @@ func TestARegistrationBecomesAPerson(t *testing.T) {
 	require.Empty(t, item.Recording)
 
 	// Of the unfinished one nothing stays.
-	_, _, err = store.ResolveInbox(ctx, scheme, other.ID, inbox.Resolution{Outcome: inbox.Done}, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, other.ID, inbox.Resolution{Outcome: inbox.Done}, today)
 	require.ErrorIs(t, err, inbox.ErrNotThis)
-	_, _, err = store.ResolveInbox(ctx, scheme, other.ID, inbox.Resolution{Outcome: inbox.Discarded, By: "R01"}, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, other.ID, inbox.Resolution{Outcome: inbox.Discarded, By: "R01"}, today)
 	require.NoError(t, err)
 	_, err = store.InboxItem(ctx, scheme.Key, other.ID)
 	require.ErrorIs(t, err, inbox.ErrNoItem)
@@ -131,10 +131,10 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 		require.NoError(t, store.SaveRegistration(ctx, one))
 	}
 	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B2", Family: "Dupont"}
-	_, _, err := store.ResolveInbox(ctx, scheme, agrees.ID, how, today)
+	_, _, err := store.ResolveInbox(ctx, scheme.Key, agrees.ID, how, today)
 	require.ErrorIs(t, err, inbox.ErrNoConsent)
 	how.Agreed = "at the first call, to R01"
-	_, _, err = store.ResolveInbox(ctx, scheme, agrees.ID, how, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, agrees.ID, how, today)
 	require.NoError(t, err)
 	b := found(t, store, scheme.Key, "B2")
 	require.Equal(t, roster.Consent{State: roster.ConsentGiven, On: b.Consent.On, How: how.Agreed}, b.Consent)
@@ -150,7 +150,7 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 3)
 
-	_, erase, err := store.ResolveInbox(ctx, scheme, g.ID, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, today)
+	_, erase, err := store.ResolveInbox(ctx, scheme.Key, g.ID, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, today)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{g.Name, twice.Name}, erase)
 	list, err = store.Inbox(ctx, scheme.Key, true)
@@ -171,11 +171,11 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	_, err = store.CallInbox(ctx, scheme.Key, again.ID, today)
 	require.ErrorIs(t, err, inbox.ErrNotThis)
 	how = inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B3", Family: "Dupont"}
-	_, _, err = store.ResolveInbox(ctx, scheme, again.ID, how, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, again.ID, how, today)
 	require.ErrorIs(t, err, roster.ErrNumberRefused)
 	_, err = store.LiftRefusal(ctx, scheme.Key, number)
 	require.NoError(t, err)
-	_, _, err = store.ResolveInbox(ctx, scheme, again.ID, how, today)
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, again.ID, how, today)
 	require.NoError(t, err)
 
 	// What is counted outlives everything, and names nobody.
@@ -225,11 +225,11 @@ func TestAMessageAndACallbackAreClosed(t *testing.T) {
 	require.Equal(t, []inbox.Kind{inbox.Message, inbox.Callback}, []inbox.Kind{list[0].Kind, list[1].Kind}, "the oldest first")
 	require.Equal(t, 5*time.Second, list[0].Length)
 	for _, i := range list {
-		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Refused}, today)
+		_, _, err = store.ResolveInbox(ctx, scheme.Key, i.ID, inbox.Resolution{Outcome: inbox.Refused}, today)
 		require.ErrorIs(t, err, inbox.ErrNotThis)
-		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R01"}, today)
+		_, _, err = store.ResolveInbox(ctx, scheme.Key, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R01"}, today)
 		require.NoError(t, err)
-		_, _, err = store.ResolveInbox(ctx, scheme, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R02"}, today)
+		_, _, err = store.ResolveInbox(ctx, scheme.Key, i.ID, inbox.Resolution{Outcome: inbox.Done, By: "R02"}, today)
 		require.NoError(t, err, "again")
 	}
 	list, err = store.Inbox(ctx, scheme.Key, false)

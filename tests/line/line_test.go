@@ -48,6 +48,8 @@ func TestLine(t *testing.T) {
 			"she goes away":                  goesAway,
 			"nothing personal":               nothingPersonal,
 			"zero reaches a registrar":       registrar,
+			"she registers herself":          registers,
+			"she leaves half-way":            leavesHalfWay,
 			"nobody free, a message":         message,
 			"two wait for a registrar":       queue,
 			"call me today":                  callToday,
