@@ -163,8 +163,8 @@ func TestAnyKeysAtAnyMoment(t *testing.T) {
 			case out.Ask != AskNothing:
 				out = w.Answered(rapid.SampledFrom([]string{
 					"one", "several", "unknown", AnswerFailed, AnswerKept, AnswerEmpty, AnswerTalked, AnswerNobody,
-					"done", "not_now", "now", "at", "none", "own", "ask", "ok", "bad", "forgotten",
-				}).Draw(t, "answer"), Vars{"at": now, "people": []Vars{one, one}, "window": "around", "opens": now, "closes": now})
+					"done", "not_now", "now", "at", "none", "some", "soon", "later", "waits", "refused", "gone", "own", "ask", "forgotten", "ok", "bad", "often", "yes", "slow",
+				}).Draw(t, "answer"), Vars{"at": now, "back": now, "to_opens": now, "to_closes": now, "changeable": "yes", "times": []Vars{{"to_opens": now, "to_closes": now}}, "people": []Vars{one, one}, "window": "around", "opens": now, "closes": now})
 			case len(out.Say) > 0:
 				for _, u := range out.Say {
 					require.True(t, u.Recording != "" || book.Text(u.Language, u.Key, u.Vars) != "", u.Key)

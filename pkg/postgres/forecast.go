@@ -80,7 +80,7 @@ func (d *dayReader) promises(ctx context.Context) error {
 	if err := d.unbooked(ctx, &found); err != nil {
 		return err
 	}
-	people, err := loadPeople(ctx, d.query, d.scheme, &found, false)
+	people, err := loadPeople(ctx, d.query, d.scheme, &found, true)
 	if err != nil {
 		return err
 	}
