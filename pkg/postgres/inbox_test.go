@@ -96,6 +96,9 @@ func TestARegistrationBecomesAPerson(t *testing.T) {
 	require.Equal(t, "R01", item.HandledBy)
 	require.Empty(t, item.Recording)
 
+	record, err := store.Record(ctx, scheme.Key, today)
+	require.NoError(t, err)
+	require.Equal(t, 1, record.Messages, "the wall counts what waits")
 	// Of the unfinished one nothing stays.
 	_, _, err = store.ResolveInbox(ctx, scheme.Key, other.ID, inbox.Resolution{Outcome: inbox.Done}, today)
 	require.ErrorIs(t, err, inbox.ErrNotThis)

@@ -176,7 +176,7 @@ func (f *Fold) apply(e *call.Event) (Taken, error) {
 		} else if e.Kind == "state" {
 			c.State, c.Reason, c.Since = fact.State, fact.Reason, e.At
 		}
-	case "message":
+	case "message", "registration":
 		switch e.Kind {
 		case "left":
 			f.messages++

@@ -21,7 +21,7 @@ type Live struct {
 	Today    Today
 	Callers  []Working // Everybody on the roster who is enabled, those who are off included, in no order.
 	Queues   []Queue   // Those in which inbound parties wait for somebody; today there is one.
-	Messages int       // Messages left on the line and not handled, of whatever day.
+	Messages int       // Messages and registrations left on the line and not handled, of whatever day.
 	// Appointments is what people have said of their next calls.
 	Appointments Appointments
 	// Waiting is why due promises wait, as the dispatcher that leads the scheme said at WaitingAt (real time; zero when it has

@@ -48,7 +48,8 @@ SELECT event_number FROM scheme_lead WHERE scheme_id = sqlc.arg(scheme_id);
 -- name: LiveHead :one
 -- The first statement of the snapshot: everything else is as of this event.
 SELECT s.zone, l.event_number, l.load_from,
-    (SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL) AS messages
+    ((SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL)
+        + (SELECT count(*) FROM registration r WHERE r.scheme_id = s.scheme_id AND r.handled_at IS NULL))::bigint AS messages
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id);

@@ -244,7 +244,8 @@ func (q *Queries) LiveEnded(ctx context.Context, arg LiveEndedParams) ([]LiveEnd
 
 const liveHead = `-- name: LiveHead :one
 SELECT s.zone, l.event_number, l.load_from,
-    (SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL) AS messages
+    ((SELECT count(*) FROM voice_message m WHERE m.scheme_id = s.scheme_id AND m.handled_at IS NULL)
+        + (SELECT count(*) FROM registration r WHERE r.scheme_id = s.scheme_id AND r.handled_at IS NULL))::bigint AS messages
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = $1
