@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) hours() *cobra.Command {
-	c := &cobra.Command{Use: "hours", Short: "Say when the scheme calls: hours per weekday, closed days, extra hours, holidays"}
+	c := &cobra.Command{Use: "hours", Short: "Say when the scheme calls: hours per weekday, closed days, extra hours, holidays (rappel line hours: when it answers)"}
 	c.AddCommand(p.showHours(), p.setHours(), p.exceptHours(true), p.exceptHours(false), p.usualHours(), p.setRegion())
 	return c
 }
@@ -33,13 +33,7 @@ func (p *program) showHours() *cobra.Command {
 			d := time.Weekday(i % 7)
 			fmt.Fprintf(w, "%s\t%s\n", d.String()[:3], schedule.FormatHours(hours.Week[d]))
 		}
-		for _, e := range hours.Exceptions {
-			dates := e.First.Format(time.DateOnly)
-			if !e.Last.Equal(e.First) {
-				dates += " to " + e.Last.Format(time.DateOnly)
-			}
-			fmt.Fprintf(w, "%s\t%s\n", dates, schedule.FormatHours(e.Hours))
-		}
+		tellExceptions(w, hours)
 		holidays := r.scheme.Country
 		if r.scheme.Region != "" {
 			holidays = r.scheme.Region

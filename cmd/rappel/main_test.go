@@ -157,7 +157,7 @@ func TestPeopleInAndOut(t *testing.T) {
 		require.Equal(t, 2, status, "%s: %s", flag, errs)
 		require.NotContains(t, errs, "SQLSTATE", flag)
 	}
-	_, errs, status = said(t, dir, "scheme", "line", "+33199001000", "--flow", "nowhere")
+	_, errs, status = said(t, dir, "line", "add", "+33199001000", "--flow", "nowhere")
 	require.Equal(t, 2, status)
 	require.Contains(t, errs, "there are after-call")
 	require.Equal(t, "+32\n+33\n", done(t, dir, "scheme", "destinations", "+33", "+32"))
@@ -165,7 +165,21 @@ func TestPeopleInAndOut(t *testing.T) {
 	require.Equal(t, 2, status)
 	require.Contains(t, done(t, dir, "scheme", "destinations", "--ordinary"), "ordinary numbers of FR")
 	require.Contains(t, done(t, dir, "inbox", "list"), "LEFT AT")
-	done(t, dir, "scheme", "line", "+33 1 99 00 10 00")
+	done(t, dir, "line", "add", "+33 1 99 00 10 00")
+	done(t, dir, "line", "add", "+33199001001", "--languages", "de,fr")
+	require.Regexp(t, `\+33199001000\s+fr\s+registration\s+\+33199001000\n\+33199001001\s+de,fr\s`, done(t, dir, "line", "list"))
+	require.Contains(t, done(t, dir, "line", "hours"), "always")
+	require.Contains(t, done(t, dir, "line", "hours", "mon-fri", "13:30-17:00"), "Mon  13:30-17:00\n")
+	done(t, dir, "line", "close", "2999-12-24")
+	done(t, dir, "line", "open", "2999-12-25", "10:00-12:00")
+	require.Contains(t, done(t, dir, "line", "hours"), "2999-12-24  closed\n2999-12-25  10:00-12:00\n")
+	done(t, dir, "line", "usual", "2999-12-24")
+	require.NotContains(t, done(t, dir, "line", "hours"), "2999-12-24")
+	require.Contains(t, done(t, dir, "hours", "show"), "Mon       9:30-17:00", "the calls go on as before")
+	for _, wrong := range [][]string{{"hours", "mon"}, {"hours", "mon", "17-13"}, {"close", "soon"}, {"usual", "2999-12-24"}} {
+		_, errs, status = said(t, dir, append([]string{"line"}, wrong...)...)
+		require.Equal(t, 2, status, "%v: %s", wrong, errs)
+	}
 	require.Contains(t, done(t, dir, "scheme", "list"), "Gardons le contact")
 
 	file := filepath.Join("..", "..", "deploy", "example", "personnes.csv")

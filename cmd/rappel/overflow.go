@@ -26,8 +26,8 @@ func (p *program) overflow() *cobra.Command {
 changes that first. After it any registrar who is free takes the call, and so does whoever has the role of --to and takes
 calls just then; registrars come first. It counts within seconds.
 
-  rappel scheme overflow --after 2m --to caller
-  rappel scheme overflow --to nobody`,
+  rappel line overflow --after 2m --to caller
+  rappel line overflow --to nobody`,
 		Args: exactly(0),
 	}, func(ctx context.Context, r records, _ []string) error {
 		if after != 0 || to != "" {

@@ -60,7 +60,7 @@ func openOffice(t *testing.T) *office {
 	done(t, o.dir, "scheme", "create", "--name", "Gardons le contact", "--country", "FR", "--zone", "Europe/Paris")
 	done(t, o.dir, "scheme", "trunk", "town", "--host", o.trunk.Addr().Addr().String(),
 		"--port", fmt.Sprint(o.trunk.Addr().Port()), "--cli", "+33199001000")
-	done(t, o.dir, "scheme", "line", "+33199001000")
+	done(t, o.dir, "line", "add", "+33199001000")
 	return o
 }
 

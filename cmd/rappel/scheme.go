@@ -19,7 +19,7 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.overflow(), p.addTrunk(), p.shareTrunk(), p.addLine(), p.destinations(), p.pauseScheme(),
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.addTrunk(), p.shareTrunk(), p.destinations(), p.pauseScheme(),
 		p.resumeScheme(), p.lostCalls())
 	return c
 }
@@ -46,7 +46,7 @@ func (p *program) createScheme() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(p.out, "%s\n", made.ID)
-				fmt.Fprintf(p.err, "Made. Next: rappel scheme trunk, rappel scheme line, rappel import FILE.csv\n")
+				fmt.Fprintf(p.err, "Made. Next: rappel scheme trunk, rappel line add, rappel import FILE.csv\n")
 				return nil
 			})
 		},
@@ -116,45 +116,6 @@ func e164(what, text, country string) (string, error) {
 
 // trunkSecret is the password of a trunk, which no process list shows.
 func trunkSecret() string { return os.Getenv("RAPPEL_TRUNK_SECRET") }
-
-func (p *program) addLine() *cobra.Command {
-	var flow, delivered string
-	var languages []string
-	c := p.inScheme(&cobra.Command{
-		Use:   "line NUMBER",
-		Short: "Say which number people dial to reach the scheme",
-		Args:  exactly(1),
-	}, func(ctx context.Context, r records, args []string) error {
-		number, err := e164("NUMBER", args[0], r.scheme.Country)
-		if err != nil {
-			return err
-		}
-		d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
-		if d.Languages, err = languagesOf("--languages", languages); err != nil {
-			return err
-		}
-		flows, err := app.NewFlows(r.config, r.Store)
-		if err != nil {
-			return err
-		}
-		if err := flows.CheckLine(ctx, r.scheme.Key, d); err != nil {
-			if errors.Is(err, app.ErrNoFlow) {
-				return usageError{err}
-			}
-			return err
-		}
-		err = r.SaveDID(ctx, r.scheme.Key, d)
-		if errors.Is(err, postgres.ErrTaken) {
-			return usageError{fmt.Errorf("%s is the line of another scheme", number)}
-		}
-		return err
-	})
-	f := c.Flags()
-	f.StringVar(&flow, "flow", "registration", "name of a flow of dialplans/")
-	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
-	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
-	return c
-}
 
 func (p *program) destinations() *cobra.Command {
 	var ordinary bool

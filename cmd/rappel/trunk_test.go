@@ -66,13 +66,13 @@ func TestTrunksAndSurgesFromTheCommandLine(t *testing.T) {
 	require.Equal(t, 2, status)
 	require.Contains(t, errs, "no presence calls are agreed")
 
-	require.Equal(t, "after  2m0s\nto     any registrar\n", done(t, dir, "scheme", "overflow"))
-	done(t, dir, "scheme", "overflow", "--after", "90s", "--to", "caller")
+	require.Equal(t, "after  2m0s\nto     any registrar\n", done(t, dir, "line", "overflow"))
+	done(t, dir, "line", "overflow", "--after", "90s", "--to", "caller")
 	done(t, dir, "scheme", "greeting", "Colmar") // Another command leaves it alone.
-	require.Equal(t, "after  1m30s\nto     any registrar, then whoever has the role caller\n", done(t, dir, "scheme", "overflow"))
-	require.Contains(t, done(t, dir, "scheme", "overflow", "--to", "nobody"), "any registrar\n")
+	require.Equal(t, "after  1m30s\nto     any registrar, then whoever has the role caller\n", done(t, dir, "line", "overflow"))
+	require.Contains(t, done(t, dir, "line", "overflow", "--to", "nobody"), "any registrar\n")
 	for _, args := range [][]string{{"--after", "0"}, {"--after", "2h"}, {"--to", "registrar"}} {
-		_, errs, status := said(t, dir, append([]string{"scheme", "overflow"}, args...)...)
+		_, errs, status := said(t, dir, append([]string{"line", "overflow"}, args...)...)
 		require.Equal(t, 2, status, "%v: %s", args, errs)
 	}
 }

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/schedule"
+)
+
+func (p *program) line() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "line",
+		Short: "Say how people reach the scheme: numbers, when somebody answers, who helps the registrars",
+		Long: `Says how people reach the scheme: which numbers they dial, in which language and by which flow each is answered, when somebody
+answers, and who helps the registrars. It counts from the next call on.
+
+  rappel line add +3281000000 --languages fr,nl
+  rappel line hours mon-fri 13:30-17:00
+  rappel line close 2026-12-24
+  rappel line overflow --after 2m --to caller`,
+	}
+	c.AddCommand(p.addLine(), p.listLines(), p.lineHours(), p.exceptLine(true), p.exceptLine(false), p.usualLine(), p.overflow())
+	return c
+}
+
+func (p *program) addLine() *cobra.Command {
+	var flow, delivered string
+	var languages []string
+	c := p.inScheme(&cobra.Command{
+		Use:     "add NUMBER",
+		Short:   "Say which number people dial to reach the scheme, or change how it is answered",
+		Example: "  rappel line add +33199001000\n  rappel line add +3281000001 --languages de,fr --flow registration",
+		Args:    exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		number, err := e164("NUMBER", args[0], r.scheme.Country)
+		if err != nil {
+			return err
+		}
+		d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
+		if d.Languages, err = languagesOf("--languages", languages); err != nil {
+			return err
+		}
+		flows, err := app.NewFlows(r.config, r.Store)
+		if err != nil {
+			return err
+		}
+		if err := flows.CheckLine(ctx, r.scheme.Key, d); err != nil {
+			if errors.Is(err, app.ErrNoFlow) {
+				return usageError{err}
+			}
+			return err
+		}
+		err = r.SaveDID(ctx, r.scheme.Key, d)
+		if errors.Is(err, postgres.ErrTaken) {
+			return usageError{fmt.Errorf("%s is the line of another scheme", number)}
+		}
+		return err
+	})
+	f := c.Flags()
+	f.StringVar(&flow, "flow", "registration", "name of a flow of dialplans/")
+	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
+	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
+	return c
+}
+
+func (p *program) listLines() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use: "list", Short: "List the numbers that people dial, and how each is answered", Example: "  rappel line list", Args: exactly(0),
+	}, func(ctx context.Context, r records, _ []string) error {
+		numbers, err := r.DIDs(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "NUMBER\tLANGUAGES\tFLOW\tDELIVERED AS")
+		for _, d := range numbers {
+			languages := make([]string, len(d.Languages))
+			for i, l := range d.Languages {
+				languages[i] = string(l)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Number, strings.Join(languages, ","), d.Flow, d.Delivered)
+		}
+		return w.Flush()
+	})
+}
+
+func (p *program) lineHours() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "hours [DAYS HOURS]",
+		Short: "Show when somebody answers the line, or change some days of the week",
+		Long: `Shows when somebody answers the line; with DAYS ("mon-fri", "tue,thu") and HOURS (or "closed") it changes some days of the week
+first. The line has hours of its own, beside those in which the scheme calls. Without any it is never closed by the clock. With
+them it is closed on public holidays too, and on dates on which the scheme is closed; rappel line open makes an exception.`,
+		Example: "  rappel line hours mon-fri 13:30-17:00\n  rappel line hours mon-sun closed      # back to no hours of its own",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactly(2)(c, args)
+		},
+	}, func(ctx context.Context, r records, args []string) error {
+		now := time.Now()
+		hours, err := r.LineHours(ctx, r.scheme.Key, r.today(now))
+		if err != nil {
+			return err
+		}
+		if len(args) == 2 {
+			days, err := schedule.ParseWeekdays(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			windows, err := schedule.ParseHours(args[1])
+			if err != nil {
+				return usageError{err}
+			}
+			for d := range hours.Week {
+				if days.Has(time.Weekday(d)) {
+					hours.Week[d] = windows
+				}
+			}
+			if err := r.SetLineHours(ctx, r.scheme.Key, hours.Week, now); err != nil {
+				return mistake(err, postgres.ErrHours)
+			}
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		tellWeek(w, hours)
+		tellExceptions(w, hours)
+		return w.Flush()
+	})
+}
+
+// tellWeek prints the days of the week, if there are hours at all.
+func tellWeek(w *tabwriter.Writer, hours postgres.Hours) {
+	some := false
+	for _, windows := range hours.Week {
+		some = some || len(windows) > 0
+	}
+	if !some {
+		fmt.Fprintln(w, "always\tunless nobody is on shift")
+		return
+	}
+	for i := 1; i <= 7; i++ {
+		d := time.Weekday(i % 7)
+		fmt.Fprintf(w, "%s\t%s\n", d.String()[:3], schedule.FormatHours(hours.Week[d]))
+	}
+}
+
+// tellExceptions prints the dates with other hours.
+func tellExceptions(w *tabwriter.Writer, hours postgres.Hours) {
+	for _, e := range hours.Exceptions {
+		dates := e.First.Format(time.DateOnly)
+		if !e.Last.Equal(e.First) {
+			dates += " to " + e.Last.Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\n", dates, schedule.FormatHours(e.Hours))
+	}
+}
+
+// exceptLine makes the commands open and close.
+func (p *program) exceptLine(open bool) *cobra.Command {
+	var until string
+	c := &cobra.Command{
+		Use: "close DATE", Short: "Close the line on a date, or until another one", Example: "  rappel line close 2026-12-24", Args: exactly(1),
+	}
+	if open {
+		c = &cobra.Command{
+			Use: "open DATE HOURS", Short: "Answer the line on a date in other hours than usual, a public holiday included",
+			Example: "  rappel line open 2026-12-26 10:00-12:00", Args: exactly(2),
+		}
+	}
+	p.inScheme(c, func(ctx context.Context, r records, args []string) error {
+		var e schedule.Exception
+		if err := readDates(args[0], until, &e); err != nil {
+			return err
+		}
+		if open {
+			var err error
+			if e.Hours, err = schedule.ParseHours(args[1]); err != nil {
+				return usageError{err}
+			}
+		}
+		return mistake(r.ExceptLine(ctx, r.scheme.Key, e, time.Now()), postgres.ErrDatesBackward)
+	})
+	c.Flags().StringVar(&until, "until", "", "last date (default: the date alone)")
+	return c
+}
+
+func (p *program) usualLine() *cobra.Command {
+	var until string
+	c := p.inScheme(&cobra.Command{
+		Use: "usual DATE", Short: "Take back what open or close said of a date", Example: "  rappel line usual 2026-12-24", Args: exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		var e schedule.Exception
+		if err := readDates(args[0], until, &e); err != nil {
+			return err
+		}
+		return mistake(r.RevokeLineException(ctx, r.scheme.Key, e, time.Now()), postgres.ErrNoException)
+	})
+	c.Flags().StringVar(&until, "until", "", "last date, as it was given")
+	return c
+}
