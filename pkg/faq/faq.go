@@ -96,22 +96,27 @@ func (q *Question) Holds(day Date) bool {
 
 // In is the tree of a country: without the questions of others, and without topics on which nothing is left.
 func (t Tree) In(country string) Tree {
-	return t.keep(func(q *Question) bool { return q.Country == "" || q.Country == country }, func(q *Question) { q.Country = "" })
+	out := t.keep(func(q *Question) bool { return q.Country == "" || q.Country == country })
+	for i := range out.Topics {
+		for j := range out.Topics[i].Questions {
+			out.Topics[i].Questions[j].Country = ""
+		}
+	}
+	return out
 }
 
-// keep copies the tree with the questions that fit, changed; topics without any are left out.
-func (t Tree) keep(fits func(*Question) bool, change func(*Question)) Tree {
+// keep copies the tree with the questions that fit. Topics on which none is left are left out; one that had none stays.
+func (t Tree) keep(fits func(*Question) bool) Tree {
 	var out Tree
 	for _, topic := range t.Topics {
 		kept := topic
 		kept.Questions = nil
 		for _, q := range topic.Questions {
 			if fits(&q) {
-				change(&q)
 				kept.Questions = append(kept.Questions, q)
 			}
 		}
-		if len(kept.Questions) > 0 {
+		if len(kept.Questions) > 0 || len(topic.Questions) == 0 {
 			out.Topics = append(out.Topics, kept)
 		}
 	}
@@ -121,7 +126,8 @@ func (t Tree) keep(fits func(*Question) bool, change func(*Question)) Tree {
 // On is the tree as it is told on a day: what holds then, the most asked first, topics by all that was asked about them. What
 // was asked equally often stays in its order.
 func (t Tree) On(day Date, asked map[string]int) Tree {
-	out := t.keep(func(q *Question) bool { return q.Holds(day) && len(q.Languages()) > 0 }, func(*Question) {})
+	out := t.keep(func(q *Question) bool { return q.Holds(day) && len(q.Languages()) > 0 })
+	out.Topics = slices.DeleteFunc(out.Topics, func(topic Topic) bool { return len(topic.Questions) == 0 })
 	sums := map[string]int{}
 	for _, topic := range out.Topics {
 		for _, q := range topic.Questions {
@@ -157,21 +163,13 @@ func (t *Tree) Question(name string) (*Topic, *Question) {
 
 // Clone copies the tree: changes of the copy do not touch it.
 func (t Tree) Clone() Tree {
-	out := t.keepAll()
+	out := t.keep(func(*Question) bool { return true })
 	for i := range out.Topics {
 		out.Topics[i].Title = maps.Clone(out.Topics[i].Title)
 		for j := range out.Topics[i].Questions {
 			q := &out.Topics[i].Questions[j]
 			q.Title, q.Answer = maps.Clone(q.Title), maps.Clone(q.Answer)
 		}
-	}
-	return out
-}
-
-func (t Tree) keepAll() Tree {
-	out := Tree{Topics: slices.Clone(t.Topics)}
-	for i := range out.Topics {
-		out.Topics[i].Questions = slices.Clone(out.Topics[i].Questions)
 	}
 	return out
 }
