@@ -56,6 +56,7 @@ func TestQuestionsFromTheCommandLine(t *testing.T) {
 		{[]string{"show", "nonsense"}, "there is no question"},
 		{[]string{"set", "nonsense", "--until", "2041-01-01"}, "there is no question"},
 		{[]string{"set", "heat", "--until", "demain"}, "write it as 2026-11-22"},
+		{[]string{"set", "heat", "--transfer", "0800 32 123"}, "which no answer names"},
 		{[]string{"set", "heat", "--topic", "nowhere"}, "there is no topic"},
 		{[]string{"set", "heat", "--transfer", "112"}, "a short number is told in the answer"},
 		{[]string{"set", "heat", "--title", ""}, "has no title in the scheme's first language"},

@@ -116,7 +116,10 @@ func (r *reception) answerTo(ctx context.Context, s *session) (string, ivr.Vars)
 	}
 	r.count(ctx, q.Name, now)
 	parts, foreign := q.PartsFor(r.asker(s))
-	vars := ivr.Vars{"parts": parts, "transfer": r.transferable(ctx, q)}
+	vars := ivr.Vars{"parts": parts, "transfer": "", "service": q.Service(r.asker(s))}
+	if vars["service"] != "" {
+		vars["transfer"] = r.transferable(ctx, q)
+	}
 	if foreign {
 		return "foreign", vars
 	}
@@ -137,9 +140,6 @@ func (r *reception) count(ctx context.Context, question string, now time.Time) {
 
 // transferable is the number of the service that the answer names, when the scheme may ring it; "" otherwise.
 func (r *reception) transferable(ctx context.Context, q *faq.Question) string {
-	if q.Transfer == "" {
-		return ""
-	}
 	number, err := faq.TransferNumber(q.Transfer, r.line.Region)
 	if err != nil || r.c.o.Callers.MayRing(ctx, r.line.Scheme, number) != nil {
 		return ""

@@ -198,11 +198,22 @@ func (c *checker) question(path string, q *Question) {
 	if q.Transfer != "" {
 		if _, err := TransferNumber(q.Transfer, c.terms.Country); err != nil {
 			c.bad(path+".transfer", q.Name, "%v", err)
+		} else if !q.namesService() {
+			c.bad(path+".transfer", q.Name, "is connected with %s, which no answer names: write {%s} into it", q.Transfer, q.Transfer)
 		}
 	}
 	if q.Country != "" && len(q.Country) != 2 {
 		c.bad(path+".country", q.Name, "has a country %q that is not two letters, such as FR or BE", q.Country)
 	}
+}
+
+func (q *Question) namesService() bool {
+	for _, answer := range q.Answer {
+		if names(answer, q.Transfer) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) dates(path string, q *Question) {

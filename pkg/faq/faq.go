@@ -42,8 +42,8 @@ type Question struct {
 	Checked Date   `json:"checked,omitempty" yaml:"checked,omitempty"` // When somebody last compared it with the source.
 	From    Date   `json:"from,omitempty" yaml:"from,omitempty"`       // The first day on which it is told; empty: since ever.
 	Until   Date   `json:"until,omitempty" yaml:"until,omitempty"`     // The last one; empty: for ever.
-	// Transfer is the number of a service to which whoever has heard the answer may be connected; empty means none. It is
-	// offered only where the scheme may ring it.
+	// Transfer is the number of a service with which whoever has heard the answer may be connected; empty means none. It is
+	// offered only where the scheme may ring it, and in the languages in which the answer names it.
 	Transfer string `json:"transfer,omitempty" yaml:"transfer,omitempty"`
 }
 

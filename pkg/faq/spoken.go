@@ -27,7 +27,10 @@ func Spoken(lang roster.Language, text string) (string, error) {
 			break
 		}
 		number, behind, closed := strings.Cut(after, "}")
-		if !closed || strings.Trim(number, "0123456789 .+") != "" || strings.Map(onlyDigits, number) == "" {
+		if !closed {
+			return "", errors.New("a brace is never closed")
+		}
+		if strings.Trim(number, "0123456789 .+") != "" || strings.Map(onlyDigits, number) == "" {
 			return "", fmt.Errorf("{%s} is no telephone number; write it as {0800 12 345}", number)
 		}
 		out.WriteString(dialled(lang, number))
@@ -205,6 +208,40 @@ func (q *Question) PartsFor(a Asker) (parts []ivr.Vars, foreign bool) {
 	return parts, lang != a.Language
 }
 
+// Service is the number of the service behind the answer that is told to somebody, as it is said; "" when the answer in that
+// language does not name it: nobody is connected with a service that they have not heard of, or that speaks another language.
+func (q *Question) Service(a Asker) string {
+	lang := q.told(a.Language, a.First)
+	if q.Transfer == "" || !names(q.Answer[lang], q.Transfer) {
+		return ""
+	}
+	return dialled(lang, strings.Map(grouping, q.Transfer))
+}
+
+// grouping keeps what dialled reads.
+func grouping(r rune) rune {
+	if strings.ContainsRune("0123456789+ ", r) {
+		return r
+	}
+	return ' '
+}
+
+// names reports whether a text holds a telephone number in braces.
+func names(text, number string) bool {
+	wanted := strings.Map(onlyDigits, number)
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, "{")
+		if !found {
+			return false
+		}
+		var inside string
+		inside, rest, _ = strings.Cut(after, "}")
+		if strings.Map(onlyDigits, inside) == wanted {
+			return true
+		}
+	}
+}
+
 // Texts is everything that may be said of a tree, in the order in which it is worth preparing: what menus say first, and the
 // first language before the others.
 func (t Tree) Texts(prompts *ivr.Catalogue, first roster.Language) []Said {
@@ -217,6 +254,9 @@ func (t Tree) Texts(prompts *ivr.Catalogue, first roster.Language) []Said {
 			for _, q := range topic.Questions {
 				parts, _ := q.PartsFor(a)
 				answers = append(answers, said(prompts, "faq.part", parts)...)
+				if service := q.Service(a); service != "" {
+					answers = append(answers, Said{lang, prompts.Text(lang, "faq.transfer", ivr.Vars{"service": service})})
+				}
 			}
 		}
 		titles = append(titles, said(prompts, "faq.choice", menus)...)

@@ -39,6 +39,9 @@ func (b *Book) Rehearse(flow string, lang roster.Language, vars Vars) (*Rehearsa
 // Over reports whether the dialogue has ended.
 func (r *Rehearsal) Over() bool { return r.out.Ask == AskHangup }
 
+// Text returns a variable of the dialogue that is a text, or "".
+func (r *Rehearsal) Text(name string) string { return r.walker.Text(name) }
+
 // Asked lists the answers that the host may give now, sorted; none when it is not asked anything.
 func (r *Rehearsal) Asked() []string {
 	switch s := r.walker.step(); r.out.Ask {

@@ -53,6 +53,7 @@ func TestLine(t *testing.T) {
 			"nobody free, a message":         message,
 			"two wait for a registrar":       queue,
 			"call me today":                  callToday,
+			"questions and answers":          questions,
 			"wrong key":                      wrongKey,
 			"silence":                        silence,
 			"hang-up at any point":           hangUps,

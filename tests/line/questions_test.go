@@ -1,0 +1,79 @@
+package line
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/faq"
+	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/tests/house"
+)
+
+// offList is a number that exists and that no scheme of these tests may ring.
+const offList = "+33145678901"
+
+// questions: somebody picks a question and hears its answer, is connected with the help line that it names, both hearing each
+// other, and is back with us afterwards. What has expired is not told, and what is off the allow-list never rings.
+func questions(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{People: []house.PersonPlan{{NotDue: true, Does: phone.Answers(200*time.Millisecond, house.PersonTone)}}})
+	helpLine := h.People[0]
+	question := func(name, title, answer, transfer string, until faq.Date) faq.Question {
+		return faq.Question{
+			Name: name, Title: faq.Texts{roster.French: title}, Answer: faq.Texts{roster.French: answer + " {" + transfer + "}."},
+			Transfer: transfer, Until: until,
+		}
+	}
+	_, err := h.Store.EditQuestions(t.Context(), h.Scheme.Key, func(tree *faq.Tree) error {
+		*tree = faq.Tree{Topics: []faq.Topic{{Name: "town", Title: faq.Texts{roster.French: "Dans notre commune"}, Questions: []faq.Question{
+			question("expired", "Le vaccin de l'an dernier", "Il n'y en a plus.", helpLine.Number, faq.DateOf(h.Now().AddDate(0, 0, -1))),
+			question("help", "Quelqu'un à qui parler", "Une ligne d'aide vous écoute.", helpLine.Number, ""),
+			question("off", "Les horaires du marché", "Le marché a lieu le mardi matin, sur la grande place.", offList, ""),
+		}}}}
+		return nil
+	}, h.Now())
+	require.NoError(t, err)
+	says := func(key string, vars ivr.Vars) []int16 { return house.Beginning(h.Prompt(key, vars), 2*time.Second) }
+	part := func(text string) []int16 { return says("faq.part", ivr.Vars{"part": text}) }
+
+	party := dial(t, h, stranger)
+	h.Hears(party, time.Time{}, start(h, "line.greeting"), hearLimit)
+	at := press(t, party, "3")
+	h.Hears(party, at, says("faq.choice", ivr.Vars{"title": "Dans notre commune"}), hearLimit)
+	at = press(t, party, "1")
+	// The expired one would have been the first.
+	h.Hears(party, at, says("faq.choice", ivr.Vars{"title": "Quelqu'un à qui parler"}), hearLimit)
+	at = press(t, party, "1")
+	h.Hears(party, at, part("Une ligne d'aide vous écoute."), hearLimit)
+	house.Await(t, hearLimit, "the question to be counted", func(ctx context.Context) bool {
+		asked, err := h.Store.QuestionsAsked(ctx, h.Scheme.Key, h.Now(), h.Now())
+		return err == nil && len(asked) == 1 && asked[0] == postgres.Asked{Question: "help", Asked: 1}
+	})
+
+	press(t, party, "3")
+	theirs := h.AwaitCall(helpLine)
+	ctx, cancel := context.WithTimeout(t.Context(), hearLimit)
+	defer cancel()
+	_, err = theirs.HearTone(ctx, voice)
+	require.NoError(t, err)
+	_, err = party.HearTone(ctx, house.PersonTone)
+	require.NoError(t, err)
+	require.Equal(t, h.Line, h.Rang(helpLine.Number)[0].From, "they see the scheme's number, not the party's")
+	at = time.Now()
+	h.HangUp(theirs)
+	h.Hears(party, at, house.Beginning(h.Prompt("faq.talked", nil), time.Second), hearLimit)
+
+	at = press(t, party, "1")
+	h.Hears(party, at, says("faq.choice", ivr.Vars{"title": "Quelqu'un à qui parler"}), hearLimit)
+	at = press(t, party, "2")
+	h.Hears(party, at, part("Le marché a lieu le mardi matin, sur la grande place."), hearLimit)
+	at = press(t, party, "3")
+	h.Hears(party, at, start(h, "error.wrong_key"), hearLimit)
+	require.Empty(t, h.Rang(offList))
+	h.HangUp(party)
+}
