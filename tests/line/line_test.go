@@ -54,7 +54,6 @@ func TestLine(t *testing.T) {
 			"two wait for a registrar":       queue,
 			"call me today":                  callToday,
 			"questions and answers":          questions,
-			"questions and answers":          questions,
 			"wrong key":                      wrongKey,
 			"silence":                        silence,
 			"hang-up at any point":           hangUps,
