@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/faq"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -304,7 +303,7 @@ func (p *program) questionFigures() *cobra.Command {
 	return c
 }
 
-func (p *program) tellFigures(list []postgres.Asked, byDay bool) error {
+func (p *program) tellFigures(list []faq.Asked, byDay bool) error {
 	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	if byDay {
 		fmt.Fprint(w, "DAY\t")
@@ -312,7 +311,7 @@ func (p *program) tellFigures(list []postgres.Asked, byDay bool) error {
 	fmt.Fprintln(w, "QUESTION\tASKED")
 	for _, a := range list {
 		if byDay {
-			fmt.Fprintf(w, "%s\t", a.Day.Format(time.DateOnly))
+			fmt.Fprintf(w, "%s\t", a.Day)
 		}
 		fmt.Fprintf(w, "%s\t%d\n", a.Question, a.Asked)
 	}

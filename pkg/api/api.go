@@ -43,7 +43,9 @@ type Options struct {
 	// Recordings may be nil: then nothing can be listened to.
 	Recordings Recordings
 	Agenda     Agenda
-	Door       *auth.Door
+	// Questions is what the line answers.
+	Questions Questions
+	Door      *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
@@ -66,8 +68,9 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil ||
+		opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -105,6 +108,13 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/inbox/{item}/take":     a.change(a.take),
 		"POST schemes/{scheme}/inbox/{item}/call":     a.change(a.callAbout),
 		"POST schemes/{scheme}/inbox/{item}/resolve":  a.change(a.resolve),
+
+		"GET schemes/{scheme}/questions":               a.shown(a.questions),
+		"PUT schemes/{scheme}/questions":               a.change(a.putQuestions),
+		"DELETE schemes/{scheme}/questions":            a.change(a.resetQuestions),
+		"PUT schemes/{scheme}/questions/{question}":    a.change(a.putQuestion),
+		"DELETE schemes/{scheme}/questions/{question}": a.change(a.deleteQuestion),
+		"GET schemes/{scheme}/questions/asked":         a.shown(a.questionsAsked),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/faq"
 	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/report"
@@ -70,6 +71,10 @@ func problemOf(err error) problem {
 		errors.Is(err, inbox.ErrNoConsent), errors.Is(err, inbox.ErrNotThis), errors.Is(err, inbox.ErrIncomplete),
 		errors.Is(err, roster.ErrRefused):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
+	case errors.Is(err, errNoQuestion):
+		return problem{problemType + "no-question", "There is no such question", http.StatusNotFound, "GET questions shows their names."}
+	case errors.Is(err, faq.ErrMistakes):
+		return problem{problemType + "questions", "The questions are not taken over", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, errNoPerson):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):

@@ -18,41 +18,28 @@ import (
 // askedFor is over how many days it counts what was asked most. Today does not count: the order stands for a whole day.
 const askedFor = 28
 
-// Answers is what a scheme's line answers.
-type Answers struct {
-	faq.Tree
-	Own     bool // The scheme keeps it; otherwise it is what ships.
-	Country string
-	First   roster.Language // The scheme's.
-}
-
-// Terms are what a tree of the scheme is checked against.
-func (a *Answers) Terms(today time.Time) faq.Terms {
-	return faq.Terms{Country: a.Country, First: a.First, Today: faq.DateOf(today)}
-}
-
 // Answers returns everything that a scheme's line answers, also what does not hold today.
-func (s *Store) Answers(ctx context.Context, scheme int64) (Answers, error) {
+func (s *Store) Answers(ctx context.Context, scheme int64) (faq.Answers, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	return readAnswers(ctx, s.query, scheme)
 }
 
-func readAnswers(ctx context.Context, q *sqldb.Queries, scheme int64) (Answers, error) {
+func readAnswers(ctx context.Context, q *sqldb.Queries, scheme int64) (faq.Answers, error) {
 	row, err := q.ReadQuestionTree(ctx, scheme)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Answers{}, report.ErrNoScheme
+		return faq.Answers{}, report.ErrNoScheme
 	} else if err != nil {
-		return Answers{}, fmt.Errorf("read questions: %w", storeError(err))
+		return faq.Answers{}, fmt.Errorf("read questions: %w", storeError(err))
 	}
-	a := Answers{Country: row.Country, First: roster.Language(row.Language)}
+	a := faq.Answers{Country: row.Country, First: roster.Language(row.Language)}
 	if row.Tree == nil {
 		a.Tree, err = faq.Shipped(a.Country)
 		return a, err
 	}
 	a.Own = true
 	if err := json.Unmarshal(row.Tree, &a.Tree); err != nil {
-		return Answers{}, fmt.Errorf("read questions: %w", err)
+		return faq.Answers{}, fmt.Errorf("read questions: %w", err)
 	}
 	return a, nil
 }
@@ -165,15 +152,8 @@ func (s *Store) CountQuestion(ctx context.Context, scheme int64, question string
 	return nil
 }
 
-// Asked is how often a question was asked.
-type Asked struct {
-	Day      time.Time // Zero for a sum over several.
-	Question string    // Its name; it may be gone since.
-	Asked    int
-}
-
 // QuestionsAsked sums up how often each question was asked from one local date to another, both included: the most asked first.
-func (s *Store) QuestionsAsked(ctx context.Context, scheme int64, first, last time.Time) ([]Asked, error) {
+func (s *Store) QuestionsAsked(ctx context.Context, scheme int64, first, last time.Time) ([]faq.Asked, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	rows, err := s.query.ReadQuestionsAsked(ctx, sqldb.ReadQuestionsAskedParams{
@@ -182,15 +162,15 @@ func (s *Store) QuestionsAsked(ctx context.Context, scheme int64, first, last ti
 	if err != nil {
 		return nil, fmt.Errorf("read figures of questions: %w", storeError(err))
 	}
-	list := make([]Asked, len(rows))
+	list := make([]faq.Asked, len(rows))
 	for i, r := range rows {
-		list[i] = Asked{Question: r.Question, Asked: int(r.Asked)}
+		list[i] = faq.Asked{Question: r.Question, Asked: int(r.Asked)}
 	}
 	return list, nil
 }
 
 // QuestionDays is QuestionsAsked for each date, in their order.
-func (s *Store) QuestionDays(ctx context.Context, scheme int64, first, last time.Time) ([]Asked, error) {
+func (s *Store) QuestionDays(ctx context.Context, scheme int64, first, last time.Time) ([]faq.Asked, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	rows, err := s.query.ReadQuestionDays(ctx, sqldb.ReadQuestionDaysParams{
@@ -199,9 +179,9 @@ func (s *Store) QuestionDays(ctx context.Context, scheme int64, first, last time
 	if err != nil {
 		return nil, fmt.Errorf("read figures of questions: %w", storeError(err))
 	}
-	list := make([]Asked, len(rows))
+	list := make([]faq.Asked, len(rows))
 	for i, r := range rows {
-		list[i] = Asked{Day: dateOf(r.Day), Question: r.Question, Asked: int(r.Asked)}
+		list[i] = faq.Asked{Day: faq.DateOf(dateOf(r.Day)), Question: r.Question, Asked: int(r.Asked)}
 	}
 	return list, nil
 }

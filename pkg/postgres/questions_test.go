@@ -117,13 +117,13 @@ func TestQuestionsAsked(t *testing.T) {
 
 	asked, err := store.QuestionsAsked(ctx, s.Key, now.AddDate(0, 0, -60), now)
 	require.NoError(t, err)
-	require.Equal(t, []postgres.Asked{{Question: "sleep", Asked: 8}, {Question: "heat", Asked: 1}}, asked)
+	require.Equal(t, []faq.Asked{{Question: "sleep", Asked: 8}, {Question: "heat", Asked: 1}}, asked)
 	asked, err = store.QuestionsAsked(ctx, other.Key, now.AddDate(0, 0, -60), now)
 	require.NoError(t, err)
 	require.Empty(t, asked)
 	days, err := store.QuestionDays(ctx, s.Key, now, now)
 	require.NoError(t, err)
 	require.Len(t, days, 1)
-	require.Equal(t, "2026-11-22", days[0].Day.Format(time.DateOnly))
+	require.Equal(t, "2026-11-22", string(days[0].Day))
 	require.Equal(t, 8, days[0].Asked)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/faq"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/tests/house"
 )
@@ -57,7 +56,7 @@ func questions(t *testing.T, street *house.Street) {
 	h.Hears(party, at, part("Une ligne d'aide vous écoute."), hearLimit)
 	house.Await(t, hearLimit, "the question to be counted", func(ctx context.Context) bool {
 		asked, err := h.Store.QuestionsAsked(ctx, h.Scheme.Key, h.Now(), h.Now())
-		return err == nil && len(asked) == 1 && asked[0] == postgres.Asked{Question: "help", Asked: 1}
+		return err == nil && len(asked) == 1 && asked[0] == faq.Asked{Question: "help", Asked: 1}
 	})
 
 	press(t, party, "3")
