@@ -39,7 +39,7 @@ func TestQuestionsFromTheCommandLine(t *testing.T) {
 	done(t, dir, "faq", "import", "questions.yaml")
 	require.Equal(t, exported, done(t, dir, "faq", "export"), "a round trip changes nothing")
 	wrong := strings.Replace(exported, "{081 24 74 54}", "081247454", 1)
-	wrong = strings.Replace(wrong, "name: heat", "name: cold", 1)
+	wrong = strings.Replace(wrong, `name: "heat"`, `name: "cold"`, 1)
 	require.NoError(t, os.WriteFile(file, []byte(wrong), 0o600))
 	for _, command := range []string{"check", "import"} {
 		out, _, status := said(t, dir, "faq", command, "questions.yaml")

@@ -2,6 +2,7 @@ package faq
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // Document is a tree as a file holds it, with the lines of its parts.
@@ -88,18 +91,72 @@ func (d *Document) Locate(p Problem) string {
 	return fmt.Sprintf("%s:%d: %s", d.file, d.line(p.path), p)
 }
 
-// Write writes the tree as a file that Read reads, ready to be edited.
+// Write writes the tree as a file that Read reads, ready to be edited. Every text stands in quotation marks: whatever somebody
+// writes into one is nothing but text.
 func (t Tree) Write() ([]byte, error) {
-	var out bytes.Buffer
-	out.WriteString(header)
-	e := yaml.NewEncoder(&out, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
-	if err := e.Encode(t); err != nil {
-		return nil, fmt.Errorf("write questions: %w", err)
+	w := writer{}
+	w.out.WriteString(header + "topics:\n")
+	if len(t.Topics) == 0 {
+		return []byte(header + "topics: []\n"), nil
 	}
-	if err := e.Close(); err != nil {
-		return nil, fmt.Errorf("write questions: %w", err)
+	for _, topic := range t.Topics {
+		w.line("  - name: ", topic.Name)
+		w.texts("    title:", topic.Title)
+		if len(topic.Questions) == 0 {
+			w.out.WriteString("    questions: []\n")
+			continue
+		}
+		w.out.WriteString("    questions:\n")
+		for _, q := range topic.Questions {
+			w.line("      - name: ", q.Name)
+			w.optional("        country: ", q.Country)
+			w.texts("        title:", q.Title)
+			w.texts("        answer:", q.Answer)
+			w.optional("        source: ", q.Source)
+			w.optional("        checked: ", string(q.Checked))
+			w.optional("        from: ", string(q.From))
+			w.optional("        until: ", string(q.Until))
+			w.optional("        transfer: ", q.Transfer)
+		}
 	}
-	return out.Bytes(), nil
+	if w.err != nil {
+		return nil, fmt.Errorf("write questions: %w", w.err)
+	}
+	return w.out.Bytes(), nil
+}
+
+type writer struct {
+	out bytes.Buffer
+	err error
+}
+
+// line writes a field. A text of JSON is one of YAML, too (YAML 1.2, section 1.2).
+func (w *writer) line(field, text string) {
+	w.out.WriteString(field)
+	e := json.NewEncoder(&w.out)
+	e.SetEscapeHTML(false)
+	w.err = errors.Join(w.err, e.Encode(text)) // It ends the line.
+}
+
+func (w *writer) optional(field, text string) {
+	if text != "" {
+		w.line(field, text)
+	}
+}
+
+func (w *writer) texts(field string, texts Texts) {
+	w.out.WriteString(field)
+	if len(texts) == 0 {
+		w.out.WriteString(" {}\n")
+		return
+	}
+	w.out.WriteByte('\n')
+	indent := strings.Repeat(" ", len(field)-len(strings.TrimLeft(field, " "))+2)
+	for _, lang := range roster.Languages() {
+		if text, written := texts[lang]; written {
+			w.line(indent+string(lang)+": ", text)
+		}
+	}
 }
 
 const header = `# Questions and answers. Dates are written 2026-11-22. A telephone number to be read out stands in braces: {0800 12 345}.
