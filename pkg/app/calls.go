@@ -20,6 +20,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
 
 const (
@@ -76,6 +77,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 		Agenda:  agenda{store: a.store, dispatcher: a.dispatcher, now: a.now},
 		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx, Questions: a.store,
+		Mend: func(name string) (time.Duration, error) {
+			return wav.Mend(filepath.Join(a.cfg.Asterisk.Recordings, name+".wav"))
+		},
 		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
 	})
 	if err != nil {

@@ -58,6 +58,9 @@ type Options struct {
 	SpoolDir string
 	// Recordings may be nil: then messages that the dialplan takes by itself stay where it puts them.
 	Recordings Recordings
+	// Mend finishes the file of a recording during which the PBX was killed, and returns how long it is then; 0 means that it was
+	// finished. It may be nil.
+	Mend func(recording string) (time.Duration, error)
 	// NoWrapUp ends the caller's line when the beneficiary leaves, instead of offering to close the call by keypad.
 	NoWrapUp bool
 	// RegistrarRing is how long a registrar's phone rings; 0 means 20 s.

@@ -260,7 +260,11 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 				least += time.Duration(want.Silence) // It ended in so much silence.
 			}
 			if e.Length < least {
-				return taken{answer: ivr.AnswerEmpty, ok: true}
+				// A hang-up ends the recording first, and the channel a moment later.
+				if e.Length >= of.least && s.leaves() {
+					return taken{answer: ivr.AnswerKept, length: e.Length}
+				}
+				return taken{answer: ivr.AnswerEmpty, ok: !s.gone && r.c.ctx.Err() == nil}
 			}
 			return taken{answer: ivr.AnswerKept, length: e.Length, ok: true}
 		}

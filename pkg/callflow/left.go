@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"go.uber.org/zap"
 
@@ -20,6 +21,17 @@ func (c *Connector) saveMessage(ctx context.Context, m Message) error {
 		m.Scheme = line.Scheme
 		if m.Language == "" {
 			m.Language = line.language()
+		}
+	}
+	if c.o.Mend != nil {
+		switch length, err := c.o.Mend(m.Recording); {
+		case err != nil: // It may be on another machine, or not ours to write.
+			if place, ok := errors.AsType[*fs.PathError](err); ok {
+				err = place.Err // The dialplan's files are named after who rang.
+			}
+			c.o.Logger.Info("recording was not looked at", zap.String("message", m.ID), zap.Error(err))
+		case length > 0:
+			m.Length = length
 		}
 	}
 	return c.o.Records.SaveMessage(ctx, m)

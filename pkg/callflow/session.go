@@ -23,6 +23,8 @@ const (
 	playUnknown = 20 * time.Second
 	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
 	sessionLimit = 30 * time.Minute
+	// leavingWait is how long after the end of a recording the PBX may tell that it was a hang-up that ended it.
+	leavingWait = time.Second
 )
 
 // eventTurn is no event of the PBX: it is the turn of a party who waits in the queue.
@@ -304,6 +306,22 @@ func (s *session) awaitGone() {
 	for end := time.Now().Add(hangupWait); !s.gone; {
 		if _, woke := s.wait(end); !woke {
 			return
+		}
+	}
+}
+
+// leaves reports whether the party is just hanging up.
+func (s *session) leaves() bool {
+	for end := time.Now().Add(leavingWait); ; {
+		e, woke := s.wait(end)
+		switch {
+		case s.gone:
+			return true
+		case !woke:
+			return false
+		case e.Type == telephony.EventDigit:
+			s.backlog = slices.Insert(s.backlog, 0, e)
+			return false
 		}
 	}
 }

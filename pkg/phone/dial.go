@@ -25,6 +25,9 @@ type DialOptions struct {
 	Say *Source
 	// Keys is how this side sends the keys pressed; the zero value is RTP events.
 	Keys KeyWay
+	// Mute sends no audio at all, not even silence, as through a firewall that lets audio pass one way only. Keys as RTP events
+	// are sent all the same.
+	Mute bool
 	// OnProgress, when set, is called for each provisional response but 100, with
 	// the audio that will be the call's: early media can be heard on it. It must
 	// return at once.
@@ -46,7 +49,7 @@ func (a *agent) dial(ctx context.Context, target sip.Uri, o DialOptions) (*Call,
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	media.keys = o.Keys
+	media.keys, media.mute = o.Keys, o.Mute
 	media.Say(o.Say)
 	d := &dialing{agent: a, media: media, req: a.invite(target, o, media), progress: o.OnProgress}
 	if d.tx, err = a.begin(ctx, d.req); err != nil {

@@ -47,7 +47,8 @@ type Media struct {
 	ssrc     uint32
 	marker   bool
 	presses  []press
-	keys     KeyWay // Set before audio flows.
+	keys     KeyWay // Set before audio flows, like mute.
+	mute     bool   // No audio is sent.
 	sent     uint64
 	buf      []byte
 }
@@ -265,6 +266,9 @@ func (m *Media) tickAudio() {
 	}
 	for ; n < frameSamples; n++ {
 		frame[n] = m.codec.silence()
+	}
+	if m.mute {
+		return
 	}
 	m.send(packet{payloadType: uint8(m.codec), marker: m.marker, timestamp: m.ts}, frame[:])
 	m.marker = false

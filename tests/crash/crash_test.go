@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -168,7 +169,8 @@ func serviceKilled(t *testing.T, program string) {
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 }
 
-// asteriskKilled: the PBX dies under one call that talks and one that rings. Both end as failed by our fault, the service
+// asteriskKilled: the PBX dies under one call that talks, one that rings, and somebody who is leaving a message. What she said
+// is kept. Both end as failed by our fault, the service
 // lives on and reconnects by itself, and the ladder has both tried again.
 func asteriskKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
@@ -191,6 +193,11 @@ func asteriskKilled(t *testing.T, program string) {
 	h.AwaitCall(h.People[0])
 	h.AwaitAttempt(h.People[0], 1, call.StateBridged)
 	h.AwaitAttempt(h.People[1], 1, call.StateRinging)
+	const stranger, voice = "+33639989021", 500.0
+	party := h.DialLine(stranger, phone.Tone(voice))
+	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
+	require.NoError(t, party.SendDTMF(t.Context(), "02"))
+	message := h.MessageUnderWay(4*time.Second, time.Minute)
 
 	require.NoError(t, street.Asterisk.Kill())
 	require.NoError(t, street.Asterisk.Start(t.Context()))
@@ -198,6 +205,16 @@ func asteriskKilled(t *testing.T, program string) {
 	for _, c := range h.Callers {
 		require.NoError(t, c.Phone.Register(t.Context()))
 	}
+	house.Await(t, time.Minute, "the message to be listed", func(ctx context.Context) bool {
+		list, err := h.Store.Messages(ctx, h.Scheme.Key, false)
+		return err == nil && len(list) == 1 && list[0].CLI == stranger && list[0].Length > 2*time.Second
+	})
+	said, err := os.Open(message)
+	require.NoError(t, err)
+	defer said.Close() //nolint:errcheck // It was only read.
+	samples, err := phone.ReadWAV(said)
+	require.NoError(t, err)
+	require.Greater(t, len(samples), 2*8000, "seconds that can be played")
 	talked := h.AwaitEnd(h.People[0])
 	require.Equal(t, call.ResultFailed, talked.Result, "%+v", talked)
 	require.Equal(t, call.ReasonPBXLost, talked.Reason, "%+v", talked)

@@ -33,6 +33,7 @@ type Plan struct {
 	Spoken      string        // What the line calls the scheme.
 	WrapUp      time.Duration // 0 means an hour: a caller stays in wrap-up for as long as a test looks.
 	Retry       map[call.Result]time.Duration
+	DTMF        string // How the trunk takes keys; "" means RTP events.
 	// NotReady leaves the callers off, until Ready makes them ready.
 	NotReady bool
 }
@@ -175,7 +176,7 @@ func (h *House) write(plan Plan) {
 	require.NoError(t, err)
 	require.NoError(t, h.Store.SaveTrunk(ctx, h.Scheme.Key, postgres.Trunk{
 		Endpoint: fmt.Sprintf("trunk%d", h.Scheme.Key), Kind: postgres.TrunkSimulated, Host: h.Trunk.Addr().Addr().String(),
-		Port: int(h.Trunk.Addr().Port()), Lines: 60, InboundReserve: 2, CallsPerSecond: 50,
+		Port: int(h.Trunk.Addr().Port()), DTMF: plan.DTMF, Lines: 60, InboundReserve: 2, CallsPerSecond: 50,
 		PermittedCLI: []string{h.Line, h.Machine}, CLI: map[call.Kind]string{
 			"": h.Line, call.KindPresence: h.Machine, call.KindReminder: h.Machine, call.KindSurvey: h.Machine,
 		},

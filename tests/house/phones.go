@@ -164,10 +164,16 @@ func (h *House) Dial(c *Caller, code string) {
 // then it is dialled again.
 func (h *House) DialLine(from string, say *phone.Source) *phone.Call {
 	h.t.Helper()
+	return h.DialLineBy(from, phone.DialOptions{Say: say})
+}
+
+// DialLineBy is DialLine with every detail of the call.
+func (h *House) DialLineBy(from string, o phone.DialOptions) *phone.Call {
+	h.t.Helper()
 	var party *phone.Call
 	Await(h.t, startLimit, "the line to answer", func(ctx context.Context) bool {
 		var err error
-		party, err = h.Trunk.Dial(ctx, from, h.Line, phone.DialOptions{Say: say})
+		party, err = h.Trunk.Dial(ctx, from, h.Line, o)
 		var refused *phone.StatusError
 		if errors.As(err, &refused) && refused.Code == http.StatusUnauthorized {
 			return false

@@ -62,6 +62,13 @@ func TestLine(t *testing.T) {
 			"closing a call by feature code": closeLast,
 			"keys of an ordinary phone":      ownPhone,
 			"an ordinary phone's other ways": ownPhoneAndLine,
+			"keys as RTP events":             typing("rfc4733", phone.KeysEvents),
+			"keys as SIP INFO":               typing("info", phone.KeysInfo),
+			"keys as tones":                  typing("inband", phone.KeysTones),
+			"keys as events, found out":      typing("auto", phone.KeysEvents),
+			"keys as tones, found out":       typing("auto", phone.KeysTones),
+			"no keys at all":                 rotary,
+			"no audio from her":              deaf,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -156,7 +163,7 @@ func message(t *testing.T, street *house.Street) {
 	press(t, party, "0")
 	h.Hears(party, time.Time{}, start(h, "person.nobody"), hearLimit)
 	h.Hears(party, time.Time{}, start(h, "message.invite"), hearLimit)
-	recorded(t, street, "messages/*.*", 3*time.Second)
+	h.MessageUnderWay(3*time.Second, hearLimit)
 	done := press(t, party, "#")
 	h.Hears(party, done, start(h, "message.kept"), hearLimit)
 	h.AwaitDone(party, hearLimit)
