@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	house.SideBySide(14)
+	house.SideBySide(20)
 	// sipgo opens a connection anew for what it sends last, when its phone has just been closed.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readListenerConnection"))
 }
