@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/call"
-	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 	"github.com/rappel-tel/rappel/pkg/roster/sheet"
 )
@@ -84,7 +84,7 @@ func (p *program) addOutreach(ctx context.Context, r records, name string, dry b
 	}
 	done, err := r.AddOutreach(ctx, r.scheme.Key, people, time.Now(), dry)
 	fmt.Fprintf(p.out, "%d rows: %d added, %d known already, %d will not be called, %d unreadable\n",
-		rows, done.Added, done.Known, done.Refused, rows-len(people))
+		rows, done.Added, done.Known, done.Refused, rows-len(people)+done.NotAllowed)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w; the same file may be imported again", err)
@@ -122,7 +122,7 @@ since; nobody is called twice.
 	return c
 }
 
-func (p *program) tellOutreach(r records, done postgres.OutreachBooked, rehearse bool) error {
+func (p *program) tellOutreach(r records, done report.OutreachBooked, rehearse bool) error {
 	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	booked := "booked"
 	if rehearse {
@@ -182,7 +182,7 @@ func (p *program) stopOutreach() *cobra.Command {
 	}, func(ctx context.Context, r records, _ []string) error {
 		n, err := r.StopOutreach(ctx, r.scheme.Key, time.Now())
 		if err != nil {
-			return mistake(err, postgres.ErrNoOutreach)
+			return mistake(err, report.ErrNoOutreach)
 		}
 		fmt.Fprintf(p.err, "Stopped. Calls cancelled: %d.\n", n)
 		return nil

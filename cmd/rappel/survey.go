@@ -29,9 +29,9 @@ nobody can tell who gave an answer. rappel surge --kind survey asks a whole regi
 			return err
 		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "SURVEY\tMONTH\tQUESTION\tANSWER\tGIVEN\tSHARE")
+		fmt.Fprintln(w, "SURVEY\tMONTH\tQUESTION\tANSWER\tGIVEN\tOF\tSHARE")
 		for _, a := range list {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%.0f %%\n", a.Survey, a.Month.Format("2006-01"), a.Question, a.Answer, a.Given, 100*a.Share)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%.0f %%\n", a.Survey, a.Month.Format("2006-01"), a.Question, a.Answer, a.Given, a.Of, 100*a.Share)
 		}
 		return w.Flush()
 	})

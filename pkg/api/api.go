@@ -45,6 +45,7 @@ type Options struct {
 	Agenda     Agenda
 	// Questions is what the line answers.
 	Questions Questions
+	Outreach  Outreach
 	Door      *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
@@ -68,9 +69,9 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil ||
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil || opts.Outreach == nil ||
 		opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions and door are needed")
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -115,6 +116,11 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"PUT schemes/{scheme}/questions/{question}":    a.change(a.putQuestion),
 		"DELETE schemes/{scheme}/questions/{question}": a.change(a.deleteQuestion),
 		"GET schemes/{scheme}/questions/asked":         a.shown(a.questionsAsked),
+
+		"GET schemes/{scheme}/outreach":         a.figures(a.outreach),
+		"POST schemes/{scheme}/outreach/import": a.change(a.addOutreach),
+		"POST schemes/{scheme}/outreach/start":  a.change(a.startOutreach),
+		"POST schemes/{scheme}/outreach/stop":   a.change(a.stopOutreach),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

@@ -120,16 +120,17 @@ func (s *records) SubscribeWaiting(_ string, fn func(dispatch.Waiting)) (func(),
 }
 
 type house struct {
-	t       *testing.T
-	records *records
-	store   *authtest.Store
-	door    *auth.Door
-	server  *httptest.Server
-	inbox   *desk
-	agenda  agenda
-	leaflet leaflet
-	token   string
-	schema  map[string]any
+	t        *testing.T
+	records  *records
+	store    *authtest.Store
+	door     *auth.Door
+	server   *httptest.Server
+	inbox    *desk
+	agenda   agenda
+	leaflet  leaflet
+	outreach outreach
+	token    string
+	schema   map[string]any
 }
 
 func newHouse(t *testing.T) *house {
@@ -137,7 +138,7 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, Questions: &h.leaflet, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, Questions: &h.leaflet, Outreach: &h.outreach, Door: h.door})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })

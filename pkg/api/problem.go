@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/faq"
 	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/inbox"
@@ -81,6 +82,11 @@ func problemOf(err error) problem {
 		return problem{
 			problemType + "no-call", "No call can be changed so", http.StatusConflict,
 			"She has no agreed call to come, or it has begun, or it is no agreed call; GET shows what there is.",
+		}
+	case errors.Is(err, dispatch.ErrOwnCLI):
+		return problem{
+			problemType + "cli", "Such calls have no number to show", http.StatusConflict,
+			"They need one of their own; an operator gives it with: rappel scheme trunk NAME --cli-for KIND=NUMBER",
 		}
 	case errors.Is(err, errBody):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}

@@ -41,7 +41,7 @@ func (a *App) buildPages() error {
 		return fmt.Errorf("set up the pages: %w", err)
 	}
 	programs, err := api.New(api.Options{
-		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store, Questions: a.store, Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
+		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store, Questions: a.store, Outreach: a.store, Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),
 	})
 	if err != nil {

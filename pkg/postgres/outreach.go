@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -14,12 +15,11 @@ import (
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
-
-// ErrNoOutreach means that no outreach call waits.
-var ErrNoOutreach = errors.New("no outreach call waits")
 
 // outreachDays is how many days ahead outreach calls are booked at most.
 const outreachDays = 60
@@ -29,19 +29,16 @@ const mostCalls = 1 << 20
 
 var _ callflow.Outreach = (*Store)(nil)
 
-// ListAdded is what became of a list of people who are to be reached out to.
-type ListAdded struct {
-	Added   int `json:"added"`
-	Known   int `json:"known"`   // Reached at a number that somebody of the scheme has already, of this list or any other.
-	Refused int `json:"refused"` // Of whom nobody will be called at this number, ever.
-}
-
 // AddOutreach puts people on the list of those to whom the scheme introduces itself: a register with a purpose of its own, to be
 // called for nothing else before they agree. Whoever is known, or has refused, is left out. Of the people only names, numbers
 // (in E.164) and language are kept. With rehearse nothing is kept. The error may be ErrRefusalKey.
 func (s *Store) AddOutreach(
 	ctx context.Context, scheme int64, people []roster.Beneficiary, now time.Time, rehearse bool,
-) (done ListAdded, err error) {
+) (done report.OutreachAdded, err error) {
+	allowed, err := s.mayRing(ctx, scheme, now)
+	if err != nil {
+		return done, fmt.Errorf("add to the list: %w", err)
+	}
 	seen := map[string]bool{}
 	book := s.Book(scheme, func() time.Time { return now })
 	for len(people) > 0 {
@@ -67,6 +64,8 @@ func (s *Store) AddOutreach(
 		fresh := roster.People{}
 		for _, p := range page {
 			switch {
+			case slices.ContainsFunc(p.Numbers, func(n roster.Number) bool { return !allowed.Allowed(n.E164) }):
+				done.NotAllowed++
 			case anyNumber(p, refused):
 				done.Refused++
 			case anyNumber(p, seen):
@@ -88,6 +87,19 @@ func (s *Store) AddOutreach(
 	return done, nil
 }
 
+// mayRing is which numbers the scheme may ring.
+func (s *Store) mayRing(ctx context.Context, scheme int64, now time.Time) (numbering.Destinations, error) {
+	snap := &dispatch.Snapshot{}
+	if _, _, err := s.readScheme(ctx, s.query, scheme, now, snap); err != nil {
+		return numbering.Destinations{}, storeError(err)
+	}
+	prefixes, err := s.Destinations(ctx, scheme)
+	if err != nil {
+		return numbering.Destinations{}, err
+	}
+	return numbering.NewDestinations(numbering.DestinationOptions{Region: snap.Scheme.Country, Prefixes: prefixes})
+}
+
 func anyNumber(p roster.Beneficiary, in map[string]bool) bool {
 	for _, n := range p.Numbers {
 		if in[n.E164] {
@@ -105,36 +117,25 @@ func listed(p roster.Beneficiary) roster.Beneficiary {
 	}
 }
 
-// OutreachBooked is what StartOutreach books, or would book.
-type OutreachBooked struct {
-	Booked  int       `json:"booked"`
-	Refused int       `json:"refused"` // Who refused since they were put on the list; they are erased.
-	Days    int       `json:"days"`
-	Opens   time.Time `json:"opens"`  // When the first may be called,
-	Closes  time.Time `json:"closes"` // and when the last day ends.
-	// Lines is false when no trunk has a line for such calls: then they wait.
-	Lines bool `json:"lines"`
-}
-
 // StartOutreach books one call for everybody of the list who was not called yet: within the scheme's hours, and on as many days as
 // the lines need when everybody must be tried as often as the ladder says. Whoever was called is not called again. With
 // rehearse nothing is booked. The error wraps dispatch.ErrOwnCLI when the kind has no number to present, or is ErrRefusalKey.
-func (s *Store) StartOutreach(ctx context.Context, scheme int64, now time.Time, rehearse bool) (OutreachBooked, error) {
+func (s *Store) StartOutreach(ctx context.Context, scheme int64, now time.Time, rehearse bool) (report.OutreachBooked, error) {
 	snap := &dispatch.Snapshot{}
 	if _, _, err := s.readScheme(ctx, s.query, scheme, now, snap); err != nil {
-		return OutreachBooked{}, fmt.Errorf("start outreach: %w", storeError(err))
+		return report.OutreachBooked{}, fmt.Errorf("start outreach: %w", storeError(err))
 	}
 	if err := snap.Scheme.Presentable(call.KindOutreach); err != nil {
-		return OutreachBooked{}, fmt.Errorf("start outreach: %w", err)
+		return report.OutreachBooked{}, fmt.Errorf("start outreach: %w", err)
 	}
 	calendar, err := snap.Scheme.Calendar()
 	if err != nil {
-		return OutreachBooked{}, fmt.Errorf("start outreach: %w", err)
+		return report.OutreachBooked{}, fmt.Errorf("start outreach: %w", err)
 	}
 	rules := dispatch.RulesOf(&snap.Scheme, calendar)
 	o := outreach{s: s, scheme: &snap.Scheme, rules: rules, now: now, rehearse: rehearse}
 	o.day(dispatch.SoonFor(call.KindOutreach, now, rules))
-	done := OutreachBooked{Opens: o.window.Opens, Lines: o.fits(1, o.window.Closes.Sub(o.window.Opens))}
+	done := report.OutreachBooked{Opens: o.window.Opens, Lines: o.fits(1, o.window.Closes.Sub(o.window.Opens))}
 	p := sqldb.ReadOutreachRestParams{SchemeID: scheme, Page: planPage}
 	for {
 		page, err := s.query.ReadOutreachRest(ctx, p)
@@ -262,7 +263,7 @@ func (o *outreach) bookDay(ctx context.Context, people []int64) (booked int, err
 }
 
 // StopOutreach cancels the outreach calls that have not begun, and returns how many. Calls under way go on. The error is
-// ErrNoOutreach.
+// report.ErrNoOutreach.
 func (s *Store) StopOutreach(ctx context.Context, scheme int64, now time.Time) (int, error) {
 	cancelled := 0
 	err := s.transactFor(ctx, scheme, loadPatience, func(q *sqldb.Queries, j *journal) error {
@@ -271,7 +272,7 @@ func (s *Store) StopOutreach(ctx context.Context, scheme int64, now time.Time) (
 			return fmt.Errorf("read calls: %w", err)
 		}
 		if len(open) == 0 {
-			return ErrNoOutreach
+			return report.ErrNoOutreach
 		}
 		p := sqldb.EndPromisesParams{SchemeID: scheme, Now: instant(now), OccurrenceIds: open}
 		for range open {
@@ -296,24 +297,15 @@ func (s *Store) StopOutreach(ctx context.Context, scheme int64, now time.Time) (
 	return cancelled, nil
 }
 
-// OutreachState is how the list stands.
-type OutreachState struct {
-	Listed    int            `json:"listed"`     // People whom it names.
-	NotBooked int            `json:"not_booked"` // Of those, without a call: start books one.
-	Open      int            `json:"open"`       // With a call that waits, or goes on.
-	Unreached int            `json:"unreached"`  // Tried as often as the ladder says, in vain.
-	Answers   map[string]int `json:"answers"`    // What was keyed last, the erased included.
-}
-
 // Outreach says how the list stands.
-func (s *Store) Outreach(ctx context.Context, scheme int64) (OutreachState, error) {
+func (s *Store) Outreach(ctx context.Context, scheme int64) (report.Outreach, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	rows, err := s.query.ReadOutreach(ctx, scheme)
 	if err != nil {
-		return OutreachState{}, fmt.Errorf("read the list: %w", storeError(err))
+		return report.Outreach{}, fmt.Errorf("read the list: %w", storeError(err))
 	}
-	o := OutreachState{Answers: map[string]int{}}
+	o := report.Outreach{Answers: map[string]int{}}
 	for _, r := range rows {
 		n := int(r.People)
 		if r.Listed {

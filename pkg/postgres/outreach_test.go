@@ -12,6 +12,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -38,7 +39,7 @@ func TestAListIsCalledOnce(t *testing.T) {
 		list = append(list, roster.Beneficiary{Given: "Odette", Family: "Martin", Numbers: []roster.Number{{E164: number(i)}}, Language: roster.French})
 	}
 	list = append(list, list[600])
-	want := postgres.ListAdded{Added: 700, Known: 2, Refused: 1}
+	want := report.OutreachAdded{Added: 700, Known: 2, Refused: 1}
 	added, err := s.AddOutreach(ctx, scheme, list, today, true)
 	require.NoError(t, err)
 	require.Equal(t, want, added)
@@ -47,7 +48,7 @@ func TestAListIsCalledOnce(t *testing.T) {
 	require.Equal(t, want, added, "the rehearsal has kept nothing")
 	added, err = s.AddOutreach(ctx, scheme, list, today, false)
 	require.NoError(t, err)
-	require.Equal(t, postgres.ListAdded{Known: 702, Refused: 1}, added, "typed again")
+	require.Equal(t, report.OutreachAdded{Known: 702, Refused: 1}, added, "typed again")
 	for _, kind := range []call.Kind{call.KindPresence, call.KindSurvey} {
 		done, err := s.Surge(ctx, scheme, postgres.Surge{Kind: kind}, today, true)
 		require.NoError(t, err)
@@ -108,14 +109,14 @@ func TestAListIsCalledOnce(t *testing.T) {
 	}
 	state, err := s.Outreach(ctx, scheme)
 	require.NoError(t, err)
-	require.Equal(t, postgres.OutreachState{
+	require.Equal(t, report.Outreach{
 		Listed: 698, Open: 697, Answers: map[string]int{call.AnswerNever: 1, call.AnswerRegister: 1},
 	}, state)
 	n, err := s.StopOutreach(ctx, scheme, today)
 	require.NoError(t, err)
 	require.Equal(t, 697, n)
 	_, err = s.StopOutreach(ctx, scheme, today)
-	require.ErrorIs(t, err, postgres.ErrNoOutreach)
+	require.ErrorIs(t, err, report.ErrNoOutreach)
 	again, err = s.StartOutreach(ctx, scheme, today.Add(time.Hour), false)
 	require.NoError(t, err)
 	require.Equal(t, 697, again.Booked, "after a stop it can begin anew, without those who were called")

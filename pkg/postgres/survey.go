@@ -13,6 +13,7 @@ type SurveyAnswer struct {
 	Question string
 	Answer   string
 	Given    int
+	Of       int     // How many answers its question had in that month.
 	Share    float64 // Of the answers to its question in that month, 0 to 1.
 }
 
@@ -35,9 +36,10 @@ func (s *Store) SurveyAnswers(ctx context.Context, scheme int64) ([]SurveyAnswer
 	list := make([]SurveyAnswer, len(rows))
 	for i, r := range rows {
 		month := dateOf(r.Month)
+		of := totals[question{r.Survey, r.Question, month}]
 		list[i] = SurveyAnswer{
 			Survey: r.Survey, Month: month, Question: r.Question, Answer: r.Answer, Given: int(r.Given),
-			Share: float64(r.Given) / float64(totals[question{r.Survey, r.Question, month}]),
+			Of: int(of), Share: float64(r.Given) / float64(of),
 		}
 	}
 	return list, nil

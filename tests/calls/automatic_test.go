@@ -111,6 +111,7 @@ func noKey(t *testing.T, street *house.Street) {
 	require.True(t, a.Rang)
 	require.Equal(t, call.OccurrenceUnreached, of(h, person, call.KindPresence).State)
 	require.Equal(t, 1, of(h, person, call.KindPresence).Attempts)
+	require.Equal(t, 1, h.Worries(person), "no key is no answer: somebody is to look after her")
 }
 
 // busyForAMachine: nothing is said to a line that is engaged.

@@ -47,6 +47,10 @@ func TestOutbound(t *testing.T) {
 		"without a caller: stopped in the middle":  stoppedInTheMiddle,
 		"without a caller: nothing to remind of":   nothingToRemindOf,
 		"without a caller: people and machines":    peopleAndMachines,
+		"without a caller: a reminder is heard":    reminded,
+		"without a caller: a survey is counted":    surveyed,
+		"without a caller: zero and eight":         zeroAndEight,
+		"without a caller: a list is called":       listCalled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -148,6 +148,7 @@ func peopleAndMachines(t *testing.T, street *house.Street) {
 		theirs := h.AwaitCall(h.People[i])
 		h.AwaitDone(theirs, 3*time.Minute)
 		a := h.AwaitEnd(h.People[i])
+		require.Equal(t, 1, h.Worries(h.People[i]), "%s: whoever presses no key was not reached", p.name)
 		got := a.Result == call.ResultMachine
 		if p.machine {
 			machines++

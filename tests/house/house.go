@@ -174,12 +174,16 @@ func (h *House) write(plan Plan) {
 		MaxAttempts: plan.MaxAttempts, Retry: plan.Retry,
 	}, h.Now())
 	require.NoError(t, err)
+	shown := map[call.Kind]string{"": h.Line}
+	for _, kind := range call.Kinds() {
+		if kind.Automatic() {
+			shown[kind] = h.Machine
+		}
+	}
 	require.NoError(t, h.Store.SaveTrunk(ctx, h.Scheme.Key, postgres.Trunk{
 		Endpoint: fmt.Sprintf("trunk%d", h.Scheme.Key), Kind: postgres.TrunkSimulated, Host: h.Trunk.Addr().Addr().String(),
 		Port: int(h.Trunk.Addr().Port()), DTMF: plan.DTMF, Lines: 60, InboundReserve: 2, CallsPerSecond: 50,
-		PermittedCLI: []string{h.Line, h.Machine}, CLI: map[call.Kind]string{
-			"": h.Line, call.KindPresence: h.Machine, call.KindReminder: h.Machine, call.KindSurvey: h.Machine,
-		},
+		PermittedCLI: []string{h.Line, h.Machine}, CLI: shown,
 	}))
 	require.NoError(t, h.Store.SaveDID(ctx, h.Scheme.Key, postgres.DID{Number: h.Line, Languages: roster.Languages()}))
 	require.NoError(t, h.Store.SetDestinations(ctx, h.Scheme.Key, numbering.FictionalPrefixes("FR")))
@@ -265,6 +269,13 @@ func (h *House) Join(t *testing.T, plan PersonPlan) *Person {
 	}))
 	h.readKeys()
 	return h.People[len(h.People)-1]
+}
+
+// Stranger is somebody with a telephone whom the scheme does not know.
+func (h *House) Stranger(does phone.Behaviour) *Person {
+	p := &Person{Number: h.Street.Number()}
+	p.calls = h.subscribe(p.Number, func(phone.Ring, int) phone.Behaviour { return does }, nil).calls
+	return p
 }
 
 // AwaitCall waits until she has answered a call, and returns her side of it.

@@ -154,6 +154,16 @@ func (h *House) Occurrences(p *Person) []Occurrence {
 	return list
 }
 
+// Worries counts how often the welfare ladder was begun for somebody.
+func (h *House) Worries(p *Person) int {
+	var n int
+	require.NoError(h.t, h.pool.QueryRow(h.t.Context(), `SELECT count(*) FROM event e
+		JOIN occurrence o ON o.scheme_id = e.scheme_id AND o.uid = e.entity_id
+		WHERE e.scheme_id = $1 AND e.entity = 'occurrence' AND e.kind = 'welfare' AND o.beneficiary_id = $2`,
+		h.Scheme.Key, p.Key).Scan(&n))
+	return n
+}
+
 // Ends counts the events that tell of the end of an attempt.
 func (h *House) Ends(attempt call.ID) int {
 	var n int

@@ -101,7 +101,9 @@ func Build(t *testing.T, options Options) *Street {
 	ctx := t.Context()
 	require.NoError(t, postgres.Migrate(ctx, s.Postgres.URL(), zap.NewNop()))
 	var err error
-	s.Store, err = postgres.New(ctx, postgres.Options{URL: s.Postgres.URL(), Connections: 4})
+	s.Store, err = postgres.New(ctx, postgres.Options{
+		URL: s.Postgres.URL(), Connections: 4, RefusalKey: func() ([]byte, error) { return s.Config.RefusalKey()() },
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Store.Close()) })
 	s.pool, err = pgxpool.New(ctx, s.Postgres.URL())

@@ -131,7 +131,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	}
 	defer feeds.Close()
 	door := auth.NewDoor(store)
-	programs, err := api.New(api.Options{Schemes: store, Live: feeds, Days: store, Inbox: store, Door: door})
+	programs, err := api.New(api.Options{Schemes: store, Live: feeds, Days: store, Inbox: store, Outreach: store, Door: door})
 	if err != nil {
 		return err
 	}
