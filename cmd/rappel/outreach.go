@@ -22,8 +22,8 @@ func (p *program) outreach() *cobra.Command {
 		Use:   "outreach",
 		Short: "Introduce the scheme by telephone to people on a list, who agree or are never called again",
 		Long: `Rings everybody of a list once, without a caller: who calls and why, "press one if that interests you, two never to be called
-again". Whoever presses one is called back by a person; of whoever presses two, and two again, nothing is kept but that nobody
-calls that number. The list is a register of its own: nobody on it is called for anything else before she agrees.
+again". Whoever presses one waits for the registrars in rappel inbox; of whoever presses two, and two again, nothing is kept but that
+nobody calls that number. The list is a register of its own: nobody on it is called for anything else before she agrees.
 
   rappel outreach import list.csv --dry-run
   rappel outreach import list.csv

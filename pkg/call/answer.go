@@ -20,8 +20,8 @@ const (
 	AnswerWell      = "well"      // All is well.
 	AnswerCallBack  = "call_back" // She wants to be called by a person: a call back is booked.
 	AnswerConfirmed = "confirmed" // She keeps the appointment.
-	// Of an outreach call. Whoever wants to be registered is called back by a person, as with AnswerCallBack.
-	AnswerRegister = "register"
+	// Of an outreach call.
+	AnswerRegister = "register" // She wants to be registered: that waits for the registrars.
 	AnswerDeclined = "declined" // Not interested, or undecided: she is not called again for this list.
 	AnswerNever    = "never"    // Never to be called again: when the call ends, what is known of her is erased.
 )

@@ -382,6 +382,8 @@ func (a *automatic) ask(ctx context.Context, _ *session, o ivr.Output) (string, 
 		return a.settle(ctx, true), nil, true
 	case o.Ask == ivr.AskLookup && o.What == ivr.LookupRefuse:
 		return a.settle(ctx, false), nil, true
+	case o.Ask == ivr.AskLookup && o.What == ivr.LookupInterested:
+		return a.interested(ctx), nil, true
 	case o.Ask == ivr.AskLookup && o.What == ivr.LookupNeverAgain:
 		return a.neverAgain(ctx), nil, true
 	default:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // Outreach keeps who will not be called. Package postgres implements it.
@@ -14,6 +15,23 @@ type Outreach interface {
 	MayReachOut(ctx context.Context, scheme int64, number string) error
 	// NeverAgain keeps for ever that nobody is to be called at a number. What is known of her is erased when the call has ended.
 	NeverAgain(ctx context.Context, scheme int64, number string, now time.Time) error
+}
+
+// interested keeps for the registrars that whoever listens to an outreach call wants to be registered. A key is no consent: a
+// registrar asks her.
+func (a *automatic) interested(ctx context.Context) string {
+	if a.order.Kind != call.KindOutreach {
+		return ivr.AnswerFailed
+	}
+	err := a.c.o.Records.SaveRegistration(ctx, Registration{
+		ID: string(a.order.Attempt), Scheme: a.order.Scheme, CLI: a.order.Number, Number: a.order.Number, Source: roster.SourceSelf,
+		Language: roster.Language(a.order.Language), Consent: roster.ConsentProposed, At: a.c.o.Now(),
+	})
+	if err != nil {
+		a.c.logCommand("keep that she wants to be registered", a.l.key, err)
+		return ivr.AnswerFailed
+	}
+	return "done"
 }
 
 // neverAgain keeps that whoever listens to an outreach call will not be called again.

@@ -34,7 +34,7 @@ func (e *Engine) answered(given call.Answer, now time.Time) {
 		a.live.Answer = given.Answer
 	}
 	op := Answer{Given: given}
-	if (given.Answer == call.AnswerCallBack || given.Answer == call.AnswerRegister) && given.Survey == "" {
+	if given.Answer == call.AnswerCallBack && given.Survey == "" {
 		back := CallbackOf(&e.occurrences[a.occurrence].Occurrence, now, RulesOf(&e.settings, e.calendar))
 		op.Callback = &back
 	}

@@ -27,6 +27,7 @@ const (
 	LookupOtherTimes   = "other_times"     // Other times for it, into "times": some, none, gone.
 	LookupBack         = "back"            // Read the date that was typed: ok, bad, often.
 	LookupAskChange    = "ask_change"      // Note the change and ring her back: soon, later, waits, refused, gone.
+	LookupInterested   = "interested"      // Keep for the registrars that she wants to be registered: done.
 	LookupNeverAgain   = "never_again"     // Keep for ever that nobody is to be called at this number: done.
 	LookupAgree        = "agree"           // Make the change that the call asks about: done, gone.
 	LookupRefuse       = "refuse"          // Drop it: done, gone.

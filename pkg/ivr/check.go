@@ -30,7 +30,7 @@ func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
 		LookupBegin, LookupHerNumber, LookupDays, LookupRegister, LookupForget, LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
-		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse, LookupNeverAgain,
+		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse, LookupNeverAgain, LookupInterested,
 	}
 }
 

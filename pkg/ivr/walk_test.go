@@ -106,7 +106,7 @@ func TestTranscripts(t *testing.T) {
 		{"confirmation-silence", "confirmation", roster.Dutch, change(now, "away"), nil, ". . ... . ... ."},
 		{"closed", "registration", roster.French, closed, nil, ". . . 0 . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 promised . ."},
 		{"closed-for-now", "registration", roster.Dutch, Vars{"hours": HoursClosed}, nil, ". . 0 . ... . kept . ."},
-		{"outreach", "outreach", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". . 1 ."},
+		{"outreach", "outreach", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". . 1 done ."},
 		{"outreach-never", "outreach", roster.Dutch, nil, nil, ". . 2 . 2 done ."},
 		{"outreach-undecided", "outreach", roster.German, nil, nil, "2 . ... ."},
 		{"outreach-not-kept", "outreach", roster.English, nil, nil, "2 2 failed . ."},

@@ -123,11 +123,11 @@ func zeroAndEight(t *testing.T, street *house.Street) {
 	}
 }
 
-// listCalled: of a list one is interested and called back by a person, one never wants to be called again and is erased, and one
+// listCalled: of a list one is interested and waits for a registrar, one never wants to be called again and is erased, and one
 // does not answer; she is tried again, and then left alone.
 func listCalled(t *testing.T, street *house.Street) {
 	h := street.Move(t, house.Plan{
-		Spoken: "Gardons le contact", MaxAttempts: 2, Callers: []house.CallerPlan{{}},
+		Spoken: "Gardons le contact", MaxAttempts: 2,
 		Retry: map[call.Result]time.Duration{call.ResultBusy: 2 * time.Second},
 	})
 	picks := phone.Answers(300*time.Millisecond, house.PersonTone)
@@ -159,10 +159,8 @@ func listCalled(t *testing.T, street *house.Street) {
 	hears(h, no, press(t, no, "2"), "outreach.sure")
 	press(t, no, "2")
 	hears(h, yes, press(t, yes, "1"), "outreach.register")
-	hers, theirs := bridged(t, h, h.Callers[0], interested) // Called back by a person as soon as she has hung up.
-	h.HangUp(theirs)
-	h.HangUp(hers)
 	hears(h, no, time.Time{}, "outreach.never")
+	h.AwaitDone(yes, 60*time.Second)
 	h.AwaitDone(no, 60*time.Second)
 
 	require.Equal(t, call.AnswerNever, answerOf(t, h, h.AwaitEnd(never)))
@@ -174,6 +172,13 @@ func listCalled(t *testing.T, street *house.Street) {
 	never2, err := h.Store.AddOutreach(t.Context(), h.Scheme.Key, list, h.Now(), true)
 	require.NoError(t, err)
 	require.Equal(t, report.OutreachAdded{Known: 2, Refused: 2}, never2, "nobody puts her on a list again")
+
+	require.Equal(t, call.AnswerRegister, answerOf(t, h, h.AwaitEnd(interested)))
+	waits, err := h.Store.Inbox(t.Context(), h.Scheme.Key, false)
+	require.NoError(t, err)
+	require.Len(t, waits, 1, "she waits for a registrar")
+	require.Equal(t, interested.Number, waits[0].Number)
+	require.Equal(t, roster.ConsentProposed, waits[0].Consent, "a key is no consent")
 
 	h.AwaitAttempt(busy, 2, call.StateEnded)
 	require.Len(t, h.Rang(busy.Number), 2, "as often as the ladder says")

@@ -55,8 +55,7 @@ JOIN occurrence o ON o.scheme_id = b.scheme_id AND o.beneficiary_id = b.benefici
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose = 'outreach' AND o.kind = 'outreach' AND o.state = 'open';
 
 -- name: EraseOutreach :exec
--- Erases who these people of the list are, and where they were called. That they were called stays, for the figures; the number
--- in its place is nobody's.
+-- Erases who these people of the list are, and where they were called. That they were called stays, for the figures.
 WITH who AS (
     SELECT b.beneficiary_id FROM beneficiary b
     WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[])
@@ -64,7 +63,7 @@ WITH who AS (
 ), numbers AS (
     DELETE FROM contact_number n USING who w WHERE n.scheme_id = sqlc.arg(scheme_id) AND n.beneficiary_id = w.beneficiary_id
 ), calls AS (
-    UPDATE attempt a SET number = '+1000000'
+    UPDATE attempt a SET number = ''
     FROM who w
     JOIN occurrence o ON o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = w.beneficiary_id
     WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.occurrence_id = o.occurrence_id AND a.state = 'ended'

@@ -19,7 +19,7 @@ WITH who AS (
 ), numbers AS (
     DELETE FROM contact_number n USING who w WHERE n.scheme_id = $1 AND n.beneficiary_id = w.beneficiary_id
 ), calls AS (
-    UPDATE attempt a SET number = '+1000000'
+    UPDATE attempt a SET number = ''
     FROM who w
     JOIN occurrence o ON o.scheme_id = $1 AND o.beneficiary_id = w.beneficiary_id
     WHERE a.scheme_id = $1 AND a.occurrence_id = o.occurrence_id AND a.state = 'ended'
@@ -38,8 +38,7 @@ type EraseOutreachParams struct {
 	Now            pgtype.Timestamptz
 }
 
-// Erases who these people of the list are, and where they were called. That they were called stays, for the figures; the number
-// in its place is nobody's.
+// Erases who these people of the list are, and where they were called. That they were called stays, for the figures.
 func (q *Queries) EraseOutreach(ctx context.Context, arg EraseOutreachParams) error {
 	_, err := q.db.Exec(ctx, eraseOutreach, arg.SchemeID, arg.BeneficiaryIds, arg.Now)
 	return err
