@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -160,14 +161,7 @@ func (c *checker) languages(path, name string, texts Texts) []roster.Language {
 	return known
 }
 
-func isLanguage(lang roster.Language) bool {
-	for _, l := range roster.Languages() {
-		if l == lang {
-			return true
-		}
-	}
-	return false
-}
+func isLanguage(lang roster.Language) bool { return slices.Contains(roster.Languages(), lang) }
 
 func (c *checker) question(path string, q *Question) {
 	c.name(path, q.Name)
