@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,7 @@ func (p *program) refusal() *cobra.Command {
 			if err := r.Refuse(ctx, r.scheme.Key, []string{number}, postgres.RefusedToRegistrar, time.Now()); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(p.out, "Nobody can be registered at this number any more. Who is registered there stays: end that with consent withdrawn.")
+			_, err := fmt.Fprintln(p.out, "Nobody can be registered at this number any more. Who is registered there stays: rappel refusal person REF erases her.")
 			return err
 		}},
 		{"check NUMBER", "Say whether somebody has refused to be called at this number", func(ctx context.Context, r records, number string) error {
@@ -62,5 +63,28 @@ func (p *program) refusal() *cobra.Command {
 			return one.do(ctx, r, number.E164)
 		}))
 	}
+	c.AddCommand(p.refusePerson())
 	return c
+}
+
+// refusePerson is for somebody on the town's list, as whoever was proposed by others and says no at the first call.
+func (p *program) refusePerson() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "person REF",
+		Short: "Erase a person who will not be called, ever, with all but keyed hashes of her numbers",
+		Long: `Erases a person of the list who has refused, as somebody who was proposed by others and said no at the first call: her name, her
+numbers, where she was called and what was registered of her. Her calls are called off, and nobody can be registered at her
+numbers any more. It cannot be undone; the town's own list is not touched.`,
+		Example: "  rappel refusal person B017",
+		Args:    exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		switch err := r.RefusePerson(ctx, r.scheme.Key, args[0], time.Now()); {
+		case errors.Is(err, postgres.ErrNoBeneficiary):
+			return usageError{fmt.Errorf("%w; rappel export shows the refs", err)}
+		case err != nil:
+			return err
+		}
+		_, err := fmt.Fprintln(p.out, "She is erased, and nobody can be registered at her numbers.")
+		return err
+	})
 }

@@ -24,6 +24,8 @@ var (
 	ErrIncomplete = errors.New("something is missing")
 	// ErrNotThis means that an item of this kind cannot be closed, or called, like this.
 	ErrNotThis = errors.New("that is not done with an item of this kind")
+	// ErrInCall means that a call is under way to somebody who is to be erased: the calls of that moment still need her number.
+	ErrInCall = errors.New("she is being called just now: do it when the call has ended")
 	// ErrRefTaken means that somebody else has the ref.
 	ErrRefTaken = errors.New("somebody else has this ref")
 )

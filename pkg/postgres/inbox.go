@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,14 +158,18 @@ func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, now time
 		return false, err
 	case !item.HandledAt.IsZero():
 		return false, inbox.ErrHandled
-	case item.Kind == inbox.Callback || item.Refused:
+	case item.Kind == inbox.Callback:
 		return false, inbox.ErrNotThis
 	}
-	number := item.Number
+	number := cmp.Or(item.Number, item.CLI)
 	if number == "" {
-		number = item.CLI
+		return false, inbox.ErrNotThis
 	}
-	if number == "" {
+	refused, err := s.Refused(ctx, scheme, []string{number})
+	switch {
+	case err != nil:
+		return false, err // Rather nobody than somebody who has refused.
+	case refused[number]:
 		return false, inbox.ErrNotThis
 	}
 	_, booked, err := s.PromiseCallback(ctx, scheme, LineCallback{Number: number, Language: item.Language, Asked: now}, now)
@@ -334,6 +339,12 @@ func (c *closing) refuse(ctx context.Context) error {
 	number, scheme := c.item.Number, c.j.scheme
 	if number == "" {
 		return inbox.ErrNotThis
+	}
+	switch called, err := c.q.IsBeingCalled(ctx, sqldb.IsBeingCalledParams{SchemeID: scheme, Number: number}); {
+	case err != nil:
+		return fmt.Errorf("look for a call: %w", err)
+	case called: // Were it to fail, she would be rung again; and what ends it looks for her number.
+		return inbox.ErrInCall
 	}
 	err := c.store.refuse(ctx, c.q, refusing{scheme, []string{number}, RefusedAtFirstCall, c.now})
 	if err != nil {

@@ -153,6 +153,15 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 3)
 
+	// While she is in the call she is not erased from under it: if it broke, she would be rung again.
+	state := func(is string) {
+		_, err := postgrestest.Pool(t, url).Exec(ctx, `UPDATE occurrence SET state = $1 WHERE kind = 'callback'`, is)
+		require.NoError(t, err)
+	}
+	state("live")
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, g.ID, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, today)
+	require.ErrorIs(t, err, inbox.ErrInCall)
+	state("open")
 	_, erase, err := store.ResolveInbox(ctx, scheme.Key, g.ID, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, today)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{g.Name, twice.Name}, erase)
@@ -171,8 +180,12 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	item, err := store.InboxItem(ctx, scheme.Key, again.ID)
 	require.NoError(t, err)
 	require.True(t, item.Refused)
-	_, err = store.CallInbox(ctx, scheme.Key, again.ID, today)
-	require.ErrorIs(t, err, inbox.ErrNotThis)
+	broken := registered(scheme.Key, "", func(g *callflow.Registration) { g.CLI, g.Consent = number, "" })
+	require.NoError(t, store.SaveRegistration(ctx, broken))
+	for _, id := range []string{again.ID, broken.ID} {
+		_, err = store.CallInbox(ctx, scheme.Key, id, today)
+		require.ErrorIs(t, err, inbox.ErrNotThis, "nobody rings a number that was refused, entered or rung from")
+	}
 	how = inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B3", Family: "Dupont"}
 	_, _, err = store.ResolveInbox(ctx, scheme.Key, again.ID, how, today)
 	require.ErrorIs(t, err, roster.ErrNumberRefused)
@@ -185,7 +198,7 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	var counts string
 	require.NoError(t, postgrestest.Pool(t, url).QueryRow(ctx, `SELECT string_agg(concat_ws(' ', source, outcome, count), ', ' ORDER BY source, outcome)
 		FROM registration_count`).Scan(&counts))
-	require.Equal(t, "neighbour finished 3, neighbour refused 2, neighbour registered 1, self finished 1, self registered 1", counts)
+	require.Equal(t, "neighbour finished 3, neighbour refused 2, neighbour registered 1, neighbour unfinished 1, self finished 1, self registered 1", counts)
 }
 
 // nowhere requires that no row of any table holds a text.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -100,4 +101,50 @@ func put(store *postgres.Store, scheme int64, b roster.Beneficiary) error {
 	return store.Book(scheme, func() time.Time { return today }).Edit(context.Background(), func(p roster.Page) error {
 		return p.Put(context.Background(), roster.People{Beneficiaries: []roster.Beneficiary{b}})
 	})
+}
+
+// Somebody who is on the list already and says no is erased, whatever was promised her.
+func TestAPersonOnTheListRefuses(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := postgrestest.URL(t)
+	store := postgrestest.Open(t, url, withKey("k"))
+	scheme, elsewhere := newScheme(t, store, "Namur"), newScheme(t, store, "Liege")
+	const her, ref = "+32470000001", "Q-4711"
+	g := registered(scheme.Key, her)
+	require.NoError(t, store.SaveRegistration(ctx, g))
+	_, _, err := store.ResolveInbox(ctx, scheme.Key, g.ID, inbox.Resolution{
+		Outcome: inbox.Registered, By: "R01", Ref: ref, Given: "Zoe", Family: "Quintens", Agreed: "by letter",
+	}, today)
+	require.NoError(t, err)
+	lead, err := store.Lead(ctx, scheme.Key, "test", today)
+	require.NoError(t, err)
+	booked, err := store.Plan(ctx, scheme.Key, lead, today, today.AddDate(0, 0, 13))
+	require.NoError(t, err)
+	require.NotZero(t, booked)
+
+	pool := postgrestest.Pool(t, url)
+	state := func(from, to string) {
+		_, err := pool.Exec(ctx, `UPDATE occurrence SET state = $2 WHERE occurrence_id = (SELECT min(occurrence_id) FROM occurrence)
+			AND state = $1`, from, to)
+		require.NoError(t, err)
+	}
+	state("open", "live")
+	require.ErrorIs(t, store.RefusePerson(ctx, scheme.Key, ref, today), inbox.ErrInCall)
+	state("live", "open")
+	require.ErrorIs(t, store.RefusePerson(ctx, elsewhere.Key, ref, today), postgres.ErrNoBeneficiary)
+	require.Equal(t, her, found(t, store, scheme.Key, ref).Numbers[0].E164, "nothing was erased so far")
+
+	require.NoError(t, store.RefusePerson(ctx, scheme.Key, ref, today))
+	for _, text := range []string{her[1:], ref, "Zoe", "Quintens", "quintens"} {
+		nowhere(t, url, text)
+	}
+	snap, err := store.Load(ctx, scheme.Key, today, today.AddDate(0, 0, 13))
+	require.NoError(t, err)
+	require.Empty(t, snap.Occurrences)
+	booked, err = store.Plan(ctx, scheme.Key, lead, today, today.AddDate(0, 0, 20))
+	require.NoError(t, err)
+	require.Zero(t, booked)
+	require.ErrorIs(t, put(store, scheme.Key, person(ref, her)), roster.ErrNumberRefused, "the town's next list names her still")
+	require.ErrorIs(t, store.RefusePerson(ctx, scheme.Key, ref, today), postgres.ErrNoBeneficiary)
 }

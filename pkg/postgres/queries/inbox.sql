@@ -100,6 +100,13 @@ WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.number = sqlc.arg(number) AND o.sc
     AND o.agreement_id = -c.callback_id AND o.state = 'open'
 RETURNING o.uid, o.events;
 
+-- name: IsBeingCalled :one
+-- Whether a call that the line owes a number is under way.
+SELECT EXISTS (
+    SELECT FROM line_callback c
+    JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id
+    WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.number = sqlc.arg(number) AND o.state IN ('claimed', 'live'));
+
 -- name: EraseCallbackNumbers :exec
 -- The callbacks of a number that are over no longer tell it; calls made to it neither.
 UPDATE line_callback c SET number = ''

@@ -273,6 +273,26 @@ func (q *Queries) InsertRegistration(ctx context.Context, arg InsertRegistration
 	return registration_id, err
 }
 
+const isBeingCalled = `-- name: IsBeingCalled :one
+SELECT EXISTS (
+    SELECT FROM line_callback c
+    JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id
+    WHERE c.scheme_id = $1 AND c.number = $2 AND o.state IN ('claimed', 'live'))
+`
+
+type IsBeingCalledParams struct {
+	SchemeID int64
+	Number   string
+}
+
+// Whether a call that the line owes a number is under way.
+func (q *Queries) IsBeingCalled(ctx context.Context, arg IsBeingCalledParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isBeingCalled, arg.SchemeID, arg.Number)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const listInbox = `-- name: ListInbox :many
 
 SELECT i.item::uuid AS item, i.kind::text AS kind, i.left_at::timestamptz AS left_at, i.cli::text AS cli,

@@ -11,6 +11,28 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const consentOf = `-- name: ConsentOf :one
+SELECT coalesce((
+    SELECT c.state FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+    ORDER BY c.consent_id DESC LIMIT 1), '')::text AS state
+FROM beneficiary b
+WHERE b.scheme_id = $1 AND b.beneficiary_id = $2
+`
+
+type ConsentOfParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+}
+
+// How a person stands towards being called, with her ref; an empty state means that nothing was said.
+func (q *Queries) ConsentOf(ctx context.Context, arg ConsentOfParams) (string, error) {
+	row := q.db.QueryRow(ctx, consentOf, arg.SchemeID, arg.BeneficiaryID)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
 const deleteRefusal = `-- name: DeleteRefusal :execrows
 DELETE FROM refusal WHERE scheme_id = $1 AND number_hash = $2
 `
@@ -26,6 +48,57 @@ func (q *Queries) DeleteRefusal(ctx context.Context, arg DeleteRefusalParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const erasePerson = `-- name: ErasePerson :exec
+WITH said AS (
+    INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
+    SELECT b.scheme_id, b.beneficiary_id, b.purpose, 'refused', $4::timestamptz
+    FROM beneficiary b
+    WHERE b.scheme_id = $2 AND b.beneficiary_id = $3
+), numbers AS (
+    DELETE FROM contact_number n WHERE n.scheme_id = $2 AND n.beneficiary_id = $3
+), calls AS (
+    UPDATE attempt a SET number = ''
+    FROM occurrence o
+    WHERE o.scheme_id = $2 AND o.beneficiary_id = $3
+        AND a.scheme_id = o.scheme_id AND a.occurrence_id = o.occurrence_id
+), owed AS (
+    UPDATE line_callback c SET number = ''
+    WHERE c.scheme_id = $2 AND c.beneficiary_id = $3
+), agreed AS (
+    UPDATE agreement g SET ended_at = $4
+    WHERE g.scheme_id = $2 AND g.beneficiary_id = $3 AND g.ended_at IS NULL
+), keyed AS (
+    DELETE FROM registration r USING inbox_mark k
+    WHERE k.scheme_id = $2 AND k.person = $5 AND r.scheme_id = k.scheme_id AND r.registration_id = k.item
+), marks AS (
+    UPDATE inbox_mark k SET person = '' WHERE k.scheme_id = $2 AND k.person = $5
+)
+UPDATE beneficiary b
+SET ref = $1, given_name = '', family_name = '', name_key = '', reference_id = NULL, deputy_id = NULL
+WHERE b.scheme_id = $2 AND b.beneficiary_id = $3
+`
+
+type ErasePersonParams struct {
+	Becomes       string
+	SchemeID      int64
+	BeneficiaryID int64
+	Now           pgtype.Timestamptz
+	Ref           string
+}
+
+// Erases who a person is: her name, her numbers and where she was called, what was registered and left to make a person of her, and
+// what was agreed with her. Her ref becomes one that says nothing of her. That she was called stays, for the figures.
+func (q *Queries) ErasePerson(ctx context.Context, arg ErasePersonParams) error {
+	_, err := q.db.Exec(ctx, erasePerson,
+		arg.Becomes,
+		arg.SchemeID,
+		arg.BeneficiaryID,
+		arg.Now,
+		arg.Ref,
+	)
+	return err
 }
 
 const findRefusals = `-- name: FindRefusals :many
@@ -58,6 +131,20 @@ func (q *Queries) FindRefusals(ctx context.Context, arg FindRefusalsParams) ([][
 	return items, nil
 }
 
+const forgetRef = `-- name: ForgetRef :exec
+DELETE FROM person_ref WHERE scheme_id = $1 AND ref = $2 AND NOT staff
+`
+
+type ForgetRefParams struct {
+	SchemeID int64
+	Ref      string
+}
+
+func (q *Queries) ForgetRef(ctx context.Context, arg ForgetRefParams) error {
+	_, err := q.db.Exec(ctx, forgetRef, arg.SchemeID, arg.Ref)
+	return err
+}
+
 const insertRefusals = `-- name: InsertRefusals :exec
 INSERT INTO refusal (scheme_id, number_hash, refused_on, how)
 SELECT $1::bigint, unnest($2::bytea[]), $3::date, $4::text
@@ -79,6 +166,43 @@ func (q *Queries) InsertRefusals(ctx context.Context, arg InsertRefusalsParams) 
 		arg.How,
 	)
 	return err
+}
+
+const readOpenOf = `-- name: ReadOpenOf :many
+SELECT o.occurrence_id, o.state
+FROM occurrence o
+WHERE o.scheme_id = $1 AND o.beneficiary_id = $2 AND o.state IN ('open', 'claimed', 'live')
+`
+
+type ReadOpenOfParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+}
+
+type ReadOpenOfRow struct {
+	OccurrenceID int64
+	State        string
+}
+
+// The calls of a person that are not over.
+func (q *Queries) ReadOpenOf(ctx context.Context, arg ReadOpenOfParams) ([]ReadOpenOfRow, error) {
+	rows, err := q.db.Query(ctx, readOpenOf, arg.SchemeID, arg.BeneficiaryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadOpenOfRow
+	for rows.Next() {
+		var i ReadOpenOfRow
+		if err := rows.Scan(&i.OccurrenceID, &i.State); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const readRefusalCheck = `-- name: ReadRefusalCheck :one
