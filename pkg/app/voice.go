@@ -16,8 +16,11 @@ import (
 	"github.com/rappel-tel/rappel/pkg/speech"
 )
 
-// recordingsEvery is how often changed recordings are looked for; real time.
-const recordingsEvery = 2 * time.Second
+// How often changed recordings and names of schemes are looked for; real time.
+const (
+	recordingsEvery = 2 * time.Second
+	greetingsEvery  = 10 * time.Second
+)
 
 // errMute is why nothing can be spoken.
 var errMute = errors.New("no voices: pico2wave, espeak-ng or sox is not installed, and speech.installation is not set")
@@ -47,6 +50,13 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 			return voice.Refresh(ctx, a.store)
 		})
 	}))
+	if _, silent := speaker.(mute); !silent {
+		a.onStop("greetings", closeLimit, a.background("greetings", func(ctx context.Context) error {
+			return a.again(ctx, greetingsEvery, "speak greetings; trying again", func(ctx context.Context) error {
+				return a.speakGreetings(ctx, voice, book)
+			})
+		}))
+	}
 	prepare := a.background("prompts", func(ctx context.Context) error {
 		if _, silent := speaker.(mute); silent {
 			close(a.spoken)
@@ -63,6 +73,25 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 	})
 	a.onStop("prompts", closeLimit, prepare)
 	return voice, nil
+}
+
+// speakGreetings has the greeting of every scheme spoken, in every language that somebody may choose: it is what is heard first,
+// and names the scheme.
+func (a *App) speakGreetings(ctx context.Context, voice *speech.Voice, book *ivr.Book) error {
+	schemes, err := a.store.Schemes(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range schemes {
+		if s.Spoken == "" {
+			continue
+		}
+		for _, lang := range roster.Languages() {
+			errs = append(errs, voice.Say(ctx, lang, book.Text(lang, "line.greeting_named", ivr.Vars{"scheme": s.Spoken})))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // speaker opens the voices of an installation that is there already, or else the machine's own; it never makes one.

@@ -24,6 +24,8 @@ type Voice interface {
 	// Media returns what says the text. It falls back to another voice rather than fail; an error means that nothing at
 	// all can be said.
 	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
+	// Ready returns what says a text that was spoken before, at once. Otherwise it reports false, and has it spoken for later.
+	Ready(lang roster.Language, text string) (telephony.Media, bool)
 	// Recorded is what the scheme has recorded to replace prompts, as it is now. It must not be changed.
 	Recorded(scheme int64) map[ivr.Wording]telephony.Media
 	// Length is how long a medium that Media returned lasts; 0 when it is not known.

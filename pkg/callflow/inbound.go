@@ -84,6 +84,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	}
 	release := r.hold(e.Endpoint)
 	defer release()
+	c.wg.Go(func() { r.foresee(c.ctx, s) })
 	s.run()
 	r.leaveForm()
 	s.hangUp()

@@ -472,7 +472,7 @@ func TestTheDialplanTakesOverFromADeadService(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		require.NotContains(t, r.heard(saying)+r.heard(waiting), "dialplan", "nobody is cut off while the service lives")
 		r.leave()
-		time.Sleep(guardLimit + 5*time.Second)
+		time.Sleep(guardLimit + 20*time.Second) // What is being said is said to its end.
 		require.Contains(t, r.heard(saying), "dialplan")
 		require.Contains(t, r.heard(waiting), "dialplan")
 		require.Empty(t, r.pbx.Find(feature))

@@ -391,6 +391,12 @@ func (s spoken) Media(_ context.Context, lang roster.Language, text string) (tel
 // Length implements Voice: the Fake plays everything for a second.
 func (s spoken) Length(telephony.Media) time.Duration { return time.Second }
 
+// Ready implements Voice.
+func (s spoken) Ready(lang roster.Language, text string) (telephony.Media, bool) {
+	m, err := s.Media(context.Background(), lang, text)
+	return m, err == nil
+}
+
 // Recorded implements Voice.
 func (s spoken) Recorded(int64) map[ivr.Wording]telephony.Media {
 	if s.recorded == nil {

@@ -44,8 +44,9 @@ type session struct {
 
 	timer    *time.Timer
 	guard    guard
-	plays    int    // Numbers the playbacks.
-	playing  string // The playback under way; empty when there is none.
+	plays    int     // Numbers the playbacks.
+	playing  string  // The playback under way; empty when there is none.
+	rest     []piece // What follows it, once it was spoken.
 	deadline time.Time
 	waiting  bool // The deadline ends a wait for a key, not one for a playback.
 	backlog  []telephony.Event
@@ -179,6 +180,9 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 				s.gone, s.cause = true, e.Cause // When it has left, the dialplan speaks to it.
 				return e, false
 			}
+			if s.goOn(e) {
+				continue
+			}
 			return e, true
 		}
 		alarm(s.timer, s.guard.next(s, at))
@@ -205,6 +209,20 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 	}
 }
 
+// goOn says what follows a playback that has ended, and reports whether anything does: then its end is nobody's business.
+func (s *session) goOn(e telephony.Event) bool {
+	if e.Type != telephony.EventPlaybackDone || s.playing == "" || e.Playback != s.playing || len(s.rest) == 0 {
+		return false
+	}
+	rest, playing := s.rest, s.playing
+	s.playing = ""
+	if s.hear(rest) {
+		return true
+	}
+	s.playing = playing
+	return false
+}
+
 // reconcile makes up for the ends that a cut event stream did not tell.
 func (s *session) reconcile() {
 	for _, ch := range []string{s.other, s.channel} {
@@ -217,18 +235,93 @@ func (s *session) reconcile() {
 	}
 }
 
-// say starts the prompts and reports whether anything is heard.
-func (s *session) say(prompts []ivr.Utterance) bool {
-	var media []telephony.Media
+// piece is something to hear: silence, and then a text, unless it is recorded.
+type piece struct {
+	silence  time.Duration
+	recorded telephony.Media
+	lang     roster.Language
+	text     string
+	instead  string // May be said while text was not spoken yet; empty when nothing may.
+}
+
+// pieces are what utterances say, each sentence apart where they are spaced.
+func (s *session) pieces(prompts []ivr.Utterance) []piece {
+	var list []piece
 	for _, u := range prompts {
-		if u.Silence > 0 {
-			media = append(media, telephony.Media("silence:"+strconv.FormatInt(u.Silence.Milliseconds(), 10)))
-		}
-		m, err := s.media(s.c.ctx, u)
-		if err != nil {
-			s.c.metrics.mute.Inc()
-			s.c.logCommand("speak prompt "+u.Key, s.l.key, err)
+		if m, ok := s.recording(u); ok {
+			silence := u.Silence
+			if u.Spaced {
+				silence = max(silence, ivr.BetweenSentences)
+			}
+			list = append(list, piece{silence: silence, recorded: m})
 			continue
+		}
+		texts := s.book.Sentences(u)
+		for i, text := range texts {
+			p := piece{lang: u.Language, text: text}
+			switch {
+			case i == 0 && u.Silence > 0:
+				p.silence = u.Silence
+			case u.Spaced && len(list) > 0:
+				p.silence = ivr.BetweenSentences
+			}
+			if len(texts) == 1 && u.Else != "" {
+				p.instead = s.book.Text(u.Language, u.Else, u.Vars)
+			}
+			list = append(list, p)
+		}
+		if len(texts) == 0 && u.Silence > 0 {
+			list = append(list, piece{silence: u.Silence})
+		}
+	}
+	return list
+}
+
+// recording is what was recorded for an utterance: by the party herself, or by the scheme.
+func (s *session) recording(u ivr.Utterance) (telephony.Media, bool) {
+	if u.Recording != "" {
+		return telephony.Media("recording:" + u.Recording), true
+	}
+	w := ivr.Wording{Key: u.Key, Language: u.Language}
+	if u.Spaced {
+		if m, ok := s.recorded[w.Simpler()]; ok && s.book.Prompts().IsFixed(w.Simpler()) {
+			return m, true
+		}
+	}
+	m, ok := s.recorded[w]
+	return m, ok && s.book.Prompts().IsFixed(w)
+}
+
+// say starts the prompts and reports whether anything is heard.
+func (s *session) say(prompts []ivr.Utterance) bool { return s.hear(s.pieces(prompts)) }
+
+// hear starts as much as can be heard at once. What was not spoken yet is spoken meanwhile, and heard next: nobody waits for
+// the last sentence before the first.
+func (s *session) hear(pieces []piece) bool {
+	var media []telephony.Media
+	for i, p := range pieces {
+		if p.silence > 0 {
+			media = append(media, telephony.Media("silence:"+strconv.FormatInt(p.silence.Milliseconds(), 10)))
+		}
+		m, ready := s.ready(p)
+		if !ready && len(media) > 0 {
+			pieces[i].silence = 0 // It was heard, or is in media.
+			for _, later := range pieces[i+1:] {
+				s.ready(later)
+			}
+			if !s.play(media...) {
+				return s.hear(pieces[i:])
+			}
+			s.rest = pieces[i:]
+			return true
+		}
+		if !ready {
+			var err error
+			if m, err = s.c.o.Voice.Media(s.c.ctx, p.lang, p.text); err != nil {
+				s.c.metrics.mute.Inc()
+				s.c.logCommand("speak prompt", s.l.key, err)
+				continue
+			}
 		}
 		if m != "" {
 			media = append(media, m)
@@ -237,20 +330,31 @@ func (s *session) say(prompts []ivr.Utterance) bool {
 	return s.play(media...)
 }
 
-// media is what says a prompt: the scheme's recording, or else the voice. It is empty for a prompt without words.
+// ready is what says a piece now, if anything does; if not, it is spoken in the background.
+func (s *session) ready(p piece) (telephony.Media, bool) {
+	if p.recorded != "" || p.text == "" {
+		return p.recorded, true
+	}
+	if m, ok := s.c.o.Voice.Ready(p.lang, p.text); ok {
+		return m, true
+	}
+	if p.instead == "" {
+		return "", false
+	}
+	return s.c.o.Voice.Ready(p.lang, p.instead)
+}
+
+// media is what says an utterance, spoken first if need be: a recording, or the text as a whole. It is empty for one without
+// words.
 func (s *session) media(ctx context.Context, u ivr.Utterance) (telephony.Media, error) {
-	if u.Recording != "" {
-		return telephony.Media("recording:" + u.Recording), nil
-	}
-	w := ivr.Wording{Key: u.Key, Language: u.Language}
-	if m, ok := s.recorded[w]; ok && s.book.Prompts().IsFixed(w) {
-		return m, nil
-	}
-	text := s.book.Text(u.Language, u.Key, u.Vars)
-	if text == "" {
+	list := s.pieces([]ivr.Utterance{u})
+	if len(list) == 0 {
 		return "", nil
 	}
-	return s.c.o.Voice.Media(ctx, u.Language, text)
+	if m, ok := s.ready(list[0]); ok {
+		return m, nil
+	}
+	return s.c.o.Voice.Media(ctx, list[0].lang, list[0].text)
 }
 
 // play starts media under an id of its own. It reports false when nothing is heard.
@@ -273,11 +377,11 @@ func (s *session) play(media ...telephony.Media) bool {
 
 // lasts is how long media last at most.
 func (s *session) lasts(media []telephony.Media) time.Duration {
-	var total time.Duration
+	total := time.Second // The PBX takes a moment from one to the next.
 	for _, m := range media {
 		if ms, ok := strings.CutPrefix(string(m), "silence:"); ok {
 			n, _ := strconv.Atoi(ms) // We wrote it.
-			total += time.Duration(n)*time.Millisecond + time.Second
+			total += time.Duration(n) * time.Millisecond
 			continue
 		}
 		length := s.c.o.Voice.Length(m)
@@ -291,6 +395,7 @@ func (s *session) lasts(media []telephony.Media) time.Duration {
 
 // stop ends what is being said.
 func (s *session) stop() {
+	s.rest = nil
 	if s.playing == "" {
 		return
 	}

@@ -72,6 +72,11 @@ type Utterance struct {
 	Language  roster.Language
 	Vars      Vars
 	Silence   time.Duration
+	// Else is a prompt that may be said instead rather than let anybody wait, while Key was not spoken yet; it may be empty.
+	Else string
+	// Spaced is set when it is said again: in simpler words where there are such, sentence by sentence, with silence between
+	// them, and no slower.
+	Spaced bool
 }
 
 // Output is what to do now. At most one of Say, Wait and Ask is set.

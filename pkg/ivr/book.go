@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -166,6 +167,38 @@ func (b *Book) Flows() []string {
 // Text is what a prompt says: see Catalogue.Text.
 func (b *Book) Text(lang roster.Language, key string, vars Vars) string {
 	return b.prompts.Text(lang, key, vars)
+}
+
+// Sentences is what an utterance says, a text for each time that the voice speaks: the whole, or its sentences when it is
+// spaced. Nothing gives nothing.
+func (b *Book) Sentences(u Utterance) []string {
+	if simpler := (Wording{u.Key, u.Language}).Simpler(); u.Spaced && b.prompts.Has(u.Language, simpler.Key) {
+		u.Key = simpler.Key
+	}
+	text := b.Text(u.Language, u.Key, u.Vars)
+	switch {
+	case text == "":
+		return nil
+	case !u.Spaced:
+		return []string{text}
+	}
+	var out []string
+	for {
+		end := strings.IndexAny(text, ".?!")
+		for end >= 0 && end+1 < len(text) && text[end+1] != ' ' {
+			next := strings.IndexAny(text[end+1:], ".?!")
+			if next < 0 {
+				end = -1
+				break
+			}
+			end += 1 + next
+		}
+		if end < 0 || end+1 >= len(text) {
+			return append(out, text)
+		}
+		out = append(out, text[:end+1])
+		text = text[end+2:]
+	}
 }
 
 // Prompts is the catalogue of the book.

@@ -342,6 +342,9 @@ func (b *Book) checkPrompt(file string, line int, p Prompt) []Problem {
 		langs = []roster.Language{p.In}
 	}
 	var out []Problem
+	if simpler := p.Key + simply; b.prompts.prompts[simpler].texts != nil {
+		out = b.checkPrompt(file, line, Prompt{Key: simpler, In: p.In})
+	}
 	for _, lang := range langs {
 		switch {
 		case !b.prompts.Has(lang, p.Key):

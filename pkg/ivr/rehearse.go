@@ -113,7 +113,7 @@ func (r *Rehearsal) note(o Output) string {
 			fmt.Fprintf(&b, "    %s(what was recorded: %s)\n", pause, u.Recording)
 			continue
 		}
-		fmt.Fprintf(&b, "    %s[%s] %s\n", pause, u.Language, r.book.Text(u.Language, u.Key, u.Vars))
+		fmt.Fprintf(&b, "    %s[%s] %s\n", pause, u.Language, strings.Join(r.book.Sentences(u), " … "))
 	}
 	if o.Wait > 0 {
 		fmt.Fprintf(&b, "    (waits %v for a key)\n", o.Wait)

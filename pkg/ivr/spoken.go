@@ -53,33 +53,42 @@ func heardKeys(lang roster.Language, text string) (keys []string, before bool) {
 func (b *Book) checkSpoken(s *Step) []string {
 	wrong := map[string][]string{}
 	for _, chosen := range roster.Languages() {
-		note := func(problem string) { wrong[problem] = append(wrong[problem], string(chosen)) }
-		var heard []string
-		for _, p := range s.Say {
-			lang := cmp.Or(p.In, chosen)
-			for _, key := range []string{p.Key, p.Else} {
-				keys, before := heardKeys(lang, b.prompts.prompts[key].texts[lang])
-				heard = append(heard, keys...)
-				if before {
-					note("names a key before what it is for, in prompt " + key)
-				}
-			}
-		}
-		for key := range s.Menu {
-			if own(key) && !slices.Contains(heard, key) {
-				note("offers key " + key + " and does not say so")
-			}
-		}
-		slices.Sort(heard)
-		for _, key := range slices.Compact(heard) {
-			if s.Menu[key] == "" && !slices.Contains(everywhere(), key) {
-				note("says key " + key + ", which it does not offer")
-			}
+		for _, repeated := range []bool{false, true} {
+			b.checkOffers(s, chosen, repeated, func(problem string) { wrong[problem] = append(wrong[problem], string(chosen)) })
 		}
 	}
 	var out []string
 	for _, problem := range slices.Sorted(maps.Keys(wrong)) {
-		out = append(out, fmt.Sprintf("%s (%s)", problem, strings.Join(wrong[problem], ", ")))
+		out = append(out, fmt.Sprintf("%s (%s)", problem, strings.Join(slices.Compact(wrong[problem]), ", ")))
 	}
 	return out
+}
+
+// checkOffers holds the keys that a menu offers against those that it names in a language, the first time or repeated.
+func (b *Book) checkOffers(s *Step, chosen roster.Language, repeated bool, note func(problem string)) {
+	var heard []string
+	for _, p := range s.Say {
+		lang := cmp.Or(p.In, chosen)
+		for _, key := range []string{p.Key, p.Else} {
+			if repeated && b.prompts.Has(lang, key+simply) {
+				key += simply
+			}
+			keys, before := heardKeys(lang, b.prompts.prompts[key].texts[lang])
+			heard = append(heard, keys...)
+			if before {
+				note("names a key before what it is for, in prompt " + key)
+			}
+		}
+	}
+	for key := range s.Menu {
+		if own(key) && !slices.Contains(heard, key) {
+			note("offers key " + key + " and does not say so")
+		}
+	}
+	slices.Sort(heard)
+	for _, key := range slices.Compact(heard) {
+		if s.Menu[key] == "" && !slices.Contains(everywhere(), key) {
+			note("says key " + key + ", which it does not offer")
+		}
+	}
 }

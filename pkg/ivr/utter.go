@@ -61,13 +61,27 @@ func (w *Walker) utter(p Prompt, vars Vars) Utterance {
 	if p.In != "" {
 		lang = p.In
 	}
-	key := p.Key
 	if p.With != "" && !w.has(p.With) {
-		key = p.Else
+		return Utterance{Key: p.Else, Language: lang, Vars: vars}
 	}
 	recording, _ := vars[p.Recording].(string)
-	return Utterance{Key: key, Recording: recording, Language: lang, Vars: vars}
+	return Utterance{Key: p.Key, Else: p.Else, Recording: recording, Language: lang, Vars: vars}
 }
+
+// again are the prompts of the step for somebody who did not catch them.
+func (w *Walker) again() []Utterance {
+	out := w.prompts()
+	for i := range out {
+		out[i].Spaced = true
+	}
+	return out
+}
+
+// simply ends the key of the simpler words for when a prompt is said again: main.menu.simply stands in for main.menu.
+const simply = ".simply"
+
+// Simpler is the wording of the simpler words for when a prompt is said again. It need not exist.
+func (w Wording) Simpler() Wording { return Wording{w.Key + simply, w.Language} }
 
 // has reports whether a variable is set and not empty.
 func (w *Walker) has(name string) bool {

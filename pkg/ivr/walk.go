@@ -19,6 +19,8 @@ const (
 	BetweenDigits = 5 * time.Second
 	// AfterKey is the silence between a key and what is said next.
 	AfterKey = 500 * time.Millisecond
+	// BetweenSentences is the silence between the sentences of what is said again, beside that which the voice leaves itself.
+	BetweenSentences = 350 * time.Millisecond
 	// maxFailures in one place lead to a person.
 	maxFailures = 2
 	// maxRepeats bounds repeating on wish, so that a stuck key ends at a person.
@@ -243,7 +245,7 @@ func (w *Walker) fail(prompt string) Output {
 		return w.give()
 	}
 	w.digits = ""
-	return w.say(append([]Utterance{{Key: prompt, Language: w.lang, Vars: w.vars}}, w.prompts()...)...)
+	return w.say(append([]Utterance{{Key: prompt, Language: w.lang, Vars: w.vars}}, w.again()...)...)
 }
 
 // give leads to a person after failures, or out of a dialogue that has none.
@@ -307,7 +309,7 @@ func (w *Walker) key(d string) Output {
 		if w.repeats++; w.repeats > maxRepeats {
 			return w.give()
 		}
-		return w.say(w.prompts()...)
+		return w.say(w.again()...)
 	case s.Menu != nil:
 		if to, ok := s.Menu[d]; ok {
 			return w.enter(to)

@@ -95,6 +95,7 @@ func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	if err != nil {
 		return fmt.Errorf("speak %s: %w", lang, err)
 	}
+	samples = wav.Tighten(samples)
 	wav.Normalise(samples)
 	if err := writeFile(outWAV, wav.Encode(samples), 0o644); err != nil {
 		return fmt.Errorf("write speech: %w", err)

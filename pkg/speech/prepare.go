@@ -100,7 +100,8 @@ func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Lan
 }
 
 func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) error {
-	if err := v.render(ctx, f.Language, f.Text); err != nil {
+	// The group bounds how many are spoken at once. Whoever listens must not wait behind all of them.
+	if err := v.renderFrom(ctx, nil, f); err != nil {
 		return err
 	}
 	named, ok := ivr.DialplanName(f.Key)

@@ -80,7 +80,7 @@ const cacheDir = "cache"
 // Voice speaks texts and remembers what it has spoken. Its methods are safe for use by several goroutines.
 type Voice struct {
 	o       Options
-	workers chan struct{} // One token per text being spoken.
+	workers chan struct{} // One token per text being spoken for somebody who listens; preparing has workers of its own.
 	counts  *prometheus.CounterVec
 
 	ctx    context.Context // Of every rendering; ends with Close.
@@ -152,9 +152,10 @@ func (v *Voice) Close() {
 	v.wg.Wait()
 }
 
-// name is the file of a text, without extension: its content, so that another text is another file.
+// name is the file of a text, without extension: its content, so that another text is another file. The number is that of the
+// way in which voices are worked on: another way is another file too.
 func name(lang roster.Language, text string) string {
-	sum := sha256.Sum256([]byte("1\x00" + string(lang) + "\x00" + text))
+	sum := sha256.Sum256([]byte("2\x00" + string(lang) + "\x00" + text))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -196,32 +197,41 @@ func (v *Voice) Media(ctx context.Context, lang roster.Language, text string) (t
 	return v.media(toneName), nil
 }
 
+// Ready returns what says the text in the language if it was spoken before; it costs nothing. Otherwise it reports false and has
+// the text spoken in the background, for whoever asks next.
+func (v *Voice) Ready(lang roster.Language, text string) (telephony.Media, bool) {
+	n := name(lang, text)
+	v.mu.Lock()
+	known := v.ready[n]
+	v.mu.Unlock()
+	if !known && playable(v.file(n)) { // Of an earlier life.
+		known = true
+		v.mu.Lock()
+		v.ready[n] = true
+		v.mu.Unlock()
+	}
+	if !known {
+		_, _ = v.start(v.workers, lang, text) // Whoever asks next is told of an error.
+		return "", false
+	}
+	v.counts.WithLabelValues("said").Inc()
+	return v.media(cacheDir, n), true
+}
+
 // Music is what somebody hears who waits: about twenty seconds of it.
 func (v *Voice) Music() telephony.Media { return v.media(musicName) }
 
 // render makes sure that the file of the text exists.
 func (v *Voice) render(ctx context.Context, lang roster.Language, text string) error {
-	n := name(lang, text)
-	v.mu.Lock()
-	if v.ready[n] {
-		v.mu.Unlock()
-		return nil
-	}
-	if v.closed {
-		v.mu.Unlock()
-		return ErrClosed
-	}
-	if at, ok := v.failed[n]; ok && time.Since(at) < failureMemory {
-		v.mu.Unlock()
-		return errors.New("it failed on this text a moment ago")
-	}
-	r := v.pending[n]
+	return v.renderFrom(ctx, v.workers, ivr.Fixed{Language: lang, Text: text})
+}
+
+// renderFrom is render with one of some workers; nil has as many as ask.
+func (v *Voice) renderFrom(ctx context.Context, workers chan struct{}, f ivr.Fixed) error {
+	r, err := v.start(workers, f.Language, f.Text)
 	if r == nil {
-		r = &rendering{done: make(chan struct{})}
-		v.pending[n] = r
-		v.wg.Go(func() { v.speak(r, n, lang, text) })
+		return err
 	}
-	v.mu.Unlock()
 	select {
 	case <-r.done:
 		return r.err
@@ -230,9 +240,33 @@ func (v *Voice) render(ctx context.Context, lang roster.Language, text string) e
 	}
 }
 
+// start has a text spoken, unless it is already: then there is no rendering to wait for, and no error.
+func (v *Voice) start(workers chan struct{}, lang roster.Language, text string) (*rendering, error) {
+	n := name(lang, text)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ready[n] {
+		return nil, nil
+	}
+	if v.closed {
+		return nil, ErrClosed
+	}
+	if at, ok := v.failed[n]; ok && time.Since(at) < failureMemory {
+		return nil, errors.New("it failed on this text a moment ago")
+	}
+	r := v.pending[n]
+	if r == nil {
+		r = &rendering{done: make(chan struct{})}
+		v.pending[n] = r
+		v.wg.Go(func() { v.speak(r, workers, lang, text) })
+	}
+	return r, nil
+}
+
 // speak speaks one text for everybody who waits.
-func (v *Voice) speak(r *rendering, n string, lang roster.Language, text string) {
-	r.err = v.produce(n, lang, text)
+func (v *Voice) speak(r *rendering, workers chan struct{}, lang roster.Language, text string) {
+	n := name(lang, text)
+	r.err = v.produce(workers, lang, text)
 	v.mu.Lock()
 	delete(v.pending, n)
 	delete(v.failed, n)
@@ -246,16 +280,18 @@ func (v *Voice) speak(r *rendering, n string, lang roster.Language, text string)
 	close(r.done)
 }
 
-func (v *Voice) produce(n string, lang roster.Language, text string) error {
-	final := v.file(n)
+func (v *Voice) produce(workers chan struct{}, lang roster.Language, text string) error {
+	final := v.file(name(lang, text))
 	if playable(final) {
 		return nil
 	}
-	select {
-	case v.workers <- struct{}{}:
-		defer func() { <-v.workers }()
-	case <-v.ctx.Done():
-		return ErrClosed
+	if workers != nil {
+		select {
+		case workers <- struct{}{}:
+			defer func() { <-workers }()
+		case <-v.ctx.Done():
+			return ErrClosed
+		}
 	}
 	ctx, cancel := context.WithTimeout(v.ctx, v.o.Patience)
 	defer cancel()

@@ -1,6 +1,7 @@
 // Command bench measures Rappel.
 //
 //	go run ./tests/bench calls --json [--quick] [--rounds N] [--only dial,originate,rappel]
+//	go run ./tests/bench line --json [--quick]
 //	go run ./tests/bench dispatch --json [--quick] [--full] [--rounds N] [--only P1,P3]
 //
 // It sets up a PostgreSQL and, for calls, an Asterisk of its own below .rappel, needs root as they do, and stops what it started.
@@ -53,6 +54,7 @@ func status(err error) int {
 }
 
 var errUsage = errors.New("type: go run ./tests/bench calls [--json] [--quick] [--rounds N] [--only dial,originate,rappel]\n" +
+	"  or: go run ./tests/bench line [--json] [--quick]\n" +
 	"  or: go run ./tests/bench dispatch [--json] [--quick] [--full] [--rounds N] [--only P1,P3]")
 
 // command runs one benchmark.
@@ -63,6 +65,8 @@ func command(ctx context.Context, args []string, out, progress io.Writer) error 
 	switch args[0] {
 	case "calls":
 		return calls(ctx, args[1:], out, progress)
+	case "line":
+		return line(ctx, args[1:], out, progress)
 	case "dispatch":
 		return dispatch(ctx, args[1:], out, progress)
 	default:
@@ -97,6 +101,38 @@ func calls(ctx context.Context, args []string, out, progress io.Writer) error {
 		return nil
 	}
 	return printJSON(out, result)
+}
+
+// line measures how soon the line speaks, how many parties walk its menus at once, and what each of them costs.
+func line(ctx context.Context, args []string, out, progress io.Writer) error {
+	o := LineOptions{Progress: progress}
+	flags := flag.NewFlagSet("line", flag.ContinueOnError)
+	flags.SetOutput(progress)
+	asJSON := flags.Bool("json", false, "print the result as one JSON object")
+	quick := flags.Bool("quick", false, "a small form: shows that it works, measures nothing")
+	flags.IntVar(&o.Parties, "parties", 200, "who walk the menus at the same time")
+	flags.IntVar(&o.AtOnce, "at-once", 50, "who dial at the same instant, for the first prompt")
+	flags.IntVar(&o.Rounds, "rounds", 4, "how often they do, with a cold service and a warm one")
+	flags.StringVar(&o.Profile, "profile", "", "file for a processor profile of the service's last life")
+	flags.BoolVar(&o.Keep, "keep", false, "keep the run folder, for its logs")
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	if *quick {
+		o.Parties, o.AtOnce, o.Rounds = 4, 3, 1
+	}
+	if o.Parties < 1 || o.AtOnce < 1 || o.Rounds < 1 {
+		return fmt.Errorf("%w: parties, at-once and rounds are above zero", errUsage)
+	}
+	result, err := MeasureLine(ctx, o)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return printJSON(out, result)
+	}
+	fmt.Fprintf(out, "%+v\n", *result)
+	return nil
 }
 
 // dispatch measures the figures of the dispatcher. With an error it prints what was measured before.

@@ -32,6 +32,7 @@ type order struct {
 	Data, Postgres, ARI, User, Password string
 	Sounds, PBXSounds, Recordings, SIP  string
 	Ops, Profile                        string
+	Voices                              string    // Folder of the installation whose voices speak; empty means the machine's.
 	Start                               time.Time // What its clock shows first.
 	Starts                              int       // Per second, with which admission to the PBX begins.
 }
@@ -56,6 +57,7 @@ func serve(file string) (err error) {
 	c.Asterisk.StartsPerSecond = o.Starts
 	c.Web.Listen, c.Ops.Listen = "127.0.0.1:0", o.Ops
 	c.Dispatch.Horizon, c.Dispatch.Ahead = horizon, horizon
+	c.Speech.Installation = o.Voices
 	c.Calls.NoWrapUp = true
 	log, err := app.NewLogger(c.Log)
 	if err != nil {
@@ -201,15 +203,19 @@ func (r *rig) book(ctx context.Context, people []person, sequence int, from time
 	return nil
 }
 
+func newService(log, ops string) *service {
+	return &service{
+		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		done:   make(chan error, 1), log: log, ops: ops,
+	}
+}
+
 func (x *run) startService(ctx context.Context, start time.Time) (*service, error) {
 	ops, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{
-		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
-		done:   make(chan error, 1), log: filepath.Join(x.dir, "service.log"), ops: ops,
-	}
+	s := newService(filepath.Join(x.dir, "service.log"), ops)
 	o := order{
 		Data: filepath.Join(x.dir, "data"), Postgres: x.pg.URL(), ARI: x.pbx.ARIURL(), User: x.pbx.ARIUser(),
 		Password: x.pbx.ARIPassword(), Sounds: x.pbx.SoundsDir(), PBXSounds: x.pbx.SoundsPath(),
@@ -222,21 +228,26 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 			return nil, fmt.Errorf("make folder of profiles: %w", err)
 		}
 	}
+	return s, s.start(ctx, x.dir, o)
+}
+
+// start runs the service as another process of this program, as an order says.
+func (s *service) start(ctx context.Context, dir string, o order) error {
 	text, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("write order: %w", err)
+		return fmt.Errorf("write order: %w", err)
 	}
-	file := filepath.Join(x.dir, "order.json")
+	file := filepath.Join(dir, "order.json")
 	if err := writeFile(file, text); err != nil {
-		return nil, err
+		return err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return fmt.Errorf("find this program: %w", err)
 	}
 	log, err := os.Create(s.log)
 	if err != nil {
-		return nil, fmt.Errorf("make log: %w", err)
+		return fmt.Errorf("make log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // The service has a descriptor of its own.
 	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), program)
@@ -244,10 +255,29 @@ func (x *run) startService(ctx context.Context, start time.Time) (*service, erro
 	s.cmd.Stderr, s.cmd.Stdout = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start service: %w", err)
+		return fmt.Errorf("start service: %w", err)
 	}
 	go func() { s.done <- s.cmd.Wait() }()
-	return s, nil
+	return nil
+}
+
+// stop ends the service.
+func (s *service) stop() error {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // It may have ended already.
+	timer := time.NewTimer(quietLimit)
+	defer timer.Stop()
+	var err error
+	select {
+	case err = <-s.done:
+	case <-timer.C:
+		_ = s.cmd.Process.Kill()
+		err = errors.Join(errors.New("the service does not stop"), <-s.done)
+	}
+	if err != nil {
+		text, _ := os.ReadFile(s.log) // What it said only helps.
+		err = fmt.Errorf("stop service: %w: %s", err, text[max(0, len(text)-1500):])
+	}
+	return err
 }
 
 // freeAddress is a TCP address that nobody uses just now.
@@ -305,22 +335,7 @@ func (s *service) ask(ctx context.Context, path string) (int, string, error) {
 
 // stopService ends the service and takes its subscriptions off the PBX.
 func (x *run) stopService(ctx context.Context) error {
-	s := x.service
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // It may have ended already.
-	timer := time.NewTimer(quietLimit)
-	defer timer.Stop()
-	var err error
-	select {
-	case err = <-s.done:
-	case <-timer.C:
-		_ = s.cmd.Process.Kill()
-		err = errors.Join(errors.New("the service does not stop"), <-s.done)
-	}
-	if err != nil {
-		text, _ := os.ReadFile(s.log) // What it said only helps.
-		err = fmt.Errorf("stop service: %w: %s", err, text[max(0, len(text)-1500):])
-	}
-	return errors.Join(err, x.ari.forget(context.WithoutCancel(ctx), application))
+	return errors.Join(x.service.stop(), x.ari.forget(context.WithoutCancel(ctx), application))
 }
 
 // ended waits until no call of the trial is open or under way any more, as long as may be.

@@ -35,6 +35,12 @@ func (h *House) Speak(text string) []int16 {
 	return samples
 }
 
+// Again is how a prompt begins in French when it is said again.
+func (h *House) Again(key string, vars ivr.Vars) []int16 {
+	h.t.Helper()
+	return h.Speak(h.Book.Sentences(ivr.Utterance{Key: key, Language: roster.French, Vars: vars, Spaced: true})[0])
+}
+
 // Beginning is the first part of a prompt, enough to recognise it by.
 func Beginning(prompt []int16, d time.Duration) []int16 {
 	return prompt[:min(len(prompt), int(d.Seconds()*8000))]

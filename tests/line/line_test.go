@@ -41,6 +41,7 @@ func TestLine(t *testing.T) {
 	t.Run("ways", func(t *testing.T) {
 		for name, way := range map[string]func(*testing.T, *house.Street){
 			"greeting and repeat":            greeting,
+			"a recording":                    recording,
 			"next appointment":               appointment,
 			"she confirms her call":          confirms,
 			"she changes her call":           changesHerCall,
@@ -109,7 +110,7 @@ func greeting(t *testing.T, street *house.Street) {
 	h.Hears(party, time.Time{}, h.Prompt("line.greeting_named", ivr.Vars{"scheme": "Gardons le contact"}), hearLimit)
 	menu := h.Hears(party, time.Time{}, start(h, "main.menu"), hearLimit)
 	again := press(t, party, "9")
-	h.Hears(party, again, start(h, "main.menu"), hearLimit)
+	h.Hears(party, again, h.Again("main.menu", nil), hearLimit)
 	require.Greater(t, again, menu.At)
 	h.HangUp(party)
 }
@@ -210,7 +211,7 @@ func wrongKey(t *testing.T, street *house.Street) {
 	wrong := press(t, party, "7")
 	h.Hears(party, wrong, start(h, "error.wrong_key"), hearLimit)
 	// The choices are said again; somebody who is helpless twice is led to a person.
-	h.Hears(party, wrong, start(h, "languages.french"), hearLimit)
+	h.Hears(party, wrong, h.Again("languages.french", nil), hearLimit)
 	press(t, party, "8")
 	h.Hears(party, wrong, start(h, "person.wait"), hearLimit)
 	h.HangUp(party)
@@ -223,7 +224,7 @@ func silence(t *testing.T, street *house.Street) {
 	press(t, party, "4")
 	h.Hears(party, time.Time{}, start(h, "error.silence"), hearLimit)
 	again := time.Now()
-	h.Hears(party, again, start(h, "languages.french"), hearLimit)
+	h.Hears(party, again, h.Again("languages.french", nil), hearLimit)
 	french := press(t, party, "1")
 	h.Hears(party, french, start(h, "main.menu"), hearLimit)
 	h.HangUp(party)

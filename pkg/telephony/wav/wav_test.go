@@ -3,6 +3,7 @@ package wav_test
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -180,4 +181,20 @@ func FuzzRecording(f *testing.F) {
 			require.NotEmpty(t, got)
 		}
 	})
+}
+
+func TestAVoiceIsTightened(t *testing.T) {
+	t.Parallel()
+	say := func(ms int) []int16 {
+		out := make([]int16, 8*ms)
+		for i := range out {
+			out[i] = int16(3000 * math.Sin(2*math.Pi*500*float64(i)/8000))
+		}
+		return out
+	}
+	pause := func(ms int) []int16 { return make([]int16, 8*ms) }
+	got := wav.Tighten(slices.Concat(pause(200), say(400), pause(900), say(400), pause(300), say(400), pause(700)))
+	require.Equal(t, slices.Concat(pause(40), say(400), pause(540), say(400), pause(300), say(400), pause(240)), got)
+	require.Equal(t, got, wav.Tighten(got), "once is enough")
+	require.Len(t, wav.Tighten(pause(500)), 4000, "silence stays silence")
 }

@@ -126,6 +126,9 @@ func (voice) Media(context.Context, roster.Language, string) (telephony.Media, e
 	return "silence:100", nil
 }
 
+// Ready implements callflow.Voice.
+func (voice) Ready(roster.Language, string) (telephony.Media, bool) { return "silence:100", true }
+
 // Recorded implements callflow.Voice.
 func (voice) Recorded(int64) map[ivr.Wording]telephony.Media { return nil }
 
