@@ -32,6 +32,7 @@ type reception struct {
 	did      string // As dialled.
 	cli      string // E.164; empty when withheld or unreadable.
 	own      ownPhone
+	settings Settings
 	end      string    // How it ended, for the figures.
 	callback string    // The number that the party would be called back at.
 	asked    time.Time // When the party wanted a registrar, by the service's clock.
@@ -53,7 +54,11 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	line, err := c.lines.find(c.ctx, did)
 	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
 	if err == nil {
-		r.lookUpCaller(c.ctx)
+		// Together, so that records that are away keep nobody waiting twice.
+		known, stop := context.WithTimeout(c.ctx, recogniseWait)
+		r.lookUpCaller(known)
+		r.lookUpSettings(known)
+		stop()
 	}
 	if answerErr := c.o.Switch.Answer(c.ctx, e.Channel); answerErr != nil {
 		c.logCommand("answer", l.key, answerErr)

@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// recogniseWait is how long the records may take to say whether a caller of the scheme rings from her ordinary phone. Whoever
-// it is hears the greeting after that.
+// recogniseWait is how long the records may take to say whether a caller of the scheme rings from her ordinary phone, and how
+// whoever rings is treated. They hear the greeting after that.
 const recogniseWait = 300 * time.Millisecond
 
 // ownPhone is what is known of a caller who dials the line from her ordinary phone: she has no feature codes, and changes
@@ -30,8 +31,6 @@ func (r *reception) lookUpCaller(ctx context.Context) {
 	if r.cli == "" || r.line.Scheme == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, recogniseWait)
-	defer cancel()
 	var err error
 	r.own.callers, r.own.called, err = r.c.o.Records.CallersAt(ctx, r.line.Scheme, r.cli)
 	if err != nil && r.c.ctx.Err() == nil {
@@ -44,12 +43,13 @@ func (r *reception) language() roster.Language {
 	if len(r.own.callers) > 0 && !r.own.called {
 		return r.own.callers[0].Language
 	}
-	return r.line.language()
+	return cmp.Or(r.settings.Language, r.line.language())
 }
 
 // vars is what the flow knows of whoever rings.
 func (r *reception) vars() ivr.Vars {
 	v := ivr.Vars{"scheme": r.line.Name}
+	r.settings.vars(v)
 	if r.cli != "" {
 		r.callback = r.cli
 		v["cli"], v["callback_number"] = "known", national(r.cli)

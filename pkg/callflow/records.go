@@ -188,6 +188,8 @@ type Records interface {
 	// CallersAt returns the scheme's enabled callers and registrars who work from the ordinary phone with this number
 	// (E.164), and whether the scheme calls somebody there too. Nobody is no error.
 	CallersAt(ctx context.Context, scheme int64, cli string) (callers []Caller, called bool, err error)
+	// SettingsAt returns how the line treats whoever is reached at a number (E.164); ErrNothing when nobody is known there.
+	SettingsAt(ctx context.Context, scheme int64, cli string) (Settings, error)
 	// Proposed returns the promised call that follows the one of an attempt: ErrNotYet while the end of the attempt is not
 	// written down, ErrNothing when no call follows or the person is tried again first.
 	Proposed(ctx context.Context, scheme int64, attempt call.ID) (Proposal, error)

@@ -60,6 +60,7 @@ type notes struct {
 	known      []Known
 	onLine     []bool
 	stateErr   error
+	settings   Settings
 	next       NextCall
 	nextErr    error
 	free       []Registrar
@@ -317,6 +318,15 @@ func (d *desk) Line(_ context.Context, did string) (Line, error) {
 		return Line{}, ErrUnknownLine
 	}
 	return d.line, nil
+}
+
+func (d *desk) SettingsAt(context.Context, int64, string) (Settings, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settings == (Settings{}) {
+		return Settings{}, ErrNothing
+	}
+	return d.settings, nil
 }
 
 func (d *desk) Caller(_ context.Context, endpoint string) (Caller, error) {

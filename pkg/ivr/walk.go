@@ -29,6 +29,12 @@ const (
 	maxTurns = 64
 )
 
+// VarWaits is the variable that says how patient a dialogue is: WaitsLonger doubles its waits.
+const (
+	VarWaits    = "waits"
+	WaitsLonger = "longer"
+)
+
 // The keys that mean the same everywhere.
 const (
 	keyPerson    = "0"
@@ -166,14 +172,22 @@ func (w *Walker) branchValue(name string) string {
 	}
 }
 
+// waits is how long a wait of every dialogue lasts for this party.
+func (w *Walker) waits(usual time.Duration) time.Duration {
+	if w.vars[VarWaits] == WaitsLonger {
+		return 2 * usual
+	}
+	return usual
+}
+
 // act does what the step is for, once its prompts were said. It reports false for a step that only says.
 func (w *Walker) act() (Output, bool) {
 	s := w.step()
 	switch {
 	case s.Silent != "":
-		return Output{Wait: Unforced}, true
+		return Output{Wait: w.waits(Unforced)}, true
 	case s.Menu != nil, s.Pick != nil, s.Collect != nil:
-		return Output{Wait: FirstAnswer}, true
+		return Output{Wait: w.waits(FirstAnswer)}, true
 	case s.Record != nil:
 		r := *s.Record
 		if r.Max == 0 {
@@ -431,7 +445,7 @@ func (w *Walker) collect(d string) Output {
 	if s.Collect.Max > 0 && len(w.digits) >= s.Collect.Max {
 		return w.collected()
 	}
-	return Output{Wait: BetweenDigits}
+	return Output{Wait: w.waits(BetweenDigits)}
 }
 
 func (w *Walker) collected() Output {

@@ -1,0 +1,21 @@
+-- How the line treats a person whose number it knows.
+
+-- name: FindSettings :many
+-- Of whoever is reached at a number.
+SELECT b.language, b.longer_waits, b.straight_to_person
+FROM beneficiary b
+WHERE b.scheme_id = sqlc.arg(scheme_id)
+    AND EXISTS (
+        SELECT FROM contact_number t
+        WHERE t.scheme_id = b.scheme_id AND t.beneficiary_id = b.beneficiary_id AND t.e164 = sqlc.arg(cli)::text)
+LIMIT 20;
+
+-- name: ReadSettings :one
+SELECT language, longer_waits, straight_to_person
+FROM beneficiary
+WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
+
+-- name: WriteSettings :execrows
+UPDATE beneficiary
+SET language = sqlc.arg(language), longer_waits = sqlc.arg(longer_waits), straight_to_person = sqlc.arg(straight_to_person)
+WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);

@@ -1,0 +1,67 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, scheme := settled(t)
+	writeTwo(t, store, scheme)
+	_, err := store.Settings(ctx, scheme, "nobody")
+	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
+	require.ErrorIs(t, store.SetSettings(ctx, scheme, "nobody", callflow.Settings{Language: roster.Dutch}), postgres.ErrNoBeneficiary)
+	_, err = store.SettingsAt(ctx, scheme, "+33199009999")
+	require.ErrorIs(t, err, callflow.ErrNothing)
+
+	marie := callflow.Settings{Language: roster.Dutch, LongerWaits: true, StraightToPerson: true}
+	require.NoError(t, store.SetSettings(ctx, scheme, "B1", marie))
+	got, err := store.Settings(ctx, scheme, "B1")
+	require.NoError(t, err)
+	require.Equal(t, marie, got)
+	got, err = store.SettingsAt(ctx, scheme, "+33199000001")
+	require.NoError(t, err)
+	require.Equal(t, marie, got, "she lives alone")
+	got, err = store.SettingsAt(ctx, scheme, "+33199000002")
+	require.NoError(t, err)
+	require.Equal(t, callflow.Settings{LongerWaits: true}, got, "she shares this number with somebody who speaks French")
+	writeTwo(t, store, scheme)
+	got, err = store.Settings(ctx, scheme, "B1")
+	require.NoError(t, err)
+	require.True(t, got.LongerWaits, "an import leaves it")
+}
+
+// settled is a scheme of its own.
+func settled(t *testing.T) (*postgres.Store, int64) {
+	t.Helper()
+	store := postgrestest.Store(t)
+	scheme, err := store.CreateScheme(t.Context(), postgres.Scheme{Name: "Ici", Zone: "Europe/Paris", Country: "FR"}, time.Now())
+	require.NoError(t, err)
+	return store, scheme.Key
+}
+
+// writeTwo writes two people: B1 has a number of her own and one that she shares with B2.
+func writeTwo(t *testing.T, store *postgres.Store, scheme int64) {
+	t.Helper()
+	person := func(ref string, lang roster.Language, numbers ...string) roster.Beneficiary {
+		b := roster.Beneficiary{Ref: ref, Language: lang, Consent: roster.Consent{State: roster.ConsentGiven}}
+		for _, n := range numbers {
+			b.Numbers = append(b.Numbers, roster.Number{E164: n})
+		}
+		return b
+	}
+	require.NoError(t, store.Book(scheme, time.Now).Edit(t.Context(), func(page roster.Page) error {
+		return page.Put(t.Context(), roster.People{Beneficiaries: []roster.Beneficiary{
+			person("B1", roster.Dutch, "+33199000001", "+33199000002"), person("B2", roster.French, "+33199000002"),
+		}})
+	}))
+}
