@@ -216,7 +216,7 @@ func (s *session) goOn(e telephony.Event) bool {
 	}
 	rest, playing := s.rest, s.playing
 	s.playing = ""
-	if s.hear(rest) {
+	if s.voice(rest) {
 		return true
 	}
 	s.playing = playing
@@ -293,11 +293,11 @@ func (s *session) recording(u ivr.Utterance) (telephony.Media, bool) {
 }
 
 // say starts the prompts and reports whether anything is heard.
-func (s *session) say(prompts []ivr.Utterance) bool { return s.hear(s.pieces(prompts)) }
+func (s *session) say(prompts []ivr.Utterance) bool { return s.voice(s.pieces(prompts)) }
 
-// hear starts as much as can be heard at once. What was not spoken yet is spoken meanwhile, and heard next: nobody waits for
+// voice starts as much as can be heard at once. What was not spoken yet is spoken meanwhile, and heard next: nobody waits for
 // the last sentence before the first.
-func (s *session) hear(pieces []piece) bool {
+func (s *session) voice(pieces []piece) bool {
 	var media []telephony.Media
 	for i, p := range pieces {
 		if p.silence > 0 {
@@ -310,7 +310,7 @@ func (s *session) hear(pieces []piece) bool {
 				s.ready(later)
 			}
 			if !s.play(media...) {
-				return s.hear(pieces[i:])
+				return s.voice(pieces[i:])
 			}
 			s.rest = pieces[i:]
 			return true
