@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // leastKey is how long a key of the installation is at least, in characters.
@@ -40,12 +41,16 @@ func makeKey(file string) ([]byte, error) {
 	var random [36]byte
 	_, _ = rand.Read(random[:]) // It never fails since Go 1.24.
 	key := base64.StdEncoding.EncodeToString(random[:])
+	// Whoever refuses before the service has ever run finds no data folder yet; the mode is that of the service.
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return nil, err
+	}
 	draft, err := os.CreateTemp(filepath.Dir(file), "refusals.*.tmp") // Mode 0600.
 	if err != nil {
 		return nil, err
 	}
 	_, err = draft.WriteString(key + "\n")
-	err = errors.Join(err, draft.Sync(), draft.Close())
+	err = errors.Join(err, draft.Sync(), likeFolder(draft), draft.Close())
 	if err == nil {
 		err = os.Link(draft.Name(), file)
 	}
@@ -56,4 +61,19 @@ func makeKey(file string) ([]byte, error) {
 		return nil, err
 	}
 	return os.ReadFile(file)
+}
+
+// likeFolder gives a file that root makes to whoever owns its folder: the service reads the key later.
+func likeFolder(file *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(file.Name()))
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		return file.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	return nil
 }

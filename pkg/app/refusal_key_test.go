@@ -13,7 +13,7 @@ import (
 func TestTheKeyOfRefusalsIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	cfg := app.Defaults()
-	cfg.Data = t.TempDir()
+	cfg.Data = filepath.Join(t.TempDir(), "not", "yet")
 	made, err := cfg.RefusalKey()()
 	require.NoError(t, err)
 	require.Len(t, made, 48)
@@ -31,7 +31,7 @@ func TestTheKeyOfRefusalsIsMadeOnce(t *testing.T) {
 	own, err := cfg.RefusalKey()()
 	require.NoError(t, err)
 	require.Equal(t, cfg.Secrets.Refusals.Value(), string(own))
-	cfg.Secrets.Refusals, cfg.Data = "", filepath.Join(cfg.Data, "nowhere")
+	cfg.Secrets.Refusals, cfg.Data = "", filepath.Join(cfg.Data, "refusals.key", "below")
 	_, err = cfg.RefusalKey()()
 	require.ErrorContains(t, err, "secrets.refusals")
 }
