@@ -52,6 +52,9 @@ func languagesOf(flag string, list []string) ([]roster.Language, error) {
 		if err := language(&l).Set(text); err != nil {
 			return nil, usageError{fmt.Errorf("%s %s: %w", flag, text, err)}
 		}
+		if slices.Contains(read, l) {
+			return nil, usageError{fmt.Errorf("%s: %s is there twice", flag, text)}
+		}
 		read = append(read, l)
 	}
 	return read, nil

@@ -34,9 +34,11 @@ answers, and who helps the registrars. It counts from the next call on.
 func (p *program) addLine() *cobra.Command {
 	var flow, delivered string
 	var languages []string
-	c := p.inScheme(&cobra.Command{
+	var c *cobra.Command
+	c = p.inScheme(&cobra.Command{
 		Use:     "add NUMBER",
 		Short:   "Say which number people dial to reach the scheme, or change how it is answered",
+		Long:    "Says which number people dial to reach the scheme. Of a number that is there, what no flag names stays as it was.",
 		Example: "  rappel line add +33199001000\n  rappel line add +3281000001 --languages de,fr --flow registration",
 		Args:    exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
@@ -44,9 +46,20 @@ func (p *program) addLine() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d := postgres.DID{Number: number, Flow: flow, Delivered: delivered}
-		if d.Languages, err = languagesOf("--languages", languages); err != nil {
+		d, err := lineOf(ctx, r, number)
+		if err != nil {
 			return err
+		}
+		if c.Flags().Changed("languages") {
+			if d.Languages, err = languagesOf("--languages", languages); err != nil {
+				return err
+			}
+		}
+		if c.Flags().Changed("flow") {
+			d.Flow = flow
+		}
+		if c.Flags().Changed("delivered") {
+			d.Delivered = delivered
 		}
 		flows, err := app.NewFlows(r.config, r.Store)
 		if err != nil {
@@ -69,6 +82,20 @@ func (p *program) addLine() *cobra.Command {
 	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
 	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
 	return c
+}
+
+// lineOf is a number that people dial as it is kept, or without anything but the number.
+func lineOf(ctx context.Context, r records, number string) (postgres.DID, error) {
+	lines, err := r.DIDs(ctx, r.scheme.Key)
+	if err != nil {
+		return postgres.DID{}, err
+	}
+	for _, d := range lines {
+		if d.Number == number {
+			return d, nil
+		}
+	}
+	return postgres.DID{Number: number}, nil
 }
 
 func (p *program) listLines() *cobra.Command {
@@ -202,7 +229,11 @@ func (p *program) usualLine() *cobra.Command {
 		if err := readDates(args[0], until, &e); err != nil {
 			return err
 		}
-		return mistake(r.RevokeLineException(ctx, r.scheme.Key, e, time.Now()), postgres.ErrNoException)
+		err := r.RevokeLineException(ctx, r.scheme.Key, e, time.Now())
+		if errors.Is(err, postgres.ErrNoException) {
+			return usageError{fmt.Errorf("%w; rappel line hours shows them, and --until is as it was given", err)}
+		}
+		return err
 	})
 	c.Flags().StringVar(&until, "until", "", "last date, as it was given")
 	return c

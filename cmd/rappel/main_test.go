@@ -168,6 +168,8 @@ func TestPeopleInAndOut(t *testing.T) {
 	done(t, dir, "line", "add", "+33 1 99 00 10 00")
 	done(t, dir, "line", "add", "+33199001001", "--languages", "de,fr")
 	require.Regexp(t, `\+33199001000\s+fr\s+registration\s+\+33199001000\n\+33199001001\s+de,fr\s`, done(t, dir, "line", "list"))
+	done(t, dir, "line", "add", "+33199001001", "--delivered", "1001")
+	require.Regexp(t, `\+33199001001\s+de,fr\s+registration\s+1001\n`, done(t, dir, "line", "list"), "what no flag names stays")
 	require.Contains(t, done(t, dir, "line", "hours"), "always")
 	require.Contains(t, done(t, dir, "line", "hours", "mon-fri", "13:30-17:00"), "Mon  13:30-17:00\n")
 	done(t, dir, "line", "close", "2999-12-24")
