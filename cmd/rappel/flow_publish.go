@@ -46,6 +46,8 @@ func (p *program) flowMistake(err error) error {
 		return usageError{fmt.Errorf("%w; look at rappel flow history and try again", err)}
 	case errors.Is(err, postgres.ErrNoFlowVersion):
 		return usageError{fmt.Errorf("%w; rappel flow history shows those there are", err)}
+	case errors.Is(err, app.ErrNoFlow):
+		return usageError{fmt.Errorf("%w; rappel flow publish it in another version, or have no line lead there", err)}
 	}
 	return err
 }
@@ -162,8 +164,8 @@ func (p *program) rollbackFlow() *cobra.Command {
 	c := p.inFlows(&cobra.Command{
 		Use:   "rollback NAME",
 		Short: "Have the scheme speak an earlier version of a flow, or the one that ships",
-		Long: `Has the scheme speak the version of a flow that it spoke before the present one, and before the first the one that ships;
---to chooses. The history tells of it as of any publication.`,
+		Long: `Has the scheme speak the newest published version of a flow that is older than the present one, and before the first the one
+that ships; --to chooses. The history tells of it as of any publication.`,
 		Example: `  rappel flow rollback registration
   rappel flow rollback registration --to shipped`,
 		Args: exactly(1),
@@ -180,6 +182,8 @@ func (p *program) rollbackFlow() *cobra.Command {
 			if pub.Version, err = strconv.Atoi(to); err != nil || pub.Version < 1 {
 				return usageError{fmt.Errorf("--to %s: write the number of a version, or shipped", to)}
 			}
+		case len(pubs) == 0 && !shipsFlow(r, args[0]):
+			return noFlow(args[0])
 		case len(pubs) == 0 || pubs[0].Version == app.Shipped:
 			return usageError{fmt.Errorf("%s: the scheme speaks the version that ships, and nothing is before it; rappel flow history %s shows what was written",
 				args[0], args[0])}
@@ -202,7 +206,7 @@ func (p *program) flowHistory() *cobra.Command {
 		Use:     "history [NAME]",
 		Short:   "List what was written and published of a flow, or of all, the newest first",
 		Example: "  rappel flow history registration",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne,
 	}, func(ctx context.Context, r records, _ *app.Flows, args []string) error {
 		name := strings.Join(args, "")
 		versions, err := r.FlowVersions(ctx, r.scheme.Key, name)
@@ -212,6 +216,9 @@ func (p *program) flowHistory() *cobra.Command {
 		pubs, err := r.FlowPublications(ctx, r.scheme.Key, name)
 		if err != nil {
 			return err
+		}
+		if name != "" && len(versions)+len(pubs) == 0 && !shipsFlow(r, name) {
+			return noFlow(name)
 		}
 		current := newest(pubs)
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
@@ -239,6 +246,12 @@ func (p *program) flowHistory() *cobra.Command {
 		}
 		return w.Flush()
 	})
+}
+
+// shipsFlow reports whether a flow of that name ships, or is in the folder calls.dialplans.
+func shipsFlow(r records, name string) bool {
+	_, err := app.ShippedFlow(r.config, name)
+	return err == nil
 }
 
 func versionWord(version int) string {
@@ -352,6 +365,7 @@ that ships.`,
 
 // printFlow prints a flow below a line that tells where it comes from. The line of an earlier show goes.
 func (p *program) printFlow(text []byte, from string) error {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // Windows' editor writes it; below a line of ours it would spoil the flow.
 	name, _, _ := strings.Cut(from, ":")
 	if first, rest, _ := bytes.Cut(text, []byte("\n")); bytes.HasPrefix(first, []byte(name+": ")) {
 		text = rest

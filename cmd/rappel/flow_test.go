@@ -90,8 +90,9 @@ func TestAFlowIsPublishedAndRolledBack(t *testing.T) {
 	require.Contains(t, now, "# close-last: version 1, written ")
 	require.Contains(t, now, "# ours\n")
 	require.NotContains(t, now, "the version that ships", "the line of an earlier show goes")
-	write(now + "# ours, again\n")
+	write("\ufeff" + now + "# ours, again\n")
 	require.Contains(t, done(t, dir, "flow", "publish", "own.yaml"), "speaks version 2")
+	require.NotContains(t, done(t, dir, "flow", "show", "close-last"), "\ufeff")
 
 	write(strings.Replace(now, "run: ", "run: no-", 1))
 	out, _, status := said(t, dir, "flow", "publish", "own.yaml")
@@ -110,6 +111,16 @@ func TestAFlowIsPublishedAndRolledBack(t *testing.T) {
 	_, errs, status = said(t, dir, "flow", "rollback", "close-last", "--to", "9")
 	require.Equal(t, 2, status)
 	require.Contains(t, errs, "rappel flow history")
+	write(strings.Replace(shipped, "flow: close-last", "flow: ours", 1))
+	require.Contains(t, done(t, dir, "flow", "publish", "own.yaml"), "ours: the scheme speaks version 1")
+	for _, args := range [][]string{{"rollback", "ours"}, {"rollback", "nosuch"}, {"history", "nosuch"}} {
+		_, errs, status = said(t, dir, append([]string{"flow"}, args...)...)
+		require.Equal(t, 2, status, "what does not ship is no version to go back to: %s", errs)
+	}
+	write(strings.Replace(shipped, "flow: close-last", "flow: ../Ours", 1))
+	out, _, status = said(t, dir, "flow", "draft", "own.yaml")
+	require.Equal(t, 1, status)
+	require.Contains(t, out, `own.yaml:1: flow: "../Ours" is no name`)
 	history := done(t, dir, "flow", "history", "close-last")
 	require.Equal(t, 8, strings.Count(history, "\n"), "a heading, three versions, four publications: %s", history)
 	require.Contains(t, history, "Anne")

@@ -26,6 +26,9 @@ var (
 	ErrAlreadySpoken = errors.New("the scheme speaks it already")
 )
 
+// mostText is how long a flow may be, in bytes; those that ship are shorter than 20 KiB. Every version is kept for ever.
+const mostText = 256 << 10
+
 // Shipped stands for the version that ships, or that the folder calls.dialplans holds, where versions are numbers.
 const Shipped = 0
 
@@ -148,8 +151,10 @@ func (f *Flows) Draft(ctx context.Context, scheme int64, v postgres.FlowVersion,
 	switch {
 	case flow == nil:
 		return postgres.FlowVersion{}, fmt.Errorf("%w: %w", ErrFlawed, err)
-	case flow.Name == "":
-		return postgres.FlowVersion{}, fmt.Errorf("%w: flow:1: the flow has no name (flow: …)", ErrFlawed)
+	case len(v.Text) > mostText:
+		return postgres.FlowVersion{}, fmt.Errorf("%w: flow: it is longer than %d KiB", ErrFlawed, mostText>>10)
+	case flow.NameProblem() != "":
+		return postgres.FlowVersion{}, fmt.Errorf("%w: flow:1: %s", ErrFlawed, flow.NameProblem())
 	}
 	v.Name = flow.Name
 	return f.store.WriteFlow(ctx, scheme, v, now)
@@ -157,6 +162,9 @@ func (f *Flows) Draft(ctx context.Context, scheme int64, v postgres.FlowVersion,
 
 // Check says what is wrong with a text in the place of what the scheme speaks of that flow: ErrFlawed, or nothing.
 func (f *Flows) Check(ctx context.Context, scheme int64, file, text string) error {
+	if len(text) > mostText {
+		return fmt.Errorf("%w: %s: it is longer than %d KiB", ErrFlawed, file, mostText>>10)
+	}
 	flow, err := ivr.ReadFlow(file, []byte(text))
 	if err == nil {
 		var book *ivr.Book
@@ -188,6 +196,9 @@ func (f *Flows) Publish(ctx context.Context, scheme int64, p postgres.FlowPublic
 	flows, number, err := f.store.PublishedFlows(ctx, scheme)
 	if err != nil {
 		return err
+	}
+	if p.Version == Shipped && !f.shipped.Has(p.Name) {
+		return fmt.Errorf("%w among those that ship: %s", ErrNoFlow, p.Name)
 	}
 	current := Shipped
 	var others []ivr.Published

@@ -89,8 +89,8 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	bad := func(line int, format string, args ...any) {
 		out = append(out, Problem{f.file, line, fmt.Sprintf(format, args...)})
 	}
-	if f.Name == "" {
-		bad(1, "the flow has no name (flow: …)")
+	if problem := f.NameProblem(); problem != "" {
+		bad(1, "%s", problem)
 	}
 	for field, to := range map[string]string{
 		"start": f.Start, "person": f.Person, "emergency": f.Emergency, "failed": f.Failed,

@@ -245,6 +245,17 @@ func ReadFlow(name string, data []byte) (*Flow, error) {
 	return &f, errors.Join(errs...)
 }
 
+// NameProblem is what is wrong with the flow's name, or "". Files, commands and addresses name a flow by it.
+func (f *Flow) NameProblem() string {
+	switch {
+	case f.Name == "":
+		return "the flow has no name (flow: …)"
+	case len(f.Name) > 40 || strings.Trim(f.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.HasPrefix(f.Name, "-"):
+		return fmt.Sprintf("flow: %q is no name; write at most 40 of a-z, 0-9 and -, such as registration", f.Name)
+	}
+	return ""
+}
+
 func (s *Step) kinds() []string {
 	var kinds []string
 	for _, k := range []struct {
