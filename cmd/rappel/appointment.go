@@ -196,6 +196,11 @@ she has pressed a key when she is rung back; refused means that she said no, so 
 that she said nothing, or that it was too late: her calls stay as promised.`,
 		Example: "  rappel appointment changes B017",
 	}, func(ctx context.Context, r records, args []string) error {
+		if ref := only(args); ref != "" {
+			if _, err := p.nextCall(ctx, r, ref, time.Now()); err != nil {
+				return err
+			}
+		}
 		list, err := r.Changes(ctx, r.scheme.Key, only(args), time.Now().AddDate(0, 0, -30))
 		if err != nil {
 			return err

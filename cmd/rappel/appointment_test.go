@@ -40,6 +40,7 @@ func TestAppointmentsFromTheCommandLine(t *testing.T) {
 		want string
 	}{
 		{[]string{"appointment", "show", "B9"}, "no such beneficiary"},
+		{[]string{"appointment", "changes", "B9"}, "no such beneficiary"},
 		{[]string{"appointment", "skip", "B2"}, "rappel agreement show B2"},
 		{[]string{"appointment", "move", "B1"}, "rappel appointment show B1"},
 		{[]string{"appointment", "move", "B1", "--to", "1999-01-01"}, "rappel appointment show B1"},

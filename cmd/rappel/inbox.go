@@ -185,7 +185,7 @@ func (p *program) listenInbox() *cobra.Command {
 		Short: "Copy a message, or the name that was said, to a file or to standard output",
 		Example: `  rappel inbox listen 0198a2f0-0000-7000-8000-000000000001 message.wav
   rappel inbox listen 0198a2f0-0000-7000-8000-000000000001 | aplay`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: fromTo(1, 2),
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		item, err := r.InboxItem(ctx, r.scheme.Key, args[0])
 		if err != nil {

@@ -107,7 +107,7 @@ func (p *program) exportPeople() *cobra.Command {
 	c := p.inScheme(&cobra.Command{
 		Use:   "export [FILE.csv]",
 		Short: "Write everybody as a spreadsheet's file that import reads back",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		out := p.out
 		if len(args) == 1 {

@@ -193,7 +193,7 @@ func (p *program) hearPrompt() *cobra.Command {
 		Long: `Writes what a prompt sounds like, as the scheme's callers hear it, into a WAV file. Without a file it prints where the sound
 lies. A prompt that varies is heard with an example.`,
 		Example: "  rappel prompts hear main.menu fr menu.wav\n  rappel prompts hear appointment.around nl - | aplay",
-		Args:    cobra.RangeArgs(2, 3),
+		Args:    fromTo(2, 3),
 	}, func(ctx context.Context, r records, args []string) error {
 		prompts, err := catalogue()
 		if err != nil {

@@ -138,21 +138,22 @@ func (p *program) explain(command *cobra.Command, err error) int {
 }
 
 // exactly refuses another number of arguments, as a mistake in typing.
-func exactly(n int) cobra.PositionalArgs {
+func exactly(n int) cobra.PositionalArgs { return counted(cobra.ExactArgs(n)) }
+
+// fromTo lets a command have so many arguments.
+func fromTo(least, most int) cobra.PositionalArgs { return counted(cobra.RangeArgs(least, most)) }
+
+// atMostOne lets a command have one argument or none.
+func atMostOne(c *cobra.Command, args []string) error { return counted(cobra.MaximumNArgs(1))(c, args) }
+
+// counted makes a wrong number of arguments a mistake in typing, with the command in front.
+func counted(allowed cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(c, args); err != nil {
+		if err := allowed(c, args); err != nil {
 			return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
 		return nil
 	}
-}
-
-// atMostOne lets a command have one argument or none.
-func atMostOne(c *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return exactly(1)(c, args)
-	}
-	return nil
 }
 
 // only is the argument of a command that may have one; "" when it has none.

@@ -108,7 +108,7 @@ func (p *program) listActs() *cobra.Command {
 		Long: `List what was changed, and who was looked up, over the API: by everybody, or by the tokens of one name. The status is that
 of the answer (200 and 204 are done); "-" means that none was noted, so that it is not known whether it was done.`,
 		Example: `  rappel user token acts "registrars' desk"`,
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
 		acts, err := r.Acts(ctx, r.scheme.Key, strings.Join(args, ""))
 		if err != nil {
