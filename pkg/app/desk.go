@@ -150,7 +150,7 @@ func (c callers) PromiseCallback(ctx context.Context, want callflow.Callback) er
 		return err
 	}
 	occurrence, booked, err := c.books.PromiseCallback(ctx, want.Scheme, postgres.LineCallback{
-		Number: want.Number, Language: want.Language, Asked: want.Asked,
+		Number: want.Number, Typed: want.Typed, Language: want.Language, Asked: want.Asked,
 	}, c.now())
 	if booked {
 		c.Take(occurrence, want.Scheme)

@@ -14,6 +14,7 @@ import (
 type Callback struct {
 	Scheme   int64
 	Number   string // E.164.
+	Typed    bool   // It is not the number that she rings from.
 	Language roster.Language
 	Asked    time.Time // When she came into the queue: her place.
 }
@@ -48,7 +49,7 @@ func (r *reception) promise(ctx context.Context, s *session) string {
 		r.asked = r.c.o.Now()
 	}
 	err := r.c.o.Callers.PromiseCallback(ctx, Callback{
-		Scheme: r.line.Scheme, Number: r.callback, Language: s.walker.Language(), Asked: r.asked,
+		Scheme: r.line.Scheme, Number: r.callback, Typed: r.callback != r.cli, Language: s.walker.Language(), Asked: r.asked,
 	})
 	switch {
 	case err == nil:

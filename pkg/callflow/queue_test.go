@@ -139,6 +139,7 @@ func TestACallbackInsteadOfWaiting(t *testing.T) {
 				}
 				require.Len(t, seen.callbacks, 1)
 				require.Equal(t, c.number, seen.callbacks[0].Number)
+				require.Equal(t, c.number != c.from, seen.callbacks[0].Typed)
 				require.WithinDuration(t, began.Add(4*time.Second), seen.callbacks[0].Asked, time.Second, "her place is that of the queue")
 				r.sound(t)
 			})

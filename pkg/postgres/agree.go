@@ -78,7 +78,9 @@ func (s *Store) Agree(
 				return fmt.Errorf("cancel calls: %w", err)
 			}
 			for _, r := range rows {
-				j.note("occurrence", uuid.UUID(r.Uid.Bytes), int(r.Events), "cancelled", now, settledData{})
+				j.note("occurrence", uuid.UUID(r.Uid.Bytes), int(r.Events), "cancelled", now, settledData{
+					Attempts: int(r.Attempts), Deferred: int(r.Deferred), Rang: r.Rang,
+				})
 			}
 			done.Cancelled = len(rows)
 			j.noteScheme("changed", now, changedData(done))

@@ -141,7 +141,9 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 			return fmt.Errorf("cancel calls: %w", err)
 		}
 		for _, r := range rows {
-			p.journal.note("occurrence", uuid.UUID(r.Uid.Bytes), int(r.Events), "cancelled", p.now, settledData{})
+			p.journal.note("occurrence", uuid.UUID(r.Uid.Bytes), int(r.Events), "cancelled", p.now, settledData{
+				Attempts: int(r.Attempts), Deferred: int(r.Deferred), Rang: r.Rang,
+			})
 		}
 		revised.Cancelled += len(rows)
 	}

@@ -174,6 +174,10 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	require.ErrorIs(t, store.SaveRegistration(ctx, registered(scheme.Key, number)), roster.ErrNumberRefused)
 	require.ErrorIs(t, put(store, scheme.Key, person("B9", number)), roster.ErrNumberRefused)
 
+	refused := postgres.LineCallback{Number: number, Typed: true, Language: roster.Dutch, Asked: today}
+	_, _, err = store.PromiseCallback(ctx, scheme.Key, refused, today)
+	require.ErrorIs(t, err, callflow.ErrNotAllowed, "nobody has her rung by typing her number")
+
 	// She herself may, and a registrar sees that she had refused.
 	again := registered(scheme.Key, number, herself)
 	require.NoError(t, store.SaveRegistration(ctx, again))

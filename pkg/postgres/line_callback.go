@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -19,6 +20,7 @@ import (
 // LineCallback is a call that the line promises to somebody who would not wait for a registrar.
 type LineCallback struct {
 	Number   string // E.164, which the scheme may ring: that is for the caller to see to.
+	Typed    bool   // By somebody who rings from another one: a number that was refused is not rung then.
 	Language roster.Language
 	Asked    time.Time // When she came into the queue: her place in it.
 }
@@ -35,6 +37,15 @@ func (s *Store) PromiseCallback(
 	ctx context.Context, scheme int64, c LineCallback, now time.Time,
 ) (o dispatch.Occurrence, booked bool, err error) {
 	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
+		if c.Typed {
+			refused, err := s.refusedAmong(ctx, q, scheme, []string{c.Number})
+			if err != nil {
+				return err
+			}
+			if refused[c.Number] {
+				return callflow.ErrNotAllowed
+			}
+		}
 		known, err := q.FindOpenCallback(ctx, sqldb.FindOpenCallbackParams{SchemeID: scheme, Number: c.Number})
 		if err == nil {
 			o.ID = known

@@ -148,3 +148,28 @@ func TestAPersonOnTheListRefuses(t *testing.T) {
 	require.ErrorIs(t, put(store, scheme.Key, person(ref, her)), roster.ErrNumberRefused, "the town's next list names her still")
 	require.ErrorIs(t, store.RefusePerson(ctx, scheme.Key, ref, today), postgres.ErrNoBeneficiary)
 }
+
+// Whoever withdraws between two tries of a call is not tried again.
+func TestNobodyIsTriedAgainWhoDeclines(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := postgrestest.URL(t)
+	store := postgrestest.Open(t, url)
+	scheme := newScheme(t, store, "Namur")
+	b := person("B1", "+32470000001")
+	b.Agreement = roster.Agreement{Cadence: roster.Daily}
+	require.NoError(t, put(store, scheme.Key, b))
+	lead, err := store.Lead(ctx, scheme.Key, "test", today)
+	require.NoError(t, err)
+	_, err = store.Plan(ctx, scheme.Key, lead, today, today.AddDate(0, 0, 6))
+	require.NoError(t, err)
+	tag, err := postgrestest.Pool(t, url).Exec(ctx, `UPDATE occurrence SET attempts = 1, rang = true
+		WHERE occurrence_id = (SELECT min(occurrence_id) FROM occurrence)`)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, tag.RowsAffected())
+	b.Consent.State = roster.ConsentWithdrawn
+	require.NoError(t, put(store, scheme.Key, b))
+	snap, err := store.Load(ctx, scheme.Key, today, today.AddDate(0, 0, 6))
+	require.NoError(t, err)
+	require.Empty(t, snap.Occurrences)
+}

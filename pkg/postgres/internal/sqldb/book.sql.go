@@ -161,15 +161,14 @@ const cancelOccurrences = `-- name: CancelOccurrences :many
 UPDATE occurrence o
 SET state = 'cancelled', ended_at = $1, events = events + 1
 WHERE o.scheme_id = $2 AND o.agreement_id = ANY ($3::bigint[]) AND o.state = 'open'
-    AND o.attempts = 0
-    AND (o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+    AND (o.attempts = 0 AND (o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
         SELECT FROM agreement a
-        WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind) OR (
+        WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind)) OR (
         SELECT c.state FROM consent c
         JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id AND b.purpose = c.purpose
         WHERE c.scheme_id = o.scheme_id AND c.beneficiary_id = o.beneficiary_id
         ORDER BY c.consent_id DESC LIMIT 1) IN ('refused', 'withdrawn'))
-RETURNING uid, events
+RETURNING uid, events, attempts, deferred, rang
 `
 
 type CancelOccurrencesParams struct {
@@ -179,12 +178,16 @@ type CancelOccurrencesParams struct {
 }
 
 type CancelOccurrencesRow struct {
-	Uid    pgtype.UUID
-	Events int32
+	Uid      pgtype.UUID
+	Events   int32
+	Attempts int16
+	Deferred int16
+	Rang     bool
 }
 
 // The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
-// it, such as one that she asked for, stay unless she declines. It runs under LockLead.
+// it, such as one that she asked for, stay, and so does one that is tried again. Of whoever declines none stays. It runs under
+// LockLead.
 func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesParams) ([]CancelOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, cancelOccurrences, arg.Now, arg.SchemeID, arg.AgreementIds)
 	if err != nil {
@@ -194,7 +197,13 @@ func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesPa
 	var items []CancelOccurrencesRow
 	for rows.Next() {
 		var i CancelOccurrencesRow
-		if err := rows.Scan(&i.Uid, &i.Events); err != nil {
+		if err := rows.Scan(
+			&i.Uid,
+			&i.Events,
+			&i.Attempts,
+			&i.Deferred,
+			&i.Rang,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
