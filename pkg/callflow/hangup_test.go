@@ -80,7 +80,7 @@ func TestHangingUpInEveryStep(t *testing.T) {
 	for name, s := range scenes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reached, tried, deepest := map[string]bool{}, 0, 8
+			reached, tried, deepest := map[string]bool{}, 0, 6
 			if testing.Short() {
 				deepest = 2
 			}
