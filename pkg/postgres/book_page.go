@@ -31,7 +31,9 @@ type page struct {
 	put     counted
 	changed []int64 // Agreements that ended, or whose calls are no longer wanted.
 	moved   []int64 // People whose calls are to be planned anew.
-	journal journal
+	// declined are people who refuse or withdraw consent.
+	declined []int64
+	journal  journal
 	// replanned is what became of promises.
 	replanned Replanned
 	release   func() // Gives the scheme's turn to the next; nil when it was not taken.
@@ -94,7 +96,7 @@ func (p *page) Alike(ctx context.Context, people roster.People) ([]roster.Likene
 
 // Put implements roster.Page. It runs inside a savepoint, so that what it refuses spoils nothing else of the edit.
 func (p *page) Put(ctx context.Context, people roster.People) error {
-	var changed, moved []int64
+	var changed, moved, declined []int64
 	err := pgx.BeginFunc(ctx, p.tx, func(tx pgx.Tx) error {
 		w := &putting{scheme: p.scheme, now: instant(p.now), query: p.query.WithTx(tx), refused: p.refused}
 		if err := w.staff(ctx, people.Staff); err != nil {
@@ -104,12 +106,18 @@ func (p *page) Put(ctx context.Context, people roster.People) error {
 			return err
 		}
 		changed, moved = w.changed, w.moved.list
+		for id, now := range w.declined {
+			if now {
+				declined = append(declined, id)
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("put people: %w", refused(storeError(err)))
 	}
 	p.changed, p.moved = append(p.changed, changed...), append(p.moved, moved...)
+	p.declined = append(p.declined, declined...)
 	p.put.staff += len(people.Staff)
 	p.put.beneficiaries += len(people.Beneficiaries)
 	return nil
@@ -133,9 +141,9 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("plan changed agreements anew: %w", err)
 	}
-	if len(p.changed) > 0 {
+	if len(p.changed)+len(p.declined) > 0 {
 		rows, err := p.query.CancelOccurrences(ctx, sqldb.CancelOccurrencesParams{
-			SchemeID: p.scheme, AgreementIds: p.changed, Now: instant(p.now),
+			SchemeID: p.scheme, AgreementIds: p.changed, Declined: p.declined, Now: instant(p.now),
 		})
 		if err != nil {
 			return fmt.Errorf("cancel calls: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/postgres/postgrestest"
@@ -170,6 +171,39 @@ func TestNobodyIsTriedAgainWhoDeclines(t *testing.T) {
 	b.Consent.State = roster.ConsentWithdrawn
 	require.NoError(t, put(store, scheme.Key, b))
 	snap, err := store.Load(ctx, scheme.Key, today, today.AddDate(0, 0, 6))
+	require.NoError(t, err)
+	require.Empty(t, snap.Occurrences)
+}
+
+// Of whoever declines no call stays, with whatever it hangs together.
+func TestNoCallStaysOfWhoeverDeclines(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	store := postgrestest.Store(t)
+	scheme := newScheme(t, store, "Namur")
+	machine, asked := person("B1", "+32470000001"), person("B2", "+32470000002")
+	require.NoError(t, put(store, scheme.Key, machine))
+	require.NoError(t, put(store, scheme.Key, asked))
+	lead, err := store.Lead(ctx, scheme.Key, "test", today)
+	require.NoError(t, err)
+	_, err = store.Agree(ctx, scheme.Key, machine.Ref, call.KindPresence, roster.Agreement{Cadence: roster.Daily}, today)
+	require.NoError(t, err)
+	_, err = store.Plan(ctx, scheme.Key, lead, today, today.AddDate(0, 0, 6))
+	require.NoError(t, err)
+	key, err := store.KeyOf(ctx, scheme.Key, asked.Ref)
+	require.NoError(t, err)
+	_, err = store.BookCallback(ctx, scheme.Key, postgres.Callback{
+		Beneficiary: key, Kind: call.KindCallToday, Opens: today, Closes: today.Add(time.Hour),
+	}, today)
+	require.NoError(t, err)
+	snap, err := store.Load(ctx, scheme.Key, today, today.AddDate(0, 0, 6))
+	require.NoError(t, err)
+	require.NotEmpty(t, snap.Occurrences)
+	for _, b := range []roster.Beneficiary{machine, asked} {
+		b.Consent.State = roster.ConsentWithdrawn
+		require.NoError(t, put(store, scheme.Key, b))
+	}
+	snap, err = store.Load(ctx, scheme.Key, today, today.AddDate(0, 0, 6))
 	require.NoError(t, err)
 	require.Empty(t, snap.Occurrences)
 }

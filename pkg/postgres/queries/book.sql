@@ -198,18 +198,16 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.
 
 -- name: CancelOccurrences :many
 -- The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
--- it, such as one that she asked for, stay, and so does one that is tried again. Of whoever declines none stays. It runs under
--- LockLead.
+-- it, such as one that she asked for, stay, and so does one that is tried again. Of whoever has declined none stays, whatever it
+-- hangs on. It runs under LockLead.
 UPDATE occurrence o
 SET state = 'cancelled', ended_at = sqlc.arg(now), events = events + 1
-WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]) AND o.state = 'open'
-    AND (o.attempts = 0 AND (o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
-        SELECT FROM agreement a
-        WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind)) OR (
-        SELECT c.state FROM consent c
-        JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id AND b.purpose = c.purpose
-        WHERE c.scheme_id = o.scheme_id AND c.beneficiary_id = o.beneficiary_id
-        ORDER BY c.consent_id DESC LIMIT 1) IN ('refused', 'withdrawn'))
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.state = 'open' AND (
+    o.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]) AND o.attempts = 0 AND (
+        o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+            SELECT FROM agreement a
+            WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind))
+    OR o.beneficiary_id = ANY (sqlc.arg(declined)::bigint[]))
 RETURNING uid, events, attempts, deferred, rang;
 
 -- name: AlikeBeneficiaries :many

@@ -160,14 +160,12 @@ func (q *Queries) CallersByRef(ctx context.Context, arg CallersByRefParams) ([]C
 const cancelOccurrences = `-- name: CancelOccurrences :many
 UPDATE occurrence o
 SET state = 'cancelled', ended_at = $1, events = events + 1
-WHERE o.scheme_id = $2 AND o.agreement_id = ANY ($3::bigint[]) AND o.state = 'open'
-    AND (o.attempts = 0 AND (o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
-        SELECT FROM agreement a
-        WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind)) OR (
-        SELECT c.state FROM consent c
-        JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id AND b.purpose = c.purpose
-        WHERE c.scheme_id = o.scheme_id AND c.beneficiary_id = o.beneficiary_id
-        ORDER BY c.consent_id DESC LIMIT 1) IN ('refused', 'withdrawn'))
+WHERE o.scheme_id = $2 AND o.state = 'open' AND (
+    o.agreement_id = ANY ($3::bigint[]) AND o.attempts = 0 AND (
+        o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+            SELECT FROM agreement a
+            WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind))
+    OR o.beneficiary_id = ANY ($4::bigint[]))
 RETURNING uid, events, attempts, deferred, rang
 `
 
@@ -175,6 +173,7 @@ type CancelOccurrencesParams struct {
 	Now          pgtype.Timestamptz
 	SchemeID     int64
 	AgreementIds []int64
+	Declined     []int64
 }
 
 type CancelOccurrencesRow struct {
@@ -186,10 +185,15 @@ type CancelOccurrencesRow struct {
 }
 
 // The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
-// it, such as one that she asked for, stay, and so does one that is tried again. Of whoever declines none stays. It runs under
-// LockLead.
+// it, such as one that she asked for, stay, and so does one that is tried again. Of whoever has declined none stays, whatever it
+// hangs on. It runs under LockLead.
 func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesParams) ([]CancelOccurrencesRow, error) {
-	rows, err := q.db.Query(ctx, cancelOccurrences, arg.Now, arg.SchemeID, arg.AgreementIds)
+	rows, err := q.db.Query(ctx, cancelOccurrences,
+		arg.Now,
+		arg.SchemeID,
+		arg.AgreementIds,
+		arg.Declined,
+	)
 	if err != nil {
 		return nil, err
 	}
