@@ -79,7 +79,7 @@ func brief() []step { return []step{{3 * time.Second, "1"}, {3 * time.Second, ""
 
 func stroll() []step {
 	return []step{
-		{3 * time.Second, "1"}, {4 * time.Second, "9"}, {4 * time.Second, "1"}, {4 * time.Second, "4"}, {4 * time.Second, "2"}, {4 * time.Second, ""},
+		{3 * time.Second, "1"}, {4 * time.Second, "9"}, {4 * time.Second, "1"}, {4 * time.Second, "1"}, {4 * time.Second, "4"}, {4 * time.Second, "2"}, {4 * time.Second, ""},
 	}
 }
 
