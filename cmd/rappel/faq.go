@@ -65,7 +65,7 @@ func (p *program) listQuestions() *cobra.Command {
 					langs = append(langs, string(l))
 				}
 				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%d\n", q.Name, q.Title[answers.First], strings.Join(langs, " "),
-					holds(&q, faq.DateOf(today)), q.Checked, q.Transfer, counts[q.Name])
+					holds(&q, faq.DateOf(today)), checkedOn(&q), q.Transfer, counts[q.Name])
 			}
 		}
 		return w.Flush()
@@ -84,6 +84,14 @@ func holds(q *faq.Question, today faq.Date) string {
 	default:
 		return "always"
 	}
+}
+
+// checkedOn says when somebody last compared an answer with its source.
+func checkedOn(q *faq.Question) string {
+	if q.Checked == "" {
+		return "never"
+	}
+	return string(q.Checked)
 }
 
 // askedSince counts what was asked in the last days.
@@ -113,7 +121,7 @@ func (p *program) showQuestion() *cobra.Command {
 			return noQuestion(args[0])
 		}
 		fmt.Fprintf(p.out, "%s, on %s, told: %s\n", q.Name, topic.Name, holds(q, faq.DateOf(r.today(time.Now()))))
-		fmt.Fprintf(p.out, "source: %s, checked: %s\n", q.Source, q.Checked)
+		fmt.Fprintf(p.out, "source: %s, checked: %s\n", q.Source, checkedOn(q))
 		if q.Transfer != "" {
 			fmt.Fprintf(p.out, "transfer: %s\n", q.Transfer)
 		}
