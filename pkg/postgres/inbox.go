@@ -234,16 +234,40 @@ func (s *Store) registerPerson(ctx context.Context, key int64, item inbox.Item, 
 	if err != nil {
 		return err
 	}
-	return s.Book(scheme.Key, func() time.Time { return now }).Edit(ctx, func(page roster.Page) error {
-		found, err := page.Find(ctx, []string{r.Ref})
+	return s.Book(scheme.Key, func() time.Time { return now }).Edit(ctx, func(opened roster.Page) error {
+		// The item is closed together with it, so that of two who close it at once only one makes a person of it.
+		if err := handleWith(ctx, opened, item.ID, r, now); err != nil {
+			return err
+		}
+		found, err := opened.Find(ctx, []string{r.Ref})
 		if err != nil {
 			return err
 		}
 		if len(found.Staff) > 0 || len(found.Beneficiaries) > 0 && !found.Beneficiaries[0].Equal(person) {
 			return inbox.ErrRefTaken
 		}
-		return page.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{person}})
+		return opened.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{person}})
 	})
+}
+
+// handleWith closes a registration in the transaction that writes its person. The error is inbox.ErrHandled when another was quicker.
+func handleWith(ctx context.Context, opened roster.Page, id string, r inbox.Resolution, now time.Time) error {
+	p, ok := opened.(*page)
+	if !ok {
+		return fmt.Errorf("close a registration: %T is no page of this store", opened)
+	}
+	n, err := p.query.HandleRegistration(ctx, sqldb.HandleRegistrationParams{SchemeID: p.scheme, RegistrationID: uuidOf(id), Now: instant(now)})
+	switch {
+	case err != nil:
+		return fmt.Errorf("close a registration: %w", err)
+	case n == 0:
+		return inbox.ErrHandled
+	}
+	err = p.query.MarkHandled(ctx, sqldb.MarkHandledParams{SchemeID: p.scheme, Item: uuidOf(id), HandledBy: r.By, Person: r.Ref})
+	if err != nil {
+		return fmt.Errorf("write who closed it: %w", err)
+	}
+	return nil
 }
 
 // closing writes that an item is closed.
@@ -312,6 +336,8 @@ func (c *closing) registration(ctx context.Context, id pgtype.UUID) error {
 		return c.refuse(ctx)
 	case inbox.Discarded:
 		n, err = c.q.DeleteRegistration(ctx, sqldb.DeleteRegistrationParams{SchemeID: scheme, RegistrationID: id})
+	case inbox.Registered:
+		n = 1 // It was closed with the person.
 	case inbox.Into:
 		outcome = inbox.Registered
 		fallthrough

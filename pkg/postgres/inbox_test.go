@@ -2,12 +2,16 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/inbox"
@@ -78,6 +82,29 @@ func TestARegistrationBecomesAPerson(t *testing.T) {
 	require.Equal(t, []string{g.Name}, erase)
 	_, erase, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today.Add(time.Hour))
 	require.NoError(t, err, "again")
+	twin := registered(scheme.Key, "+32470000077", herself)
+	require.NoError(t, store.SaveRegistration(ctx, twin))
+	var clerks errgroup.Group
+	var made atomic.Int32
+	for _, ref := range []string{"T1", "T2", "T3"} {
+		clerks.Go(func() error {
+			_, _, err := store.ResolveInbox(ctx, scheme.Key, twin.ID,
+				inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: ref, Family: "Dupont"}, today)
+			if err == nil {
+				made.Add(1)
+				return nil
+			}
+			if _, known := store.KeyOf(ctx, scheme.Key, ref); known == nil {
+				return fmt.Errorf("%s is there, although: %w", ref, err)
+			}
+			if !errors.Is(err, inbox.ErrHandled) {
+				return err
+			}
+			return nil
+		})
+	}
+	require.NoError(t, clerks.Wait(), "of three who close it at once one makes a person of it")
+	require.EqualValues(t, 1, made.Load())
 	require.Empty(t, erase)
 	how.Ref = "B3"
 	_, _, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
