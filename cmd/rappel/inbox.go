@@ -248,6 +248,8 @@ func inboxError(id string, err error) error {
 		return usageError{fmt.Errorf("%w; rappel inbox show %s says how", err, id)}
 	case errors.Is(err, inbox.ErrNoConsent):
 		return usageError{fmt.Errorf("%w; ask her: rappel inbox call %s, then resolve it with --agreed \"…\" or --refused", err, id)}
+	case errors.Is(err, inbox.ErrIncomplete):
+		return usageError{err}
 	case errors.Is(err, inbox.ErrNotThis):
 		return usageError{fmt.Errorf("%w; rappel inbox resolve --help says how each is closed", err)}
 	case errors.Is(err, roster.ErrNumberRefused):

@@ -66,9 +66,6 @@ erases it for ever, so that nobody registers the number again; --discard erases 
 		if err != nil {
 			return inboxError(args[0], err)
 		}
-		if err := eraseRecordings(r.config.Asterisk.Recordings, erase); err != nil {
-			return err
-		}
 		switch o.Outcome {
 		case inbox.Registered:
 			fmt.Fprintf(p.out, "%s is registered.\n", o.Ref)
@@ -82,7 +79,7 @@ erases it for ever, so that nobody registers the number again; --discard erases 
 		default:
 			fmt.Fprintln(p.out, "Closed.")
 		}
-		return nil
+		return eraseRecordings(r.config.Asterisk.Recordings, erase)
 	})
 	f := c.Flags()
 	byFlag(c, &o.By)

@@ -73,7 +73,7 @@ func (p *program) addLine() *cobra.Command {
 		}
 		err = r.SaveDID(ctx, r.scheme.Key, d)
 		if errors.Is(err, postgres.ErrTaken) {
-			return usageError{fmt.Errorf("%s is the line of another scheme", number)}
+			return usageError{fmt.Errorf("%s, or the same as the trunk delivers it, is another line already, of this scheme (rappel line list) or of another", number)}
 		}
 		return err
 	})
