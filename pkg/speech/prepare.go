@@ -93,6 +93,9 @@ func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Lan
 		})
 	}
 	_ = g.Wait() // The errors are in errs.
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("prepare prompts: %w", err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
@@ -100,6 +103,9 @@ func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Lan
 }
 
 func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) error {
+	if err := ctx.Err(); err != nil {
+		return err // A rendering that nobody waits for goes on: all that are left would begin at once.
+	}
 	// The group bounds how many are spoken at once. Whoever listens must not wait behind all of them.
 	if err := v.renderFrom(ctx, nil, f); err != nil {
 		return err

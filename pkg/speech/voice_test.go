@@ -178,6 +178,23 @@ func TestPrepareSpeaksEveryFixedPromptAndNamesTheDialplans(t *testing.T) {
 	require.Equal(t, spoken, s.spoken.Load(), "a second start speaks nothing")
 }
 
+// TestPreparingStopsWithItsContext: of what is left, nothing is begun any more.
+func TestPreparingStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s := &fakeSpeaker{gate: make(chan struct{})}
+	v := newVoice(t, s, t.TempDir())
+	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- v.Prepare(ctx, catalogue, roster.French, nil) }()
+	s.gate <- struct{}{} // One is being spoken.
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	v.Close()
+	require.LessOrEqual(t, s.spoken.Load(), int64(1+v.o.Workers))
+}
+
 func TestCommandSpeaks(t *testing.T) {
 	t.Parallel()
 	_, err := NewCommand([]string{"cp"})
