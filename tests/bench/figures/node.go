@@ -72,7 +72,8 @@ func (o *childOrder) serveCalls(ctx context.Context, say *reporter) (err error) 
 		return fmt.Errorf("read dialplans: %w", err)
 	}
 	connector, err := callflow.New(callflow.Options{
-		Switch: pbx, Desk: d, Callers: desk{d: d}, Records: store, Voice: voice{}, Book: func(int64) *ivr.Book { return book }, Now: o.now, Logger: log, NoWrapUp: true,
+		Switch: pbx, Desk: d, Callers: desk{d: d}, Records: store, Agenda: agenda{}, Outreach: store, Voice: voice{},
+		Book: func(int64) *ivr.Book { return book }, Now: o.now, Logger: log, NoWrapUp: true,
 	})
 	if err != nil {
 		return err
@@ -117,6 +118,9 @@ type desk struct {
 func (c desk) CallerLeft(scheme, caller int64, attempt call.ID, _ time.Time) {
 	c.d.CallerLeft(scheme, caller, attempt)
 }
+
+// agenda is asked by nobody: nobody rings in.
+type agenda struct{ callflow.Agenda }
 
 // voice says everything in the same moment.
 type voice struct{}
