@@ -170,28 +170,21 @@ that ships; --to chooses. The history tells of it as of any publication.`,
   rappel flow rollback registration --to shipped`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, flows *app.Flows, args []string) error {
-		pubs, err := r.FlowPublications(ctx, r.scheme.Key, args[0])
-		if err != nil {
-			return err
-		}
-		pub := postgres.FlowPublication{Name: args[0], By: by}
-		switch {
-		case to == shipped:
-			pub.Version = app.Shipped
-		case to != "":
+		pub := postgres.FlowPublication{Name: args[0], Version: app.Shipped, By: by}
+		var err error
+		switch to {
+		case shipped:
+		case "":
+			if pub.Version, err = flows.Before(ctx, r.scheme.Key, args[0]); errors.Is(err, app.ErrNothingBefore) {
+				return usageError{fmt.Errorf("%s: %w; rappel flow history %s shows what was written", args[0], err, args[0])}
+			} else if errors.Is(err, app.ErrNoFlow) {
+				return noFlow(args[0])
+			} else if err != nil {
+				return err
+			}
+		default:
 			if pub.Version, err = strconv.Atoi(to); err != nil || pub.Version < 1 {
 				return usageError{fmt.Errorf("--to %s: write the number of a version, or shipped", to)}
-			}
-		case len(pubs) == 0 && !shipsFlow(r, args[0]):
-			return noFlow(args[0])
-		case len(pubs) == 0 || pubs[0].Version == app.Shipped:
-			return usageError{fmt.Errorf("%s: the scheme speaks the version that ships, and nothing is before it; rappel flow history %s shows what was written",
-				args[0], args[0])}
-		default:
-			for _, was := range pubs {
-				if was.Version < pubs[0].Version {
-					pub.Version = max(pub.Version, was.Version)
-				}
 			}
 		}
 		return p.publish(ctx, r, flows, pub)

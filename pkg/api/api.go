@@ -46,6 +46,7 @@ type Options struct {
 	// Questions is what the line answers.
 	Questions Questions
 	Outreach  Outreach
+	Flows     Flows
 	Door      *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
@@ -69,9 +70,9 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil || opts.Outreach == nil ||
-		opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil ||
+		opts.Outreach == nil || opts.Flows == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach, flows and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -121,6 +122,14 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/outreach/import": a.change(a.addOutreach),
 		"POST schemes/{scheme}/outreach/start":  a.change(a.startOutreach),
 		"POST schemes/{scheme}/outreach/stop":   a.change(a.stopOutreach),
+
+		"GET schemes/{scheme}/flows":                  a.people(a.flows),
+		"GET schemes/{scheme}/flows/{flow}":           a.people(a.flow),
+		"PUT schemes/{scheme}/flows/{flow}":           a.change(a.draftFlow),
+		"POST schemes/{scheme}/flows/{flow}/check":    a.change(a.checkFlow),
+		"POST schemes/{scheme}/flows/{flow}/publish":  a.change(a.publishFlow),
+		"POST schemes/{scheme}/flows/{flow}/rollback": a.change(a.rollBackFlow),
+		"GET schemes/{scheme}/flows/{flow}/history":   a.people(a.flowHistory),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

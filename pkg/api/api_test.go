@@ -129,6 +129,7 @@ type house struct {
 	agenda   agenda
 	leaflet  leaflet
 	outreach outreach
+	shelf    shelf
 	token    string
 	schema   map[string]any
 }
@@ -138,7 +139,7 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, Questions: &h.leaflet, Outreach: &h.outreach, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Door: h.door})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })
@@ -237,7 +238,7 @@ func TestEveryPathOfTheDocumentIsServed(t *testing.T) {
 			documented = append(documented, method+" "+strings.TrimPrefix(path, "/"))
 			require.NotEmpty(t, operation["operationId"], path)
 			security, own := operation["security"].([]any)
-			res := h.ask("/api/v1"+strings.NewReplacer("{scheme}", ours, "{item}", attempt, "{person}", "B017").Replace(path), func(r *http.Request) {
+			res := h.ask("/api/v1"+strings.NewReplacer("{scheme}", ours, "{item}", attempt, "{person}", "B017", "{flow}", "close-last").Replace(path), func(r *http.Request) {
 				r.Header.Del("Authorization")
 				r.Method = method
 			})

@@ -193,6 +193,9 @@ func (q ask) read(into any) error {
 	if kind, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return errMedia
 	}
+	if bytes.Contains(text, []byte(`\u0000`)) { // The records keep none.
+		return fmt.Errorf("%w: it holds the character U+0000", errBody)
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {

@@ -76,6 +76,14 @@ func problemOf(err error) problem {
 		return problem{problemType + "no-question", "There is no such question", http.StatusNotFound, "GET questions shows their names."}
 	case errors.Is(err, faq.ErrMistakes):
 		return problem{problemType + "questions", "The questions are not taken over", http.StatusUnprocessableEntity, err.Error()}
+	case errors.Is(err, ErrNoFlow):
+		return problem{problemType + "no-flow", "There is no such flow", http.StatusNotFound, "GET flows shows their names, and their history the versions."}
+	case errors.Is(err, ErrFlowsChanged):
+		return problem{problemType + "flows-changed", "A flow has just been changed", http.StatusConflict, "Somebody else did; look at the history, and ask again."}
+	case errors.Is(err, ErrNothingBefore):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
+	case isFlawed(err):
+		return problem{problemType + "flow", "The flow has problems", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, errNoPerson):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):
@@ -101,6 +109,17 @@ func problemOf(err error) problem {
 	}
 }
 
+func isFlawed(err error) bool {
+	_, flawed := errors.AsType[FlowProblems](err)
+	return flawed
+}
+
+// flowProblem is a problem with a member of its own (RFC 9457, section 3.2): what is wrong, each by flow and line.
+type flowProblem struct {
+	problem
+	problemsBody
+}
+
 // fail answers with the problem of an error.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
@@ -119,5 +138,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.WriteHeader(p.Status)
 	text := json.NewEncoder(w)
 	text.SetEscapeHTML(false) // It is no HTML, and people read it.
-	_ = text.Encode(p)        // A client that has gone is nobody's error.
+	// A client that has gone is nobody's error.
+	if found, flawed := errors.AsType[FlowProblems](err); flawed {
+		_ = text.Encode(flowProblem{p, problemsBody{found}})
+		return
+	}
+	_ = text.Encode(p)
 }

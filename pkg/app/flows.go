@@ -24,6 +24,8 @@ var (
 	ErrNoFlow = errors.New("there is no such flow")
 	// ErrAlreadySpoken means that the scheme speaks that version of the flow already.
 	ErrAlreadySpoken = errors.New("the scheme speaks it already")
+	// ErrNothingBefore means that the scheme speaks the flow that ships, so that there is nothing to roll back to.
+	ErrNothingBefore = errors.New("the scheme speaks the version that ships, and nothing is before it")
 )
 
 // mostText is how long a flow may be, in bytes; those that ship are shorter than 20 KiB. Every version is kept for ever.
@@ -228,6 +230,28 @@ func (f *Flows) Publish(ctx context.Context, scheme int64, p postgres.FlowPublic
 		return fmt.Errorf("%w: %w", ErrFlawed, err)
 	}
 	return f.store.PublishFlow(ctx, scheme, p, number, now)
+}
+
+// Before is the version of a flow that a scheme spoke before the present one, and before the first Shipped. The error may be
+// ErrNoFlow or ErrNothingBefore.
+func (f *Flows) Before(ctx context.Context, scheme int64, name string) (int, error) {
+	pubs, err := f.store.FlowPublications(ctx, scheme, name)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case len(pubs) == 0 && !f.shipped.Has(name):
+		return 0, ErrNoFlow
+	case len(pubs) == 0 || pubs[0].Version == Shipped:
+		return 0, ErrNothingBefore
+	}
+	before := Shipped
+	for _, was := range pubs {
+		if was.Version < pubs[0].Version {
+			before = max(before, was.Version)
+		}
+	}
+	return before, nil
 }
 
 func (f *Flows) version(ctx context.Context, scheme int64, p postgres.FlowPublication) (postgres.FlowVersion, error) {

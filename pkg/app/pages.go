@@ -40,8 +40,14 @@ func (a *App) buildPages() error {
 	if err != nil {
 		return fmt.Errorf("set up the pages: %w", err)
 	}
+	flows, err := NewFlows(a.cfg, a.store)
+	if err != nil {
+		site.Close()
+		return err
+	}
 	programs, err := api.New(api.Options{
-		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store, Questions: a.store, Outreach: a.store, Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
+		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store,
+		Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),
 	})
 	if err != nil {
