@@ -336,19 +336,12 @@ func (s *Store) moveTo(ctx context.Context, q *sqldb.Queries, j *journal, w want
 
 // endPromise ends an open call. The error is callflow.ErrGone when it is no longer open.
 func endPromise(ctx context.Context, q *sqldb.Queries, j *journal, id int64, state call.OccurrenceState, now time.Time) error {
-	rows, err := q.EndPromises(ctx, sqldb.EndPromisesParams{
-		SchemeID: j.scheme, OccurrenceIds: []int64{id}, States: []string{string(state)}, Now: instant(now),
-	})
+	ended, err := j.endPromises(ctx, q, sqldb.EndPromisesParams{OccurrenceIds: []int64{id}, States: []string{string(state)}}, now)
 	if err != nil {
-		return fmt.Errorf("end a call: %w", err)
+		return err
 	}
-	if len(rows) == 0 {
+	if ended == 0 {
 		return callflow.ErrGone
-	}
-	for _, e := range rows {
-		j.note("occurrence", uuid.UUID(e.Uid.Bytes), int(e.Events), e.State, now, settledData{
-			Attempts: int(e.Attempts), Deferred: int(e.Deferred), Rang: e.Rang,
-		})
 	}
 	return nil
 }

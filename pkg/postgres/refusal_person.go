@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
@@ -87,22 +85,17 @@ func endCalls(ctx context.Context, q *sqldb.Queries, j *journal, person int64, n
 	if err != nil {
 		return fmt.Errorf("read calls: %w", err)
 	}
-	p := sqldb.EndPromisesParams{SchemeID: j.scheme, Now: instant(now)}
+	var ids []int64
 	for _, o := range open {
 		if call.OccurrenceState(o.State) != call.OccurrenceOpen {
 			return inbox.ErrInCall
 		}
-		p.OccurrenceIds, p.States = append(p.OccurrenceIds, o.OccurrenceID), append(p.States, string(call.OccurrenceCancelled))
+		ids = append(ids, o.OccurrenceID)
 	}
-	rows, err := q.EndPromises(ctx, p)
+	cancelled, err := j.cancelPromises(ctx, q, ids, now)
 	if err != nil {
-		return fmt.Errorf("cancel calls: %w", err)
+		return err
 	}
-	for _, e := range rows {
-		j.note("occurrence", uuid.UUID(e.Uid.Bytes), int(e.Events), e.State, now, settledData{
-			Attempts: int(e.Attempts), Deferred: int(e.Deferred), Rang: e.Rang,
-		})
-	}
-	j.noteScheme("changed", now, changedData{Cancelled: len(rows)})
+	j.noteScheme("changed", now, changedData{Cancelled: cancelled})
 	return nil
 }

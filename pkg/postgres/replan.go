@@ -118,7 +118,7 @@ func (r *revising) page(ctx context.Context, q *sqldb.Queries, agreements []sqld
 		key := promise{p.BeneficiaryID, promised(call.Kind(p.Kind))}
 		of[key] = append(of[key], p)
 	}
-	r.ended.SchemeID, r.ended.Now, r.handed.SchemeID = r.scheme, instant(r.now), r.scheme
+	r.handed.SchemeID = r.scheme
 	known := zones{}
 	for _, a := range agreements {
 		kind := call.Kind(a.Kind)
@@ -200,14 +200,8 @@ func (r *revising) book(a sqldb.ReadAgreementsRow, slot schedule.Slot, rows []sq
 // write ends, hands over and books, in this order.
 func (r *revising) write(ctx context.Context, q *sqldb.Queries) error {
 	if len(r.ended.OccurrenceIds) > 0 {
-		rows, err := q.EndPromises(ctx, r.ended)
-		if err != nil {
-			return fmt.Errorf("end promises: %w", err)
-		}
-		for _, e := range rows {
-			r.note("occurrence", uuid.UUID(e.Uid.Bytes), int(e.Events), e.State, r.now, settledData{
-				Attempts: int(e.Attempts), Deferred: int(e.Deferred), Rang: e.Rang,
-			})
+		if _, err := r.endPromises(ctx, q, r.ended, r.now); err != nil {
+			return err
 		}
 	}
 	if len(r.handed.OccurrenceIds) > 0 {
@@ -287,4 +281,29 @@ func placeFree(ctx context.Context, q *sqldb.Queries, scheme int64, rules schedu
 		return fmt.Errorf("place agreements: %w", err)
 	}
 	return nil
+}
+
+// endPromises ends those of the promises that are open, each in the state of its place, and notes it; it returns how many. The
+// scheme and the instant of the parameters are set here.
+func (j *journal) endPromises(ctx context.Context, q *sqldb.Queries, p sqldb.EndPromisesParams, now time.Time) (int, error) {
+	p.SchemeID, p.Now = j.scheme, instant(now)
+	rows, err := q.EndPromises(ctx, p)
+	if err != nil {
+		return 0, fmt.Errorf("end promises: %w", err)
+	}
+	for _, e := range rows {
+		j.note("occurrence", uuid.UUID(e.Uid.Bytes), int(e.Events), e.State, now, settledData{
+			Attempts: int(e.Attempts), Deferred: int(e.Deferred), Rang: e.Rang,
+		})
+	}
+	return len(rows), nil
+}
+
+// cancelPromises is endPromises for those that are kept no more.
+func (j *journal) cancelPromises(ctx context.Context, q *sqldb.Queries, ids []int64, now time.Time) (int, error) {
+	p := sqldb.EndPromisesParams{OccurrenceIds: ids, States: make([]string, len(ids))}
+	for i := range p.States {
+		p.States[i] = string(call.OccurrenceCancelled)
+	}
+	return j.endPromises(ctx, q, p, now)
 }

@@ -254,20 +254,9 @@ func (s *Store) StopSurge(ctx context.Context, scheme int64, kind call.Kind, day
 		if err != nil {
 			return fmt.Errorf("read calls of the surge: %w", err)
 		}
-		p := sqldb.EndPromisesParams{SchemeID: scheme, Now: instant(now), OccurrenceIds: open}
-		for range open {
-			p.States = append(p.States, string(call.OccurrenceCancelled))
+		if cancelled, err = j.cancelPromises(ctx, q, open, now); err != nil {
+			return err
 		}
-		rows, err := q.EndPromises(ctx, p)
-		if err != nil {
-			return fmt.Errorf("cancel calls: %w", err)
-		}
-		for _, e := range rows {
-			j.note("occurrence", uuid.UUID(e.Uid.Bytes), int(e.Events), e.State, now, settledData{
-				Attempts: int(e.Attempts), Deferred: int(e.Deferred), Rang: e.Rang,
-			})
-		}
-		cancelled = len(rows)
 		j.noteScheme("changed", now, changedData{Cancelled: cancelled})
 		return nil
 	})
