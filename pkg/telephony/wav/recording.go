@@ -149,20 +149,26 @@ func highpass(s []float64, rate int) {
 	}
 }
 
+// within returns the first and the last frame that is as loud as the floor; false when none is.
+func within(powers []float64, floor float64) (first, last int, some bool) {
+	for i, power := range powers {
+		if power < floor {
+			continue
+		}
+		if !some {
+			first, some = i, true
+		}
+		last = i
+	}
+	return first, last, some
+}
+
 // trim takes the silence away before and after what is said, but for a breath. It gives nothing when nothing is said.
 func trim(s []int16) []int16 {
 	list, loudest := powers(s)
 	floor := max(loudest*math.Pow(amplitude(-trimBelow), 2), math.Pow(amplitude(silenceLevel), 2))
-	first, last := -1, -1
-	for i, power := range list {
-		if power >= floor {
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	if first < 0 {
+	first, last, some := within(list, floor)
+	if !some {
 		return nil
 	}
 	const before, after = 3, 8 // Frames: 60 and 160 ms.
@@ -182,16 +188,8 @@ const (
 // to a second between two sentences, in which people think that the line is dead. Pauses stay, shorter.
 func Tighten(s []int16) []int16 {
 	list, _ := powers(s)
-	first, last := -1, -1
-	for i, power := range list {
-		if power >= mute {
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	if first < 0 {
+	first, last, some := within(list, mute)
+	if !some {
 		return s
 	}
 	frames := func(d time.Duration) int { return int(d / (20 * time.Millisecond)) }
