@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	asteriskconf "github.com/rappel-tel/rappel/asterisk"
@@ -28,17 +27,15 @@ import (
 
 // lineRig is a PBX, a database, the service as a process of its own, and the telephones of a town, in this process.
 type lineRig struct {
+	database
 	options LineOptions
 	dir     string
 	sounds  string
 	phones  netip.AddrPort // Where the telephones are.
 	number  string         // Of the line.
 	inst    *setup.Installation
-	pg      *setup.Postgres
 	pbx     *setup.Asterisk
 	ari     *ari
-	store   *postgres.Store
-	pool    *pgxpool.Pool
 	scheme  postgres.Scheme
 	service *service
 	trunk   *phone.Trunk
@@ -46,7 +43,6 @@ type lineRig struct {
 	book    *ivr.Book
 
 	greeting, dutch []int16 // What is heard first, and at the end of a stroll.
-	stops           []func(context.Context) error
 }
 
 // lineParty is the number of the nth party, from 0. Every one of them is called by the scheme.
@@ -153,23 +149,10 @@ func (r *lineRig) sound(ctx context.Context, lang roster.Language, text string) 
 
 // openRecords starts a database with one scheme, its line, and everybody who will dial: each is called at an hour of hers.
 func (r *lineRig) openRecords(ctx context.Context) error {
+	if err := r.openDatabase(ctx, r.inst, r.dir); err != nil {
+		return err
+	}
 	var err error
-	r.pg, err = setup.StartPostgres(ctx, setup.PostgresOptions{Installation: r.inst, RunDir: filepath.Join(r.dir, "postgres")})
-	if err != nil {
-		return err
-	}
-	r.stops = append(r.stops, r.pg.Close)
-	if err := postgres.Migrate(ctx, r.pg.URL(), zap.NewNop()); err != nil {
-		return err
-	}
-	if r.store, err = postgres.New(ctx, postgres.Options{URL: r.pg.URL(), Connections: 2}); err != nil {
-		return err
-	}
-	r.stops = append(r.stops, func(context.Context) error { return r.store.Close() })
-	if r.pool, err = pgxpool.New(ctx, r.pg.URL()); err != nil {
-		return fmt.Errorf("open records: %w", err)
-	}
-	r.stops = append(r.stops, func(context.Context) error { r.pool.Close(); return nil })
 	r.scheme, err = r.store.CreateScheme(ctx, postgres.Scheme{
 		Name: "bench", Spoken: spokenName, Zone: zone, Country: "BE", Opens: 8 * 60, Closes: 20 * 60, MaxAttempts: 1,
 	}, day())

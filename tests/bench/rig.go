@@ -12,9 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/zap"
-
 	asteriskconf "github.com/rappel-tel/rappel/asterisk"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/postgres"
@@ -32,14 +29,12 @@ const (
 
 // rig is what all modes share: one PBX, one database, one scheme with its people, the addresses of the phones.
 type rig struct {
+	database
 	options Options
 	dir     string
 	inst    *setup.Installation
-	pg      *setup.Postgres
 	pbx     *setup.Asterisk
 	ari     *ari
-	store   *postgres.Store
-	pool    *pgxpool.Pool
 
 	scheme    postgres.Scheme
 	endpoints []string // Of the callers' phones.
@@ -51,7 +46,6 @@ type rig struct {
 	trials int
 	lead   time.Duration // From the start of a service to its first call.
 	files  int           // Descriptors of the PBX at rest.
-	stops  []func(context.Context) error
 }
 
 // person is somebody who is called.
@@ -84,7 +78,7 @@ func build(ctx context.Context, o Options) (*rig, error) {
 	if err := r.choosePorts(); err != nil {
 		return r, err
 	}
-	if err := r.openRecords(ctx); err != nil {
+	if err := r.openDatabase(ctx, r.inst, r.dir); err != nil {
 		return r, err
 	}
 	if err := r.writePeople(ctx); err != nil {
@@ -139,28 +133,6 @@ func (r *rig) choosePorts() error {
 		}
 		*at.into = netip.AddrPortFrom(netip.MustParseAddr(at.host), port)
 	}
-	return nil
-}
-
-// openRecords starts a database as durable as a town's: fsync and synchronous_commit are on.
-func (r *rig) openRecords(ctx context.Context) error {
-	var err error
-	r.pg, err = setup.StartPostgres(ctx, setup.PostgresOptions{Installation: r.inst, RunDir: filepath.Join(r.dir, "postgres")})
-	if err != nil {
-		return err
-	}
-	r.stops = append(r.stops, r.pg.Close)
-	if err := postgres.Migrate(ctx, r.pg.URL(), zap.NewNop()); err != nil {
-		return err
-	}
-	if r.store, err = postgres.New(ctx, postgres.Options{URL: r.pg.URL(), Connections: 2}); err != nil {
-		return err
-	}
-	r.stops = append(r.stops, func(context.Context) error { return r.store.Close() })
-	if r.pool, err = pgxpool.New(ctx, r.pg.URL()); err != nil {
-		return fmt.Errorf("open records: %w", err)
-	}
-	r.stops = append(r.stops, func(context.Context) error { r.pool.Close(); return nil })
 	return nil
 }
 
