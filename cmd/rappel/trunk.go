@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 )
 
 // trunkTerms are the flags that say what a trunk is; those not given stay as they were.
@@ -36,8 +38,9 @@ registers with the operator; without, the operator knows it by its address. The 
 RAPPEL_TRUNK_SECRET, never from the command line.
 
 Each kind of call may present a number of its own. In France a call that a machine places (presence, reminder, survey,
-outreach) must: one that the operator keeps for such calls, neither a mobile one nor that of human calls. Without it such calls
-are not placed. An empty number takes it back. Further numbers that the operator permits are for the schemes that share it.
+outreach) must: one of the beginnings that are kept for such calls (0162, 0163, 0270, …, 0937 to 0939, 0948, 0949), which the operator
+gives out, and not that of human calls. Without it such calls are not placed. No call may show a number that costs whoever
+rings back more than a call, nor, in France, a mobile one. An empty number takes it back. Further numbers that the operator permits are for the schemes that share it.
 
   rappel scheme trunk town --host sip.operator.example --cli +33199001000
   rappel scheme trunk town --cli-for presence=+33162000000 --cli-for reminder=+33162000000
@@ -73,6 +76,9 @@ are not placed. An empty number takes it back. Further numbers that the operator
 			}
 			if known, err = r.Trunk(ctx, r.scheme.Key, args[0]); err != nil {
 				return err
+			}
+			if r.scheme.Country == "BE" && !old && known.Kind != postgres.TrunkSimulated {
+				fmt.Fprintln(p.err, belgian)
 			}
 		}
 		return p.printTrunk(known)
@@ -187,16 +193,23 @@ func (t *trunkTerms) changeNumbers(known *postgres.Trunk, country string) (chang
 	return changed, nil
 }
 
-// checkNumbers refuses numbers that the law does not let a kind of call present.
+// checkNumbers refuses numbers that a kind of call may not present in the country.
 func checkNumbers(t postgres.Trunk, country string) error {
 	shows := dispatch.Scheme{Country: country, CLI: t.CLI}
 	for _, kind := range slices.Sorted(maps.Keys(t.CLI)) {
 		if err := shows.Presentable(kind); err != nil {
-			return err
+			return fmt.Errorf("--cli-for %s: %w\nask the operator for one; rappel scheme trunk NAME --cli-for %s=NUMBER has these calls show it", kind, err, kind)
+		}
+		if err := numbering.Presentable(t.CLI[kind], country, false); err != nil {
+			return fmt.Errorf("%s: %w; choose a number of the town's own, of a landline", strings.TrimSpace("presented by "+cmp.Or(string(kind), "all calls")), err)
 		}
 	}
 	return nil
 }
+
+// belgian says what operators do in Belgium with calls that come in from abroad: royal decree of 12 May 2024.
+const belgian = "In Belgium operators stop calls that enter the country with a Belgian number: this one must place them from inside Belgium, or\n" +
+	"have your numbers registered. Ask it before the first call."
 
 // ownCLI says what to type when calls of a kind have no number that they may present; other errors stay as they are.
 func ownCLI(err error, kind call.Kind) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 )
 
 func (p *program) shareTrunk() *cobra.Command {
@@ -29,6 +30,9 @@ trunks are tried first. In France calls without a caller do not go through it: t
 		case cli != "":
 			if cli, err = e164("--cli", cli, r.scheme.Country); err != nil {
 				return err
+			}
+			if err := numbering.Presentable(cli, r.scheme.Country, false); err != nil {
+				return usageError{err}
 			}
 		}
 		err = r.ShareTrunk(ctx, r.scheme.Key, args[0], cli, time.Now())

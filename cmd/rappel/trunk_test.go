@@ -30,7 +30,8 @@ func TestTrunksAndSurgesFromTheCommandLine(t *testing.T) {
 	require.NotRegexp(t, `user|presents survey`, shown)
 	require.Equal(t, shown, done(t, dir, "scheme", "trunk", "town"), "it shows and changes nothing")
 	for _, args := range [][]string{
-		{"--cli-for", "presence=+33199001000"}, {"--cli-for", "presence=+33639980001"}, {"--cli-for", "visit=+33162000000"},
+		{"--cli-for", "presence=+33199001000"}, {"--cli-for", "presence=+33639123456"}, {"--cli-for", "presence=+33145678901"},
+		{"--cli-for", "presence=+3281247454"}, {"--cli", "+33639123456"}, {"--cli", "+33899123456"}, {"--cli-for", "visit=+33162000000"},
 		{"--cli", "+33162000000"}, {"--permit", "12"}, {"--lines", "3", "--inbound-reserve", "4"},
 	} {
 		_, errs, status := said(t, dir, append([]string{"scheme", "trunk", "town"}, args...)...)

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/roster/numbering"
 )
 
 // ErrOwnCLI means that calls of a kind may not be placed with the numbers that the scheme's trunk presents.
@@ -24,21 +24,22 @@ func (s *Scheme) Presentable(kind call.Kind) (err error) {
 	return err
 }
 
-// presentableOn reports whether a trunk presents a number that calls of a kind may show.
-//
-// France: a system that calls by itself must not show an ordinary number (law 2021-1485, article 24; ARCEP 2022-1583, since 1
-// January 2023). It needs one that is made for that, such as a "numéro polyvalent vérifié", which is never the number of human
-// calls, and never a mobile one.
+// presentableOn reports whether a trunk presents a number that calls of a kind may show. Those of people are never kept back here:
+// what they present was looked at when it was written down. In France a machine's calls show a number that is never that of
+// human calls: whoever is rung tells them apart.
 func (s *Scheme) presentableOn(t Trunk, kind call.Kind) error {
-	if s.Country != "FR" || !kind.Automatic() {
+	if !kind.Automatic() {
 		return nil
 	}
 	own := t.number(kind)
-	switch {
-	case own == "" || own == t.CLI[""]:
+	if s.Country == "FR" && (own == "" || own == t.CLI[""]) {
 		return fmt.Errorf("in France %s calls, which a machine places, show a number that is for such calls only: %w", kind, ErrOwnCLI)
-	case strings.HasPrefix(own, "+336"), strings.HasPrefix(own, "+337"):
-		return fmt.Errorf("in France %s calls, which a machine places, must not show a mobile number: %w", kind, ErrOwnCLI)
+	}
+	if own = cmp.Or(own, t.CLI[""]); own == "" {
+		return nil // The operator's choice.
+	}
+	if err := numbering.Presentable(own, s.Country, true); err != nil {
+		return fmt.Errorf("%s calls: %w: %w", kind, err, ErrOwnCLI)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func TestAMachineInFranceShowsANumberOfItsOwn(t *testing.T) {
 	}
 	require.NoError(t, shows(call.KindPresence, "+33162000000"))
 	require.NoError(t, shows(call.KindScheduled, "+33199001000"))
-	for _, number := range []string{"+33199001000", "+33639980001", "+33700000001", ""} {
+	for _, number := range []string{"+33199001000", "+33145678901", "+3281247454", "+33700000001", ""} {
 		require.ErrorIs(t, shows(call.KindReminder, number), dispatch.ErrOwnCLI, number)
 	}
 }

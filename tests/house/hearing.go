@@ -1,8 +1,11 @@
 package house
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +63,36 @@ func (h *House) Hears(c *phone.Call, after time.Time, prompt []int16, limit time
 	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
 	defer cancel()
 	_, match, err := c.HearAfter(ctx, after, prompt)
-	require.NoError(h.t, err, "best score %.2f", match.Score)
+	if err != nil {
+		require.NoError(h.t, err, "best score %.2f; heard instead:\n%s", match.Score, h.transcript(c))
+	}
 	return match
+}
+
+// transcript is which prompts a call has heard, in order, and how well it could hear: what a test is told that has listened in
+// vain. Texts with variables are left out.
+func (h *House) transcript(c *phone.Call) string {
+	type line struct {
+		at   time.Duration
+		text string
+	}
+	var lines []line
+	for _, key := range h.Book.Prompts().Keys() {
+		if len(h.Book.Prompts().Variables(roster.French, key)) > 0 {
+			continue
+		}
+		m, err := c.Compare(Beginning(h.Prompt(key, nil), 1500*time.Millisecond))
+		if err == nil && m.Score > 0.5 {
+			lines = append(lines, line{m.Offset, fmt.Sprintf("  %6.2f s  %s (%.2f)\n", m.Offset.Seconds(), key, m.Score)})
+		}
+	}
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	var out strings.Builder
+	for _, l := range lines {
+		out.WriteString(l.text)
+	}
+	heard := c.Heard()
+	fmt.Fprintf(&out, "  %d packets heard, %d lost; answered %s ago, last sound %s ago, longest silence %s", heard.Packets, heard.Lost,
+		time.Since(c.Answered()).Round(time.Millisecond), time.Since(heard.Last).Round(time.Millisecond), heard.LongestSilence.Round(time.Millisecond))
+	return out.String()
 }

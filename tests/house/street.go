@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
 
 	"github.com/rappel-tel/rappel/dialplans"
 	"github.com/rappel-tel/rappel/pkg/app"
@@ -69,7 +70,7 @@ func (c clock) now() time.Time { return c.start.Add(time.Since(c.origin)) }
 type Options struct {
 	// Configure adapts the service's configuration.
 	Configure func(*app.Config)
-	// Logger is the service's; nil logs nothing.
+	// Logger is the service's; nil shows its warnings when a test fails.
 	Logger *zap.Logger
 	// Outside leaves the service to Serve: a process of its own.
 	Outside bool
@@ -157,8 +158,8 @@ func (s *Street) configure(t *testing.T, installation *setup.Installation) {
 // run runs the service in this process until the test ends.
 func (s *Street) run(t *testing.T, log *zap.Logger) {
 	t.Helper()
-	if log == nil {
-		log = zap.NewNop()
+	if log == nil { // Shown when a test fails.
+		log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
 	}
 	service, err := app.New(t.Context(), s.Config, log)
 	require.NoError(t, err)
