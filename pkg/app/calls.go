@@ -80,7 +80,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		Mend: func(name string) (time.Duration, error) {
 			return wav.Mend(filepath.Join(a.cfg.Asterisk.Recordings, name+".wav"))
 		},
-		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing,
+		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing, Patience: a.cfg.Calls.Patience,
 	})
 	if err != nil {
 		return err

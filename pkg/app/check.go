@@ -71,6 +71,7 @@ func (d *decoder) check(c *Config) {
 	d.positive("dispatch.ahead", c.Dispatch.Ahead)
 	d.positive("dispatch.horizon", c.Dispatch.Horizon)
 	d.positive("calls.registrar_ring", c.Calls.RegistrarRing)
+	d.positive("calls.patience", c.Calls.Patience)
 	d.between("postgres.connections", c.Postgres.Connections, 2, 500)
 	d.between("nats.max_disk_mib", c.NATS.MaxDisk, 16, 1<<20)
 	d.between("nats.max_memory_mib", c.NATS.MaxMemory, 1, 1<<20)

@@ -120,6 +120,7 @@ type DispatchConfig struct {
 type CallsConfig struct {
 	Dialplans     string        `yaml:"dialplans"` // Folder of flows that replace those built in; empty is none.
 	RegistrarRing time.Duration `yaml:"registrar_ring"`
+	Patience      time.Duration `yaml:"patience"` // How long somebody on the line is kept waiting for the records.
 	NoWrapUp      bool          `yaml:"no_wrap_up"`
 }
 
@@ -162,7 +163,7 @@ func Defaults() Config {
 		Web:      WebConfig{Listen: "127.0.0.1:8080"},
 		Ops:      OpsConfig{Listen: "127.0.0.1:9465"},
 		Dispatch: DispatchConfig{Ahead: schedule.DefaultAhead * 24 * time.Hour, Horizon: 36 * time.Hour, MaxMissed: 1},
-		Calls:    CallsConfig{RegistrarRing: 20 * time.Second},
+		Calls:    CallsConfig{RegistrarRing: 20 * time.Second, Patience: 700 * time.Millisecond},
 		Speech:   SpeechConfig{Language: "fr"},
 	}
 }

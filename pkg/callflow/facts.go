@@ -10,12 +10,9 @@ import (
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
-// factWait is how long the records, or whoever leads the queue, may take to say what a flow branches on. Then it is not known.
-const factWait = 700 * time.Millisecond
-
 // fact says how things are in this moment.
 func (r *reception) fact(ctx context.Context, what string) (string, ivr.Vars) {
-	ctx, cancel := context.WithTimeout(ctx, factWait)
+	ctx, cancel := context.WithTimeout(ctx, r.c.o.Patience)
 	defer cancel()
 	now := r.c.o.Now()
 	switch what {

@@ -55,7 +55,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
 	if err == nil {
 		// Together, so that records that are away keep nobody waiting twice.
-		known, stop := context.WithTimeout(c.ctx, recogniseWait)
+		known, stop := context.WithTimeout(c.ctx, c.o.Patience/2)
 		r.lookUpCaller(known)
 		r.lookUpSettings(known)
 		stop()

@@ -12,9 +12,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// lineWait is how long the records may take to say who answers a number: people wait for the greeting meanwhile.
-const lineWait = 700 * time.Millisecond
-
 func (l Line) language() roster.Language {
 	if len(l.Languages) == 0 {
 		return roster.French
@@ -33,19 +30,20 @@ func (l Line) zone() *time.Location {
 type lineMemory struct {
 	records  Records
 	fallback Line
+	patience time.Duration
 	logger   *zap.Logger
 
 	mu    sync.Mutex
 	known map[string]Line
 }
 
-func newLineMemory(r Records, fallback Line, logger *zap.Logger) *lineMemory {
-	return &lineMemory{records: r, fallback: fallback, logger: logger, known: map[string]Line{}}
+func newLineMemory(o *Options) *lineMemory {
+	return &lineMemory{records: o.Records, fallback: o.Fallback, patience: o.Patience, logger: o.Logger, known: map[string]Line{}}
 }
 
 // find returns the line of a number. Of one that is nobody's only the languages count, in which that is said. While the records are away it is the line as it was last seen, or else the fallback.
 func (m *lineMemory) find(ctx context.Context, did string) (Line, error) {
-	ctx, cancel := context.WithTimeout(ctx, lineWait)
+	ctx, cancel := context.WithTimeout(ctx, m.patience)
 	defer cancel()
 	line, err := m.records.Line(ctx, did)
 	m.mu.Lock()

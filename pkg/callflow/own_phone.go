@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
-
-// recogniseWait is how long the records may take to say whether a caller of the scheme rings from her ordinary phone, and how
-// whoever rings is treated. They hear the greeting after that.
-const recogniseWait = 300 * time.Millisecond
 
 // ownPhone is what is known of a caller who dials the line from her ordinary phone: she has no feature codes, and changes
 // her state by the keypad of the line. She is known by the number she rings from, which can be forged. So nobody is named

@@ -12,10 +12,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// questionsWait is how long the records may take to say what the line answers, or to count what was asked: somebody listens
-// to silence meanwhile.
-const questionsWait = 500 * time.Millisecond
-
 // Questions is what lines answer, and how often. Package postgres implements it.
 type Questions interface {
 	// Questions returns what a scheme's line answers on a local date, the most asked first, and the language in which
@@ -83,7 +79,7 @@ func (r *reception) readAnswers(ctx context.Context, now time.Time) error {
 	if r.c.o.Questions == nil || r.line.Scheme == 0 {
 		return ErrNothing
 	}
-	ctx, cancel := context.WithTimeout(ctx, questionsWait)
+	ctx, cancel := context.WithTimeout(ctx, r.c.o.Patience)
 	defer cancel()
 	tree, first, err := r.c.o.Questions.Questions(ctx, r.line.Scheme, now)
 	if err != nil {
@@ -131,7 +127,7 @@ func (r *reception) count(ctx context.Context, question string, now time.Time) {
 	if r.c.o.Questions == nil || r.line.Scheme == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, questionsWait)
+	ctx, cancel := context.WithTimeout(ctx, r.c.o.Patience)
 	defer cancel()
 	if err := r.c.o.Questions.CountQuestion(ctx, r.line.Scheme, question, now); err != nil {
 		r.c.o.Logger.Warn("a question is not counted", zap.String("call", r.l.key), zap.Error(err))

@@ -58,6 +58,7 @@ dispatch:
   spread: {{.Dispatch.Spread}}
 calls:
   registrar_ring: {{.Calls.RegistrarRing}}
+  patience: {{.Calls.Patience}}
 speech:
   installation: {{.Speech.Installation}}
 `

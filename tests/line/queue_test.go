@@ -63,7 +63,7 @@ func queue(t *testing.T, street *house.Street) {
 	after := time.Now()
 	hers = h.Take(desk)
 	heardTone(t, first, house.CallerTone)
-	require.Equal(t, 2, steps(t, h, "answered"))
+	house.Await(t, hearLimit, "two to be answered", func(context.Context) bool { return steps(t, h, "answered") == 2 })
 	h.Hears(second, after, h.Prompt("queue.first", nil), turnLimit)
 	h.HangUp(first)
 	h.AwaitDone(hers, hearLimit)
