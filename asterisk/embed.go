@@ -4,7 +4,7 @@
 // Every *.conf file of this folder is a text/template over Settings. The
 // files work unchanged for the private Asterisk of a demo and for a machine's
 // own Asterisk: only Settings differ. What is generated from the records of
-// Rappel (SIP accounts and trunks) lives in further files that these include,
+// Rappel (SIP accounts, trunks and lines) lives in further files that these include,
 // and is never part of this folder.
 package asteriskconf
 
@@ -34,10 +34,13 @@ const (
 	// ChangedFile holds nothing; writing it lets Asterisk read its endpoints
 	// again without the rest.
 	ChangedFile = "acl_changed.conf"
+	// LinesFile holds the numbers that people dial, and in which languages
+	// each is answered while the service is away.
+	LinesFile = "extensions_lines.conf"
 )
 
 // GeneratedFiles lists the generated files by name.
-func GeneratedFiles() []string { return []string{AccountsFile, TrunksFile, ChangedFile} }
+func GeneratedFiles() []string { return []string{AccountsFile, TrunksFile, ChangedFile, LinesFile} }
 
 // Settings are the values the templates need. All directories are absolute
 // paths as Asterisk sees them, which inside a root file system of its own

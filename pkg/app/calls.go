@@ -26,6 +26,7 @@ import (
 const (
 	accountsEvery = time.Second // How often changed SIP accounts are looked for; real time.
 	flowsEvery    = time.Second // How often published flows are looked for; real time.
+	linesEvery    = time.Second // How often changed numbers that people dial are looked for; real time.
 	// After so many looks without a change the PBX is given time to read all its accounts again.
 	accountsCalm = 15
 )
@@ -116,6 +117,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 	}))
 	if a.cfg.Asterisk.Accounts != "" && a.cfg.Asterisk.Trunks != "" {
 		a.onStop("SIP accounts", closeLimit, a.background("SIP accounts", a.syncAccounts))
+		a.onStop("lines", closeLimit, a.background("lines", func(ctx context.Context) error {
+			return a.again(ctx, linesEvery, "tell the PBX of the numbers that people dial; trying again", a.syncLines)
+		}))
 	}
 	a.healths = append(a.healths,
 		health{RoleSwitch, a.diskHealth},
@@ -199,6 +203,19 @@ func (a *App) writeAccounts(ctx context.Context) (int64, error) {
 	}
 	a.log.Info("SIP accounts written", zap.Int("callers", len(callersOf)), zap.Int("trunks", len(lines)))
 	return version, nil
+}
+
+// syncLines makes the PBX know the numbers that people dial, so that its dialplan alone answers each in its languages.
+func (a *App) syncLines(ctx context.Context) error {
+	dialled, nobody, err := a.store.DialledLines(ctx)
+	if err != nil {
+		return err
+	}
+	lines := make([]asterisk.Line, len(dialled))
+	for i, d := range dialled {
+		lines[i] = asterisk.Line(d)
+	}
+	return a.pbx.SyncLines(ctx, lines, nobody)
 }
 
 // CheckTrunk refuses a trunk that the PBX could not be told of, before it is kept: one that is wrong would keep every later

@@ -80,7 +80,7 @@ func (s *session) refuse(languages []roster.Language) {
 	}
 	said := make([]ivr.Utterance, len(languages))
 	for i, lang := range languages {
-		said[i] = ivr.Utterance{Key: "line.unknown", Language: lang}
+		said[i] = ivr.Utterance{Key: "dialplan.line-unknown", Language: lang}
 	}
 	s.hear(said...)
 }

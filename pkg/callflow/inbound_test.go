@@ -298,7 +298,7 @@ func TestUnknownLinesAndLinesFromMemory(t *testing.T) {
 		defer r.close()
 		ch := r.pbx.Inbound(cli, "+3281999999", "trunk", telephonytest.Script{})
 		time.Sleep(5 * time.Second)
-		require.Contains(t, r.heard(ch), r.says(roster.French, "line.unknown"))
+		require.Contains(t, r.heard(ch), r.says(roster.French, "dialplan.line-unknown"))
 		r.desk.locked(func() { r.desk.line.Languages = []roster.Language{roster.German} })
 		r.dial(cli, telephonytest.Script{HangUp: time.Second}, 2*time.Second)
 		r.desk.locked(func() { r.desk.lineErr = errAway })

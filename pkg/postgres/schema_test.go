@@ -158,6 +158,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"RefreshStatistics":   "the planner's statistics are those of all schemes",
 		"ReadReservations":    "a caller's phone is rung once at a time across all schemes",
 		"FindLine":            "the scheme is what is asked for; a number belongs to one",
+		"ListLines":           "one PBX answers for all schemes",
 		"LineLanguages":       "a number that is nobody's belongs to no scheme",
 		"FindCaller":          "the scheme is what is asked for; an endpoint belongs to one",
 		"FindScheme":          "the scheme is what is asked for, by its id seen outside",

@@ -22,6 +22,9 @@ import (
 // ErrTaken means that a name or number that must be unique belongs to somebody else, another scheme perhaps.
 var ErrTaken = errors.New("the name or number is taken")
 
+// ErrNoDID means that a scheme has no such number that people dial.
+var ErrNoDID = errors.New("the scheme has no such number")
+
 // MostSpoken is how many characters the line's greeting may call a scheme by: about seven seconds when they are read out, so that
 // the whole prompt is over within twelve.
 const MostSpoken = 100
@@ -268,6 +271,21 @@ func (s *Store) SaveDID(ctx context.Context, scheme int64, did DID) error {
 	return nil
 }
 
+// RemoveDID takes a number that people dial away from a scheme: whoever dials it then is told that it is nobody's. The error may
+// be ErrNoDID.
+func (s *Store) RemoveDID(ctx context.Context, scheme int64, number string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	n, err := s.query.DeleteDID(ctx, sqldb.DeleteDIDParams{SchemeID: scheme, E164: number})
+	if err == nil && n == 0 {
+		err = ErrNoDID
+	}
+	if err != nil {
+		return fmt.Errorf("remove number dialled: %w", storeError(err))
+	}
+	return nil
+}
+
 // DIDs lists the numbers that people dial to reach a scheme.
 func (s *Store) DIDs(ctx context.Context, scheme int64) ([]DID, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
@@ -278,10 +296,7 @@ func (s *Store) DIDs(ctx context.Context, scheme int64) ([]DID, error) {
 	}
 	list := make([]DID, len(rows))
 	for i, r := range rows {
-		list[i] = DID{Number: r.E164, Delivered: r.Delivered, Flow: r.Flow}
-		for _, language := range r.Languages {
-			list[i].Languages = append(list[i].Languages, roster.Language(language))
-		}
+		list[i] = DID{Number: r.E164, Delivered: r.Delivered, Flow: r.Flow, Languages: languagesOf(r.Languages)}
 	}
 	return list, nil
 }

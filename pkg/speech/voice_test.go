@@ -165,7 +165,7 @@ func TestPrepareSpeaksEveryFixedPromptAndNamesTheDialplans(t *testing.T) {
 	// What extensions.conf plays by itself.
 	for _, n := range []string{
 		"press-a-key", "call-not-placed", "caller-gone", "not-reached", "fallback-greeting", "fallback-emergency",
-		"fallback-message", "fallback-thanks", "service-away", "echo-test",
+		"fallback-message", "fallback-key", "fallback-thanks", "line-unknown", "service-away", "echo-test",
 	} {
 		require.True(t, playable(filepath.Join(dir, n+".wav")), n)
 		for _, lang := range roster.Languages() {

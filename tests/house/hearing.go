@@ -20,15 +20,26 @@ import (
 // Prompt is how a text sounds in French: the file that the service plays, spoken now if it never was.
 func (h *House) Prompt(key string, vars ivr.Vars) []int16 {
 	h.t.Helper()
-	return h.Speak(h.Book.Text(roster.French, key, vars))
+	return h.PromptIn(roster.French, key, vars)
+}
+
+// PromptIn is Prompt in any language.
+func (h *House) PromptIn(lang roster.Language, key string, vars ivr.Vars) []int16 {
+	h.t.Helper()
+	return h.speak(lang, h.Book.Text(lang, key, vars))
 }
 
 // Speak is how any French text sounds.
 func (h *House) Speak(text string) []int16 {
 	h.t.Helper()
+	return h.speak(roster.French, text)
+}
+
+func (h *House) speak(lang roster.Language, text string) []int16 {
+	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), startLimit)
 	defer cancel()
-	media, err := h.voice.Media(ctx, roster.French, text)
+	media, err := h.voice.Media(ctx, lang, text)
 	require.NoError(h.t, err)
 	file, err := os.Open(strings.TrimPrefix(string(media), "sound:") + ".wav")
 	require.NoError(h.t, err)

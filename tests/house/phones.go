@@ -170,10 +170,16 @@ func (h *House) DialLine(from string, say *phone.Source) *phone.Call {
 // DialLineBy is DialLine with every detail of the call.
 func (h *House) DialLineBy(from string, o phone.DialOptions) *phone.Call {
 	h.t.Helper()
+	return h.DialNumber(from, h.Line, o)
+}
+
+// DialNumber is DialLineBy to any number.
+func (h *House) DialNumber(from, number string, o phone.DialOptions) *phone.Call {
+	h.t.Helper()
 	var party *phone.Call
 	Await(h.t, startLimit, "the line to answer", func(ctx context.Context) bool {
 		var err error
-		party, err = h.Trunk.Dial(ctx, from, h.Line, o)
+		party, err = h.Trunk.Dial(ctx, from, number, o)
 		var refused *phone.StatusError
 		if errors.As(err, &refused) && refused.Code == http.StatusUnauthorized {
 			return false

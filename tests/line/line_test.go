@@ -18,6 +18,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
@@ -428,6 +429,10 @@ func TestServiceAway(t *testing.T) {
 	h.Hears(hers, time.Time{}, house.Beginning(h.Prompt("close.ended", nil), time.Second), hearLimit)
 	early := dial(t, h, inTheMidst)
 	h.Hears(early, time.Time{}, start(h, "line.greeting"), hearLimit)
+	dutch := anotherLine(t, h, roster.Dutch, roster.German)
+	gone := anotherLine(t, h, roster.English)
+	require.NoError(t, street.Store.RemoveDID(t.Context(), h.Scheme.Key, gone))
+	pbxKnows(t, street, gone, dutch)
 	killed := time.Now()
 	service.Kill()
 	party := dial(t, h, stranger)
@@ -444,9 +449,12 @@ func TestServiceAway(t *testing.T) {
 	at := h.Hears(early, killed, start(h, "dialplan.fallback-greeting"), hearLimit).At
 	t.Logf("somebody on the line heard the dialplan %v after the death of the service", at.Sub(killed).Round(time.Millisecond))
 	leaveMessage(t, h, early, inTheMidst)
+	awayInEveryLanguage(t, h, dutch)
+	awayFromNobodysNumber(t, h, gone)
 
 	service = street.Serve(t, program)
-	require.Equal(t, inTheMidst, messages(t, h, 1)[0].CLI)
+	kept := messages(t, h, 2)
+	require.ElementsMatch(t, []string{inTheMidst, "+33639989005"}, []string{kept[0].CLI, kept[1].CLI})
 	// She closes her call as if nothing had happened.
 	house.Await(t, hearLimit, "her call to be there to be closed", func(context.Context) bool {
 		line = feature(t, h, "*6")
@@ -492,6 +500,7 @@ func feature(t *testing.T, h *house.House, code string) *phone.Call {
 func leaveMessage(t *testing.T, h *house.House, party *phone.Call, from string) {
 	t.Helper()
 	h.Hears(party, time.Time{}, start(h, "dialplan.fallback-message"), hearLimit)
+	press(t, party, "1") // It would be said in three more languages first.
 	recorded(t, h.Street, "messages/*_*"+strings.TrimPrefix(from, "+33")+"_*.*", 3*time.Second)
 	done := press(t, party, "#")
 	h.Hears(party, done, start(h, "dialplan.fallback-thanks"), hearLimit)

@@ -11,6 +11,10 @@ WHERE d.e164 = sqlc.arg(dialled) OR d.delivered = sqlc.arg(dialled)
 ORDER BY d.e164 = sqlc.arg(dialled) DESC
 LIMIT 1;
 
+-- name: ListLines :many
+-- Every number of the installation.
+SELECT e164, delivered, languages FROM did ORDER BY e164;
+
 -- name: LineLanguages :many
 -- Every language that some number of the installation is answered in, the most frequent first. Whoever dials a number that
 -- is nobody's speaks one of them.

@@ -94,6 +94,9 @@ ON CONFLICT (e164) DO UPDATE
 SET delivered = excluded.delivered, flow = excluded.flow, languages = excluded.languages
 WHERE did.scheme_id = excluded.scheme_id;
 
+-- name: DeleteDID :execrows
+DELETE FROM did WHERE scheme_id = sqlc.arg(scheme_id) AND e164 = sqlc.arg(e164);
+
 -- name: ListDIDs :many
 SELECT e164, delivered, flow, languages FROM did WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY e164;
 

@@ -430,6 +430,37 @@ func (q *Queries) LineLanguages(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const listLines = `-- name: ListLines :many
+SELECT e164, delivered, languages FROM did ORDER BY e164
+`
+
+type ListLinesRow struct {
+	E164      string
+	Delivered string
+	Languages []string
+}
+
+// Every number of the installation.
+func (q *Queries) ListLines(ctx context.Context) ([]ListLinesRow, error) {
+	rows, err := q.db.Query(ctx, listLines)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLinesRow
+	for rows.Next() {
+		var i ListLinesRow
+		if err := rows.Scan(&i.E164, &i.Delivered, &i.Languages); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMessages = `-- name: ListMessages :many
 SELECT message_id, cli, language, recording, length_ms, left_at, handled_at
 FROM voice_message

@@ -23,6 +23,23 @@ func (q *Queries) AccountVersion(ctx context.Context) (int64, error) {
 	return version, err
 }
 
+const deleteDID = `-- name: DeleteDID :execrows
+DELETE FROM did WHERE scheme_id = $1 AND e164 = $2
+`
+
+type DeleteDIDParams struct {
+	SchemeID int64
+	E164     string
+}
+
+func (q *Queries) DeleteDID(ctx context.Context, arg DeleteDIDParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteDID, arg.SchemeID, arg.E164)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deleteDestinations = `-- name: DeleteDestinations :exec
 DELETE FROM destination WHERE scheme_id = $1
 `
