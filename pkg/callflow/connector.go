@@ -104,7 +104,8 @@ type Connector struct {
 	messages      *spool[Message]
 	registrations *spool[Registration]
 	stored        *stored
-	probes        probes
+	probes        probes // Of appointments.
+	knowing       probes // Of whether somebody is known, by the flows that branch on it: every call counts, so apart.
 	answers       answersMemory
 
 	ctx    context.Context // Of every live call; ends with Close.

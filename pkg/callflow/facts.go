@@ -24,17 +24,10 @@ func (r *reception) fact(ctx context.Context, what string) (string, ivr.Vars) {
 		}
 		return ivr.No, nil
 	case ivr.FactKnown:
-		if r.cli == "" {
-			return ivr.KnownWithheld, nil
+		if r.known == "" {
+			r.known = r.isKnown(ctx, now)
 		}
-		found, err := r.c.o.Records.Appointments(ctx, r.line.Scheme, r.cli, now)
-		switch {
-		case errors.Is(err, ErrNothing) || err == nil && len(found) == 0:
-			return ivr.No, nil
-		case err == nil:
-			return ivr.Yes, nil
-		}
-		r.c.logCommand("look up who is reached at the number", r.l.key, err)
+		return r.known, nil
 	case ivr.FactQueue:
 		n, err := r.c.o.Callers.QueueLength(ctx, r.line.Scheme)
 		if err == nil {
@@ -43,6 +36,27 @@ func (r *reception) fact(ctx context.Context, what string) (string, ivr.Vars) {
 		r.c.logCommand("ask for the length of the queue", r.l.key, err)
 	}
 	return ivr.AnswerFailed, nil
+}
+
+// isKnown says whether somebody is reached at the party's number whom the scheme calls. A flow may let that be heard, and a
+// number can be forged: whoever asks too often, or on a line that too many strangers ring, finds out nothing.
+func (r *reception) isKnown(ctx context.Context, now time.Time) string {
+	switch {
+	case r.cli == "":
+		return ivr.KnownWithheld
+	case !r.c.knowing.may(r.line.Number, r.cli, now):
+		return ivr.AnswerFailed
+	}
+	found, err := r.c.o.Records.Appointments(ctx, r.line.Scheme, r.cli, now)
+	switch {
+	case errors.Is(err, ErrNothing) || err == nil && len(found) == 0:
+		r.c.knowing.unknown(r.line.Number, now)
+		return ivr.No
+	case err != nil:
+		r.c.logCommand("look up who is reached at the number", r.l.key, err)
+		return ivr.AnswerFailed
+	}
+	return ivr.Yes
 }
 
 // hours says whether somebody may answer now, by the hours of the line, and when they begin again.

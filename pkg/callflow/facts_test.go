@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -76,5 +77,19 @@ func TestAFlowKnowsHowThingsAre(t *testing.T) {
 			r.desk.turns["a"], r.desk.turns["b"] = func(Turn) {}, func(Turn) {}
 		})
 		require.Equal(t, "fr: fermé, fr: férié, fr: masqué, fr: file", hears(""))
+		// Whoever tries one number after the other soon finds out nothing, not of those either who are known.
+		now.Store(&monday)
+		r.desk.locked(func() {
+			r.desk.line.Languages, r.desk.people = []roster.Language{roster.German}, nil
+			clear(r.desk.turns)
+		})
+		for n := range mostUnknown {
+			require.Empty(t, hears(fmt.Sprintf("+32815550%02d", n)))
+		}
+		r.desk.locked(func() { r.desk.people = []Appointment{{FirstName: "Rose"}} })
+		require.Empty(t, hears(cli))
+		later := monday.Add(probeWindow)
+		now.Store(&later)
+		require.Equal(t, "de: connu", hears(cli))
 	})
 }

@@ -39,6 +39,7 @@ type reception struct {
 	change   Change    // Of the person whose appointment was told, as far as the party has said what they want.
 	times    []Proposal
 	badDays  int     // Dates typed that were none.
+	known    string  // The fact, once it was asked for.
 	answers  answers // What the line answers, since the party asked for it.
 	// transfers numbers the legs to others whom the party was connected with.
 	transfers int
