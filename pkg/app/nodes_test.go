@@ -138,7 +138,7 @@ func (p *process) away() bool {
 }
 
 // Live makes process the records of its respondent.
-func (p *process) Live(ctx context.Context, scheme int64) ([]dispatch.LiveAttempt, error) {
+func (p *process) Live(ctx context.Context, scheme int64, _ ...call.ID) ([]dispatch.LiveAttempt, error) {
 	if p.away() {
 		return nil, dispatch.ErrStoreDown
 	}

@@ -201,8 +201,8 @@ type respondent struct {
 	witness *witness
 	calls   dispatch.Switchboard // The connector.
 	records interface {
-		// Live lists the attempts of a scheme that have not ended.
-		Live(ctx context.Context, scheme int64) ([]dispatch.LiveAttempt, error)
+		// Live lists the attempts of a scheme that have not ended, of those named.
+		Live(ctx context.Context, scheme int64, attempts ...call.ID) ([]dispatch.LiveAttempt, error)
 	}
 }
 
@@ -221,7 +221,7 @@ func (r *respondent) testify(ctx context.Context, q inquiry) (deposition, error)
 	if len(unknown) == 0 {
 		return d, nil
 	}
-	recorded, err := r.records.Live(ctx, q.Scheme)
+	recorded, err := r.records.Live(ctx, q.Scheme, unknown...)
 	if err != nil {
 		return deposition{}, err
 	}

@@ -29,7 +29,7 @@ type Live struct {
 	ClaimedAt time.Time
 	BridgedAt time.Time
 	Channel   string // The beneficiary's channel id, once known.
-	Node      string // Whose PBX it runs on: the node that led when it was claimed. Empty when that is not known.
+	Node      string // Whose PBX it runs on: the order's node, or else the one that led when it was claimed. Empty when that is not known.
 	// Answers is how many answers she has given by keypad to a call without a caller, and Answer the last of them.
 	Answers int
 	Answer  string

@@ -146,6 +146,7 @@ type Order struct {
 	Attempt ID
 	Offer   int // Counts from 1; 0 without a caller.
 	Kind    Kind
+	Node    string // Whose PBX it is placed at; empty means that of the node that claims it.
 
 	Caller         int64  // The caller's key.
 	CallerEndpoint string // SIP endpoint of a softphone; empty for an ordinary phone.

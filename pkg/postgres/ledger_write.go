@@ -152,6 +152,7 @@ func (l *ledger) insertAttempts(ctx context.Context, q *sqldb.Queries) error {
 		p.DialBys = append(p.DialBys, instant(a.dialBy))
 		p.RungBefores = append(p.RungBefores, a.rungBefore)
 		p.Events = append(p.Events, int32(a.events))
+		p.Nodes = append(p.Nodes, o.Node)
 	}
 	return q.InsertAttempts(ctx, p)
 }

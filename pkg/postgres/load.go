@@ -125,7 +125,7 @@ func (s *Store) Load(ctx context.Context, scheme int64, now, until time.Time) (*
 		if err := readCallers(ctx, q, scheme, now, snap); err != nil {
 			return err
 		}
-		if err := readLive(ctx, q, scheme, snap); err != nil {
+		if err := readLive(ctx, q, scheme, nil, snap); err != nil {
 			return err
 		}
 		if err := readTried(ctx, q, now, snap); err != nil {
@@ -273,19 +273,23 @@ func readCallers(ctx context.Context, q *sqldb.Queries, scheme int64, now time.T
 	return nil
 }
 
-// Live lists the attempts of a scheme that have not ended.
-func (s *Store) Live(ctx context.Context, scheme int64) ([]dispatch.LiveAttempt, error) {
+// Live lists the attempts of a scheme that have not ended: those named, or all when none is.
+func (s *Store) Live(ctx context.Context, scheme int64, attempts ...call.ID) ([]dispatch.LiveAttempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	var snap dispatch.Snapshot
-	if err := readLive(ctx, s.query, scheme, &snap); err != nil {
+	if err := readLive(ctx, s.query, scheme, attempts, &snap); err != nil {
 		return nil, storeError(err)
 	}
 	return snap.Live, nil
 }
 
-func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatch.Snapshot) error {
-	rows, err := q.ReadLive(ctx, scheme)
+func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, attempts []call.ID, snap *dispatch.Snapshot) error {
+	p := sqldb.ReadLiveParams{SchemeID: scheme}
+	for _, id := range attempts {
+		p.AttemptIds = append(p.AttemptIds, attemptUUID(id))
+	}
+	rows, err := q.ReadLive(ctx, p)
 	if err != nil {
 		return fmt.Errorf("read live attempts: %w", err)
 	}
@@ -297,7 +301,7 @@ func readLive(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatc
 				Node:   r.Node,
 				Answer: r.Answer, Answers: int(r.Answers),
 				Order: call.Order{
-					Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind),
+					Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind), Node: r.PlacedAt,
 					Caller: r.CallerID, CallerEndpoint: r.Endpoint, CallerNumber: r.CallerNumber,
 					CallerLanguage: r.CallerLanguage, Number: r.Number, Trunk: r.Trunk, CLI: r.Cli, Language: r.Language,
 					CallerRing: milliseconds(r.CallerRingMs), BeneficiaryRing: milliseconds(r.RingMs),

@@ -1,6 +1,7 @@
 package dispatchtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -117,7 +118,7 @@ func (m *Memory) claim(scheme int64, op dispatch.Claim) error {
 	}
 	m.attempts[op.Order.Attempt] = &Attempt{
 		LiveAttempt: dispatch.LiveAttempt{
-			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At, Node: m.schemes[scheme].holder},
+			Live:       call.Live{Order: op.Order, State: call.StateIntent, ClaimedAt: op.At, Node: cmp.Or(op.Order.Node, m.schemes[scheme].holder)},
 			Occurrence: op.Occurrence,
 		},
 		Offers: offers,

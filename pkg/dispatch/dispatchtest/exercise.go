@@ -2,6 +2,7 @@ package dispatchtest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -435,6 +436,19 @@ func (s *suite) live() {
 	require.Equal(s.t, "PJSIP/trunk-1", l.Channel)
 	require.True(s.t, l.BridgedAt.Equal(suiteNow().Add(time.Second)))
 	require.Equal(s.t, "suite", l.Node, "who led when it was claimed")
+	require.Empty(s.t, l.Order.Node)
+
+	berta, id := s.caller(), s.occurrence("+3281000002")
+	o = s.order(berta, "+3281000002")
+	o.Node = "beside"
+	_, err = s.Apply(context.Background(), s.scheme, s.epoch+1, suiteNow(), []dispatch.Op{dispatch.Claim{Occurrence: id, Order: o, At: suiteNow()}})
+	require.NoError(s.t, err)
+	snap, err = s.Load(context.Background(), s.scheme, suiteNow(), suiteNow().Add(-24*time.Hour))
+	require.NoError(s.t, err)
+	require.Len(s.t, snap.Live, 2)
+	l = snap.Live[slices.IndexFunc(snap.Live, func(l dispatch.LiveAttempt) bool { return l.Occurrence == id })]
+	require.Equal(s.t, "beside", l.Node, "to whose PBX it was handed")
+	require.Equal(s.t, "beside", l.Order.Node)
 }
 
 func (s *suite) callers() {

@@ -68,13 +68,14 @@ SELECT unnest(sqlc.arg(caller_ids)::bigint[]), sqlc.arg(scheme_id)::bigint, unne
 
 -- name: InsertAttempts :exec
 INSERT INTO attempt (scheme_id, attempt_id, occurrence_id, beneficiary_id, kind, number, trunk, cli, language, ring_ms,
-    claimed_at, epoch, state, offer, caller_id, dial_by, rung_before, events)
+    claimed_at, epoch, state, offer, caller_id, dial_by, rung_before, events, node)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(attempt_ids)::uuid[]), unnest(sqlc.arg(occurrence_ids)::bigint[]),
     unnest(sqlc.arg(beneficiary_ids)::bigint[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(numbers)::text[]),
     unnest(sqlc.arg(trunks)::text[]), unnest(sqlc.arg(clis)::text[]), unnest(sqlc.arg(languages)::text[]),
     unnest(sqlc.arg(rings)::bigint[]), unnest(sqlc.arg(claimed_ats)::timestamptz[]), sqlc.arg(epoch)::bigint, 'intent',
     unnest(sqlc.arg(offers)::smallint[]), nullif(unnest(sqlc.arg(caller_ids)::bigint[]), 0),
-    unnest(sqlc.arg(dial_bys)::timestamptz[]), unnest(sqlc.arg(rung_befores)::boolean[]), unnest(sqlc.arg(events)::integer[]);
+    unnest(sqlc.arg(dial_bys)::timestamptz[]), unnest(sqlc.arg(rung_befores)::boolean[]), unnest(sqlc.arg(events)::integer[]),
+    nullif(unnest(sqlc.arg(nodes)::text[]), '');
 
 -- name: UpdateAttempts :exec
 UPDATE attempt a

@@ -71,17 +71,18 @@ WHERE c.scheme_id = sqlc.arg(scheme_id)
 ORDER BY c.caller_id;
 
 -- name: ReadLive :many
--- Attempts that have not ended, with the node that led when they were claimed and their last offer; those of calls that need
+-- Attempts that have not ended, with the node at whose PBX they are and their last offer; those of calls that need
 -- no caller have none.
 SELECT a.attempt_id, a.occurrence_id, a.kind, a.number, a.trunk, a.cli, a.language, a.ring_ms, a.claimed_at, a.state, a.offer,
     coalesce(a.caller_id, 0)::bigint AS caller_id, a.dial_by, a.rung_before, a.bridged_at, a.channel, a.answer, a.answers,
     coalesce(o.endpoint, '') AS endpoint, coalesce(o.number, '') AS caller_number, coalesce(o.language, '') AS caller_language,
-    coalesce(o.caller_ring_ms, 0)::bigint AS caller_ring_ms, coalesce(l.holder, '') AS node
+    coalesce(o.caller_ring_ms, 0)::bigint AS caller_ring_ms, coalesce(a.node, '') AS placed_at, coalesce(a.node, l.holder, '') AS node
 FROM live_number n
 JOIN attempt a ON a.scheme_id = n.scheme_id AND a.attempt_id = n.attempt_id
 LEFT JOIN offer o ON o.scheme_id = a.scheme_id AND o.attempt_id = a.attempt_id AND o.offer = a.offer
 LEFT JOIN scheme_leader l ON l.scheme_id = a.scheme_id AND l.epoch = a.epoch
 WHERE n.scheme_id = sqlc.arg(scheme_id)
+    AND (coalesce(cardinality(sqlc.arg(attempt_ids)::uuid[]), 0) = 0 OR n.attempt_id = ANY(sqlc.arg(attempt_ids)::uuid[]))
 ORDER BY a.attempt_id;
 
 -- name: StreamOccurrences :many

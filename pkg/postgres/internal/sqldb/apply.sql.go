@@ -95,13 +95,14 @@ func (q *Queries) FindBooked(ctx context.Context, arg FindBookedParams) ([]FindB
 
 const insertAttempts = `-- name: InsertAttempts :exec
 INSERT INTO attempt (scheme_id, attempt_id, occurrence_id, beneficiary_id, kind, number, trunk, cli, language, ring_ms,
-    claimed_at, epoch, state, offer, caller_id, dial_by, rung_before, events)
+    claimed_at, epoch, state, offer, caller_id, dial_by, rung_before, events, node)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::bigint[]),
     unnest($4::bigint[]), unnest($5::text[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[]), unnest($9::text[]),
     unnest($10::bigint[]), unnest($11::timestamptz[]), $12::bigint, 'intent',
     unnest($13::smallint[]), nullif(unnest($14::bigint[]), 0),
-    unnest($15::timestamptz[]), unnest($16::boolean[]), unnest($17::integer[])
+    unnest($15::timestamptz[]), unnest($16::boolean[]), unnest($17::integer[]),
+    nullif(unnest($18::text[]), '')
 `
 
 type InsertAttemptsParams struct {
@@ -122,6 +123,7 @@ type InsertAttemptsParams struct {
 	DialBys        []pgtype.Timestamptz
 	RungBefores    []bool
 	Events         []int32
+	Nodes          []string
 }
 
 func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) error {
@@ -143,6 +145,7 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 		arg.DialBys,
 		arg.RungBefores,
 		arg.Events,
+		arg.Nodes,
 	)
 	return err
 }

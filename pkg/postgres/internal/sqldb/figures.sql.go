@@ -376,7 +376,7 @@ const wallLast = `-- name: WallLast :many
 SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.reason, coalesce(a.fault, '') AS fault, a.talk_ms,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
 FROM (
-    SELECT x.scheme_id, x.attempt_id, x.occurrence_id, x.beneficiary_id, x.kind, x.number, x.trunk, x.cli, x.language, x.ring_ms, x.claimed_at, x.epoch, x.state, x.offer, x.caller_id, x.dial_by, x.rung_before, x.accepted_at, x.ringing_at, x.bridged_at, x.ended_at, x.channel, x.result, x.reason, x.fault, x.cause, x.talk_ms, x.rang, x.end_estimated, x.disposition, x.follow_up, x.day_later, x.closed_at, x.events, x.answer, x.answers FROM attempt x
+    SELECT x.scheme_id, x.attempt_id, x.occurrence_id, x.beneficiary_id, x.kind, x.number, x.trunk, x.cli, x.language, x.ring_ms, x.claimed_at, x.epoch, x.state, x.offer, x.caller_id, x.dial_by, x.rung_before, x.accepted_at, x.ringing_at, x.bridged_at, x.ended_at, x.channel, x.result, x.reason, x.fault, x.cause, x.talk_ms, x.rang, x.end_estimated, x.disposition, x.follow_up, x.day_later, x.closed_at, x.events, x.answer, x.answers, x.node FROM attempt x
     WHERE x.scheme_id = $1 AND x.claimed_at > $2
     ORDER BY x.claimed_at DESC
     LIMIT $3
