@@ -110,6 +110,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.electLeader()
 	a.onStop("dispatch", closeLimit, func(context.Context) error { a.dispatcher.Close(); return nil })
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
+	a.onStop("silent sessions", closeLimit, a.background("silent sessions", a.endSilent))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
 	a.onStop("waiting", closeLimit, a.background("waiting", a.sayWaiting))
 	a.onStop("flows", closeLimit, a.background("flows", func(ctx context.Context) error {

@@ -22,8 +22,11 @@ const (
 	pbxPatience = 10 * time.Second // How long a node keeps its schemes while its PBX is away; real time.
 	// recordsPatience is how long a node keeps others from leading its schemes while it cannot reach the records; real time.
 	recordsPatience = 5 * time.Second
-	spokenLimit     = time.Minute // How long the first start waits for the dialplan's prompts; real time.
-	lostLimit       = 100_000     // Events read back when the database has lost some.
+	// silenceInBatch is how long a process of ours may keep others waiting within a transaction and say nothing: it is frozen, or
+	// cut off. By the database's clock.
+	silenceInBatch = 3 * time.Second
+	spokenLimit    = time.Minute // How long the first start waits for the dialplan's prompts; real time.
+	lostLimit      = 100_000     // Events read back when the database has lost some.
 )
 
 // lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
@@ -144,6 +147,17 @@ func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
 	if err := a.bus.CatchUp(ctx, s.ID, s.Key, s.LastEvent); err != nil && ctx.Err() == nil {
 		a.log.Warn("compare events with the bus", zap.Error(err))
 	}
+}
+
+// endSilent ends the database sessions of frozen processes that keep others waiting, so that whoever is to lead can.
+func (a *App) endSilent(ctx context.Context) error {
+	return a.again(ctx, leadEvery, "look for sessions that keep others waiting; trying again", func(ctx context.Context) error {
+		ended, err := a.store.EndSilent(ctx, silenceInBatch)
+		if ended > 0 {
+			a.log.Warn("ended the database sessions of a process that stands still and kept others waiting", zap.Int("sessions", ended))
+		}
+		return err
+	})
 }
 
 // electLeader lets the nodes that share an event bus decide who leads which scheme. An embedded bus is this node's alone.
