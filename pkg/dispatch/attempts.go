@@ -421,7 +421,7 @@ func (e *Engine) adopt(l LiveAttempt, now time.Time) {
 	}
 	e.board.Adopt(&p.Occurrence, l.Order.Caller, l.Order.Number, now)
 	if l.Order.Trunk != "" {
-		e.board.carry(p.ID, e.network.get(l.Order.Trunk))
+		e.board.rehome(p.ID, e.network.get(l.Order.Trunk))
 	}
 	e.attempts[l.Order.Attempt] = &attempt{
 		live: l.Live, occurrence: l.Occurrence, tried: []int64{l.Order.Caller}, running: true,

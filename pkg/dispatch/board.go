@@ -32,6 +32,7 @@ type Board struct {
 	byID      map[int64]int32
 
 	clerks  []clerk
+	ids     []int64  // By clerk: the caller's key.
 	turns   []uint32 // By clerk: how often she has become free or not.
 	clerkOf map[int64]int32
 
@@ -47,10 +48,10 @@ type Board struct {
 	people     map[int64]int32
 	numbers    map[string]int32
 
-	trunks  []*trunk         // Which carry the scheme's calls, in the order in which they are tried.
-	private *trunk           // The only one of a board that was given none: that of Limits.
-	carried map[int32]*trunk // By item, while it is taken.
-	barred  []bar            // Trunks for callers only; few, and none where every number may be shown.
+	trunks   []*trunk // Which carry the scheme's calls, in the order in which they are tried.
+	private  *trunk   // The only one of a board that was given none: that of Limits.
+	carriers []*trunk // Every trunk that has carried one of its calls.
+	barred   []bar    // Trunks for callers only; few, and none where every number may be shown.
 
 	auto      int  // Lines used by calls that need no caller.
 	autoWaits bool // For a trunk that may carry the foremost of them, while Plan starts the others.
@@ -118,6 +119,7 @@ type item struct {
 	passedIn                uint32 // The last decision in which it was deferred, while it is kept for somebody.
 	deferred                int32  // While pooled: less what the lane had counted when it came in.
 	held                    int32  // The caller whose line it is, while taken.
+	on                      uint16 // While taken: its trunk's place in carriers, from 1; 0 means the board's first.
 	cost                    uint8
 
 	lane       int32
@@ -143,7 +145,7 @@ func NewBoard(limits Limits, rules schedule.Rules) *Board {
 		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}}, admitted: noBound,
 	}
 	b.own.b = b
-	b.private, b.carried = newTrunk("", new(atomic.Int64)), map[int32]*trunk{}
+	b.private = newTrunk("", new(atomic.Int64))
 	b.use([]*trunk{b.private}, nil)
 	b.Configure(limits, rules)
 	return b
@@ -174,7 +176,7 @@ func NumberFor(o *Occurrence) string {
 // is under way is left alone.
 func (b *Board) Put(o *Occurrence, now time.Time) {
 	deferred := int32(o.Deferred)
-	if i, ok := b.byID[o.ID]; ok {
+	if i, ok := b.slotFor(o); ok {
 		if b.items[i].phase == phaseTaken {
 			return
 		}
@@ -184,6 +186,15 @@ func (b *Board) Put(o *Occurrence, now time.Time) {
 	i := b.insert(o)
 	b.items[i].deferred = deferred
 	b.file(i, now.UnixNano())
+}
+
+// slotFor returns the slot of an occurrence that is held.
+func (b *Board) slotFor(o *Occurrence) (i int32, ok bool) {
+	if i = o.slot; int(i) < len(b.items) && b.items[i].id == o.ID {
+		return i, true
+	}
+	i, ok = b.byID[o.ID]
+	return i, ok
 }
 
 func (b *Board) insert(o *Occurrence) int32 {
@@ -199,7 +210,7 @@ func (b *Board) insert(o *Occurrence) int32 {
 	*it = item{gen: it.gen + 1, person: b.personGroup(o.Beneficiary), number: b.numberGroup(NumberFor(o))}
 	it.nextPerson, b.groups[it.person].head = b.groups[it.person].head, i
 	it.nextNumber, b.groups[it.number].head = b.groups[it.number].head, i
-	b.byID[o.ID] = i
+	b.byID[o.ID], o.slot = i, i
 	b.counts[phaseNone]++
 	b.describe(i, o)
 	b.alarm.push(alarm{at: it.closes, item: i, gen: it.gen})
@@ -247,6 +258,7 @@ func (b *Board) remove(i int32) {
 	b.dropGroups(it.person, it.number)
 	b.counts[phaseNone]--
 	delete(b.byID, it.id)
+	it.id = 0
 	it.gen++
 	b.freeItems = append(b.freeItems, i)
 }

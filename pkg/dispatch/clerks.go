@@ -9,20 +9,9 @@ import (
 )
 
 // clerk is a caller as far as the decision needs her.
+//
+// What every decision looks at stands first: among very many callers each further line of memory is fetched from afar.
 type clerk struct {
-	id    int64
-	since int64 // Since when she is ready.
-	rest  int64 // Until when she is left alone after a hard call.
-	hard  int32
-	own   []int32 // Items kept for her.
-	best  int32   // The foremost of them; -1 for none.
-	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
-
-	words []uint16 // Her languages, then her skills, as they were given.
-	langs int      // How many of the words are languages.
-	lanes []int32  // Those she serves, in order.
-	given words    // From which the words were taken.
-
 	cost   uint8 // Lines that a call of hers uses: her own phone may need one too.
 	column bool  // Is among those to choose from, while they are gathered.
 	free   bool  // May be given a call now.
@@ -30,6 +19,18 @@ type clerk struct {
 	spent  bool  // Free but for what she has done today.
 	light  bool  // Is spared hard calls now.
 	duty   bool  // Will come back by herself: worth waiting for.
+
+	hard  int32
+	best  int32   // The foremost of her own items while she is free; -1 for none.
+	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
+	since int64   // Since when she is ready.
+	rest  int64   // Until when she is left alone after a hard call.
+	own   []int32 // Items kept for her.
+	lanes []int32 // Those she serves, in order.
+
+	given words    // From which the words were taken.
+	words []uint16 // Her languages, then her skills, as they were given.
+	langs int      // How many of the words are languages.
 }
 
 // words are a caller's languages and skills. Whoever gives them changes them by giving others.
@@ -86,7 +87,8 @@ func (b *Board) slotOf(caller int64) int32 {
 		return k
 	}
 	k := int32(len(b.clerks))
-	b.clerks = append(b.clerks, clerk{id: caller, best: -1, pos: -1, cost: 1})
+	b.clerks = append(b.clerks, clerk{best: -1, pos: -1, cost: 1})
+	b.ids = append(b.ids, caller)
 	b.turns = append(b.turns, 0)
 	b.clerkOf[caller] = k
 	return k
@@ -94,7 +96,7 @@ func (b *Board) slotOf(caller int64) int32 {
 
 // slotAgain is slotOf for a caller who probably has the slot that is given.
 func (b *Board) slotAgain(k int32, caller int64) int32 {
-	if k >= 0 && int(k) < len(b.clerks) && b.clerks[k].id == caller {
+	if k >= 0 && int(k) < len(b.ids) && b.ids[k] == caller {
 		return k
 	}
 	return b.slotOf(caller)
@@ -114,7 +116,7 @@ func (b *Board) setFree(k int32, free bool) {
 			continue
 		}
 		l := &b.lanes[at]
-		if l.nFree[c.kind()]--; l.pos >= 0 {
+		if l.nFree[c.kind()]--; l.pos >= 0 && l.nFree[c.kind()] == 0 {
 			b.fixLane(at)
 		}
 	}
@@ -124,7 +126,8 @@ func (b *Board) setFree(k int32, free bool) {
 // SetCaller files a caller, or files her anew after a change. Since is when she became ready; her place among the idle
 // depends on it. A caller who is not enabled is off; one who has done what her Load allows for the day is given nothing.
 func (b *Board) SetCaller(c *Caller, now time.Time) {
-	k := b.slotOf(c.ID)
+	k := b.slotAgain(c.slot, c.ID)
+	c.slot = k
 	x := &b.clerks[k]
 	b.setFree(k, false)
 	load := c.Load.Within(b.limits.Load)

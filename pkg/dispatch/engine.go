@@ -191,9 +191,10 @@ func (e *Engine) lead(ctx context.Context) error {
 	}
 	for _, o := range snap.Occurrences {
 		e.spare(&o, now)
-		e.keep(&promise{Occurrence: o})
-		if o.State == call.OccurrenceOpen {
-			e.board.Put(&o, now)
+		p := &promise{Occurrence: o}
+		e.keep(p)
+		if p.State == call.OccurrenceOpen {
+			e.board.Put(&p.Occurrence, now)
 		}
 	}
 	for _, l := range snap.Live {
@@ -476,8 +477,9 @@ func (e *Engine) booked(next *Occurrence, err error, now time.Time) {
 			return
 		}
 		e.spare(next, now)
-		e.keep(&promise{Occurrence: *next, touched: e.turn})
-		e.board.Put(next, now)
+		p := &promise{Occurrence: *next, touched: e.turn}
+		e.keep(p)
+		e.board.Put(&p.Occurrence, now)
 	}
 }
 

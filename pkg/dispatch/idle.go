@@ -40,10 +40,13 @@ func (b *Board) pushFree(at, k int32) {
 		}
 	}
 	l.nFree[kind]++
+	first := l.nFree[kind] == 1 // Otherwise something could start here before.
 	h = append(h, freeEntry{since: c.since, hard: c.hard, clerk: k, turn: b.turns[k]})
 	freeUp(h, len(h)-1)
 	l.free[kind] = h
-	b.fixLane(at)
+	if first {
+		b.fixLane(at)
+	}
 }
 
 // freeDrop takes an entry out of a heap.

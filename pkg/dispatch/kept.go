@@ -20,11 +20,14 @@ func (o *ownHeap) fix(k int32) {
 	c := &o.b.clerks[k]
 	c.best = -1
 	for _, i := range c.own {
+		if !c.free {
+			break
+		}
 		if c.suits(&o.b.items[i]) && (c.best < 0 || o.b.before(i, c.best)) {
 			c.best = i
 		}
 	}
-	wanted := c.free && c.best >= 0
+	wanted := c.best >= 0
 	switch {
 	case wanted && c.pos < 0:
 		c.pos = int32(len(o.h))

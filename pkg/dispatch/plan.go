@@ -174,10 +174,10 @@ func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again i
 	}
 	s := Start{Occurrence: b.items[i].id, Deferred: int(b.deferredOf(&b.items[i]))}
 	if k >= 0 {
-		s.Caller = b.clerks[k].id
+		s.Caller = b.ids[k]
 	}
 	d.Starts = append(d.Starts, s)
-	b.carried[i] = on
+	b.carry(i, on)
 	b.take(i, k)
 	if b.admitted > 0 {
 		b.admitted--

@@ -97,9 +97,10 @@ func (e *Engine) mergeOccurrence(o *Occurrence, turn uint64, now time.Time) {
 		o.Deferred = max(o.Deferred, e.board.Deferred(o.ID))
 		p.Occurrence = *o
 	} else {
-		e.keep(&promise{Occurrence: *o})
+		p = &promise{Occurrence: *o}
+		e.keep(p)
 	}
-	e.board.Put(o, now)
+	e.board.Put(&p.Occurrence, now)
 }
 
 // mergeStaff takes changes of people over; what they do just now the owner knows better.

@@ -145,6 +145,8 @@ type Occurrence struct {
 	Agreed      call.Kind        // What kind of calls they promise; empty means KindScheduled.
 	PersonZone  *time.Location   // Of her windows and dates; nil means the scheme's.
 	Pauses      []schedule.Pause // No-call periods and absences of the person; they bear on the next one.
+
+	slot int32 // Where a Board has filed it; a hint, which another occurrence's is not taken for.
 }
 
 // Caller is one caller or registrar.
@@ -172,6 +174,8 @@ type Caller struct {
 	// OnLine is set while her own phone is in use for something else, such as a feature code: she is offered nothing.
 	// It is not recorded.
 	OnLine bool
+
+	slot int32 // Where a Board has filed her; a hint, which another caller's is not taken for.
 }
 
 // LiveAttempt is an attempt that has not ended, found at start.

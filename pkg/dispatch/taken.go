@@ -22,7 +22,7 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	on := b.onTrunk(i)
 	room := on.room() + int(it.cost)
 	k := b.callerFor(it, func(k int32) bool {
-		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.clerks[k].id)
+		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.ids[k])
 	})
 	if k < 0 {
 		return 0
@@ -33,7 +33,7 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	it.held, it.cost = k, b.clerks[k].cost
 	b.setFree(k, false)
 	b.clerks[k].fit = false
-	return b.clerks[k].id
+	return b.ids[k]
 }
 
 // Adopt marks an occurrence as taken by an attempt that an earlier process started: whatever the limits say now, its line,
@@ -62,7 +62,7 @@ func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time)
 		b.auto++
 		b.fixLane(autoLane)
 	}
-	b.carried[i] = b.trunks[0]
+	b.carry(i, b.trunks[0])
 	b.trunks[0].adopt(b, int(it.cost))
 	b.busy(it.person)
 	b.busy(it.number)
@@ -71,14 +71,15 @@ func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time)
 // Release ends the attempt of an occurrence: line, person and number are free again. The occurrence as it stands now is
 // filed again when it is open and forgotten otherwise. The caller keeps the state that SetCaller gives her.
 func (b *Board) Release(o *Occurrence, now time.Time) {
-	i, ok := b.byID[o.ID]
+	i, ok := b.slotFor(o)
 	if !ok || b.items[i].phase != phaseTaken {
 		return
 	}
+	o.slot = i
 	it := &b.items[i]
 	person, number, ns := it.person, it.number, now.UnixNano()
 	b.onTrunk(i).adopt(b, -int(it.cost))
-	delete(b.carried, i)
+	it.on = 0
 	if it.held < 0 {
 		b.auto--
 		b.fixLane(autoLane)

@@ -274,16 +274,26 @@ func (b *Board) reserve(lines int, machine uint8, now int64) (on *trunk, again i
 
 // onTrunk is the trunk of an item that is taken.
 func (b *Board) onTrunk(i int32) *trunk {
-	if t := b.carried[i]; t != nil {
-		return t
+	if on := b.items[i].on; on > 0 {
+		return b.carriers[on-1]
 	}
 	return b.trunks[0]
 }
 
+// carry notes the trunk of an item that is taken.
+func (b *Board) carry(i int32, on *trunk) {
+	at := slices.Index(b.carriers, on)
+	if at < 0 {
+		at = len(b.carriers)
+		b.carriers = append(b.carriers, on)
+	}
+	b.items[i].on = uint16(at + 1)
+}
+
 // TrunkOf names the trunk that carries the call of an occurrence that was started; empty when the board was given none.
 func (b *Board) TrunkOf(occurrence int64) string {
-	if i, ok := b.byID[occurrence]; ok && b.carried[i] != nil {
-		return b.carried[i].name
+	if i, ok := b.byID[occurrence]; ok {
+		return b.onTrunk(i).name
 	}
 	return b.trunks[0].name
 }
@@ -297,15 +307,15 @@ func (b *Board) use(list []*trunk, told func()) {
 	b.trunks = list
 }
 
-// carry puts the call of an occurrence that was adopted on its trunk.
-func (b *Board) carry(occurrence int64, on *trunk) {
+// rehome puts the call of an occurrence that was adopted on its trunk.
+func (b *Board) rehome(occurrence int64, on *trunk) {
 	i, ok := b.byID[occurrence]
 	if !ok || b.items[i].phase != phaseTaken || b.onTrunk(i) == on {
 		return
 	}
 	b.onTrunk(i).adopt(b, -int(b.items[i].cost))
 	on.adopt(b, int(b.items[i].cost))
-	b.carried[i] = on
+	b.carry(i, on)
 }
 
 // letGo gives every line back that the board holds: nobody decides by it any more.
@@ -313,7 +323,7 @@ func (b *Board) letGo() {
 	for _, t := range b.trunks {
 		t.leave(b)
 	}
-	for _, t := range b.carried {
+	for _, t := range b.carriers {
 		t.leave(b)
 	}
 }
