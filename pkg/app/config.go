@@ -129,6 +129,10 @@ type SpeechConfig struct {
 	// Installation is a directory that rappel demo made: its voices speak. Empty means the machine's own pico2wave, espeak-ng
 	// and sox; where these are not installed, texts that nobody has recorded are heard as a tone.
 	Installation string `yaml:"installation"`
+	// Command is a voice of the town's own, which speaks before the others: a program and its arguments, of which {lang} and
+	// {out} stand for the language and the WAV file to write (8 kHz, mono, 16 bit); the text comes on standard input. What it
+	// cannot speak the others do. Empty is none.
+	Command []string `yaml:"command"`
 	// Language of the prompts that the PBX plays by itself while the service is away.
 	Language string `yaml:"language"`
 }
@@ -164,7 +168,7 @@ func Defaults() Config {
 		Ops:      OpsConfig{Listen: "127.0.0.1:9465"},
 		Dispatch: DispatchConfig{Ahead: schedule.DefaultAhead * 24 * time.Hour, Horizon: 36 * time.Hour, MaxMissed: 1},
 		Calls:    CallsConfig{RegistrarRing: 20 * time.Second, Patience: 700 * time.Millisecond},
-		Speech:   SpeechConfig{Language: "fr"},
+		Speech:   SpeechConfig{Command: []string{}, Language: "fr"},
 	}
 }
 

@@ -42,10 +42,11 @@ func (a *App) tryVoices(ctx context.Context) outcome {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // Below /tmp, swept anyway.
 	a.cfg.Data = dir                         // Where the voices write: the doctor changes nothing of the service's.
-	speaker, err := a.speaker(ctx)
+	speakers, err := a.speakers(ctx)
 	if err != nil {
 		return wrong(a.cfg.Speech.Installation, short(err), "rappel demo makes an installation with voices; name its folder in speech.installation")
 	}
+	speaker := speakers[0]
 	if _, silent := speaker.(mute); silent {
 		return doubtful("none", errMute.Error()+": people hear a tone where a text should be", "apt-get install libttspico-utils espeak-ng sox (the first is in Debian's non-free), or set speech.installation to a folder that rappel demo made (.rappel)")
 	}

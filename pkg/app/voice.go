@@ -23,7 +23,7 @@ const (
 )
 
 // errMute is why nothing can be spoken.
-var errMute = errors.New("no voices: pico2wave, espeak-ng or sox is not installed, and speech.installation is not set")
+var errMute = errors.New("no voices: pico2wave, espeak-ng or sox is not installed, and neither speech.installation nor speech.command is set")
 
 // mute is the Speaker of a service without voices: callers hear tones, and the log says why.
 type mute struct{}
@@ -33,12 +33,13 @@ func (mute) Speak(context.Context, string, string, string) error { return errMut
 
 // buildVoice makes the voice and has the fixed prompts spoken in the background.
 func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, error) {
-	speaker, err := a.speaker(ctx)
+	speakers, err := a.speakers(ctx)
 	if err != nil {
 		return nil, err
 	}
+	_, silent := speakers[0].(mute)
 	voice, err := speech.New(speech.Options{
-		Speaker: speaker, Dir: a.cfg.Asterisk.Sounds, PBXDir: a.cfg.Asterisk.PBXSounds, Logger: a.log.Named("speech"),
+		Speakers: speakers, Dir: a.cfg.Asterisk.Sounds, PBXDir: a.cfg.Asterisk.PBXSounds, Logger: a.log.Named("speech"),
 		Registerer: a.registry,
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 			return voice.Refresh(ctx, a.store)
 		})
 	}))
-	if _, silent := speaker.(mute); !silent {
+	if !silent {
 		a.onStop("greetings", closeLimit, a.background("greetings", func(ctx context.Context) error {
 			return a.again(ctx, greetingsEvery, "speak greetings; trying again", func(ctx context.Context) error {
 				return a.speakGreetings(ctx, voice, book)
@@ -58,7 +59,7 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 		}))
 	}
 	prepare := a.background("prompts", func(ctx context.Context) error {
-		if _, silent := speaker.(mute); silent {
+		if silent {
 			close(a.spoken)
 			a.log.Warn("prompts are heard as tones", zap.Error(errMute))
 			return nil
@@ -94,14 +95,37 @@ func (a *App) speakGreetings(ctx context.Context, voice *speech.Voice, book *ivr
 	return errors.Join(errs...)
 }
 
-// speaker opens the voices of an installation that is there already, or else the machine's own; it never makes one.
-func (a *App) speaker(ctx context.Context) (speech.Speaker, error) {
+// speakers are who speaks, the first one first: the configured command, the voices of an installation that is there already or
+// else the machine's own, and their plain voices. It never makes an installation. Without any voice the first one is mute.
+func (a *App) speakers(ctx context.Context) ([]speech.Speaker, error) {
+	var list []speech.Speaker
+	if len(a.cfg.Speech.Command) > 0 {
+		own, err := speech.NewCommand(a.cfg.Speech.Command)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, own)
+	}
+	voice, err := a.installedVoice(ctx)
+	switch {
+	case errors.Is(err, setup.ErrNoVoice):
+	case err != nil:
+		return nil, err
+	default:
+		list = append(list, voice, voice.Plain())
+	}
+	if len(list) == 0 {
+		list = append(list, mute{})
+	}
+	return list, nil
+}
+
+// installedVoice opens the voices of the configured installation, or the machine's own: then the error may be ErrNoVoice.
+func (a *App) installedVoice(ctx context.Context) (*setup.Voice, error) {
 	dir := a.cfg.Speech.Installation
 	if dir == "" {
 		voice, err := setup.MachineVoice(filepath.Join(a.cfg.Data, "voice"))
-		if errors.Is(err, setup.ErrNoVoice) {
-			return mute{}, nil
-		} else if err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("open the machine's voices: %w", err)
 		}
 		return voice, nil
@@ -123,12 +147,14 @@ func (a *App) speaker(ctx context.Context) (speech.Speaker, error) {
 // OpenVoice opens the voice of a configuration for a command that speaks beside the service. Its Close ends it.
 func OpenVoice(ctx context.Context, cfg Config) (*speech.Voice, error) {
 	a := &App{cfg: cfg}
-	speaker, err := a.speaker(ctx)
+	speakers, err := a.speakers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, silent := speaker.(mute); silent {
+	if _, silent := speakers[0].(mute); silent {
 		return nil, errMute
 	}
-	return speech.New(speech.Options{Speaker: speaker, Dir: cfg.Asterisk.Sounds, PBXDir: cfg.Asterisk.PBXSounds, Logger: zap.NewNop()})
+	return speech.New(speech.Options{
+		Speakers: speakers, Dir: cfg.Asterisk.Sounds, PBXDir: cfg.Asterisk.PBXSounds, Logger: zap.NewNop(),
+	})
 }

@@ -162,7 +162,7 @@ func (c *Connector) apologise(l *live, conn *connection, a doApologise) {
 	defer cancel()
 	s := c.session(l, a.channel, conn.order.Scheme)
 	media, err := s.media(ctx, ivr.Utterance{Key: key, Language: roster.Language(conn.order.Language)})
-	if err == nil {
+	if media != "" { // In other words, if need be.
 		if guardErr := c.o.Switch.Guard(ctx, a.channel, apologyLimit); guardErr != nil {
 			c.logCommand("guard apology", l.key, guardErr)
 		}

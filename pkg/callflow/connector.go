@@ -21,8 +21,7 @@ var ErrClosed = errors.New("the switch role has stopped")
 
 // Voice turns a text into something a channel can hear. Package speech implements it.
 type Voice interface {
-	// Media returns what says the text. It falls back to another voice rather than fail; an error means that nothing at
-	// all can be said.
+	// Media returns what says the text, spoken first if need be. An error means that no voice of the language speaks it now.
 	Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error)
 	// Ready returns what says a text that was spoken before, at once. Otherwise it reports false, and has it spoken for later.
 	Ready(lang roster.Language, text string) (telephony.Media, bool)
@@ -30,8 +29,11 @@ type Voice interface {
 	Recorded(scheme int64) map[ivr.Wording]telephony.Media
 	// Length is how long a medium that Media returned lasts; 0 when it is not known.
 	Length(m telephony.Media) time.Duration
-	// Music is what somebody hears who waits.
+	// Silence is so much of it, rounded up to what can be played.
+	Silence(d time.Duration) telephony.Media
+	// Music is what somebody hears who waits, and Tone who would else hear nothing.
 	Music() telephony.Media
+	Tone() telephony.Media
 }
 
 // Options is what a Connector is made of. All fields without "may" are required.

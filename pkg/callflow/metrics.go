@@ -17,6 +17,8 @@ type metrics struct {
 	steps    *prometheus.CounterVec // Ends of inbound flows.
 	waiting  prometheus.Gauge
 	mute     prometheus.Counter
+	// substitutes counts what was heard in the place of a text that was not spoken in time.
+	substitutes *prometheus.CounterVec
 	// appointments counts questions for the next appointment, by what was told.
 	appointments *prometheus.CounterVec
 }
@@ -38,13 +40,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts(opts("waiting_parties", "Inbound parties waiting for a registrar."))),
 		appointments: prometheus.NewCounterVec(prometheus.CounterOpts(opts("appointments_total",
 			"Questions for the next appointment: known, unknown, withheld, or slow, asked too often to be told anything.")), []string{"told"}),
+		substitutes: prometheus.NewCounterVec(prometheus.CounterOpts(opts("substituted_prompts_total",
+			"Prompts that were not spoken in time, by what was heard: other_words, other_language, apology, tone, nothing.")), []string{"heard"}),
 		mute: prometheus.NewCounter(prometheus.CounterOpts(
 			opts("mute_prompts_total", "Prompts that could not be said at all."))),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.appointments} {
+	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.substitutes, m.appointments} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -149,12 +149,11 @@ func (r *reception) awaitTurn(ctx context.Context, s *session, w waits) (Turn, s
 		case !woke && !time.Now().Before(w.end):
 			return Turn{}, ivr.AnswerNobody
 		case !woke:
-			s.playing = "" // Its end was not told, or the pause is over.
+			s.ended() // Its end was not told, or the pause is over.
 		case e.Type == eventTurn:
 			return s.told, ""
 		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing:
-			s.playing = ""
-			s.guard.idle()
+			s.ended()
 			if e.Failed {
 				pause = time.Now().Add(mutePause)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -415,8 +416,16 @@ func (s spoken) Recorded(int64) map[ivr.Wording]telephony.Media {
 	return s.recorded()
 }
 
+// Silence implements Voice.
+func (s spoken) Silence(d time.Duration) telephony.Media {
+	return telephony.Media("silence:" + strconv.FormatInt(d.Milliseconds(), 10))
+}
+
 // Music implements Voice.
 func (s spoken) Music() telephony.Media { return "music" }
+
+// Tone implements Voice.
+func (s spoken) Tone() telephony.Media { return "tone" }
 
 const (
 	did    = "+3281000000"

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,7 +46,9 @@ type session struct {
 	playing  string  // The playback under way; empty when there is none.
 	rest     []piece // What follows it, once it was spoken.
 	deadline time.Time
-	waiting  bool // The deadline ends a wait for a key, not one for a playback.
+	waiting  bool      // The deadline ends a wait for a key, not one for a playback.
+	pressed  time.Time // When a key was pressed last.
+	quiet    time.Time // Since when nothing is heard, as far as we know; only of use while nothing is playing.
 	backlog  []telephony.Event
 	other    string      // A second leg of the call, whose end must not be missed either.
 	turn     <-chan Turn // Of a party in the queue; nil otherwise.
@@ -73,6 +73,7 @@ type host interface {
 func (s *session) run() {
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
+	s.quiet = time.Now()
 	s.walk(s.walker.Begin())
 }
 
@@ -119,7 +120,7 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 			if out.Key != "" {
 				s.backlog = slices.Insert(s.backlog, 0, telephony.Event{Type: telephony.EventDigit, Channel: s.channel, Digit: out.Key})
 			}
-			name, vars, ok := s.host.ask(s.c.ctx, s, out)
+			name, vars, ok := s.ask(out)
 			if !ok || s.gone {
 				return true
 			}
@@ -148,11 +149,10 @@ func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
 			s.deadline, s.waiting = time.Time{}, false
 			return s.walker.Timeout(), true
 		case !woke:
-			s.deadline, s.playing = time.Time{}, ""
-			s.guard.idle()
+			s.ended()
 			return s.walker.Played(), true
 		case e.Type == telephony.EventDigit:
-			s.deadline = time.Time{}
+			s.deadline, s.pressed, s.quiet = time.Time{}, time.Now(), time.Now()
 			return s.walker.Digit(e.Digit), true
 		case s.heard != nil && (e.Type == telephony.EventSpeaking || e.Type == telephony.EventSilent):
 			if out, moves := s.heard(e); moves {
@@ -160,8 +160,7 @@ func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
 				return out, true
 			}
 		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing && s.playing != "":
-			s.deadline, s.playing = time.Time{}, ""
-			s.guard.idle()
+			s.ended()
 			if e.Failed {
 				s.c.metrics.mute.Inc()
 			}
@@ -215,7 +214,7 @@ func (s *session) goOn(e telephony.Event) bool {
 		return false
 	}
 	rest, playing := s.rest, s.playing
-	s.playing = ""
+	s.playing, s.quiet = "", time.Now()
 	if s.voice(rest) {
 		return true
 	}
@@ -233,177 +232,6 @@ func (s *session) reconcile() {
 			s.backlog = append(s.backlog, telephony.Event{Type: telephony.EventGone, Channel: ch, Leg: ch})
 		}
 	}
-}
-
-// piece is something to hear: silence, and then a text, unless it is recorded.
-type piece struct {
-	silence  time.Duration
-	recorded telephony.Media
-	lang     roster.Language
-	text     string
-	instead  string // May be said while text was not spoken yet; empty when nothing may.
-}
-
-// pieces are what utterances say, each sentence apart where they are spaced.
-func (s *session) pieces(prompts []ivr.Utterance) []piece {
-	var list []piece
-	for _, u := range prompts {
-		if m, ok := s.recording(u); ok {
-			silence := u.Silence
-			if u.Spaced {
-				silence = max(silence, ivr.BetweenSentences)
-			}
-			list = append(list, piece{silence: silence, recorded: m})
-			continue
-		}
-		texts := s.book.Sentences(u)
-		for i, text := range texts {
-			p := piece{lang: u.Language, text: text}
-			switch {
-			case i == 0 && u.Silence > 0:
-				p.silence = u.Silence
-			case u.Spaced && len(list) > 0:
-				p.silence = ivr.BetweenSentences
-			}
-			if len(texts) == 1 && u.Else != "" {
-				p.instead = s.book.Text(u.Language, u.Else, u.Vars)
-			}
-			list = append(list, p)
-		}
-		if len(texts) == 0 && u.Silence > 0 {
-			list = append(list, piece{silence: u.Silence})
-		}
-	}
-	return list
-}
-
-// recording is what was recorded for an utterance: by the party herself, or by the scheme.
-func (s *session) recording(u ivr.Utterance) (telephony.Media, bool) {
-	if u.Recording != "" {
-		return telephony.Media("recording:" + u.Recording), true
-	}
-	w := ivr.Wording{Key: u.Key, Language: u.Language}
-	if u.Spaced {
-		if m, ok := s.recorded[w.Simpler()]; ok && s.book.Prompts().IsFixed(w.Simpler()) {
-			return m, true
-		}
-	}
-	m, ok := s.recorded[w]
-	return m, ok && s.book.Prompts().IsFixed(w)
-}
-
-// say starts the prompts and reports whether anything is heard.
-func (s *session) say(prompts []ivr.Utterance) bool { return s.voice(s.pieces(prompts)) }
-
-// voice starts as much as can be heard at once. What was not spoken yet is spoken meanwhile, and heard next: nobody waits for
-// the last sentence before the first.
-func (s *session) voice(pieces []piece) bool {
-	var media []telephony.Media
-	for i, p := range pieces {
-		if p.silence > 0 {
-			media = append(media, telephony.Media("silence:"+strconv.FormatInt(p.silence.Milliseconds(), 10)))
-		}
-		m, ready := s.ready(p)
-		if !ready && len(media) > 0 {
-			pieces[i].silence = 0 // It was heard, or is in media.
-			for _, later := range pieces[i+1:] {
-				s.ready(later)
-			}
-			if !s.play(media...) {
-				return s.voice(pieces[i:])
-			}
-			s.rest = pieces[i:]
-			return true
-		}
-		if !ready {
-			var err error
-			if m, err = s.c.o.Voice.Media(s.c.ctx, p.lang, p.text); err != nil {
-				s.c.metrics.mute.Inc()
-				s.c.logCommand("speak prompt", s.l.key, err)
-				continue
-			}
-		}
-		if m != "" {
-			media = append(media, m)
-		}
-	}
-	return s.play(media...)
-}
-
-// ready is what says a piece now, if anything does; if not, it is spoken in the background.
-func (s *session) ready(p piece) (telephony.Media, bool) {
-	if p.recorded != "" || p.text == "" {
-		return p.recorded, true
-	}
-	if m, ok := s.c.o.Voice.Ready(p.lang, p.text); ok {
-		return m, true
-	}
-	if p.instead == "" {
-		return "", false
-	}
-	return s.c.o.Voice.Ready(p.lang, p.instead)
-}
-
-// media is what says an utterance, spoken first if need be: a recording, or the text as a whole. It is empty for one without
-// words.
-func (s *session) media(ctx context.Context, u ivr.Utterance) (telephony.Media, error) {
-	list := s.pieces([]ivr.Utterance{u})
-	if len(list) == 0 {
-		return "", nil
-	}
-	if m, ok := s.ready(list[0]); ok {
-		return m, nil
-	}
-	return s.c.o.Voice.Media(ctx, list[0].lang, list[0].text)
-}
-
-// play starts media under an id of its own. It reports false when nothing is heard.
-func (s *session) play(media ...telephony.Media) bool {
-	if len(media) == 0 {
-		return false
-	}
-	s.stop()
-	s.guard.busy(s, s.lasts(media))
-	s.plays++
-	id := s.l.key + "-p" + strconv.Itoa(s.plays)
-	if err := s.c.o.Switch.Play(s.c.ctx, s.channel, id, media...); err != nil {
-		s.c.logCommand("play prompt", s.l.key, err)
-		s.guard.idle()
-		return false
-	}
-	s.playing, s.deadline, s.waiting = id, time.Now().Add(playLimit), false
-	return true
-}
-
-// lasts is how long media last at most.
-func (s *session) lasts(media []telephony.Media) time.Duration {
-	total := time.Second // The PBX takes a moment from one to the next.
-	for _, m := range media {
-		if ms, ok := strings.CutPrefix(string(m), "silence:"); ok {
-			n, _ := strconv.Atoi(ms) // We wrote it.
-			total += time.Duration(n) * time.Millisecond
-			continue
-		}
-		length := s.c.o.Voice.Length(m)
-		if length == 0 {
-			length = playUnknown
-		}
-		total += length
-	}
-	return total
-}
-
-// stop ends what is being said.
-func (s *session) stop() {
-	s.rest = nil
-	if s.playing == "" {
-		return
-	}
-	if err := s.c.o.Switch.StopPlay(s.c.ctx, s.playing); err != nil {
-		s.c.logCommand("stop prompt", s.l.key, err)
-	}
-	s.playing = ""
-	s.guard.idle()
 }
 
 // awaitGone waits for the end of a channel that was hung up, for a while.

@@ -20,7 +20,7 @@ const (
 	// AfterKey is the silence between a key and what is said next.
 	AfterKey = 500 * time.Millisecond
 	// BetweenSentences is the silence between the sentences of what is said again, beside that which the voice leaves itself.
-	BetweenSentences = 350 * time.Millisecond
+	BetweenSentences = 250 * time.Millisecond
 	// maxFailures in one place lead to a person.
 	maxFailures = 2
 	// maxRepeats bounds repeating on wish, so that a stuck key ends at a person.

@@ -116,39 +116,48 @@ func (m *Media) HeardTone(hz float64) (time.Time, bool) {
 // LongestToneGap returns the longest stretch without the tone of hz between from
 // and to, in the audio kept: how well a conversation went on through a crash.
 func (m *Media) LongestToneGap(hz float64, from, to time.Time) time.Duration {
-	return m.ears.longestGap(from, to, func(w *toneWatch, at time.Time, f *frame) bool {
+	w := toneWatch{hz: hz}
+	return longest(m.ears.pauses(from, to, func(at time.Time, f *frame) bool {
 		var pcm [frameSamples]float32
-		w.hz = hz
 		return w.step(at, f.decode(&pcm), f.power)
-	})
+	}))
 }
 
 // LongestSilence returns the longest stretch without any sound between from and
 // to, in the audio kept.
-func (m *Media) LongestSilence(from, to time.Time) time.Duration {
-	return m.ears.longestGap(from, to, func(_ *toneWatch, _ time.Time, f *frame) bool {
-		return f.power >= hearingFloor
-	})
+func (m *Media) LongestSilence(from, to time.Time) time.Duration { return longest(m.Pauses(from, to)) }
+
+// Pause is a stretch without any sound.
+type Pause struct{ From, To time.Time }
+
+// Pauses lists the stretches without any sound between from and to, in the audio
+// kept, in order; they may be as short as the time from one packet to the next.
+func (m *Media) Pauses(from, to time.Time) []Pause {
+	return m.ears.pauses(from, to, func(_ time.Time, f *frame) bool { return f.power >= hearingFloor })
 }
 
-func (e *ears) longestGap(from, to time.Time, sound func(*toneWatch, time.Time, *frame) bool) time.Duration {
+func (e *ears) pauses(from, to time.Time, sound func(time.Time, *frame) bool) []Pause {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var (
-		w       toneWatch
-		last    = from
-		longest time.Duration
-	)
+	var list []Pause
+	last := from
 	for i := e.first; i < e.next; i++ {
 		f := e.frameAt(i)
 		at := e.start.Add(f.at)
-		if at.Before(from) || at.After(to) || !sound(&w, at, f) {
+		if at.Before(from) || at.After(to) || !sound(at, f) {
 			continue
 		}
-		longest = max(longest, at.Sub(last))
+		list = append(list, Pause{last, at})
 		last = at
 	}
-	return max(longest, to.Sub(last))
+	return append(list, Pause{last, to})
+}
+
+func longest(list []Pause) (d time.Duration) {
+	for _, p := range list {
+		d = max(d, p.To.Sub(p.From))
+	}
+	return d
 }
 
 // Heard sums up what arrived so far.

@@ -21,7 +21,11 @@ var ErrNoVoice = errors.New("no voice for this language")
 // Voice turns text into telephone audio with the installation's speech
 // programs. It keeps no state; its methods may be called from several
 // goroutines.
-type Voice struct{ inst *Installation }
+type Voice struct {
+	inst *Installation
+	// plain has espeak-ng speak every language.
+	plain bool
+}
 
 // NewVoice returns the voices of an installation.
 func NewVoice(inst *Installation) (*Voice, error) {
@@ -30,6 +34,10 @@ func NewVoice(inst *Installation) (*Voice, error) {
 	}
 	return &Voice{inst: inst}, nil
 }
+
+// Plain returns the voice that speaks every language in the plainest way: for
+// when the better ones fail.
+func (v *Voice) Plain() *Voice { return &Voice{inst: v.inst, plain: true} }
 
 // MachineVoice returns the voices of the machine's own pico2wave, espeak-ng and
 // sox, for a service without root. What it writes meanwhile is below dir, which
@@ -117,16 +125,18 @@ func (v *Voice) confinement(dir string) *confinement {
 // standard input where the program allows it, since arguments are visible to
 // the whole machine.
 func (v *Voice) synthesise(ctx context.Context, c *confinement, dir, lang, text string) error {
-	if name, ok := picoLanguage(lang); ok {
+	name, pico := picoLanguage(lang)
+	if !pico && lang != "nl" {
+		return fmt.Errorf("%q: %w", lang, ErrNoVoice)
+	}
+	if pico && !v.plain {
 		c.path = v.inst.voices.pico2wave
 		c.args = []string{"--wave=" + c.inside("spoken.wav"), "--lang=" + name}
 		c.stdin = strings.NewReader(text)
-	} else if lang == "nl" {
-		c.path = v.inst.voices.espeak
-		c.args = []string{"-v", "nl", "-s", "150", "-b", "1", "-w", c.inside("spoken.wav"), "--stdin"}
-		c.stdin = strings.NewReader(text)
 	} else {
-		return fmt.Errorf("%q: %w", lang, ErrNoVoice)
+		c.path = v.inst.voices.espeak
+		c.args = []string{"-v", lang, "-s", "150", "-b", "1", "-w", c.inside("spoken.wav"), "--stdin"}
+		c.stdin = strings.NewReader(text)
 	}
 	if _, err := c.run(ctx); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (v *Voice) Render(
 
 // Say has a text spoken in its language and in no other; the error says why it could not be.
 func (v *Voice) Say(ctx context.Context, lang roster.Language, text string) error {
-	if err := v.render(ctx, lang, text); err != nil {
+	if _, err := v.render(ctx, lang, text); err != nil {
 		return fmt.Errorf("speak: %w", err)
 	}
 	return nil
@@ -107,14 +107,15 @@ func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) 
 		return err // A rendering that nobody waits for goes on: all that are left would begin at once.
 	}
 	// The group bounds how many are spoken at once. Whoever listens must not wait behind all of them.
-	if err := v.renderFrom(ctx, nil, f); err != nil {
+	file, err := v.renderFrom(ctx, nil, f)
+	if err != nil {
 		return err
 	}
 	named, ok := ivr.DialplanName(f.Key)
 	if !ok {
 		return nil
 	}
-	data, err := os.ReadFile(v.file(name(f.Language, f.Text)))
+	data, err := os.ReadFile(v.file(file))
 	if err != nil {
 		return fmt.Errorf("read prompt: %w", err)
 	}
@@ -169,6 +170,7 @@ func (v *Voice) purge(fixed []ivr.Fixed) error {
 		}
 		v.mu.Lock()
 		delete(v.ready, strings.TrimSuffix(e.Name(), ".wav"))
+		delete(v.failed, strings.TrimSuffix(e.Name(), spare+".wav"))
 		v.mu.Unlock()
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}

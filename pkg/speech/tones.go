@@ -7,8 +7,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/telephony"
 	"github.com/rappel-tel/rappel/pkg/telephony/wav"
@@ -16,6 +19,13 @@ import (
 
 // toneName is the file of last resort, and beepName the signal before a message that the dialplan takes.
 const (
+	// silenceDir holds silences, named by their milliseconds, and silenceStep is what they are multiples of. The PBX's own are
+	// whole seconds.
+	silenceDir  = "silence"
+	silenceStep = 20 * time.Millisecond
+	// pbxSilence is the PBX's own, a second of it: for when no other can be written.
+	pbxSilence telephony.Media = "sound:silence/1"
+
 	toneName  = "tone"
 	beepName  = "fallback-beep"
 	musicName = "comfort"
@@ -113,4 +123,22 @@ func (v *Voice) Length(m telephony.Media) time.Duration {
 		return 0
 	}
 	return fileLength(info.Size())
+}
+
+// Silence is so much of it, rounded up to 20 ms.
+func (v *Voice) Silence(d time.Duration) telephony.Media {
+	steps := max(1, (d+silenceStep-1)/silenceStep)
+	name := strconv.FormatInt((steps * silenceStep).Milliseconds(), 10)
+	v.mu.Lock()
+	defer v.mu.Unlock() // It takes a moment, once for each length.
+	key := silenceDir + "/" + name
+	if file := filepath.Join(v.o.Dir, silenceDir, name+".wav"); !v.ready[key] && !playable(file) {
+		data := wav.Encode(make([]int16, int(steps)*int(silenceStep*wav.Rate/time.Second)))
+		if err := writeWhole(file, data); err != nil {
+			v.o.Logger.Warn("write a silence failed, a whole second is played", zap.Error(err))
+			return pbxSilence
+		}
+	}
+	v.ready[key] = true
+	return v.media(silenceDir, name)
 }

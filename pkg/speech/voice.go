@@ -1,6 +1,7 @@
 // Package speech turns text into audio files that the PBX plays, once per text: 8 kHz, mono, 16-bit WAV, named by their
-// content and written so that a file is whole or absent. When a voice is missing or the disk is full, another voice or an
-// older file is used and the fact is logged and counted; what comes last is a tone, never silence.
+// content and written so that a file is whole or absent. What a voice cannot speak the next one does, in the same language,
+// until the first is well again; that is logged and counted. What none can speak, or what finds no room on the disk, is an error:
+// whoever talks to somebody says something else then (package callflow), and there is always a tone, never silence.
 package speech
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,8 @@ type Speaker interface {
 
 // Options is what a Voice is made of.
 type Options struct {
-	Speaker Speaker
+	// Speakers are asked in their order: the next one for what the one before cannot speak.
+	Speakers []Speaker
 	// Dir is where the files are written. The PBX's user must be able to read it.
 	Dir string
 	// PBXDir is the same folder as the PBX sees it; empty means Dir.
@@ -45,7 +48,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Workers is how many texts are spoken at the same time; 0 means 2.
 	Workers int
-	// Patience is how long one text may take; 0 means 10 s.
+	// Patience is how long a Speaker may take over one text; 0 means 10 s. One who takes longer rests for a minute.
 	Patience time.Duration
 	// KeepVariable is how long a text that is no fixed prompt stays, since it may hold a name or a date; 0 means 30 days.
 	KeepVariable time.Duration
@@ -53,8 +56,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	var errs []error
-	if o.Speaker == nil {
-		errs = append(errs, errors.New("the Speaker is missing"))
+	if len(o.Speakers) == 0 || slices.Contains(o.Speakers, nil) {
+		errs = append(errs, errors.New("a Speaker is missing"))
 	}
 	if !filepath.IsAbs(o.Dir) {
 		errs = append(errs, fmt.Errorf("the folder Dir %q is not absolute", o.Dir))
@@ -71,8 +74,11 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// failureMemory is how long a voice that failed on a text is not asked for it again.
+// failureMemory is how long a Speaker that failed on a text is not asked for it again, and one that hung for any.
 const failureMemory = time.Minute
+
+// spare ends the names of files that another Speaker than the first spoke: they are played until the first is asked again.
+const spare = "-spare"
 
 // cacheDir holds the files named by content, below Options.Dir.
 const cacheDir = "cache"
@@ -90,7 +96,8 @@ type Voice struct {
 	mu      sync.Mutex
 	closed  bool
 	ready   map[string]bool
-	failed  map[string]time.Time
+	failed  map[string]failure
+	resting []time.Time // Of each Speaker, until when it is not asked.
 	pending map[string]*rendering
 	// recorded is by scheme; nil before the first Refresh, and replaced as a whole.
 	recorded map[int64]map[ivr.Wording]telephony.Media
@@ -98,8 +105,15 @@ type Voice struct {
 
 // rendering is one text being spoken, for everybody who asked for it meanwhile.
 type rendering struct {
-	done chan struct{} // Closed when err is set.
+	done chan struct{} // Closed when file and err are set.
+	file string        // Its name, without extension.
 	err  error
+}
+
+// failure is a text that the first Speaker could not speak.
+type failure struct {
+	at    time.Time
+	spare bool // Another could.
 }
 
 // New makes the folders and the tone of last resort.
@@ -119,8 +133,10 @@ func New(o Options) (*Voice, error) {
 	if o.KeepVariable == 0 {
 		o.KeepVariable = 30 * 24 * time.Hour
 	}
-	if err := os.MkdirAll(filepath.Join(o.Dir, cacheDir), 0o755); err != nil { //nolint:gosec // The PBX reads it.
-		return nil, fmt.Errorf("make folder of prompts: %w", err)
+	for _, dir := range []string{cacheDir, silenceDir} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o755); err != nil { //nolint:gosec // The PBX reads it.
+			return nil, fmt.Errorf("make folder of prompts: %w", err)
+		}
 	}
 	if err := writeWhole(filepath.Join(o.Dir, toneName+".wav"), tone()); err != nil {
 		return nil, fmt.Errorf("write the tone of last resort: %w", err)
@@ -139,7 +155,7 @@ func New(o Options) (*Voice, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Voice{
 		o: o, workers: make(chan struct{}, o.Workers), counts: counts, ctx: ctx, cancel: cancel,
-		ready: map[string]bool{}, failed: map[string]time.Time{}, pending: map[string]*rendering{},
+		ready: map[string]bool{}, failed: map[string]failure{}, resting: make([]time.Time, len(o.Speakers)), pending: map[string]*rendering{},
 	}, nil
 }
 
@@ -155,7 +171,7 @@ func (v *Voice) Close() {
 // name is the file of a text, without extension: its content, so that another text is another file. The number is that of the
 // way in which voices are worked on: another way is another file too.
 func name(lang roster.Language, text string) string {
-	sum := sha256.Sum256([]byte("2\x00" + string(lang) + "\x00" + text))
+	sum := sha256.Sum256([]byte("3\x00" + string(lang) + "\x00" + text))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -167,34 +183,17 @@ func (v *Voice) media(elem ...string) telephony.Media {
 }
 
 // Media returns what says the text in the language. A text said before costs nothing; a new one is spoken first, once,
-// whoever else asks for it. Without a voice for the language another one reads the text, and without any there is a tone:
-// the error is only ever ctx's, or ErrClosed.
+// whoever else asks for it. The error is ctx's, ErrClosed, or why no Speaker could.
 func (v *Voice) Media(ctx context.Context, lang roster.Language, text string) (telephony.Media, error) {
-	n := name(lang, text)
-	err := v.render(ctx, lang, text)
-	if err == nil {
-		v.counts.WithLabelValues("said").Inc()
-		return v.media(cacheDir, n), nil
-	}
-	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+	file, err := v.render(ctx, lang, text)
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+			v.counts.WithLabelValues("failed").Inc()
+		}
 		return "", fmt.Errorf("speak: %w", err)
 	}
-	v.o.Logger.Warn("voice failed, another one reads the text", zap.String("language", string(lang)), zap.Error(err))
-	for _, other := range roster.Languages() {
-		if other == lang {
-			continue
-		}
-		if err := v.render(ctx, other, text); err == nil {
-			v.counts.WithLabelValues("other_voice").Inc()
-			return v.media(cacheDir, name(other, text)), nil
-		}
-		if ctx.Err() != nil {
-			return "", fmt.Errorf("speak: %w", ctx.Err())
-		}
-	}
-	v.counts.WithLabelValues("tone").Inc()
-	v.o.Logger.Error("no voice can read a text, a tone is played instead", zap.String("language", string(lang)))
-	return v.media(toneName), nil
+	v.counts.WithLabelValues("said").Inc()
+	return v.media(cacheDir, file), nil
 }
 
 // Ready returns what says the text in the language if it was spoken before; it costs nothing. Otherwise it reports false and has
@@ -202,16 +201,20 @@ func (v *Voice) Media(ctx context.Context, lang roster.Language, text string) (t
 func (v *Voice) Ready(lang roster.Language, text string) (telephony.Media, bool) {
 	n := name(lang, text)
 	v.mu.Lock()
-	known := v.ready[n]
+	known, other := v.ready[n], v.failed[n].fresh() && v.failed[n].spare
 	v.mu.Unlock()
-	if !known && playable(v.file(n)) { // Of an earlier life.
+	if !known && !other && playable(v.file(n)) { // Of an earlier life.
 		known = true
 		v.mu.Lock()
 		v.ready[n] = true
 		v.mu.Unlock()
 	}
-	if !known {
-		_, _ = v.start(v.workers, lang, text) // Whoever asks next is told of an error.
+	switch {
+	case known:
+	case other:
+		n += spare
+	default:
+		_, _, _ = v.start(v.workers, lang, text) // Whoever asks next is told of an error.
 		return "", false
 	}
 	v.counts.WithLabelValues("said").Inc()
@@ -221,78 +224,131 @@ func (v *Voice) Ready(lang roster.Language, text string) (telephony.Media, bool)
 // Music is what somebody hears who waits: about twenty seconds of it.
 func (v *Voice) Music() telephony.Media { return v.media(musicName) }
 
-// render makes sure that the file of the text exists.
-func (v *Voice) render(ctx context.Context, lang roster.Language, text string) error {
+// Tone is what is heard when nothing can be said: three soft notes.
+func (v *Voice) Tone() telephony.Media {
+	v.counts.WithLabelValues("tone").Inc()
+	return v.media(toneName)
+}
+
+// render makes sure that a file of the text exists, and returns its name without extension.
+func (v *Voice) render(ctx context.Context, lang roster.Language, text string) (file string, err error) {
 	return v.renderFrom(ctx, v.workers, ivr.Fixed{Language: lang, Text: text})
 }
 
 // renderFrom is render with one of some workers; nil has as many as ask.
-func (v *Voice) renderFrom(ctx context.Context, workers chan struct{}, f ivr.Fixed) error {
-	r, err := v.start(workers, f.Language, f.Text)
+func (v *Voice) renderFrom(ctx context.Context, workers chan struct{}, f ivr.Fixed) (file string, err error) {
+	r, file, err := v.start(workers, f.Language, f.Text)
 	if r == nil {
-		return err
+		return file, err
 	}
 	select {
 	case <-r.done:
-		return r.err
+		return r.file, r.err
 	case <-ctx.Done():
-		return ctx.Err() // It is spoken on for the next one who asks.
+		return "", ctx.Err() // It is spoken on for the next one who asks.
 	}
 }
 
-// start has a text spoken, unless it is already: then there is no rendering to wait for, and no error.
-func (v *Voice) start(workers chan struct{}, lang roster.Language, text string) (*rendering, error) {
+// fresh reports whether it is too soon to try again.
+func (f failure) fresh() bool { return !f.at.IsZero() && time.Since(f.at) < failureMemory }
+
+// start has a text spoken, unless it is already: then there is no rendering to wait for, and its file.
+func (v *Voice) start(workers chan struct{}, lang roster.Language, text string) (r *rendering, file string, err error) {
 	n := name(lang, text)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.ready[n] {
-		return nil, nil
+	switch f := v.failed[n]; {
+	case v.ready[n]:
+		return nil, n, nil
+	case v.closed:
+		return nil, "", ErrClosed
+	case f.fresh() && f.spare:
+		return nil, n + spare, nil
+	case f.fresh():
+		return nil, "", errors.New("it failed on this text a moment ago")
 	}
-	if v.closed {
-		return nil, ErrClosed
-	}
-	if at, ok := v.failed[n]; ok && time.Since(at) < failureMemory {
-		return nil, errors.New("it failed on this text a moment ago")
-	}
-	r := v.pending[n]
+	r = v.pending[n]
 	if r == nil {
 		r = &rendering{done: make(chan struct{})}
 		v.pending[n] = r
 		v.wg.Go(func() { v.speak(r, workers, lang, text) })
 	}
-	return r, nil
+	return r, "", nil
 }
 
 // speak speaks one text for everybody who waits.
 func (v *Voice) speak(r *rendering, workers chan struct{}, lang roster.Language, text string) {
 	n := name(lang, text)
-	r.err = v.produce(workers, lang, text)
+	r.file, r.err = v.produce(workers, lang, text)
 	v.mu.Lock()
 	delete(v.pending, n)
 	delete(v.failed, n)
 	switch {
-	case r.err == nil:
+	case r.err == nil && r.file == n:
 		v.ready[n] = true
 	case v.ctx.Err() == nil:
-		v.failed[n] = time.Now()
+		v.failed[n] = failure{time.Now(), r.err == nil}
 	}
 	v.mu.Unlock()
 	close(r.done)
 }
 
-func (v *Voice) produce(workers chan struct{}, lang roster.Language, text string) error {
-	final := v.file(name(lang, text))
-	if playable(final) {
-		return nil
+// produce has the Speakers try, in their order, and returns the name of the file.
+func (v *Voice) produce(workers chan struct{}, lang roster.Language, text string) (file string, err error) {
+	n := name(lang, text)
+	if playable(v.file(n)) {
+		return n, nil
 	}
 	if workers != nil {
 		select {
 		case workers <- struct{}{}:
 			defer func() { <-workers }()
 		case <-v.ctx.Done():
-			return ErrClosed
+			return "", ErrClosed
 		}
 	}
+	var errs []error
+	for i, speaker := range v.o.Speakers {
+		if !v.awake(i) {
+			errs = append(errs, fmt.Errorf("voice %d took too long a moment ago", i+1))
+			continue
+		}
+		if file = n; i > 0 {
+			file += spare
+		}
+		err := v.utter(i, speaker, utterance{lang, text, v.file(file)})
+		switch {
+		case err == nil:
+			if i > 0 {
+				v.counts.WithLabelValues("other_voice").Inc()
+			}
+			return file, nil
+		case v.ctx.Err() != nil:
+			return "", ErrClosed
+		}
+		errs = append(errs, err)
+		v.o.Logger.Warn("a voice failed on a text", zap.Int("voice", i+1), zap.Int("of", len(v.o.Speakers)),
+			zap.String("language", string(lang)), zap.Error(err))
+	}
+	return "", errors.Join(errs...)
+}
+
+// awake reports whether a Speaker is to be asked.
+func (v *Voice) awake(i int) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !time.Now().Before(v.resting[i])
+}
+
+// utterance is what a Speaker is to say, and where.
+type utterance struct {
+	lang roster.Language
+	text string
+	file string
+}
+
+// utter has one Speaker say something, and keeps it when it is a sound, as loud as all others.
+func (v *Voice) utter(i int, speaker Speaker, u utterance) error {
 	ctx, cancel := context.WithTimeout(v.ctx, v.o.Patience)
 	defer cancel()
 	// The Speaker may be another program under another user, so that it gets a folder of its own.
@@ -302,15 +358,25 @@ func (v *Voice) produce(workers chan struct{}, lang roster.Language, text string
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // What remains is removed by Prepare.
 	spoken := filepath.Join(dir, "spoken.wav")
-	if err := v.o.Speaker.Speak(ctx, string(lang), text, spoken); err != nil {
+	if err := speaker.Speak(ctx, string(u.lang), u.text, spoken); err != nil {
+		if ctx.Err() != nil && v.ctx.Err() == nil {
+			v.mu.Lock()
+			v.resting[i] = time.Now().Add(failureMemory)
+			v.mu.Unlock()
+		}
 		return fmt.Errorf("speak: %w", err)
 	}
 	data, err := os.ReadFile(spoken) //nolint:gosec // Our own folder.
 	if err != nil {
 		return fmt.Errorf("read speech: %w", err)
 	}
-	if _, err := wav.Decode(data); err != nil {
+	samples, err := wav.Decode(data)
+	if err != nil {
 		return fmt.Errorf("check speech: %w", err)
 	}
-	return writeWhole(final, data)
+	if samples = wav.Tighten(samples); wav.Silent(samples) {
+		return errors.New("check speech: nothing is heard in it")
+	}
+	wav.Normalise(samples)
+	return writeWhole(u.file, wav.Encode(samples))
 }

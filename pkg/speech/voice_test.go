@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 	"github.com/rappel-tel/rappel/sounds"
 )
 
@@ -52,7 +55,12 @@ func (s *fakeSpeaker) Speak(ctx context.Context, lang, _, out string) error {
 
 func newVoice(t *testing.T, s Speaker, dir string) *Voice {
 	t.Helper()
-	v, err := New(Options{Speaker: s, Dir: dir, PBXDir: "/pbx/sounds", Logger: zap.NewNop()})
+	return newVoices(t, dir, s)
+}
+
+func newVoices(t *testing.T, dir string, speakers ...Speaker) *Voice {
+	t.Helper()
+	v, err := New(Options{Speakers: speakers, Dir: dir, PBXDir: "/pbx/sounds", Logger: zap.NewNop(), Patience: 5 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(v.Close)
 	return v
@@ -92,45 +100,83 @@ func TestATextIsSpokenOnceWhoeverAsks(t *testing.T) {
 	require.NotEqual(t, first, other)
 }
 
-func TestFallingBackNeverEndsInSilence(t *testing.T) {
+// TestWhatOneVoiceCannotSpeakTheNextOneDoes, in whatever way it fails, and the first is asked again when it may be well.
+func TestWhatOneVoiceCannotSpeakTheNextOneDoes(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	cases := map[string]struct {
-		fails func(string) error
-		data  []byte
-		tone  bool
+	for name, c := range map[string]struct {
+		first *fakeSpeaker
+		hangs bool
 	}{
-		"one voice is missing": {fails: func(lang string) error {
-			if lang == "nl" {
-				return broken
-			}
-			return nil
-		}},
-		"every voice is missing": {fails: func(string) error { return broken }, tone: true},
-		"a voice writes rubbish": {data: []byte("not a sound"), tone: true},
-		"a voice writes nothing": {data: []byte{}, tone: true},
-		"a voice of another rate": {data: func() []byte {
-			d := beep()
-			d[24] = 0x80 // 16,000 Hz.
-			d[25] = 0x3e
-			return d
-		}(), tone: true},
-	}
-	for name, c := range cases {
+		"it is missing":      {first: &fakeSpeaker{fails: func(string) error { return broken }}},
+		"it writes rubbish":  {first: &fakeSpeaker{data: []byte("not a sound")}},
+		"it writes nothing":  {first: &fakeSpeaker{data: []byte{}}},
+		"it writes silence":  {first: &fakeSpeaker{data: wav.Encode(make([]int16, wav.Rate))}},
+		"it has other rates": {first: &fakeSpeaker{data: func() []byte { d := beep(); d[24], d[25] = 0x80, 0x3e; return d }()}},
+		"it hangs":           {first: &fakeSpeaker{gate: make(chan struct{})}, hangs: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := &fakeSpeaker{fails: c.fails, data: c.data}
-			v := newVoice(t, s, dir)
-			m, err := v.Media(t.Context(), roster.Dutch, "Goedendag")
-			require.NoError(t, err)
-			require.True(t, playable(hostFile(t, dir, string(m))))
-			require.Equal(t, c.tone, strings.HasSuffix(string(m), "/"+toneName))
-			asked := s.spoken.Load()
-			_, err = v.Media(t.Context(), roster.Dutch, "Goedendag")
-			require.NoError(t, err)
-			require.Equal(t, asked, s.spoken.Load(), "a failing voice is not asked again at once")
+			synctest.Test(t, func(t *testing.T) {
+				if c.hangs {
+					c.first.gate = make(chan struct{}) // Of this bubble.
+				}
+				second := &fakeSpeaker{}
+				v := newVoices(t, dir, c.first, second)
+				defer v.Close()
+				m, err := v.Media(t.Context(), roster.Dutch, "Goedendag")
+				require.NoError(t, err)
+				require.True(t, playable(hostFile(t, dir, string(m))))
+				ready, ok := v.Ready(roster.Dutch, "Goedendag")
+				require.True(t, ok)
+				require.Equal(t, m, ready)
+				again, err := v.Media(t.Context(), roster.Dutch, "Goedendag")
+				require.NoError(t, err)
+				require.Equal(t, m, again)
+				require.EqualValues(t, 1, c.first.spoken.Load(), "a failing voice is not asked again at once")
+				_, err = v.Media(t.Context(), roster.Dutch, "Tot ziens")
+				require.NoError(t, err)
+				if c.hangs {
+					require.EqualValues(t, 1, c.first.spoken.Load(), "one that hangs is not asked anything for a while")
+				}
+				require.EqualValues(t, 2, second.spoken.Load())
+
+				time.Sleep(failureMemory)
+				c.first.fails, c.first.data, c.first.gate = nil, nil, nil
+				well, err := v.Media(t.Context(), roster.Dutch, "Goedendag")
+				require.NoError(t, err)
+				require.NotEqual(t, m, well, "the first speaks again")
+				ready, _ = v.Ready(roster.Dutch, "Goedendag")
+				require.Equal(t, well, ready)
+			})
 		})
+	}
+}
+
+// TestWhatNoVoiceCanSpeakIsAnError, and there is a tone.
+func TestWhatNoVoiceCanSpeakIsAnError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := &fakeSpeaker{fails: func(string) error { return errors.New("broken") }}
+	v := newVoices(t, dir, s, s)
+	_, err := v.Media(t.Context(), roster.Dutch, "Goedendag")
+	require.ErrorContains(t, err, "broken")
+	_, ok := v.Ready(roster.Dutch, "Goedendag")
+	require.False(t, ok)
+	require.EqualValues(t, 2, s.spoken.Load())
+	require.True(t, playable(hostFile(t, dir, string(v.Tone()))))
+}
+
+// TestSilenceIsAsLongAsItSays.
+func TestSilenceIsAsLongAsItSays(t *testing.T) {
+	t.Parallel()
+	v := newVoice(t, &fakeSpeaker{}, t.TempDir())
+	for d, want := range map[time.Duration]time.Duration{
+		ivr.AfterKey: ivr.AfterKey, ivr.BetweenSentences: 260 * time.Millisecond, time.Millisecond: 20 * time.Millisecond,
+	} {
+		require.Equal(t, want, v.Length(v.Silence(d)))
+		require.Equal(t, v.Silence(d), v.Silence(want))
 	}
 }
 

@@ -145,7 +145,7 @@ type Recording struct {
 }
 
 // Media is what a channel hears: "sound:/absolute/path/without/extension", "recording:" and the name of a Recording,
-// "tone:ring", "silence:500" (ms).
+// "tone:ring", "silence:2000" (ms; a PBX may round it up to whole seconds).
 type Media string
 
 // ChannelState is how far a channel has come.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/tests/bench/measure"
 )
@@ -33,22 +34,24 @@ type LineResult struct {
 	// FirstPrompt is from the answer to the first sound: warm, cold (a service that was just started, and none of the sentences
 	// with variables spoken yet), and walking, while everybody else walks the menus.
 	FirstPrompt map[string]Spread `json:"first_prompt_ms"`
-	// LongestGap is the longest silence that each party heard from the first sound on, the half second after a key included.
-	LongestGap map[string]Spread `json:"longest_gap_ms"`
-	Parties    int               `json:"parties"`
-	AtOnce     int               `json:"at_once"`
-	Asterisk   float64           `json:"asterisk_ms_per_party"`
-	Service    float64           `json:"service_ms_per_party"` // With the voices that it runs.
-	Postgres   float64           `json:"postgres_ms_per_party"`
-	Phones     float64           `json:"phones_ms_per_party"` // Of the simulated telephones: a town has none.
-	Seconds    float64           `json:"seconds_per_party"`   // On the line.
-	Busy       float64           `json:"busy"`                // Part of the processors' time.
-	Others     float64           `json:"busy_others"`
-	Failed     int               `json:"failed"`
-	Why        map[string]int    `json:"why,omitempty"`
-	Processors int               `json:"processors"`
-	Load       float64           `json:"load_average_before"`
-	Limits     string            `json:"limits"`
+	// LongestGap is the longest silence of ours that each party heard: see gaps. LongestSilence is the longest of all, the half
+	// second after a key and the pauses of the voice before it included.
+	LongestGap     map[string]Spread `json:"longest_gap_ms"`
+	LongestSilence map[string]Spread `json:"longest_silence_ms"`
+	Parties        int               `json:"parties"`
+	AtOnce         int               `json:"at_once"`
+	Asterisk       float64           `json:"asterisk_ms_per_party"`
+	Service        float64           `json:"service_ms_per_party"` // With the voices that it runs.
+	Postgres       float64           `json:"postgres_ms_per_party"`
+	Phones         float64           `json:"phones_ms_per_party"` // Of the simulated telephones: a town has none.
+	Seconds        float64           `json:"seconds_per_party"`   // On the line.
+	Busy           float64           `json:"busy"`                // Part of the processors' time.
+	Others         float64           `json:"busy_others"`
+	Failed         int               `json:"failed"`
+	Why            map[string]int    `json:"why,omitempty"`
+	Processors     int               `json:"processors"`
+	Load           float64           `json:"load_average_before"`
+	Limits         string            `json:"limits"`
 }
 
 // Spread is the middle and the worst.
@@ -85,9 +88,29 @@ func stroll() []step {
 
 // visit is what one party heard.
 type visit struct {
-	first, gap, length time.Duration
-	call               *phone.Call
-	err                error
+	first, gap, silence, length time.Duration
+	call                        *phone.Call
+	err                         error
+}
+
+// gaps returns the longest silence of a call from its answer on: ours, and of all. A party who presses a key is owed half a second
+// of silence from then on (ivr.AfterKey), and most often cuts a sentence off, sometimes in a pause between two of them. So a
+// silence in which a key is pressed is two: what was silent before the key, as in any other place, and what is silent after it,
+// of which the half second is not ours. Silences in which the line waits for a key are not owed to anybody either, but these
+// walks press every key while something is said.
+func gaps(c *phone.Call, pressed []time.Time, end time.Time) (ours, all time.Duration) {
+	for _, s := range c.Pauses(c.Answered(), end) {
+		all = max(all, s.To.Sub(s.From))
+		begins, owed := s.From, time.Duration(0)
+		for _, key := range pressed {
+			if key.After(s.From) && key.Before(s.To) {
+				ours = max(ours, key.Sub(begins)-owed)
+				begins, owed = key, ivr.AfterKey
+			}
+		}
+		ours = max(ours, s.To.Sub(begins)-owed)
+	}
+	return ours, all
 }
 
 var errCut = errors.New("the line hung up")
@@ -100,6 +123,7 @@ func (r *lineRig) visit(ctx context.Context, from string, walk []step, jitter ti
 	if v.err != nil {
 		return v
 	}
+	var pressed []time.Time
 	for _, s := range walk {
 		listen := time.NewTimer(s.listen + rand.N(jitter+1)) //nolint:gosec // People are not in step.
 		select {
@@ -115,13 +139,15 @@ func (r *lineRig) visit(ctx context.Context, from string, walk []step, jitter ti
 		if v.err = v.call.SendDTMF(ctx, s.key); v.err != nil {
 			return v
 		}
+		pressed = append(pressed, time.Now()) // She has just let it go.
 	}
 	heard := v.call.Heard()
 	v.length = time.Since(v.call.Answered())
 	if heard.First.IsZero() {
 		v.err = errors.New("nothing was heard")
 	} else {
-		v.first, v.gap = heard.First.Sub(v.call.Answered()), heard.LongestSilence
+		v.first = heard.First.Sub(v.call.Answered())
+		v.gap, v.silence = gaps(v.call, pressed, time.Now())
 	}
 	v.err = errors.Join(v.err, v.call.Hangup(ctx))
 	return v
@@ -144,7 +170,7 @@ func (r *lineRig) crowd(ctx context.Context, n int, apart time.Duration, walk []
 
 // judge adds visits to a result: what was recognised of what they heard, how soon, and the longest silence.
 func (x *LineResult) judge(name string, visits []visit, first, last []int16) {
-	var firsts, gaps []time.Duration
+	var firsts, ours, all []time.Duration
 	fail := func(why string) {
 		x.Failed++
 		x.Why[why]++
@@ -163,9 +189,9 @@ func (x *LineResult) judge(name string, visits []visit, first, last []int16) {
 				break
 			}
 		}
-		firsts, gaps = append(firsts, v.first), append(gaps, v.gap)
+		firsts, ours, all = append(firsts, v.first), append(ours, v.gap), append(all, v.silence)
 	}
-	x.FirstPrompt[name], x.LongestGap[name] = spread(firsts), spread(gaps)
+	x.FirstPrompt[name], x.LongestGap[name], x.LongestSilence[name] = spread(firsts), spread(ours), spread(all)
 }
 
 // MeasureLine measures the line. It sets everything up and takes it down again.
@@ -176,7 +202,7 @@ func MeasureLine(ctx context.Context, o LineOptions) (result *LineResult, err er
 		return nil, err
 	}
 	x := &LineResult{
-		FirstPrompt: map[string]Spread{}, LongestGap: map[string]Spread{}, Why: map[string]int{}, Parties: o.Parties, AtOnce: o.AtOnce,
+		FirstPrompt: map[string]Spread{}, LongestGap: map[string]Spread{}, LongestSilence: map[string]Spread{}, Why: map[string]int{}, Parties: o.Parties, AtOnce: o.AtOnce,
 		Processors: runtime.NumCPU(), Load: measure.LoadAverage(),
 	}
 	var cold, warm []visit

@@ -20,7 +20,7 @@ func recording(t *testing.T, street *house.Street) {
 	before := dial(t, h, stranger)
 	h.Hears(before, time.Time{}, start(h, "line.greeting"), hearLimit)
 
-	said := h.Prompt("register.person", nil) // Somebody's voice, saying something else.
+	said := h.Prompt("message.invite", nil) // Somebody's voice, saying something else.
 	r, err := h.Book.Prompts().Record(menu, wav.Encode(said))
 	require.NoError(t, err)
 	require.NoError(t, street.Store.SaveRecording(t.Context(), h.Scheme.Key, r, h.Now()))

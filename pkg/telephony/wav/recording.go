@@ -179,10 +179,17 @@ func trim(s []int16) []int16 {
 const (
 	spokenLead  = 40 * time.Millisecond
 	spokenTrail = 240 * time.Millisecond
-	spokenPause = 550 * time.Millisecond
+	spokenPause = 450 * time.Millisecond
 	// mute is the mean square below which a frame of a voice is a pause: RMS 100 of 32,768.
 	mute = (100.0 / (1 << 15)) * (100.0 / (1 << 15))
 )
+
+// Silent reports whether no frame is loud enough to be speech of a voice.
+func Silent(s []int16) bool {
+	list, _ := powers(s)
+	_, _, some := within(list, mute)
+	return !some
+}
 
 // Tighten takes away what a synthetic voice leaves too much of: half a second and more of silence after what it says, and up
 // to a second between two sentences, in which people think that the line is dead. Pauses stay, shorter.

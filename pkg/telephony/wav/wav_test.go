@@ -194,7 +194,7 @@ func TestAVoiceIsTightened(t *testing.T) {
 	}
 	pause := func(ms int) []int16 { return make([]int16, 8*ms) }
 	got := wav.Tighten(slices.Concat(pause(200), say(400), pause(900), say(400), pause(300), say(400), pause(700)))
-	require.Equal(t, slices.Concat(pause(40), say(400), pause(540), say(400), pause(300), say(400), pause(240)), got)
+	require.Equal(t, slices.Concat(pause(40), say(400), pause(440), say(400), pause(300), say(400), pause(240)), got)
 	require.Equal(t, got, wav.Tighten(got), "once is enough")
 	require.Len(t, wav.Tighten(pause(500)), 4000, "silence stays silence")
 }

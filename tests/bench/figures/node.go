@@ -139,5 +139,11 @@ func (voice) Recorded(int64) map[ivr.Wording]telephony.Media { return nil }
 // Length implements callflow.Voice.
 func (voice) Length(telephony.Media) time.Duration { return 100 * time.Millisecond }
 
+// Silence implements callflow.Voice.
+func (voice) Silence(time.Duration) telephony.Media { return "silence:100" }
+
 // Music implements callflow.Voice.
 func (voice) Music() telephony.Media { return "silence:100" }
+
+// Tone implements callflow.Voice.
+func (voice) Tone() telephony.Media { return "silence:100" }
