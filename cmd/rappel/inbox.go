@@ -25,9 +25,10 @@ import (
 func (p *program) inbox() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inbox",
-		Short: "Work on what people left on the line: messages, callbacks owed, registrations by keypad",
+		Short: "Work on what people left on the line, and look after those who were not reached",
 		Long: `What waits for the registrars. A message is listened to and answered; a callback is dialled by itself when its turn comes; a
-registration is made a person by resolve. Whoever was proposed by somebody else is asked first: call books that, and what she
+registration is made a person by resolve; welfare is somebody who was not reached as she was promised: take it, call her again or
+those whom she has named (rappel person contacts), and resolve it when she is known to be well, or somebody else looks after her. Whoever was proposed by somebody else is asked first: call books that, and what she
 says decides: --agreed makes her a person, --refused erases everything but a keyed hash of her number, which nobody can register
 again.`,
 	}
@@ -59,8 +60,11 @@ func (p *program) listInbox() *cobra.Command {
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "LEFT AT\tKIND\tSTATE\tNUMBER\tLANGUAGE\tALIKE\tTAKEN BY\tID")
 		for _, i := range items {
-			number := cmp.Or(i.Number, i.CLI, "withheld")
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.clock(i.At), i.Kind, stateOf(i), number, i.Language, alike(i), cmp.Or(i.TakenBy, "-"), i.ID)
+			number, who := cmp.Or(i.Number, i.CLI, "withheld"), alike(i)
+			if i.Kind == inbox.Welfare {
+				who = i.Person
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.clock(i.At), i.Kind, stateOf(i), number, i.Language, who, cmp.Or(i.TakenBy, "-"), i.ID)
 		}
 		return w.Flush()
 	})
@@ -75,6 +79,8 @@ func stateOf(i inbox.Item) string {
 		return "handled"
 	case i.Refused:
 		return "refused-before"
+	case i.Kind == inbox.Welfare:
+		return string(i.Ended)
 	case i.Kind != inbox.Registration:
 		return "waits"
 	case i.Consent == "":
@@ -117,8 +123,12 @@ func (p *program) printItem(r records, i inbox.Item) {
 		}
 	}
 	line("what", string(i.Kind)+", "+stateOf(i))
-	line("left at", r.clock(i.At))
-	line("rung from", cmp.Or(i.CLI, "withheld"))
+	if i.Kind == inbox.Welfare {
+		line("since", r.clock(i.At))
+	} else {
+		line("left at", r.clock(i.At))
+		line("rung from", cmp.Or(i.CLI, "withheld"))
+	}
 	line("number", i.Number)
 	line("language", string(i.Language))
 	if i.Kind == inbox.Registration {
@@ -126,7 +136,12 @@ func (p *program) printItem(r records, i inbox.Item) {
 		line("wants", wish(i))
 		line("consent", i.Wording)
 	}
-	line("same number", alike(i))
+	if i.Kind != inbox.Welfare {
+		line("same number", alike(i))
+	}
+	for n, c := range i.Contacts {
+		line(fmt.Sprintf("ask %d", n+1), fmt.Sprintf("%s, %s, %s", c.Name, c.Relation, c.Number))
+	}
 	if i.Recording != "" {
 		line("recording", filepath.Join(r.config.Asterisk.Recordings, i.Recording+".wav"))
 	}
@@ -216,15 +231,18 @@ func (p *program) listenInbox() *cobra.Command {
 }
 
 func (p *program) callInbox() *cobra.Command {
-	return p.inScheme(&cobra.Command{
+	var contact int
+	c := p.inScheme(&cobra.Command{
 		Use:   "call ID",
 		Short: "Have a registrar call back about a registration or a message, in the queue of the line",
 		Long: `Books a call to whoever a registration or a message is about, in the queue of the registrars: a person rings, never a machine.
-It is how somebody who was proposed by others is asked first.`,
-		Example: "  rappel inbox call 0198a2f0-0000-7000-8000-000000000001",
-		Args:    exactly(1),
+It is how somebody who was proposed by others is asked first. Whoever was not reached is tried once more in this way, or with
+--contact one of those whom she has named, as rappel inbox show counts them.`,
+		Example: `  rappel inbox call 0198a2f0-0000-7000-8000-000000000001
+  rappel inbox call 0198a2f0-0000-7000-8000-000000000006 --contact 1`,
+		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
-		booked, err := r.CallInbox(ctx, r.scheme.Key, args[0], time.Now())
+		booked, err := r.CallInbox(ctx, r.scheme.Key, args[0], contact, time.Now())
 		if err != nil {
 			return inboxError(args[0], err)
 		}
@@ -235,6 +253,8 @@ It is how somebody who was proposed by others is asked first.`,
 		fmt.Fprintln(p.out, "Booked. When a registrar is free, the number is rung.")
 		return nil
 	})
+	c.Flags().IntVar(&contact, "contact", 0, "ring not her, but this one of those whom she has named")
+	return c
 }
 
 // inboxError says what to type next.
@@ -250,6 +270,8 @@ func inboxError(id string, err error) error {
 		return usageError{fmt.Errorf("%w; ask her: rappel inbox call %s, then resolve it with --agreed \"…\" or --refused", err, id)}
 	case errors.Is(err, inbox.ErrIncomplete):
 		return usageError{err}
+	case errors.Is(err, inbox.ErrNoContact):
+		return usageError{fmt.Errorf("%w; rappel inbox show %s lists them, rappel person contacts REF --add names one", err, id)}
 	case errors.Is(err, inbox.ErrNotThis):
 		return usageError{fmt.Errorf("%w; rappel inbox resolve --help says how each is closed", err)}
 	case errors.Is(err, roster.ErrNumberRefused):

@@ -14,9 +14,9 @@ import (
 func (p *program) person() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "person",
-		Short: "Say how the line treats one person, known by the number she rings from: language, longer waits, straight to a person",
+		Short: "Say how the line treats one person, and who is asked after her when she is not reached",
 	}
-	c.AddCommand(p.showPerson(), p.setPerson())
+	c.AddCommand(p.showPerson(), p.setPerson(), p.contactPeople())
 	return c
 }
 

@@ -19,7 +19,7 @@ import (
 
 func (p *program) scheme() *cobra.Command {
 	c := &cobra.Command{Use: "scheme", Short: "Make a town's scheme, its trunks and its numbers"}
-	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.schemeLimits(), p.addTrunk(), p.shareTrunk(), p.destinations(), p.pauseScheme(),
+	c.AddCommand(p.createScheme(), p.listSchemes(), p.setGreeting(), p.retries(), p.welfare(), p.schemeLimits(), p.addTrunk(), p.shareTrunk(), p.destinations(), p.pauseScheme(),
 		p.resumeScheme(), p.lostCalls())
 	return c
 }

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -25,8 +26,9 @@ type Inbox interface {
 	InboxItem(ctx context.Context, scheme int64, id string) (inbox.Item, error)
 	// TakeInbox notes who works on one.
 	TakeInbox(ctx context.Context, scheme int64, id, by string, now time.Time) (inbox.Item, error)
-	// CallInbox books a registrar's call about one, and reports false when there is one already.
-	CallInbox(ctx context.Context, scheme int64, id string, now time.Time) (bool, error)
+	// CallInbox books a registrar's call about one, to one of her contact people with contact above 0, and reports false when
+	// there is one already.
+	CallInbox(ctx context.Context, scheme int64, id string, contact int, now time.Time) (bool, error)
 	// ResolveInbox closes one, and returns the recordings that are to be erased now.
 	ResolveInbox(ctx context.Context, scheme int64, id string, r inbox.Resolution, now time.Time) (inbox.Item, []string, error)
 }
@@ -61,6 +63,9 @@ type itemBody struct {
 	Consent roster.ConsentState `json:"consent,omitempty"`
 	Wording string              `json:"wording,omitempty"`
 
+	Ended    call.OccurrenceState `json:"ended,omitempty"`
+	Contacts []contactBody        `json:"contacts,omitempty"`
+
 	TakenBy   string     `json:"taken_by,omitempty"`
 	TakenAt   *time.Time `json:"taken_at,omitempty"`
 	HandledBy string     `json:"handled_by,omitempty"`
@@ -72,12 +77,22 @@ type itemBody struct {
 	Refused    bool     `json:"refused_before,omitempty"`
 }
 
+// contactBody is somebody whom a person has named to be asked after her.
+type contactBody struct {
+	Name     string          `json:"name"`
+	Relation roster.Relation `json:"relation"`
+	Number   string          `json:"number"`
+}
+
 func bodyOfItem(i inbox.Item) itemBody {
 	body := itemBody{
 		ID: i.ID, Kind: i.Kind, At: i.At.UTC(), CLI: i.CLI, Number: i.Number, Language: i.Language, Recording: i.Recording != "",
 		LengthMS: i.Length.Milliseconds(), Source: i.Source, Cadence: i.Cadence, PerWeek: i.PerWeek, Part: i.Part, Consent: i.Consent,
 		Wording: i.Wording, TakenBy: i.TakenBy, TakenAt: instantOf(i.TakenAt), HandledBy: i.HandledBy, HandledAt: instantOf(i.HandledAt),
-		Person: i.Person, SameNumber: i.Alike, Others: max(0, i.Others), Refused: i.Refused,
+		Person: i.Person, Ended: i.Ended, SameNumber: i.Alike, Others: max(0, i.Others), Refused: i.Refused,
+	}
+	for _, c := range i.Contacts {
+		body.Contacts = append(body.Contacts, contactBody{c.Name, c.Relation, c.Number})
 	}
 	for _, d := range i.Days {
 		body.Days = append(body.Days, strings.ToLower(d.String()[:3]))
@@ -167,11 +182,13 @@ func (a *API) take(q ask) (any, error) {
 }
 
 func (a *API) callAbout(q ask) (any, error) {
-	var sent struct{}
+	var sent struct {
+		Contact int `json:"contact"`
+	}
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
-	booked, err := a.opts.Inbox.CallInbox(q.Context(), q.scheme.Key, q.PathValue("item"), q.now)
+	booked, err := a.opts.Inbox.CallInbox(q.Context(), q.scheme.Key, q.PathValue("item"), sent.Contact, q.now)
 	if err != nil {
 		return nil, err
 	}

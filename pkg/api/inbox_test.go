@@ -56,7 +56,7 @@ func (d *desk) TakeInbox(ctx context.Context, scheme int64, id, by string, now t
 	return d.item, err
 }
 
-func (d *desk) CallInbox(ctx context.Context, scheme int64, id string, _ time.Time) (bool, error) {
+func (d *desk) CallInbox(ctx context.Context, scheme int64, id string, _ int, _ time.Time) (bool, error) {
 	_, err := d.InboxItem(ctx, scheme, id)
 	return true, err
 }

@@ -34,7 +34,7 @@ func (a *App) buildPages() error {
 	}
 	a.onStop("figures", closeLimit, func(context.Context) error { feeds.Close(); return nil })
 	site, err := web.New(web.Options{
-		Figures: feeds, Door: auth.NewDoor(a.store), Problems: a.problems, Now: a.now,
+		Figures: feeds, Door: auth.NewDoor(a.store), Inbox: a.store, Problems: a.problems, Now: a.now,
 		Secure: a.cfg.Secure(), TrustedProxies: proxies, Logger: a.log.Named("web"), Registerer: a.registry,
 	})
 	if err != nil {

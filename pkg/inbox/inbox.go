@@ -1,5 +1,5 @@
-// Package inbox is the vocabulary of what waits for the registrars: messages left on the line, callbacks that are owed, and
-// registrations by keypad and voice. It does no I/O.
+// Package inbox is the vocabulary of what waits for the registrars: messages left on the line, callbacks that are owed,
+// registrations by keypad and voice, and people who were not reached. It does no I/O.
 package inbox
 
 import (
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -26,6 +27,8 @@ var (
 	ErrNotThis = errors.New("that is not done with an item of this kind")
 	// ErrInCall means that a call is under way to somebody who is to be erased: the calls of that moment still need her number.
 	ErrInCall = errors.New("she is being called just now: do it when the call has ended")
+	// ErrNoContact means that the person has named nobody, or not so many, to be asked after her.
+	ErrNoContact = errors.New("she has not named so many to be asked after her")
 	// ErrRefTaken means that somebody else has the ref.
 	ErrRefTaken = errors.New("somebody else has this ref")
 )
@@ -38,10 +41,11 @@ const (
 	Message      Kind = "message"
 	Callback     Kind = "callback" // Owed by the line: it is dialled when its turn comes.
 	Registration Kind = "registration"
+	Welfare      Kind = "welfare" // Somebody was not reached as she was promised: a registrar looks after her.
 )
 
 // Kinds lists every kind.
-func Kinds() []Kind { return []Kind{Message, Callback, Registration} }
+func Kinds() []Kind { return []Kind{Message, Callback, Registration, Welfare} }
 
 // Item is one thing that waits, or waited, for a registrar.
 type Item struct {
@@ -53,6 +57,11 @@ type Item struct {
 	Language  roster.Language
 	Recording string        // A message, or a name: a file below the PBX's recordings folder, without extension; empty when there is none.
 	Length    time.Duration // Of a message; 0 when it is not known.
+
+	// Ended is how the call ended that was promised to whom the item is about, unreached or missed; of Welfare alone, like Contacts:
+	// whom she has named to be asked after her, in the order in which they are asked.
+	Ended    call.OccurrenceState
+	Contacts []roster.ContactPerson
 
 	// What follows is of a registration. An empty Consent means that it is unfinished.
 	Source  roster.Source
@@ -101,7 +110,7 @@ func (o Outcome) Fits(k Kind) bool {
 	case Registered, Refused, Discarded:
 		return k == Registration
 	default:
-		return o == Into
+		return o == Into && k != Welfare
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Store) Roll(ctx context.Context, scheme int64, now time.Time) (report.R
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		r := rollReader{query: s.query.WithTx(tx), scheme: scheme, now: now, roll: &roll}
-		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last} {
+		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last, r.welfare} {
 			if err := read(ctx); err != nil {
 				return err
 			}
@@ -138,6 +138,27 @@ func (r *rollReader) last(ctx context.Context) error {
 			Reason: call.Reason(row.Reason), Fault: call.Fault(row.Fault), Talk: milliseconds(row.TalkMs),
 			Caller: fullName(row.GivenName, row.FamilyName), Beneficiary: row.Beneficiary,
 		})
+	}
+	return nil
+}
+
+func (r *rollReader) welfare(ctx context.Context) error {
+	rows, err := r.query.WallWelfare(ctx, sqldb.WallWelfareParams{SchemeID: r.scheme, Most: report.MostWelfare})
+	if err != nil {
+		return fmt.Errorf("read who waits to be looked after: %w", err)
+	}
+	for _, row := range rows {
+		w := report.Worry{
+			Item: row.WelfareID.String(), Beneficiary: row.Ref, Class: int(row.Class), Ended: call.OccurrenceState(row.Ended),
+			Since: when(row.BeganAt), TakenBy: row.TakenBy,
+		}
+		// Whoever takes her has as long as there was for somebody to take her.
+		from := w.Since
+		if row.TakenAt.Valid {
+			from = when(row.TakenAt)
+		}
+		w.Due = from.Add(milliseconds(row.WelfareMs))
+		r.roll.Welfare = append(r.roll.Welfare, w)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -45,7 +46,10 @@ func (s *Store) inboxItem(ctx context.Context, q *sqldb.Queries, scheme int64, i
 	if err != nil {
 		return inbox.Item{}, err
 	}
-	return list[0], nil
+	if list[0].Kind == inbox.Welfare {
+		list[0].Contacts, err = s.contactPeople(ctx, q, scheme, list[0].Person)
+	}
+	return list[0], err
 }
 
 func (s *Store) inboxItems(ctx context.Context, q *sqldb.Queries, p sqldb.ListInboxParams) ([]inbox.Item, error) {
@@ -62,6 +66,10 @@ func (s *Store) inboxItems(ctx context.Context, q *sqldb.Queries, p sqldb.ListIn
 			Source: roster.Source(r.Source), Cadence: roster.Cadence(r.Cadence), PerWeek: int(r.PerWeek), Days: weekdays(r.Days),
 			Part: roster.DayPart(r.Part), Consent: roster.ConsentState(r.Consent), Wording: r.Wording,
 			TakenBy: r.TakenBy, TakenAt: when(r.TakenAt), HandledBy: r.HandledBy, HandledAt: when(r.HandledAt), Person: r.Person,
+		}
+		if list[i].Kind == inbox.Welfare {
+			list[i].Ended, list[i].Wording = call.OccurrenceState(r.Wording), ""
+			continue // She is who it is about.
 		}
 		if r.Number != "" {
 			numbers.add(r.Number)
@@ -149,9 +157,10 @@ func uuidOf(id string) pgtype.UUID {
 }
 
 // CallInbox books a call to whoever an item is about, in the queue of the registrars, for the consent of a person whom somebody
-// else has proposed, or to finish a registration. A human call on purpose: nobody is rung by a machine, nor at once, because a
+// else has proposed, to finish a registration, or to look after somebody who was not reached: her, or with contact above 0 that one
+// of those whom she has named to be asked after her. A human call on purpose: nobody is rung by a machine, nor at once, because a
 // stranger has keyed her number. It reports false when the number is owed a callback already. The scheme must be allowed to ring it.
-func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, now time.Time) (bool, error) {
+func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, contact int, now time.Time) (bool, error) {
 	item, err := s.InboxItem(ctx, scheme, id)
 	switch {
 	case err != nil:
@@ -162,6 +171,12 @@ func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, now time
 		return false, inbox.ErrNotThis
 	}
 	number := cmp.Or(item.Number, item.CLI)
+	if contact != 0 {
+		if contact < 0 || contact > len(item.Contacts) {
+			return false, inbox.ErrNoContact
+		}
+		number = item.Contacts[contact-1].Number
+	}
 	if number == "" {
 		return false, inbox.ErrNotThis
 	}
@@ -187,7 +202,7 @@ func (s *Store) ResolveInbox(
 		return item, nil, err
 	case !r.Outcome.Fits(item.Kind):
 		return item, nil, inbox.ErrNotThis
-	case !item.HandledAt.IsZero() && item.Person == r.Ref:
+	case !item.HandledAt.IsZero() && (item.Person == r.Ref || item.Kind == inbox.Welfare && item.HandledBy == r.By):
 		return item, nil, nil
 	case !item.HandledAt.IsZero():
 		return item, nil, inbox.ErrHandled
@@ -303,6 +318,12 @@ func (c *closing) write(ctx context.Context) error {
 		}
 	case inbox.Registration:
 		err = c.registration(ctx, id)
+	case inbox.Welfare:
+		var n int64
+		n, err = c.q.HandleWelfare(ctx, sqldb.HandleWelfareParams{SchemeID: scheme, WelfareID: id, Now: instant(c.now)})
+		if err == nil && n == 0 {
+			return inbox.ErrHandled // Another was quicker, or she was heard from.
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write outcome: %w", err)

@@ -170,10 +170,10 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	require.Equal(t, roster.Consent{State: roster.ConsentGiven, On: b.Consent.On, How: how.Agreed}, b.Consent)
 	require.Equal(t, roster.SourceNeighbour, b.Source)
 
-	booked, err := store.CallInbox(ctx, scheme.Key, g.ID, today)
+	booked, err := store.CallInbox(ctx, scheme.Key, g.ID, 0, today)
 	require.NoError(t, err)
 	require.True(t, booked)
-	booked, err = store.CallInbox(ctx, scheme.Key, twice.ID, today)
+	booked, err = store.CallInbox(ctx, scheme.Key, twice.ID, 0, today)
 	require.NoError(t, err)
 	require.False(t, booked, "one call is enough")
 	list, err := store.Inbox(ctx, scheme.Key, false)
@@ -214,7 +214,7 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	broken := registered(scheme.Key, "", func(g *callflow.Registration) { g.CLI, g.Consent = number, "" })
 	require.NoError(t, store.SaveRegistration(ctx, broken))
 	for _, id := range []string{again.ID, broken.ID} {
-		_, err = store.CallInbox(ctx, scheme.Key, id, today)
+		_, err = store.CallInbox(ctx, scheme.Key, id, 0, today)
 		require.ErrorIs(t, err, inbox.ErrNotThis, "nobody rings a number that was refused, entered or rung from")
 	}
 	how = inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B3", Family: "Dupont"}

@@ -29,6 +29,9 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 		if err != nil || lead.Epoch != epoch {
 			return err // Whoever was overtaken learns it below.
 		}
+		if err := q.CloseWelfare(ctx, sqldb.CloseWelfareParams{SchemeID: scheme, BeneficiaryIds: []int64{}}); err != nil {
+			return fmt.Errorf("close what is over: %w", err)
+		}
 		return placeFree(ctx, q, scheme, rules)
 	})
 	if err != nil {

@@ -109,6 +109,8 @@ func TestChecksMatchTheGoTables(t *testing.T) {
 		"voice_message_language_check":     languages,
 		"trunk_dtmf_check":                 {"rfc4733", "inband", "info", "auto"},
 		"trunk_transport_check":            {"udp", "tcp", "tls"},
+		"welfare_ended_check":              {string(call.OccurrenceUnreached), string(call.OccurrenceMissed)},
+		"contact_person_relation_check":    words(roster.Relations()),
 		"absence_channel_check":            {"line", "caller", "registrar", "message", "page"},
 	}
 	rows, err := postgrestest.New(t).Query(t.Context(), `

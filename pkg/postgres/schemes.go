@@ -29,6 +29,9 @@ var ErrNoDID = errors.New("the scheme has no such number")
 // the whole prompt is over within twelve.
 const MostSpoken = 100
 
+// defaultWelfare is the welfare of a scheme that was made without one.
+const defaultWelfare = time.Hour
+
 // defaultOverflow is the overflow of a scheme that was made without one.
 const defaultOverflow = 2 * time.Minute
 
@@ -57,7 +60,10 @@ type Scheme struct {
 	// has the role OverflowTo (caller or coordinator; empty is nobody), may take the call; 0 means 2 min.
 	Overflow   time.Duration
 	OverflowTo roster.Role
-	LastEvent  int64 // Number of its newest event, as Schemes found it; 0 before the first.
+	// Welfare is how long nobody may look after somebody who was not reached as promised, or whoever does may take, before the
+	// wall says so; 0 means an hour.
+	Welfare   time.Duration
+	LastEvent int64 // Number of its newest event, as Schemes found it; 0 before the first.
 }
 
 // Validate returns what is wrong with a scheme that is to be kept.
@@ -77,7 +83,7 @@ func (s Scheme) Validate() error {
 	if _, err := schedule.NewCalendar(s.Country); err != nil || s.Country == "" {
 		return fmt.Errorf("scheme %q: no public holidays are known for country %q; write BE or FR", s.Name, s.Country)
 	}
-	if s.Hold < 0 || s.WrapUp < 0 || s.Overflow < 0 {
+	if s.Hold < 0 || s.WrapUp < 0 || s.Overflow < 0 || s.Welfare < 0 {
 		return fmt.Errorf("scheme %q: a length of time is below zero", s.Name)
 	}
 	if _, err := schedule.NewCalendar(s.Region); err != nil || s.Region != "" && !strings.HasPrefix(s.Region, s.Country+"-") {
@@ -101,6 +107,9 @@ func (s *Scheme) fill() {
 	}
 	if s.Overflow == 0 {
 		s.Overflow = defaultOverflow
+	}
+	if s.Welfare == 0 {
+		s.Welfare = defaultWelfare
 	}
 }
 
@@ -175,7 +184,7 @@ func (s *Store) UpdateScheme(ctx context.Context, key int64, now time.Time, chan
 			TriesPerDay: int16(max(scheme.TriesPerDay, 0)),
 			LoadTalkMs:  scheme.Load.Talk.Milliseconds(), LoadCalls: int32(scheme.Load.Calls), LoadHard: int32(scheme.Load.Hard),
 			LoadInRow: int32(scheme.Load.HardInRow), LoadBreatherMs: scheme.Load.Breather.Milliseconds(),
-			OverflowMs: scheme.Overflow.Milliseconds(), OverflowTo: string(scheme.OverflowTo),
+			OverflowMs: scheme.Overflow.Milliseconds(), OverflowTo: string(scheme.OverflowTo), WelfareMs: scheme.Welfare.Milliseconds(),
 		})
 		if err != nil {
 			return fmt.Errorf("write scheme: %w", err)
@@ -230,7 +239,7 @@ func configured(r sqldb.ListSchemesRow, ladder schedule.Ladder) Scheme {
 		Hold: milliseconds(r.HoldMs), WrapUp: milliseconds(r.WrapUpMs), MaxAttempts: int(r.MaxAttempts),
 		TriesPerDay: int(r.TriesPerDay), Retry: ladder.After, Retries: ladder.Kinds,
 		Load:     limits{r.LoadTalkMs, r.LoadBreatherMs, r.LoadCalls, r.LoadHard, r.LoadInRow}.load(),
-		Overflow: milliseconds(r.OverflowMs), OverflowTo: roster.Role(r.OverflowTo), LastEvent: r.EventNumber,
+		Overflow: milliseconds(r.OverflowMs), OverflowTo: roster.Role(r.OverflowTo), Welfare: milliseconds(r.WelfareMs), LastEvent: r.EventNumber,
 	}
 	if r.TriesPerDay == 0 {
 		s.TriesPerDay = -1

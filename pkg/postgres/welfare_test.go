@@ -8,7 +8,9 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -55,4 +57,112 @@ func TestAnAbsenceAnnouncedMeanwhileWorriesNobody(t *testing.T) {
 		require.Equal(t, call.OccurrenceUnreached, f.Occurrence(id).State)
 		require.Zero(t, f.Welfare(id))
 	}
+}
+
+// TestWhoeverWasNotReachedIsLookedAfter goes down the welfare ladder: an item of the inbox, an alert when nobody takes it, calls to her
+// and to those whom she has named, and every way in which it ends.
+func TestWhoeverWasNotReachedIsLookedAfter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	scheme := f.AddScheme(dispatch.Scheme{Name: "Namur", Zone: time.UTC, Country: "BE", Lines: 4, InboundReserve: 1, CallsPerSecond: 5})
+	elsewhere := f.AddScheme(dispatch.Scheme{Name: "Liege", Zone: time.UTC, Country: "BE", Lines: 4, InboundReserve: 1, CallsPerSecond: 5})
+	epoch, err := f.Lead(ctx, scheme, "test", today)
+	require.NoError(t, err)
+	date := today.Truncate(24 * time.Hour)
+	var agreement, person int64
+	promise := func() int64 {
+		id := f.AddOccurrence(scheme, dispatch.Occurrence{
+			Agreement: agreement, Beneficiary: person, Terms: roster.Agreement{Cadence: roster.Daily}, Kind: call.KindPresence, Opens: today.Add(-time.Hour), Closes: today.Add(time.Hour), LocalDate: date, Length: 20 * time.Minute,
+			Language: roster.French, Numbers: []string{"+3281000001"},
+		})
+		agreement, person = f.Occurrence(id).Agreement, f.Occurrence(id).Beneficiary
+		return id
+	}
+	ends := func(id int64, state call.OccurrenceState, at time.Time) {
+		t.Helper()
+		refused, err := f.Apply(ctx, scheme, epoch, at, []dispatch.Op{
+			dispatch.Settle{Settlement: dispatch.Settlement{Occurrence: id, State: state, Attempts: 3, Rang: true, At: at}},
+		})
+		require.NoError(t, err)
+		require.NoError(t, refused[0])
+	}
+	waits := func(at time.Time) []report.Worry {
+		t.Helper()
+		roll, err := f.Roll(ctx, scheme, at)
+		require.NoError(t, err)
+		list, err := f.Inbox(ctx, scheme, false)
+		require.NoError(t, err)
+		require.Len(t, list, len(roll.Welfare))
+		return roll.Welfare
+	}
+
+	ends(promise(), call.OccurrenceUnreached, today)
+	list := waits(today)
+	require.Len(t, list, 1)
+	item := list[0].Item
+	require.False(t, list[0].Late(today.Add(59*time.Minute)))
+	require.True(t, list[0].Late(today.Add(time.Hour)), "nobody has taken her within an hour")
+	_, err = f.InboxItem(ctx, elsewhere, item)
+	require.ErrorIs(t, err, inbox.ErrNoItem)
+
+	// Those whom she has named.
+	ref := list[0].Beneficiary
+	require.ErrorIs(t, f.SetContactPeople(ctx, elsewhere, ref, nil), postgres.ErrNoBeneficiary)
+	named := []roster.ContactPerson{
+		{Name: "Marie", Relation: roster.RelationNeighbour, Number: "+3281000002"}, {Name: "Luc", Relation: roster.RelationDoctor, Number: "+3281000003"},
+	}
+	require.NoError(t, f.SetContactPeople(ctx, scheme, ref, named))
+	shown, err := f.InboxItem(ctx, scheme, item)
+	require.NoError(t, err)
+	require.Equal(t, named, shown.Contacts)
+	require.Equal(t, []any{inbox.Welfare, ref, "+3281000001", call.OccurrenceUnreached}, []any{shown.Kind, shown.Person, shown.Number, shown.Ended})
+	for contact, want := range map[int]error{-1: inbox.ErrNoContact, 3: inbox.ErrNoContact, 2: nil} {
+		booked, err := f.CallInbox(ctx, scheme, item, contact, today)
+		require.ErrorIs(t, err, want)
+		require.Equal(t, want == nil, booked)
+	}
+	var number string
+	require.NoError(t, f.pool.QueryRow(ctx, `SELECT number FROM line_callback`).Scan(&number))
+	require.Equal(t, named[1].Number, number)
+	_, err = f.pool.Exec(ctx, `UPDATE occurrence SET state = 'cancelled', ended_at = opens_at WHERE agreement_id < 0`)
+	require.NoError(t, err)
+
+	// Somebody takes her, and has an hour from then on.
+	_, err = f.TakeInbox(ctx, scheme, item, "Rita", today.Add(70*time.Minute))
+	require.NoError(t, err)
+	list = waits(today)
+	require.Equal(t, "Rita", list[0].TakenBy)
+	require.False(t, list[0].Late(today.Add(129*time.Minute)))
+	require.True(t, list[0].Late(today.Add(130*time.Minute)))
+
+	// Another promise that fails meanwhile is no second item; closing it is the end, once.
+	ends(promise(), call.OccurrenceMissed, today.Add(80*time.Minute))
+	require.Len(t, waits(today), 1)
+	done := inbox.Resolution{Outcome: inbox.Done, By: "Rita"}
+	_, _, err = f.ResolveInbox(ctx, scheme, item, inbox.Resolution{Outcome: inbox.Discarded, By: "Rita"}, today)
+	require.ErrorIs(t, err, inbox.ErrNotThis)
+	_, _, err = f.ResolveInbox(ctx, scheme, item, done, today.Add(90*time.Minute))
+	require.NoError(t, err)
+	_, _, err = f.ResolveInbox(ctx, scheme, item, done, today.Add(90*time.Minute))
+	require.NoError(t, err, "typed again")
+	require.Empty(t, waits(today))
+
+	// A call that reaches her ends it by itself, and the next promise that fails begins anew.
+	ends(promise(), call.OccurrenceUnreached, today.Add(2*time.Hour))
+	require.Len(t, waits(today), 1)
+	ends(promise(), call.OccurrenceReached, today.Add(3*time.Hour))
+	require.Empty(t, waits(today))
+	ends(promise(), call.OccurrenceUnreached, today.Add(4*time.Hour))
+	require.Len(t, waits(today), 1)
+
+	// So does her saying that she is away.
+	_, _, err = f.Announce(ctx, scheme, postgres.Pause{Ref: ref, First: date, Last: date.AddDate(0, 0, 3)}, today.Add(5*time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, waits(today))
+	var rows, open int
+	_, err = f.Plan(ctx, scheme, epoch, today.Add(6*time.Hour), today.AddDate(0, 0, 1))
+	require.NoError(t, err)
+	require.NoError(t, f.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE closed_at IS NULL) FROM welfare`).Scan(&rows, &open))
+	require.Equal(t, []int{3, 0}, []int{rows, open})
 }

@@ -32,6 +32,9 @@ type Roll struct {
 	Names  map[string]string // Display names of the callers by their ids, of those who are not off.
 	Calls  []LiveCall        // Attempts under way, the longest first.
 	Last   []Ended           // The newest first, at most LastEnded of them.
+	// Welfare are people who were not reached as they were promised, and whom nobody has looked after yet, the longest first, at most
+	// MostWelfare of them.
+	Welfare []Worry
 }
 
 // Wall is what the coordinator's wall shows at one instant.
@@ -49,6 +52,23 @@ type Records interface {
 	// Roll reads the roll of one scheme as it stands at now.
 	Roll(ctx context.Context, scheme int64, now time.Time) (Roll, error)
 }
+
+// MostWelfare is how many people who wait to be looked after the wall shows.
+const MostWelfare = 50
+
+// Worry is somebody who waits to be looked after: an item of the inbox.
+type Worry struct {
+	Item        string // Its id.
+	Beneficiary string // The town's own reference of the person.
+	Class       int
+	Ended       call.OccurrenceState // How the promised call ended: unreached or missed.
+	Since       time.Time
+	TakenBy     string    // Who looks after her; empty when nobody does.
+	Due         time.Time // When somebody must have begun to, or be done.
+}
+
+// Late reports whether nobody has looked after her in time.
+func (w Worry) Late(now time.Time) bool { return !now.Before(w.Due) }
 
 // LastEnded is how many ended attempts the wall shows.
 const LastEnded = 12

@@ -19,6 +19,13 @@ type Consent struct {
 	How   string       // In the town's words, "letter of 3 April"; at most 200 bytes.
 }
 
+// ContactPerson is somebody whom a person has named to be asked after her when she is not reached.
+type ContactPerson struct {
+	Name     string
+	Relation Relation
+	Number   string // E.164.
+}
+
 // Beneficiary is a person who is called, with what was agreed with her, as the town's own list knows her.
 type Beneficiary struct {
 	Ref       string // The town's own reference, unique in the scheme across beneficiaries and staff; never empty.

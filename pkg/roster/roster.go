@@ -102,6 +102,24 @@ func Purposes() []Purpose {
 	return []Purpose{PurposeCallingScheme, PurposeHeatRegister, PurposeOutreach}
 }
 
+// Relation is what a contact person is to whom she may be asked after.
+type Relation string
+
+// The relations.
+const (
+	RelationFamily    Relation = "family"
+	RelationNeighbour Relation = "neighbour"
+	RelationFriend    Relation = "friend"
+	RelationDoctor    Relation = "doctor"
+	RelationNurse     Relation = "nurse"
+	RelationOther     Relation = "other"
+)
+
+// Relations lists the relations.
+func Relations() []Relation {
+	return []Relation{RelationFamily, RelationNeighbour, RelationFriend, RelationDoctor, RelationNurse, RelationOther}
+}
+
 // Source is who registered a person.
 type Source string
 

@@ -15,11 +15,14 @@ type wallView struct {
 	report.Wall
 	problems []Problem
 	zone     *time.Location
+	takes    bool // Whoever looks may say that she looks after somebody.
 	fragment bool // Sent as an event: the browser itself writes how long ago things were.
 }
 
-func newWallView(p page, wall report.Wall, problems []Problem, fragment bool) wallView {
-	return wallView{page: p, Wall: wall, problems: problems, zone: zoneOf(wall.Scheme), fragment: fragment}
+func (s *Site) newWallView(p page, wall report.Wall, problems []Problem, fragment bool) wallView {
+	return wallView{
+		page: p, Wall: wall, problems: problems, zone: zoneOf(wall.Scheme), takes: s.opts.Inbox != nil, fragment: fragment,
+	}
 }
 
 // Clock writes an instant as hours and minutes of the scheme's zone.
@@ -63,11 +66,23 @@ func (v wallView) Alerts() []alert {
 	if v.nobody() {
 		alerts = append(alerts, alert{"nobody", v.N("alert.nobody", v.Today.Open)})
 	}
+	late := 0
+	for _, w := range v.Welfare {
+		if w.Late(v.At) {
+			late++
+		}
+	}
+	if late > 0 {
+		alerts = append(alerts, alert{"welfare", v.N("alert.welfare", late)})
+	}
 	if v.Today.Missed > 0 {
 		alerts = append(alerts, alert{"missed", v.N("alert.missed", v.Today.Missed)})
 	}
 	return alerts
 }
+
+// MayTake reports whether somebody may be taken from the wall: nobody looks after her.
+func (v wallView) MayTake(w report.Worry) bool { return v.takes && w.TakenBy == "" }
 
 // nobody reports that promises wait and no caller is ready or busy with one.
 func (v wallView) nobody() bool {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/sse"
 )
@@ -20,7 +22,9 @@ const (
 )
 
 // sections are the parts of the wall that are sent again when they change, in the order of the page.
-func sections() []string { return []string{"alerts", "today", "callers", "live", "line", "last"} }
+func sections() []string {
+	return []string{"alerts", "today", "welfare", "callers", "live", "line", "last"}
+}
 
 func (s *Site) wallPage(w http.ResponseWriter, r *http.Request, session auth.Session) {
 	scheme, err := s.scheme(r, session)
@@ -33,7 +37,27 @@ func (s *Site) wallPage(w http.ResponseWriter, r *http.Request, session auth.Ses
 		s.fail(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, "wall.html", newWallView(s.page(r, session), wall, s.opts.Problems(), false))
+	s.render(w, r, http.StatusOK, "wall.html", s.newWallView(s.page(r, session), wall, s.opts.Problems(), false))
+}
+
+// take notes that whoever is signed in looks after somebody who was not reached. It changes nothing when another has taken her, or
+// she was heard from: the wall says which.
+func (s *Site) take(w http.ResponseWriter, r *http.Request, session auth.Session) {
+	scheme, err := s.scheme(r, session)
+	if err == nil && s.opts.Inbox == nil {
+		err = report.ErrNoScheme
+	}
+	if err == nil {
+		_, err = s.opts.Inbox.TakeInbox(r.Context(), scheme.Key, r.PathValue("item"), session.Account.Name, s.opts.Now())
+	}
+	switch {
+	case errors.Is(err, inbox.ErrNoItem):
+		s.fail(w, r, report.ErrNoScheme)
+	case err != nil && !errors.Is(err, inbox.ErrTaken) && !errors.Is(err, inbox.ErrHandled):
+		s.fail(w, r, err)
+	default:
+		redirect(w, r, "/schemes/"+scheme.ID+"/wall")
+	}
 }
 
 // beat is sent every second: it says that the stream lives, and when the figures were read.
@@ -131,7 +155,7 @@ func (st *stream) draw(r reading) (rendition, error) {
 	if done {
 		return drawn, nil
 	}
-	view := newWallView(st.page, r.wall, st.problems(r), true)
+	view := st.site.newWallView(st.page, r.wall, st.problems(r), true)
 	for _, id := range sections() {
 		var body bytes.Buffer
 		if err := st.site.pages.ExecuteTemplate(&body, id, view); err != nil {

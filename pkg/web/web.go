@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/report"
 )
 
@@ -51,8 +52,10 @@ const (
 
 // Options says what the pages are made from.
 type Options struct {
-	Figures  Figures
-	Door     *auth.Door
+	Figures Figures
+	Door    *auth.Door
+	// Inbox has the wall offer to look after somebody who was not reached; nil offers nothing.
+	Inbox    Inbox
 	Problems func() []Problem // What is wrong now; nil means nothing ever is.
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Sessions always use real time.
 	Now func() time.Time
@@ -62,6 +65,12 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Logger         *zap.Logger
 	Registerer     prometheus.Registerer // Nil registers nothing.
+}
+
+// Inbox is what waits for the registrars. Package postgres implements it.
+type Inbox interface {
+	// TakeInbox notes who works on an item. The errors are inbox.ErrNoItem, ErrTaken and ErrHandled.
+	TakeInbox(ctx context.Context, scheme int64, id, by string, now time.Time) (inbox.Item, error)
 }
 
 // Site serves the pages.
@@ -160,6 +169,7 @@ func (s *Site) routes(static http.Handler) http.Handler {
 	mux.HandleFunc("GET /{$}", s.signedIn(s.home))
 	mux.HandleFunc("GET /schemes/{scheme}/wall", s.signedIn(s.wallPage))
 	mux.HandleFunc("GET /schemes/{scheme}/wall/live", s.signedIn(s.wallLive))
+	mux.HandleFunc("POST /schemes/{scheme}/inbox/{item}/take", s.signedIn(s.take))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, report.ErrNoScheme) })
 	// A form of another site never reaches us: Sec-Fetch-Site and Origin are checked on every unsafe method.
 	return s.secured(http.NewCrossOriginProtection().Handler(mux))

@@ -23,6 +23,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/auth/authtest"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/web"
@@ -279,6 +280,53 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 	}
 }
 
+// shelf is an inbox of one item.
+type shelf struct {
+	id, by string
+	err    error
+}
+
+func (s *shelf) TakeInbox(_ context.Context, scheme int64, id, by string, _ time.Time) (inbox.Item, error) {
+	if scheme != 1 || id != s.id {
+		return inbox.Item{}, inbox.ErrNoItem
+	}
+	if s.err == nil {
+		s.by = by
+	}
+	return inbox.Item{}, s.err
+}
+
+// TestSomebodyIsTakenFromTheWall: whoever was not reached stands on the wall until somebody takes her, by name.
+func TestSomebodyIsTakenFromTheWall(t *testing.T) {
+	const late, item = "Nobody has looked after 1 person who was not reached.", "0198a2f0-0000-7000-8000-000000000009"
+	s := &shelf{id: item}
+	h := newHouse(t, func(o *web.Options) { o.Inbox = s })
+	take := func(item string) int {
+		res, err := h.client.PostForm(h.server.URL+"/schemes/"+ours+"/inbox/"+item+"/take", nil)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	take(item)
+	require.Empty(t, s.by, "nobody is signed in")
+	h.signIn(t, roster.RoleCoordinator)
+	h.figures.change(func(w *report.Wall) { *w = busyWall(nine) }, nil)
+	_, body := h.get(t, "/schemes/"+ours+"/wall?lang=en")
+	require.Contains(t, body, late)
+	require.Contains(t, body, "/inbox/"+item+"/take")
+	require.NotContains(t, body, "000000000008/take", "somebody looks after her")
+	require.Contains(t, body, "&lt;b&gt;Rita&lt;/b&gt;, until")
+	require.Equal(t, 200, take(item), "the wall again")
+	require.NotEmpty(t, s.by)
+	require.Equal(t, 404, take("0198a2f0-0000-7000-8000-000000000007"))
+	for _, s.err = range []error{inbox.ErrTaken, inbox.ErrHandled} {
+		require.Equal(t, 200, take(item), "the wall says who has her")
+	}
+	h.figures.change(func(w *report.Wall) { w.Welfare[0].TakenBy, w.Welfare[0].Due = s.by, nine.Add(time.Minute) }, nil)
+	_, body = h.get(t, "/schemes/"+ours+"/wall?lang=en")
+	require.NotContains(t, body, late)
+}
+
 // stream reads server-sent events.
 type stream struct{ lines *bufio.Scanner }
 
@@ -411,6 +459,10 @@ func busyWall(now time.Time) report.Wall {
 			Calls: []report.LiveCall{
 				{Attempt: "0198a2f0000070008000000000000001", Kind: call.KindScheduled, State: call.StateBridged, Since: ago(9 * time.Minute), Caller: "Amélie", Beneficiary: "NAM-0113", Class: 3},
 				{Attempt: "0198a2f0000070008000000000000002", Kind: call.KindScheduled, State: call.StateOffered, Since: ago(4 * time.Second), Beneficiary: "NAM-0042"},
+			},
+			Welfare: []report.Worry{
+				{Item: "0198a2f0-0000-7000-8000-000000000009", Beneficiary: "NAM-0300", Class: 2, Ended: call.OccurrenceUnreached, Since: ago(2 * time.Hour), Due: ago(time.Hour)},
+				{Item: "0198a2f0-0000-7000-8000-000000000008", Beneficiary: "NAM-0301", Ended: call.OccurrenceMissed, Since: ago(time.Minute), TakenBy: "<b>Rita</b>", Due: now.Add(time.Hour)},
 			},
 			Last: []report.Ended{
 				{At: ago(time.Minute), Result: call.ResultAnswered, Talk: 249 * time.Second, Caller: "Luc", Beneficiary: "NAM-0007", Fault: call.FaultNone},

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -20,7 +21,20 @@ func typing(mode string, way phone.KeyWay) func(*testing.T, *house.Street) {
 		h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), time.Second), hearLimit)
 		const number = "0199004411"
 		typed := press(t, party, "012"+number+"#")
-		h.Hears(party, typed, h.Prompt("callback.readback", ivr.Vars{"callback_number": number}), hearLimit)
+		readback := h.Prompt("callback.readback", ivr.Vars{"callback_number": number})
+		for again := 0; ; again++ {
+			ctx, cancel := context.WithTimeout(t.Context(), hearLimit)
+			which, _, err := party.HearAfter(ctx, typed, readback, start(h, "callback.bad"))
+			cancel()
+			if err != nil || which == 0 || again == 2 {
+				h.Hears(party, typed, readback, hearLimit)
+				break
+			}
+			// A phone that gets no processor for seconds presses as slowly, or all at once. It types once more; a way of keys
+			// that does not work fails every time.
+			t.Log("the number was not understood")
+			typed = press(t, party, number+"#")
+		}
 		press(t, party, "1")
 		h.Hears(party, typed, start(h, "callback.promised"), hearLimit)
 		h.AwaitDone(party, hearLimit)

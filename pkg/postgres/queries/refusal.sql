@@ -47,6 +47,11 @@ WITH said AS (
 ), agreed AS (
     UPDATE agreement g SET ended_at = sqlc.arg(now)
     WHERE g.scheme_id = sqlc.arg(scheme_id) AND g.beneficiary_id = sqlc.arg(beneficiary_id) AND g.ended_at IS NULL
+), asked AS (
+    DELETE FROM contact_person p WHERE p.scheme_id = sqlc.arg(scheme_id) AND p.beneficiary_id = sqlc.arg(beneficiary_id)
+), worry AS (
+    UPDATE welfare w SET closed_at = sqlc.arg(now)::timestamptz
+    WHERE w.scheme_id = sqlc.arg(scheme_id) AND w.beneficiary_id = sqlc.arg(beneficiary_id) AND w.closed_at IS NULL
 ), keyed AS (
     DELETE FROM registration r USING inbox_mark k
     WHERE k.scheme_id = sqlc.arg(scheme_id) AND k.person = sqlc.arg(ref) AND r.scheme_id = k.scheme_id AND r.registration_id = k.item

@@ -17,14 +17,14 @@ SET name = sqlc.arg(name), spoken = sqlc.arg(spoken), zone = sqlc.arg(zone), cou
     paused = sqlc.arg(paused), opens = sqlc.arg(opens), closes = sqlc.arg(closes), hold_ms = sqlc.arg(hold_ms),
     wrap_up_ms = sqlc.arg(wrap_up_ms), max_attempts = sqlc.arg(max_attempts), tries_per_day = sqlc.arg(tries_per_day),
     load_talk_ms = sqlc.arg(load_talk_ms), load_calls = sqlc.arg(load_calls), load_hard = sqlc.arg(load_hard), load_in_row = sqlc.arg(load_in_row), load_breather_ms = sqlc.arg(load_breather_ms),
-    overflow_ms = sqlc.arg(overflow_ms), overflow_to = sqlc.arg(overflow_to)
+    overflow_ms = sqlc.arg(overflow_ms), overflow_to = sqlc.arg(overflow_to), welfare_ms = sqlc.arg(welfare_ms)
 WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ListSchemes :many
 -- Every scheme of the installation, for whoever starts their dispatchers.
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
     s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
-    s.overflow_ms, s.overflow_to, l.event_number
+    s.overflow_ms, s.overflow_to, s.welfare_ms, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id;
@@ -33,7 +33,7 @@ ORDER BY s.scheme_id;
 -- The same of one scheme, which stays as it is until the transaction ends.
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
     s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
-    s.overflow_ms, s.overflow_to, l.event_number
+    s.overflow_ms, s.overflow_to, s.welfare_ms, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id)

@@ -33,7 +33,9 @@
   function put(id, html) {
     const e = document.getElementById(id);
     if (!e) return;
+    const held = e.contains(document.activeElement) ? document.activeElement.id : "";
     e.innerHTML = html;
+    if (held) document.getElementById(held)?.focus({ preventScroll: true });
     count(e);
   }
 

@@ -300,23 +300,31 @@ SELECT i.item::uuid AS item, i.kind::text AS kind, i.left_at::timestamptz AS lef
     i.source::text AS source, i.cadence::text AS cadence, i.per_week::smallint AS per_week, i.days::smallint[] AS days,
     i.part::text AS part, i.consent::text AS consent, i.wording::text AS wording, i.handled_at,
     coalesce(k.taken_by, '')::text AS taken_by, k.taken_at, coalesce(k.handled_by, '')::text AS handled_by,
-    coalesce(k.person, '')::text AS person
+    coalesce(nullif(i.person, ''), k.person, '')::text AS person
 FROM (
     SELECT m.scheme_id, m.message_id AS item, 'message' AS kind, m.left_at, m.cli, m.cli AS number, m.language, m.recording,
         m.length_ms, '' AS source, '' AS cadence, 0 AS per_week, '{}'::smallint[] AS days, '' AS part, '' AS consent,
-        '' AS wording, m.handled_at
+        '' AS wording, m.handled_at, '' AS person
     FROM voice_message m
     WHERE m.scheme_id = $1 AND (m.handled_at IS NULL OR $2::boolean)
     UNION ALL
-    SELECT c.scheme_id, c.uid, 'callback', c.asked_at, c.number, c.number, c.language, '', 0, '', '', 0, '{}', '', '', '', o.ended_at
+    SELECT c.scheme_id, c.uid, 'callback', c.asked_at, c.number, c.number, c.language, '', 0, '', '', 0, '{}', '', '', '', o.ended_at, ''
     FROM line_callback c
     JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id
     WHERE c.scheme_id = $1 AND (o.ended_at IS NULL OR $2::boolean)
     UNION ALL
     SELECT r.scheme_id, r.registration_id, 'registration', r.left_at, r.cli, r.number, r.language, r.recording, 0, r.source, r.cadence,
-        r.per_week, r.days, r.part, r.consent, r.wording, r.handled_at
+        r.per_week, r.days, r.part, r.consent, r.wording, r.handled_at, ''
     FROM registration r
     WHERE r.scheme_id = $1 AND (r.handled_at IS NULL OR $2::boolean)
+    UNION ALL
+    SELECT w.scheme_id, w.welfare_id, 'welfare', w.began_at, '', coalesce((
+            SELECT n.e164 FROM contact_number n
+            WHERE n.scheme_id = w.scheme_id AND n.beneficiary_id = w.beneficiary_id ORDER BY n.position LIMIT 1), ''),
+        b.language, '', 0, '', '', 0, '{}', '', '', w.ended, w.over_at, b.ref
+    FROM welfare_case w
+    JOIN beneficiary b ON b.scheme_id = w.scheme_id AND b.beneficiary_id = w.beneficiary_id
+    WHERE w.scheme_id = $1 AND (w.over_at IS NULL OR $2::boolean)
 ) i
 LEFT JOIN inbox_mark k ON k.scheme_id = i.scheme_id AND k.item = i.item
 WHERE $3::uuid IS NULL OR i.item = $3::uuid
@@ -354,7 +362,7 @@ type ListInboxRow struct {
 }
 
 // What waits for the registrars (inbox.go, registration.go).
-// Messages, callbacks and registrations, the oldest first: those that wait, or all, or the one of an id.
+// Messages, callbacks, registrations and people to look after, the oldest first: those that wait, or all, or the one of an id.
 func (q *Queries) ListInbox(ctx context.Context, arg ListInboxParams) ([]ListInboxRow, error) {
 	rows, err := q.db.Query(ctx, listInbox, arg.SchemeID, arg.AllOfThem, arg.Item)
 	if err != nil {

@@ -69,6 +69,11 @@ WITH said AS (
 ), agreed AS (
     UPDATE agreement g SET ended_at = $4
     WHERE g.scheme_id = $2 AND g.beneficiary_id = $3 AND g.ended_at IS NULL
+), asked AS (
+    DELETE FROM contact_person p WHERE p.scheme_id = $2 AND p.beneficiary_id = $3
+), worry AS (
+    UPDATE welfare w SET closed_at = $4::timestamptz
+    WHERE w.scheme_id = $2 AND w.beneficiary_id = $3 AND w.closed_at IS NULL
 ), keyed AS (
     DELETE FROM registration r USING inbox_mark k
     WHERE k.scheme_id = $2 AND k.person = $5 AND r.scheme_id = k.scheme_id AND r.registration_id = k.item

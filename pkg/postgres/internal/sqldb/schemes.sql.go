@@ -158,7 +158,7 @@ func (q *Queries) HandPhone(ctx context.Context, arg HandPhoneParams) error {
 const holdScheme = `-- name: HoldScheme :one
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
     s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
-    s.overflow_ms, s.overflow_to, l.event_number
+    s.overflow_ms, s.overflow_to, s.welfare_ms, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = $1
@@ -188,6 +188,7 @@ type HoldSchemeRow struct {
 	LoadBreatherMs int64
 	OverflowMs     int64
 	OverflowTo     string
+	WelfareMs      int64
 	EventNumber    int64
 }
 
@@ -218,6 +219,7 @@ func (q *Queries) HoldScheme(ctx context.Context, schemeID int64) (HoldSchemeRow
 		&i.LoadBreatherMs,
 		&i.OverflowMs,
 		&i.OverflowTo,
+		&i.WelfareMs,
 		&i.EventNumber,
 	)
 	return i, err
@@ -617,7 +619,7 @@ func (q *Queries) ListRetry(ctx context.Context) ([]ListRetryRow, error) {
 const listSchemes = `-- name: ListSchemes :many
 SELECT s.scheme_id, s.uid, s.name, s.spoken, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms,
     s.wrap_up_ms, s.max_attempts, s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
-    s.overflow_ms, s.overflow_to, l.event_number
+    s.overflow_ms, s.overflow_to, s.welfare_ms, l.event_number
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 ORDER BY s.scheme_id
@@ -646,6 +648,7 @@ type ListSchemesRow struct {
 	LoadBreatherMs int64
 	OverflowMs     int64
 	OverflowTo     string
+	WelfareMs      int64
 	EventNumber    int64
 }
 
@@ -682,6 +685,7 @@ func (q *Queries) ListSchemes(ctx context.Context) ([]ListSchemesRow, error) {
 			&i.LoadBreatherMs,
 			&i.OverflowMs,
 			&i.OverflowTo,
+			&i.WelfareMs,
 			&i.EventNumber,
 		); err != nil {
 			return nil, err
@@ -814,8 +818,8 @@ SET name = $1, spoken = $2, zone = $3, country = $4, region = $5, language = $6,
     paused = $7, opens = $8, closes = $9, hold_ms = $10,
     wrap_up_ms = $11, max_attempts = $12, tries_per_day = $13,
     load_talk_ms = $14, load_calls = $15, load_hard = $16, load_in_row = $17, load_breather_ms = $18,
-    overflow_ms = $19, overflow_to = $20
-WHERE scheme_id = $21
+    overflow_ms = $19, overflow_to = $20, welfare_ms = $21
+WHERE scheme_id = $22
 `
 
 type UpdateSchemeParams struct {
@@ -839,6 +843,7 @@ type UpdateSchemeParams struct {
 	LoadBreatherMs int64
 	OverflowMs     int64
 	OverflowTo     string
+	WelfareMs      int64
 	SchemeID       int64
 }
 
@@ -864,6 +869,7 @@ func (q *Queries) UpdateScheme(ctx context.Context, arg UpdateSchemeParams) (int
 		arg.LoadBreatherMs,
 		arg.OverflowMs,
 		arg.OverflowTo,
+		arg.WelfareMs,
 		arg.SchemeID,
 	)
 	if err != nil {
