@@ -112,18 +112,10 @@ func changeContacts(list []roster.ContactPerson, add, remove, country string) ([
 		return nil, errors.New(`--add: write it as "Marie Dupont, neighbour, +33199001234"`)
 	}
 	c := roster.ContactPerson{Name: strings.TrimSpace(parts[0]), Relation: roster.Relation(strings.TrimSpace(parts[1]))}
-	if c.Name == "" || len(c.Name) > 200 || !slices.Contains(roster.Relations(), c.Relation) {
-		return nil, fmt.Errorf("--add: write a name and one of %s", choice(roster.Relations()))
-	}
 	var err error
 	if c.Number, err = e164("--add", strings.TrimSpace(parts[2]), country); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(list, func(o roster.ContactPerson) bool { return o.Number == c.Number }) {
-		return nil, fmt.Errorf("--add: %s is named already", c.Number)
-	}
-	if len(list) == postgres.MostContactPeople {
-		return nil, fmt.Errorf("--add: %d are the most; --remove one first", postgres.MostContactPeople)
-	}
-	return append(list, c), nil
+	list = append(list, c)
+	return list, roster.CheckContactPeople(list)
 }

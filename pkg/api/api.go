@@ -110,6 +110,8 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/inbox/{item}/take":     a.change(a.take),
 		"POST schemes/{scheme}/inbox/{item}/call":     a.change(a.callAbout),
 		"POST schemes/{scheme}/inbox/{item}/resolve":  a.change(a.resolve),
+		"GET schemes/{scheme}/contacts/{person}":      a.people(a.contacts),
+		"PUT schemes/{scheme}/contacts/{person}":      a.change(a.putContacts),
 
 		"GET schemes/{scheme}/questions":               a.shown(a.questions),
 		"PUT schemes/{scheme}/questions":               a.change(a.putQuestions),

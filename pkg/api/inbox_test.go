@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rappel-tel/rappel/pkg/auth"
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -54,6 +55,24 @@ func (d *desk) TakeInbox(ctx context.Context, scheme int64, id, by string, now t
 	}
 	d.item.TakenBy, d.item.TakenAt = by, now
 	return d.item, err
+}
+
+func (d *desk) ContactPeople(_ context.Context, scheme int64, ref string) ([]roster.ContactPerson, error) {
+	if scheme != 1 || ref != "B017" {
+		return nil, nil
+	}
+	return d.item.Contacts, nil
+}
+
+func (d *desk) SetContactPeople(_ context.Context, scheme int64, ref string, list []roster.ContactPerson) error {
+	if scheme != 1 || ref != "B017" {
+		return roster.ErrNoBeneficiary
+	}
+	if err := roster.CheckContactPeople(list); err != nil {
+		return err
+	}
+	d.item.Contacts = list
+	return nil
 }
 
 func (d *desk) CallInbox(ctx context.Context, scheme int64, id string, _ int, _ time.Time) (bool, error) {
@@ -110,6 +129,23 @@ func TestTheInbox(t *testing.T) {
 	require.Equal(t, 409, taken.status)
 	require.Equal(t, "urn:rappel:problem:refused", h.valid(taken.body, "Problem")["type"])
 	require.JSONEq(t, `{"booked":true}`, string(h.ask(path+"/"+attempt+"/call", send("POST", "{}", write)).body))
+
+	// Somebody who was not reached, and whom she has named.
+	contacts := "/api/v1/schemes/" + ours + "/contacts/"
+	const named = `{"contacts":[{"name":"Marie","relation":"neighbour","number":"+33199001234"}]}`
+	require.Equal(t, 204, h.ask(contacts+"B017", send("PUT", named, write)).status)
+	require.JSONEq(t, named, string(h.ask(contacts+"B017", write).body))
+	require.Equal(t, 404, h.ask(contacts+"B018", send("PUT", named, write)).status)
+	for _, wrong := range []string{"0199001234", "+33199001234\",\"name\":\""} {
+		require.Equal(t, 422, h.ask(contacts+"B017", send("PUT", strings.Replace(named, "+33199001234", wrong, 1), write)).status, wrong)
+	}
+	registration := h.inbox.item
+	h.inbox.item.Kind, h.inbox.item.Ended, h.inbox.item.Person = inbox.Welfare, call.OccurrenceUnreached, "B017"
+	shown := h.valid(h.ask(path+"/"+attempt, write).body, "Item")
+	require.Equal(t, []any{"welfare", "unreached"}, []any{shown["kind"], shown["ended"]})
+	require.Len(t, shown["contacts"], 1)
+	require.JSONEq(t, `{"booked":true}`, string(h.ask(path+"/"+attempt+"/call", send("POST", `{"contact":1}`, write)).body))
+	h.inbox.item = registration
 
 	h.inbox.err = inbox.ErrNoConsent
 	resolve := path + "/" + attempt + "/resolve"

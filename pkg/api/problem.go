@@ -68,6 +68,8 @@ func problemOf(err error) problem {
 		}
 	case errors.Is(err, inbox.ErrNoItem), errors.Is(err, errNoRecording):
 		return problem{problemType + "no-item", "There is no such item", http.StatusNotFound, err.Error()}
+	case errors.Is(err, roster.ErrContactPerson), errors.Is(err, inbox.ErrNoContact):
+		return problem{problemType + "contacts", "Nobody can be asked after her like this", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, inbox.ErrTaken), errors.Is(err, inbox.ErrHandled), errors.Is(err, inbox.ErrRefTaken),
 		errors.Is(err, inbox.ErrNoConsent), errors.Is(err, inbox.ErrNotThis), errors.Is(err, inbox.ErrIncomplete), errors.Is(err, inbox.ErrInCall),
 		errors.Is(err, roster.ErrRefused):

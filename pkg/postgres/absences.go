@@ -11,12 +11,13 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // Errors of absences.
 var (
 	// ErrNoBeneficiary means that the scheme has no beneficiary of that ref.
-	ErrNoBeneficiary = errors.New("no such beneficiary")
+	ErrNoBeneficiary = roster.ErrNoBeneficiary
 	// ErrNotAway means that no absence or no-call period of the person is to come or under way.
 	ErrNotAway = errors.New("no absence is announced")
 	// ErrDatesBackward means that a last day lies before the first.

@@ -20,11 +20,8 @@ import (
 // It ends when somebody closes the item, when any call reaches her, and when she announces an absence. No step is forgotten in a
 // restart: each is read from what is recorded, and the time.
 
-// MostContactPeople is how many people somebody may have named to be asked after her.
-const MostContactPeople = 5
-
 // ContactPeople returns whom the person of a ref has named to be asked after her when she is not reached, in that order. Of somebody
-// whom nobody knows there are none.
+// whom nobody knows there are none. Their numbers (E.164) are those of SetContactPeople.
 func (s *Store) ContactPeople(ctx context.Context, scheme int64, ref string) ([]roster.ContactPerson, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
@@ -43,10 +40,11 @@ func (s *Store) contactPeople(ctx context.Context, q *sqldb.Queries, scheme int6
 	return list, nil
 }
 
-// SetContactPeople replaces whom the person of a ref has named to be asked after her, or returns ErrNoBeneficiary.
+// SetContactPeople replaces whom the person of a ref has named to be asked after her, or returns ErrNoBeneficiary, or an
+// error that wraps roster.ErrContactPerson.
 func (s *Store) SetContactPeople(ctx context.Context, scheme int64, ref string, list []roster.ContactPerson) error {
-	if len(list) > MostContactPeople {
-		return fmt.Errorf("%d contact people: %d are the most", len(list), MostContactPeople)
+	if err := roster.CheckContactPeople(list); err != nil {
+		return err
 	}
 	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
 		person, err := findBeneficiary(ctx, q, scheme, ref)

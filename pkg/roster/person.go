@@ -2,8 +2,13 @@ package roster
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Number is one telephone number of a person.
@@ -17,6 +22,40 @@ type Consent struct {
 	State ConsentState // Empty means ConsentProposed: asked for at the first call.
 	On    time.Time    // Local date (midnight UTC); zero when unknown.
 	How   string       // In the town's words, "letter of 3 April"; at most 200 bytes.
+}
+
+var (
+	// ErrNoBeneficiary means that a scheme has no beneficiary of a ref.
+	ErrNoBeneficiary = errors.New("no such beneficiary")
+	// ErrContactPerson means that a contact person is not to be kept as she was written.
+	ErrContactPerson = errors.New("not a contact person")
+)
+
+const (
+	// MostContactPeople is how many people somebody may have named to be asked after her.
+	MostContactPeople = 5
+	// longestName of a contact person, in bytes.
+	longestName = 200
+)
+
+// CheckContactPeople returns what is wrong with whom a person has named; it wraps ErrContactPerson.
+func CheckContactPeople(list []ContactPerson) error {
+	if len(list) > MostContactPeople {
+		return fmt.Errorf("%w: %d are the most", ErrContactPerson, MostContactPeople)
+	}
+	numbers := map[string]bool{}
+	for _, c := range list {
+		switch {
+		case c.Name == "" || len(c.Name) > longestName || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl):
+			return fmt.Errorf("%w: a name is missing, or is none", ErrContactPerson)
+		case !slices.Contains(Relations(), c.Relation):
+			return fmt.Errorf("%w: %q is no relation; it is one of %v", ErrContactPerson, c.Relation, Relations())
+		case numbers[c.Number]:
+			return fmt.Errorf("%w: a number is named twice", ErrContactPerson)
+		}
+		numbers[c.Number] = true
+	}
+	return nil
 }
 
 // ContactPerson is somebody whom a person has named to be asked after her when she is not reached.
