@@ -204,7 +204,12 @@ func (c *Connector) shepherd(l *live, group []telephony.Channel) {
 		c.stray(l, telephony.Event{Channel: ch.ID, Leg: ch.Leg, Key: l.key})
 		return
 	}
-	if err := c.o.Switch.Send(c.ctx, ch.ID, "inbound-fallback", "s"); err != nil {
+	c.rescue(l, ch.ID)
+}
+
+// rescue has the dialplan alone answer an inbound party, whose dialogue cannot go on.
+func (c *Connector) rescue(l *live, channel string) {
+	if err := c.o.Switch.Send(c.ctx, channel, "inbound-fallback", "s"); err != nil {
 		c.logCommand("send to the dialplan", l.key, err)
 	}
 }

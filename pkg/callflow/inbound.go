@@ -93,7 +93,12 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	c.wg.Go(func() { r.foresee(c.ctx, s) })
 	s.run()
 	r.leaveForm()
-	s.hangUp()
+	if s.broken && !s.gone && c.ctx.Err() == nil {
+		r.end = "rescued"
+		c.rescue(l, s.channel)
+	} else {
+		s.hangUp()
+	}
 	c.metrics.steps.WithLabelValues(r.end).Inc()
 }
 

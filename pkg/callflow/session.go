@@ -55,6 +55,7 @@ type session struct {
 	told     Turn        // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
+	broken   bool // The flow is; the party is not to be hung up on.
 	// heard, which may be nil, is told when the party speaks and falls silent. It reports whether that moves the walker.
 	heard func(telephony.Event) (ivr.Output, bool)
 	// reconciled, which may be nil, is told when events may have been lost.
@@ -115,6 +116,10 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 		case ivr.AskNothing:
 			return false
 		case ivr.AskHangup:
+			return true
+		case ivr.AskRescue:
+			s.c.o.Logger.Error("a flow is broken", zap.String("call", s.l.key), zap.String("step", s.walker.Step()))
+			s.broken = true
 			return true
 		default:
 			if out.Key != "" {

@@ -18,6 +18,8 @@ const (
 	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
 	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".
 	AskHangup   Ask = "hangup"   // Not answered.
+	// AskRescue: the flow is broken beyond what Walker can mend, and the party is not to be hung up on. Not answered.
+	AskRescue Ask = "rescue"
 )
 
 // What a flow may look up, or have done. A host that cannot answers AnswerFailed.

@@ -73,7 +73,7 @@ func (b *Book) Check(flows ...string) []Problem {
 
 // standardPrompts are said by the walker itself.
 func standardPrompts() []string {
-	return []string{"error.silence", "error.wrong_key"}
+	return []string{"error.silence", "error.wrong_key", "error.ours"}
 }
 
 func (b *Book) checkStandard() []Problem {

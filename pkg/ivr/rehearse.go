@@ -37,7 +37,7 @@ func (b *Book) Rehearse(flow string, lang roster.Language, vars Vars) (*Rehearsa
 }
 
 // Over reports whether the dialogue has ended.
-func (r *Rehearsal) Over() bool { return r.out.Ask == AskHangup }
+func (r *Rehearsal) Over() bool { return r.out.Ask == AskHangup || r.out.Ask == AskRescue }
 
 // Text returns a variable of the dialogue that is a text, or "".
 func (r *Rehearsal) Text(name string) string { return r.walker.Text(name) }

@@ -61,6 +61,8 @@ type Walker struct {
 	page     int // Of what is picked, from 0.
 	asked    Ask
 	typed    string // A key pressed before a lookup, for the menu behind it.
+	broken   bool   // The flow has failed once.
+	sorry    bool   // That is being said.
 	done     bool
 }
 
@@ -97,8 +99,7 @@ func (w *Walker) Step() string { return w.name }
 // Begin starts the dialogue.
 func (w *Walker) Begin() Output {
 	if w.flow == nil {
-		w.done = true
-		return Output{Ask: AskHangup}
+		return w.rescue()
 	}
 	return w.enter(w.flow.Start)
 }
@@ -108,7 +109,7 @@ func (w *Walker) step() *Step { return w.flow.Steps[w.name] }
 // enter goes through steps until there is something to say, to wait for or to ask.
 func (w *Walker) enter(name string) Output {
 	for range maxTurns {
-		if name == Return || w.flow.Steps[name] == nil {
+		if name == Return {
 			if len(w.stack) == 0 {
 				return w.hangup()
 			}
@@ -116,6 +117,9 @@ func (w *Walker) enter(name string) Output {
 			w.stack = w.stack[:len(w.stack)-1]
 			w.flow, name = top.flow, top.next
 			continue
+		}
+		if w.flow.Steps[name] == nil {
+			return w.apologise()
 		}
 		if w.name != name {
 			w.failures, w.repeats = 0, 0
@@ -138,8 +142,7 @@ func (w *Walker) enter(name string) Output {
 		case s.Flow != "":
 			sub := w.book.flows[s.Flow]
 			if sub == nil {
-				name = s.Next
-				continue
+				return w.apologise()
 			}
 			w.stack = append(w.stack, frame{w.flow, s.Next})
 			w.flow, name = sub, sub.Start
@@ -155,7 +158,31 @@ func (w *Walker) enter(name string) Output {
 			name = s.Next
 		}
 	}
-	return w.hangup()
+	return w.apologise()
+}
+
+// apologise is what follows when the flow itself is wrong, in a way that Check has not seen: it is said, and leads to a person.
+// When that is wrong too, the host is asked to help.
+func (w *Walker) apologise() Output {
+	if w.broken {
+		return w.rescue()
+	}
+	w.broken, w.sorry = true, true
+	return w.say(Utterance{Key: "error.ours", Language: w.lang, Vars: w.vars})
+}
+
+// afterSorry is where an apology leads, heard or cut short.
+func (w *Walker) afterSorry() Output {
+	w.sorry = false
+	if to := w.failed(); to != "" {
+		return w.enter(to)
+	}
+	return w.rescue()
+}
+
+func (w *Walker) rescue() Output {
+	w.done = true
+	return Output{Ask: AskRescue}
 }
 
 func (w *Walker) branchValue(name string) string {
@@ -225,6 +252,9 @@ func (w *Walker) Played() Output {
 		return Output{}
 	}
 	w.speaking = false
+	if w.sorry {
+		return w.afterSorry()
+	}
 	if out, ok := w.act(); ok {
 		return out
 	}
@@ -311,6 +341,9 @@ func (w *Walker) Digit(d string) Output {
 }
 
 func (w *Walker) key(d string) Output {
+	if w.sorry {
+		return w.afterSorry()
+	}
 	s := w.step()
 	switch {
 	case s.Collect != nil && len(d) == 1 && d != keyAgainToo && (w.digits != "" || s.Collect.Phone || !slices.Contains(everywhere(), d)):

@@ -218,6 +218,44 @@ steps:
 	require.Equal(t, "error.silence", walk("1").Timeout().Say[0].Key)
 }
 
+// TestABrokenFlowApologises: what no check has found is said, and leads to a person; nobody is hung up on.
+func TestABrokenFlowApologises(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	walk := func(text string) *Walker {
+		f, err := ReadFlow("broken.yaml", []byte("flow: broken\nstart: a\n"+text))
+		require.NoError(t, err)
+		return NewWalker(book.With(f), "broken", roster.French, nil)
+	}
+	for name, text := range map[string]string{
+		"no such step": "person: p\nsteps:\n  a: {next: nowhere}\n  p: {say: [person.wait], hangup: true}\n",
+		"no such flow": "person: p\nsteps:\n  a: {run: nowhere, next: p}\n  p: {say: [person.wait], hangup: true}\n",
+		"a loop":       "person: p\nsteps:\n  a: {next: a}\n  p: {say: [person.wait], hangup: true}\n",
+	} {
+		for _, key := range []bool{false, true} {
+			w := walk(text)
+			require.Equal(t, "error.ours", w.Begin().Say[0].Key, name)
+			var out Output
+			if out = w.Played(); key {
+				w = walk(text)
+				w.Begin()
+				out = w.Digit("5")
+			}
+			require.Equal(t, "person.wait", out.Say[0].Key, name)
+			require.Equal(t, AskHangup, w.Played().Ask, name)
+		}
+	}
+	for name, text := range map[string]string{
+		"nobody to lead to": "steps:\n  a: {next: nowhere}\n",
+		"broken twice":      "person: a\nsteps:\n  a: {next: nowhere}\n",
+	} {
+		w := walk(text)
+		require.Equal(t, "error.ours", w.Begin().Say[0].Key, name)
+		require.Equal(t, AskRescue, w.Played().Ask, name)
+	}
+	require.Equal(t, AskRescue, NewWalker(book, "no-such-flow", roster.French, nil).Begin().Ask)
+}
+
 func TestCheckNamesEveryMistake(t *testing.T) {
 	t.Parallel()
 	book := shipped(t)
