@@ -319,41 +319,57 @@ that ships.`,
 		}
 		return p.showShipped(args[0])
 	}, func(ctx context.Context, r records, flows *app.Flows, args []string) error {
-		name, wanted := args[0], 0
+		name, wanted := args[0], version
 		if version == "" {
 			pubs, err := r.FlowPublications(ctx, r.scheme.Key, name)
 			if err != nil {
 				return err
 			}
-			wanted = newest(pubs)[name].Version
-		} else if version != shipped {
-			var err error
-			if wanted, err = strconv.Atoi(version); err != nil || wanted < 1 {
-				return usageError{fmt.Errorf("--version %s: write the number of a version, or shipped", version)}
-			}
+			wanted = strconv.Itoa(newest(pubs)[name].Version)
 		}
-		if wanted == app.Shipped {
-			text, err := app.ShippedFlow(r.config, name)
-			if errors.Is(err, app.ErrNoFlow) {
-				return noFlow(name)
-			} else if err != nil {
-				return err
-			}
-			return p.printFlow(text, fmt.Sprintf("# %s: the version that ships\n", name))
-		}
-		versions, err := r.FlowVersions(ctx, r.scheme.Key, name)
+		v, err := r.flowVersion(ctx, name, wanted)
 		if err != nil {
 			return err
 		}
-		for _, v := range versions {
-			if v.Version == wanted {
-				return p.printFlow([]byte(v.Text), fmt.Sprintf("# %s: version %d, written %s by %s\n", name, v.Version, r.clock(v.At), v.By))
-			}
+		from := fmt.Sprintf("# %s: version %d, written %s by %s\n", name, v.Version, r.clock(v.At), v.By)
+		if v.Version == app.Shipped {
+			from = fmt.Sprintf("# %s: the version that ships\n", name)
 		}
-		return postgres.ErrNoFlowVersion
+		return p.printFlow([]byte(v.Text), from)
 	})
-	c.Flags().StringVar(&version, "version", "", "number of a version, or shipped (default: what the scheme speaks)")
+	c.Flags().StringVar(&version, "version", "", "number of a version, draft (the newest), or shipped (default: what the scheme speaks)")
 	return c
+}
+
+// draft is the word for the newest version of a flow, published or not.
+const draft = "draft"
+
+// flowVersion is a version of a flow: its number, draft or shipped; 0 is shipped too.
+func (r records) flowVersion(ctx context.Context, name, version string) (postgres.FlowVersion, error) {
+	if version == shipped || version == "0" {
+		text, err := app.ShippedFlow(r.config, name)
+		if errors.Is(err, app.ErrNoFlow) {
+			err = noFlow(name)
+		}
+		return postgres.FlowVersion{Name: name, Text: string(text)}, err
+	}
+	number, err := strconv.Atoi(version)
+	if version != draft && (err != nil || number < 1) {
+		return postgres.FlowVersion{}, usageError{fmt.Errorf("--version %s: write the number of a version, draft or shipped", version)}
+	}
+	versions, err := r.FlowVersions(ctx, r.scheme.Key, name)
+	if err != nil {
+		return postgres.FlowVersion{}, err
+	}
+	for _, v := range versions { // The newest first.
+		if v.Version == number || version == draft {
+			return v, nil
+		}
+	}
+	if len(versions) == 0 && version == draft {
+		return postgres.FlowVersion{}, usageError{fmt.Errorf("nobody wrote a flow %s; rappel flow draft FILE keeps one", name)}
+	}
+	return postgres.FlowVersion{}, postgres.ErrNoFlowVersion
 }
 
 // printFlow prints a flow below a line that tells where it comes from. The line of an earlier show goes.

@@ -64,6 +64,24 @@ func TestAFlowIsChangedCheckedAndRehearsed(t *testing.T) {
 	require.Contains(t, out, "rond half elf")
 	require.Contains(t, out, "⟶ queue registrar\n")
 
+	out, _, err = flow("\n\n0\n", "try", "registration", "--fact", "hours=closed", "--fact", "language=de", "--fact", "holiday=no")
+	require.NoError(t, err)
+	require.Contains(t, out, "    (hours: closed)\n")
+	require.Contains(t, out, "[de]")
+	require.Contains(t, out, "halb zwei", "when it opens")
+	for fact, want := range map[string]string{
+		"weather=rain": "the facts are hours", "hours=late": "but open, closed", "queue=3+": "a number such as 0", "known": "but yes, no, withheld",
+	} {
+		_, _, err = flow("", "try", "registration", "--fact", fact)
+		require.ErrorContains(t, err, want)
+		require.ErrorAs(t, err, new(usageError))
+	}
+	out, _, err = flow("", "check")
+	require.NoError(t, err)
+	require.Contains(t, out, "registration, reminder, survey: nothing wrong\n", "everything that ships")
+	_, _, err = flow("", "check", "registration", "--version", "draft")
+	require.ErrorContains(t, err, "only what ships")
+
 	out, _, err = flow("", "draw", "registration")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(out, "flowchart TD\n"))
@@ -102,6 +120,12 @@ func TestAFlowIsPublishedAndRolledBack(t *testing.T) {
 	_, _, status = said(t, dir, "flow", "publish", "close-last")
 	require.Equal(t, 1, status)
 	require.Regexp(t, `close-last\s+2\s`, done(t, dir, "flow", "list"))
+	require.Equal(t, "close-last: nothing wrong\n", done(t, dir, "flow", "check", "close-last"), "what is spoken")
+	out, _, status = said(t, dir, "flow", "check", "close-last", "--version", "draft")
+	require.Equal(t, 1, status)
+	require.Regexp(t, `^close-last@draft:\d+: step \S+ runs no-\S+, which does not exist\n$`, out)
+	require.Contains(t, done(t, dir, "flow", "draw", "close-last", "--version", "draft"), "flowchart TD")
+	require.Contains(t, done(t, dir, "flow", "check"), "nothing wrong")
 
 	require.Contains(t, done(t, dir, "flow", "rollback", "close-last"), "speaks version 1")
 	require.Contains(t, done(t, dir, "flow", "rollback", "close-last"), "the version that ships")

@@ -14,7 +14,19 @@ import (
 
 func (p *program) hours() *cobra.Command {
 	c := &cobra.Command{Use: "hours", Short: "Say when the scheme calls: hours per weekday, closed days, extra hours, holidays (rappel line hours: when it answers)"}
-	c.AddCommand(p.showHours(), p.setHours(), p.exceptHours(true), p.exceptHours(false), p.usualHours(), p.setRegion())
+	c.AddCommand(p.showHours(), p.setHours())
+	c.AddCommand(p.exceptions(exceptions{
+		of: "hours", shown: "rappel hours show",
+		close: "Close on a date, or until another one; promises move at once",
+		open:  "Call on a date in other hours than usual, a public holiday included",
+		except: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
+			return p.told(r.Except(ctx, r.scheme.Key, e, now))
+		},
+		revoke: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
+			return p.told(r.RevokeException(ctx, r.scheme.Key, e, now))
+		},
+	})...)
+	c.AddCommand(p.setRegion())
 	return c
 }
 
@@ -83,57 +95,6 @@ Open promises that no longer fit move at once; calls under way go on.`,
 	})
 }
 
-// exceptHours makes the commands open and close.
-func (p *program) exceptHours(open bool) *cobra.Command {
-	var until string
-	c := &cobra.Command{Use: "close DATE", Short: "Close on a date, or until another one; promises move at once", Args: exactly(1)}
-	if open {
-		c = &cobra.Command{
-			Use: "open DATE HOURS", Short: "Call on a date in other hours than usual, a public holiday included", Args: exactly(2),
-		}
-	}
-	p.inScheme(c, func(ctx context.Context, r records, args []string) error {
-		var e schedule.Exception
-		if err := readDates(args[0], until, &e); err != nil {
-			return err
-		}
-		if open {
-			var err error
-			if e.Hours, err = schedule.ParseHours(args[1]); err != nil {
-				return usageError{err}
-			}
-		}
-		done, err := r.Except(ctx, r.scheme.Key, e, time.Now())
-		if err != nil {
-			return mistake(err, postgres.ErrDatesBackward)
-		}
-		p.tell(done)
-		return nil
-	})
-	c.Flags().StringVar(&until, "until", "", "last date (default: the date alone)")
-	return c
-}
-
-func (p *program) usualHours() *cobra.Command {
-	var until string
-	c := p.inScheme(&cobra.Command{
-		Use: "usual DATE", Short: "Take back what open or close said of a date", Args: exactly(1),
-	}, func(ctx context.Context, r records, args []string) error {
-		var e schedule.Exception
-		if err := readDates(args[0], until, &e); err != nil {
-			return err
-		}
-		done, err := r.RevokeException(ctx, r.scheme.Key, e, time.Now())
-		if err != nil {
-			return mistake(err, postgres.ErrNoException)
-		}
-		p.tell(done)
-		return nil
-	})
-	c.Flags().StringVar(&until, "until", "", "last date, as it was given")
-	return c
-}
-
 func (p *program) setRegion() *cobra.Command {
 	return p.inScheme(&cobra.Command{
 		Use:   "holidays CODE",
@@ -150,9 +111,10 @@ func (p *program) setRegion() *cobra.Command {
 	})
 }
 
-func readDates(first, last string, e *schedule.Exception) error {
-	if err := readDate("date", first, &e.First); err != nil {
-		return err
+// told is tell, unless there is an error.
+func (p *program) told(done postgres.Replanned, err error) error {
+	if err == nil {
+		p.tell(done)
 	}
-	return readDate("--until", last, &e.Last)
+	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
@@ -23,12 +24,86 @@ func (p *program) line() *cobra.Command {
 answers, and who helps the registrars. It counts from the next call on.
 
   rappel line add +3281000000 --languages fr,nl
+  rappel line pools
   rappel line hours mon-fri 13:30-17:00
   rappel line close 2026-12-24
   rappel line overflow --after 2m --to caller`,
 	}
-	c.AddCommand(p.addLine(), p.listLines(), p.lineHours(), p.exceptLine(true), p.exceptLine(false), p.usualLine(), p.overflow())
+	c.AddCommand(p.addLine(), p.removeLine(), p.listLines(), p.lineHours())
+	c.AddCommand(p.exceptions(exceptions{
+		of: "line", shown: "rappel line hours",
+		close: "Close the line on a date, or until another one",
+		open:  "Answer the line on a date in other hours than usual, a public holiday included",
+		except: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
+			return r.ExceptLine(ctx, r.scheme.Key, e, now)
+		},
+		revoke: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
+			return r.RevokeLineException(ctx, r.scheme.Key, e, now)
+		},
+	})...)
+	c.AddCommand(p.pools(), p.overflow())
 	return c
+}
+
+func (p *program) removeLine() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:     "remove NUMBER",
+		Short:   "Take a number away: whoever dials it from then on is told that it is nobody's",
+		Example: "  rappel line remove +33199001000",
+		Args:    exactly(1),
+	}, func(ctx context.Context, r records, args []string) error {
+		number, err := e164("NUMBER", args[0], r.scheme.Country)
+		if err != nil {
+			return err
+		}
+		if err := r.RemoveDID(ctx, r.scheme.Key, number); errors.Is(err, postgres.ErrNoDID) {
+			return usageError{fmt.Errorf("%s: %w; rappel line list shows those there are", number, postgres.ErrNoDID)}
+		} else if err != nil {
+			return err
+		}
+		left, err := r.DIDs(ctx, r.scheme.Key)
+		if err == nil && len(left) == 0 {
+			fmt.Fprintln(p.out, "nobody can ring the scheme now; rappel line add gives it a number")
+		}
+		return err
+	})
+}
+
+func (p *program) pools() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use:   "pools",
+		Short: "List who there is to take calls of the line, by role and language, and when they are rung",
+		Long: `Lists who there is to take calls of the line, by role and language; whoever has several is counted in each. Whoever rings is
+given to a registrar who speaks her language; after the time of rappel line overflow to any registrar, and to whoever helps them.
+rappel caller set changes what somebody does and speaks.`,
+		Example: "  rappel line pools", Args: exactly(0),
+	}, func(ctx context.Context, r records, _ []string) error {
+		pools, err := r.Pools(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "ROLE\tLANGUAGE\tPEOPLE\tON SHIFT\tRUNG")
+		registrars := 0
+		for _, pool := range pools {
+			rung := "never"
+			switch {
+			case pool.Role == roster.RoleRegistrar:
+				rung = fmt.Sprintf("at once, for other languages after %s", r.scheme.Overflow)
+				registrars += pool.People
+			case pool.Role == r.scheme.OverflowTo:
+				rung = fmt.Sprintf("after %s, while a registrar is on shift", r.scheme.Overflow)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", pool.Role, pool.Language, pool.People, pool.OnShift, rung)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if registrars == 0 {
+			fmt.Fprintln(p.out, "nobody is a registrar, so nobody takes the line's calls; rappel import gives somebody the role")
+		}
+		return nil
+	})
 }
 
 func (p *program) addLine() *cobra.Command {
@@ -189,52 +264,4 @@ func tellExceptions(w *tabwriter.Writer, hours postgres.Hours) {
 		}
 		fmt.Fprintf(w, "%s\t%s\n", dates, schedule.FormatHours(e.Hours))
 	}
-}
-
-// exceptLine makes the commands open and close.
-func (p *program) exceptLine(open bool) *cobra.Command {
-	var until string
-	c := &cobra.Command{
-		Use: "close DATE", Short: "Close the line on a date, or until another one", Example: "  rappel line close 2026-12-24", Args: exactly(1),
-	}
-	if open {
-		c = &cobra.Command{
-			Use: "open DATE HOURS", Short: "Answer the line on a date in other hours than usual, a public holiday included",
-			Example: "  rappel line open 2026-12-26 10:00-12:00", Args: exactly(2),
-		}
-	}
-	p.inScheme(c, func(ctx context.Context, r records, args []string) error {
-		var e schedule.Exception
-		if err := readDates(args[0], until, &e); err != nil {
-			return err
-		}
-		if open {
-			var err error
-			if e.Hours, err = schedule.ParseHours(args[1]); err != nil {
-				return usageError{err}
-			}
-		}
-		return mistake(r.ExceptLine(ctx, r.scheme.Key, e, time.Now()), postgres.ErrDatesBackward)
-	})
-	c.Flags().StringVar(&until, "until", "", "last date (default: the date alone)")
-	return c
-}
-
-func (p *program) usualLine() *cobra.Command {
-	var until string
-	c := p.inScheme(&cobra.Command{
-		Use: "usual DATE", Short: "Take back what open or close said of a date", Example: "  rappel line usual 2026-12-24", Args: exactly(1),
-	}, func(ctx context.Context, r records, args []string) error {
-		var e schedule.Exception
-		if err := readDates(args[0], until, &e); err != nil {
-			return err
-		}
-		err := r.RevokeLineException(ctx, r.scheme.Key, e, time.Now())
-		if errors.Is(err, postgres.ErrNoException) {
-			return usageError{fmt.Errorf("%w; rappel line hours shows them, and --until is as it was given", err)}
-		}
-		return err
-	})
-	c.Flags().StringVar(&until, "until", "", "last date, as it was given")
-	return c
 }

@@ -30,31 +30,31 @@ calls just then; registrars come first. It counts within seconds.
   rappel line overflow --to nobody`,
 		Args: exactly(0),
 	}, func(ctx context.Context, r records, _ []string) error {
+		now := postgres.Overflow{After: r.scheme.Overflow, To: r.scheme.OverflowTo}
 		if after != 0 || to != "" {
 			var err error
-			r.scheme, err = r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
+			now, err = r.SetOverflow(ctx, r.scheme.Key, func(o *postgres.Overflow) {
 				if after != 0 {
-					s.Overflow = after
+					o.After = after
 				}
 				switch to {
 				case "":
 				case toNobody:
-					s.OverflowTo = ""
+					o.To = ""
 				default:
-					s.OverflowTo = to
+					o.To = to
 				}
-				return nil
-			})
+			}, time.Now())
 			if err != nil {
 				return err
 			}
 		}
 		takes := "any registrar"
-		if r.scheme.OverflowTo != "" {
-			takes += ", then whoever has the role " + string(r.scheme.OverflowTo)
+		if now.To != "" {
+			takes += ", then whoever has the role " + string(now.To)
 		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintf(w, "after\t%s\nto\t%s\n", r.scheme.Overflow, takes)
+		fmt.Fprintf(w, "after\t%s\nto\t%s\n", now.After, takes)
 		return w.Flush()
 	})
 	c.PreRunE = func(c *cobra.Command, _ []string) error {

@@ -47,6 +47,7 @@ type Options struct {
 	Questions Questions
 	Outreach  Outreach
 	Flows     Flows
+	Lines     Lines
 	Door      *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
@@ -71,8 +72,8 @@ type API struct {
 // New checks the options.
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil ||
-		opts.Outreach == nil || opts.Flows == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach, flows and door are needed")
+		opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach, flows, lines and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -132,6 +133,15 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/flows/{flow}/publish":  a.change(a.publishFlow),
 		"POST schemes/{scheme}/flows/{flow}/rollback": a.change(a.rollBackFlow),
 		"GET schemes/{scheme}/flows/{flow}/history":   a.people(a.flowHistory),
+
+		"GET schemes/{scheme}/line":                 a.people(a.line),
+		"POST schemes/{scheme}/line/numbers":        a.change(a.saveNumber),
+		"POST schemes/{scheme}/line/numbers/remove": a.change(a.removeNumber),
+		"PUT schemes/{scheme}/line/hours":           a.change(a.setLineHours),
+		"POST schemes/{scheme}/line/open":           a.change(a.openLine),
+		"POST schemes/{scheme}/line/close":          a.change(a.closeLine),
+		"POST schemes/{scheme}/line/usual":          a.change(a.usualLine),
+		"PUT schemes/{scheme}/line/overflow":        a.change(a.setOverflow),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

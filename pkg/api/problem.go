@@ -86,6 +86,12 @@ func problemOf(err error) problem {
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case isFlawed(err):
 		return problem{problemType + "flow", "The flow has problems", http.StatusUnprocessableEntity, err.Error()}
+	case errors.Is(err, ErrNoNumber), errors.Is(err, ErrNoException):
+		return problem{problemType + "no-such", "There is no such thing", http.StatusNotFound, err.Error() + "; GET line shows what there is."}
+	case errors.Is(err, ErrTaken):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
+	case errors.Is(err, ErrHours), errors.Is(err, ErrDates), errors.Is(err, ErrOverflow):
+		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, errNoPerson):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):

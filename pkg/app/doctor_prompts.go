@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/sounds"
 )
@@ -32,6 +36,49 @@ func (e *examination) prompts(ctx context.Context) {
 	})
 	e.look("prompts.voices", "voices of four languages", func() outcome { return a.tryVoices(ctx) })
 	e.look("prompts.dialplan", "prompts for when the service is away", func() outcome { return fallbackFiles(e.cfg.Asterisk.Sounds) })
+}
+
+// publishedFlows looks at what schemes published of dialogues: what has problems, since an upgrade perhaps, is not spoken. It
+// also finds numbers that people dial whose dialogue is not there.
+func (e *examination) publishedFlows(ctx context.Context) outcome {
+	const fix = "rappel flow check NAME shows every problem; mend it and rappel flow publish FILE, or rappel flow rollback NAME"
+	store, err := postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
+	if err != nil {
+		return wrong("unknown", short(err), "correct postgres.url")
+	}
+	defer func() { _ = store.Close() }() // It only read.
+	flows, err := NewFlows(e.cfg, store)
+	if err != nil {
+		return skipped("the dialogues that ship are not sound")
+	}
+	schemes, err := store.Schemes(ctx)
+	if err != nil {
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
+	}
+	published, lines := 0, 0
+	for _, s := range schemes {
+		book, refused, number, err := flows.Book(ctx, s.Key)
+		if err != nil {
+			return wrong("unknown", short(err), "rappel flow list --scheme "+s.ID)
+		}
+		for _, name := range slices.Sorted(maps.Keys(refused)) {
+			first, _, _ := strings.Cut(strings.TrimSpace(refused[name].Error()), "\n")
+			return wrong(s.Name+": "+name, "the scheme speaks the version that ships, if there is one: "+first, fix)
+		}
+		dialled, err := store.DIDs(ctx, s.Key)
+		if err != nil {
+			return wrong("unknown", short(err), "rappel line list --scheme "+s.ID)
+		}
+		for _, d := range dialled {
+			if !book.Has(d.Flow) {
+				return wrong(s.Name+": "+d.Flow, "a number is to be answered by it, and it is not there; the line's own dialogue answers",
+					"rappel line add NUMBER --flow registration, or rappel flow publish FILE")
+			}
+		}
+		lines += len(dialled)
+		published += min(number, 1)
+	}
+	return fine("%d numbers, %d schemes with dialogues of their own", lines, published)
 }
 
 // tryVoices has one word spoken in every language.

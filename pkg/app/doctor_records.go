@@ -26,7 +26,7 @@ const (
 func (e *examination) postgres(ctx context.Context) {
 	rest := []string{
 		"postgres.version", "postgres.migrations", "postgres.role", "postgres.durability", "postgres.connections",
-		"postgres.encoding", "postgres.scheme",
+		"postgres.encoding", "postgres.scheme", "prompts.published",
 	}
 	var conn *pgx.Conn
 	reached := e.look("postgres.reachable", "database answers", func() outcome {
@@ -91,7 +91,7 @@ func (e *examination) postgres(ctx context.Context) {
 	})
 	e.databaseClock(ctx, conn)
 	if !migrated {
-		e.leave("the schema is not current", "postgres.scheme")
+		e.leave("the schema is not current", "postgres.scheme", "prompts.published")
 		return
 	}
 	e.look("postgres.scheme", "a scheme to work for", func() outcome {
@@ -107,6 +107,7 @@ func (e *examination) postgres(ctx context.Context) {
 		}
 		return fine("%d, with %d callers", schemes, callers)
 	})
+	e.look("prompts.published", "published dialogues are spoken", func() outcome { return e.publishedFlows(ctx) })
 	e.recordsOfPBX(ctx, conn)
 }
 

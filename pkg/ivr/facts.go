@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,17 @@ func possible(fact, value string) bool {
 	default:
 		return true
 	}
+}
+
+// CheckFact says why a fact cannot have a value, in words for whoever wrote it; nil when it can.
+func CheckFact(name, value string) error {
+	switch {
+	case !isFact(name):
+		return fmt.Errorf("the facts are %s", strings.Join(Facts(), ", "))
+	case !possible(name, value) || strings.HasSuffix(value, "+"):
+		return fmt.Errorf("%s is never %q, but %s", name, value, strings.TrimSuffix(factWords(name), ", or 3+ for three or more"))
+	}
+	return nil
 }
 
 // leads is the step for a value: that of the value itself, else that of the highest "n+" which a number reaches, else Else.

@@ -48,45 +48,6 @@ func (s *Store) Line(ctx context.Context, did string) (callflow.Line, error) {
 	return line, err
 }
 
-// DialledLines lists the numbers of all schemes as they may be dialled and as Line finds them, those that count before others
-// that are the same, each with its languages; and the languages in which somebody is told that a number is no scheme's.
-func (s *Store) DialledLines(ctx context.Context) (lines []DialledLine, nobody []roster.Language, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	rows, err := s.query.ListLines(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list lines: %w", storeError(err))
-	}
-	var delivered []DialledLine
-	for _, r := range rows {
-		lines = append(lines, DialledLine{r.E164, languagesOf(r.Languages)})
-		delivered = append(delivered, DialledLine{r.Delivered, languagesOf(r.Languages)})
-	}
-	lines = append(lines, delivered...)
-	if len(rows) == 1 {
-		lines = append(lines, DialledLine{"s", lines[0].Languages})
-	}
-	none, err := s.nobodysLine(ctx)
-	if !errors.Is(err, callflow.ErrUnknownLine) {
-		return nil, nil, err
-	}
-	return lines, none.Languages, nil
-}
-
-// DialledLine is a number as it may be dialled.
-type DialledLine struct {
-	Dialled   string // As a trunk delivers it; "s" when it does not say.
-	Languages []roster.Language
-}
-
-func languagesOf(words []string) []roster.Language {
-	list := make([]roster.Language, len(words))
-	for i, w := range words {
-		list[i] = roster.Language(w)
-	}
-	return list
-}
-
 // nobodysLine says in which languages somebody is told that a number is no scheme's.
 func (s *Store) nobodysLine(ctx context.Context) (callflow.Line, error) {
 	languages, err := s.query.LineLanguages(ctx)

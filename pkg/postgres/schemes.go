@@ -22,9 +22,6 @@ import (
 // ErrTaken means that a name or number that must be unique belongs to somebody else, another scheme perhaps.
 var ErrTaken = errors.New("the name or number is taken")
 
-// ErrNoDID means that a scheme has no such number that people dial.
-var ErrNoDID = errors.New("the scheme has no such number")
-
 // MostSpoken is how many characters the line's greeting may call a scheme by: about seven seconds when they are read out, so that
 // the whole prompt is over within twelve.
 const MostSpoken = 100
@@ -245,69 +242,6 @@ func configured(r sqldb.ListSchemesRow, ladder schedule.Ladder) Scheme {
 		s.TriesPerDay = -1
 	}
 	return s
-}
-
-// DID is a number that people dial.
-type DID struct {
-	Number    string            // E.164.
-	Delivered string            // As the trunk delivers it; empty means as in Number.
-	Flow      string            // Name of a flow in dialplans/; empty means "registration".
-	Languages []roster.Language // In the order in which they are offered; empty means French.
-}
-
-// SaveDID makes or changes a number that people dial. ErrTaken means that it belongs to another scheme.
-func (s *Store) SaveDID(ctx context.Context, scheme int64, did DID) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	if did.Delivered == "" {
-		did.Delivered = did.Number
-	}
-	if did.Flow == "" {
-		did.Flow = "registration"
-	}
-	if len(did.Languages) == 0 {
-		did.Languages = []roster.Language{roster.French}
-	}
-	n, err := s.query.UpsertDID(ctx, sqldb.UpsertDIDParams{
-		SchemeID: scheme, E164: did.Number, Delivered: did.Delivered, Flow: did.Flow, Languages: words(did.Languages),
-	})
-	if err == nil && n == 0 {
-		err = ErrTaken
-	}
-	if err != nil {
-		return fmt.Errorf("save number dialled: %w", taken(storeError(err)))
-	}
-	return nil
-}
-
-// RemoveDID takes a number that people dial away from a scheme: whoever dials it then is told that it is nobody's. The error may
-// be ErrNoDID.
-func (s *Store) RemoveDID(ctx context.Context, scheme int64, number string) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	n, err := s.query.DeleteDID(ctx, sqldb.DeleteDIDParams{SchemeID: scheme, E164: number})
-	if err == nil && n == 0 {
-		err = ErrNoDID
-	}
-	if err != nil {
-		return fmt.Errorf("remove number dialled: %w", storeError(err))
-	}
-	return nil
-}
-
-// DIDs lists the numbers that people dial to reach a scheme.
-func (s *Store) DIDs(ctx context.Context, scheme int64) ([]DID, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	rows, err := s.query.ListDIDs(ctx, scheme)
-	if err != nil {
-		return nil, fmt.Errorf("list numbers dialled: %w", storeError(err))
-	}
-	list := make([]DID, len(rows))
-	for i, r := range rows {
-		list[i] = DID{Number: r.E164, Delivered: r.Delivered, Flow: r.Flow, Languages: languagesOf(r.Languages)}
-	}
-	return list, nil
 }
 
 // SetDestinations replaces the prefixes (E.164, "+32") of the numbers that the scheme may ring.

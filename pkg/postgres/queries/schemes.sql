@@ -100,6 +100,15 @@ DELETE FROM did WHERE scheme_id = sqlc.arg(scheme_id) AND e164 = sqlc.arg(e164);
 -- name: ListDIDs :many
 SELECT e164, delivered, flow, languages FROM did WHERE scheme_id = sqlc.arg(scheme_id) ORDER BY e164;
 
+-- name: ListPools :many
+-- Who there is of each role and language.
+SELECT r.role::text AS role, l.language::text AS language, count(*) AS people, count(*) FILTER (WHERE t.state <> 'off') AS on_shift
+FROM caller c
+JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id, unnest(c.roles) AS r (role), unnest(c.languages) AS l (language)
+WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.enabled
+GROUP BY r.role, l.language
+ORDER BY r.role DESC, l.language;
+
 -- name: DeleteDestinations :exec
 DELETE FROM destination WHERE scheme_id = sqlc.arg(scheme_id);
 

@@ -132,7 +132,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	defer feeds.Close()
 	door := auth.NewDoor(store)
 	programs, err := api.New(api.Options{
-		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, Questions: store, Outreach: store, Flows: flows{}, Door: door,
+		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Door: door,
 	})
 	if err != nil {
 		return err
@@ -248,5 +248,8 @@ func (v *viewers) until(ctx context.Context, last func() int64) error {
 	}
 }
 
-// flows are asked for by nobody: programs only follow the figures here.
-type flows struct{ api.Flows }
+// flows and lines are asked for by nobody: programs only follow the figures here.
+type (
+	flows struct{ api.Flows }
+	lines struct{ api.Lines }
+)

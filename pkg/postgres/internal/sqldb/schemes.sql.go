@@ -580,6 +580,48 @@ func (q *Queries) ListPhones(ctx context.Context, schemeID int64) ([]ListPhonesR
 	return items, nil
 }
 
+const listPools = `-- name: ListPools :many
+SELECT r.role::text AS role, l.language::text AS language, count(*) AS people, count(*) FILTER (WHERE t.state <> 'off') AS on_shift
+FROM caller c
+JOIN caller_status t ON t.scheme_id = c.scheme_id AND t.caller_id = c.caller_id, unnest(c.roles) AS r (role), unnest(c.languages) AS l (language)
+WHERE c.scheme_id = $1 AND c.enabled
+GROUP BY r.role, l.language
+ORDER BY r.role DESC, l.language
+`
+
+type ListPoolsRow struct {
+	Role     string
+	Language string
+	People   int64
+	OnShift  int64
+}
+
+// Who there is of each role and language.
+func (q *Queries) ListPools(ctx context.Context, schemeID int64) ([]ListPoolsRow, error) {
+	rows, err := q.db.Query(ctx, listPools, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPoolsRow
+	for rows.Next() {
+		var i ListPoolsRow
+		if err := rows.Scan(
+			&i.Role,
+			&i.Language,
+			&i.People,
+			&i.OnShift,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listRetry = `-- name: ListRetry :many
 SELECT scheme_id, kind, result, after_ms FROM scheme_retry ORDER BY scheme_id, kind, result
 `
