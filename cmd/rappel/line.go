@@ -87,11 +87,11 @@ rappel caller set changes what somebody does and speaks.`,
 		registrars := 0
 		for _, pool := range pools {
 			rung := "never"
-			switch {
-			case pool.Role == roster.RoleRegistrar:
+			switch pool.Role {
+			case roster.RoleRegistrar:
 				rung = fmt.Sprintf("at once, for other languages after %s", r.scheme.Overflow)
 				registrars += pool.People
-			case pool.Role == r.scheme.OverflowTo:
+			case r.scheme.OverflowTo:
 				rung = fmt.Sprintf("after %s, while a registrar is on shift", r.scheme.Overflow)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", pool.Role, pool.Language, pool.People, pool.OnShift, rung)

@@ -33,7 +33,7 @@ func (t *typist) then(out Output) (key string) {
 		switch out.Ask {
 		case AskNothing:
 			return key
-		case AskHangup:
+		case AskHangup, AskRescue:
 			t.over = true
 			return key
 		case AskQueue:
