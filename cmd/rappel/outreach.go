@@ -30,9 +30,10 @@ nobody calls that number. The list is a register of its own: nobody on it is cal
   rappel outreach start --dry-run       how many, and on how many days
   rappel outreach start
   rappel outreach show
-  rappel outreach stop                  calls under way go on`,
+  rappel outreach stop                  calls under way go on
+  rappel outreach end                   erase who was on it; a list whose last call was 30 days ago ends by itself`,
 	}
-	c.AddCommand(p.importOutreach(), p.startOutreach(), p.showOutreach(), p.stopOutreach())
+	c.AddCommand(p.importOutreach(), p.startOutreach(), p.showOutreach(), p.stopOutreach(), p.endOutreach())
 	return c
 }
 
@@ -185,6 +186,27 @@ func (p *program) stopOutreach() *cobra.Command {
 			return mistake(err, report.ErrNoOutreach)
 		}
 		fmt.Fprintf(p.err, "Stopped. Calls cancelled: %d.\n", n)
+		return nil
+	})
+}
+
+func (p *program) endOutreach() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use: "end", Short: "End the list: cancel what waits, and erase who is on it", Args: exactly(0),
+		Long: `Cancels the outreach calls that have not begun, and erases who the people of the list are, called or not: names, numbers, and where
+they were called. What stays are counts (rappel outreach show), who has refused, and who wants to be registered (rappel inbox). It
+cannot be taken back.
+
+  rappel outreach end`,
+	}, func(ctx context.Context, r records, _ []string) error {
+		done, err := r.EndOutreach(ctx, r.scheme.Key, time.Now())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.err, "Ended. Calls cancelled: %d; people erased: %d.\n", done.Cancelled, done.Erased)
+		if done.Left > 0 {
+			fmt.Fprintf(p.err, "%d are being called just now: type it again when their calls have ended.\n", done.Left)
+		}
 		return nil
 	})
 }

@@ -63,4 +63,8 @@ func TestAListFromTheCommandLine(t *testing.T) {
 	_, errs, status = said(t, dir, "outreach", "stop")
 	require.Equal(t, 2, status, errs)
 	require.Regexp(t, `without a call .* 2\n`, done(t, dir, "outreach", "show"))
+	_, errs, status = said(t, dir, "outreach", "end")
+	require.Zero(t, status, errs)
+	require.Contains(t, errs, "people erased: 2")
+	require.Regexp(t, `on the list +0\n`, done(t, dir, "outreach", "show"))
 }

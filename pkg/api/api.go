@@ -125,6 +125,7 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/outreach/import": a.change(a.addOutreach),
 		"POST schemes/{scheme}/outreach/start":  a.change(a.startOutreach),
 		"POST schemes/{scheme}/outreach/stop":   a.change(a.stopOutreach),
+		"POST schemes/{scheme}/outreach/end":    a.change(a.endOutreach),
 
 		"GET schemes/{scheme}/flows":                  a.people(a.flows),
 		"GET schemes/{scheme}/flows/{flow}":           a.people(a.flow),

@@ -20,6 +20,8 @@ type Outreach interface {
 	StartOutreach(ctx context.Context, scheme int64, now time.Time, rehearse bool) (report.OutreachBooked, error)
 	// StopOutreach returns how many calls it cancelled; report.ErrNoOutreach when none waited.
 	StopOutreach(ctx context.Context, scheme int64, now time.Time) (int, error)
+	// EndOutreach cancels what waits, and erases who the people of the list are.
+	EndOutreach(ctx context.Context, scheme int64, now time.Time) (report.OutreachEnded, error)
 	Outreach(ctx context.Context, scheme int64) (report.Outreach, error)
 }
 
@@ -81,6 +83,15 @@ func (a *API) stopOutreach(q ask) (any, error) {
 	return struct {
 		Cancelled int `json:"cancelled"`
 	}{n}, nil
+}
+
+// endOutreach ends the list.
+func (a *API) endOutreach(q ask) (any, error) {
+	var sent struct{}
+	if err := q.read(&sent); err != nil {
+		return nil, err
+	}
+	return a.opts.Outreach.EndOutreach(q.Context(), q.scheme.Key, q.now)
 }
 
 // outreach says how the list stands.

@@ -36,6 +36,10 @@ func (o *outreach) StartOutreach(_ context.Context, _ int64, now time.Time, rehe
 	return report.OutreachBooked{Booked: len(o.people), Days: 1, Opens: now, Closes: now.Add(time.Hour), Lines: true}, o.err
 }
 
+func (o *outreach) EndOutreach(context.Context, int64, time.Time) (report.OutreachEnded, error) {
+	return report.OutreachEnded{Cancelled: 1, Erased: 2}, o.err
+}
+
 func (o *outreach) StopOutreach(context.Context, int64, time.Time) (int, error) {
 	n := o.waiting
 	if o.waiting = 0; n == 0 {
@@ -84,6 +88,7 @@ func TestAListIsCalledByAProgram(t *testing.T) {
 	require.Equal(t, json.Number("2"), h.valid(res.body, "Outreach")["open"])
 	require.Equal(t, json.Number("2"), post("stop", "", "OutreachStopped", 200)["cancelled"])
 	require.Equal(t, json.Number("0"), post("stop", "", "OutreachStopped", 200)["cancelled"], "sent again")
+	require.Equal(t, json.Number("2"), post("end", "", "OutreachEnded", 200)["erased"])
 	h.outreach.err = fmt.Errorf("start: %w", dispatch.ErrOwnCLI)
 	require.Contains(t, post("start", "", "Problem", 409)["detail"], "--cli-for")
 }

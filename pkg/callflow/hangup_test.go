@@ -25,6 +25,7 @@ const listens = "listens"
 type scene struct {
 	desk func(*desk)
 	open func(*rig) string
+	ways []string // Keys that lead on from there before anybody hangs up.
 }
 
 // scenes are the ways into every shipped flow.
@@ -34,6 +35,7 @@ func scenes() map[string]scene {
 		return scene{
 			desk: func(d *desk) {
 				d.proposal = Proposal{Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)}
+				d.change = Change{Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5, Promised: d.proposal}
 			},
 			open: func(r *rig) string {
 				r.pbx.SetPhone(number, telephonytest.Script{})
@@ -69,6 +71,11 @@ func scenes() map[string]scene {
 			},
 		},
 		"presence": machine(call.KindPresence), "reminder": machine(call.KindReminder), "survey": machine(call.KindSurvey),
+		"outreach": machine(call.KindOutreach), "confirmation": machine(call.KindConfirmation),
+		// Deeper than a stranger comes who tries every key from the beginning.
+		"a registration": {open: dials, ways: []string{"2", "1", "1", "#"}},
+		"an appointment": {open: dials, ways: []string{"1", "2"}, desk: func(d *desk) { d.people = []Appointment{marie} }},
+		"an answer":      {open: dials, ways: []string{"3", "1"}},
 	}
 }
 
@@ -84,7 +91,8 @@ func TestHangingUpInEveryStep(t *testing.T) {
 			if testing.Short() {
 				deepest = 2
 			}
-			todo := [][]string{nil}
+			todo := [][]string{s.ways}
+			deepest = max(deepest, len(s.ways)+2)
 			for len(todo) > 0 {
 				way := todo[0]
 				todo = todo[1:]

@@ -28,7 +28,7 @@ type ledger struct {
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
 	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
 	asked       []*occurrenceRow // Ended that asked for somebody's word.
-	refused     []int64          // People whose outreach call ended so that they are never called again.
+	refused     []int64          // People whose outreach call ended: they may have refused in it.
 	parties     map[string]*partyRow
 	surveys     map[surveyAnswer]int64
 	callbacks   []*dispatch.Occurrence
@@ -376,7 +376,7 @@ func (l *ledger) finish(f dispatch.Finish) error {
 	if a.dayLater && !slices.Contains(l.later, a) {
 		l.later = append(l.later, a)
 	}
-	if a.answer == call.AnswerNever {
+	if occ != nil && occ.kind == call.KindOutreach {
 		l.refused = append(l.refused, a.beneficiary)
 	}
 	return nil

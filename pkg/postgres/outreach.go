@@ -327,7 +327,17 @@ func (s *Store) MayReachOut(ctx context.Context, scheme int64, number string) er
 
 // NeverAgain implements callflow.Outreach.
 func (s *Store) NeverAgain(ctx context.Context, scheme int64, number string, now time.Time) error {
-	return s.Refuse(ctx, scheme, []string{number}, RefusedOutreach, now)
+	// In one transaction, so that whoever was promised it is erased when her call ends, whatever becomes of this process.
+	err := s.inTx(ctx, s.writers, func(q *sqldb.Queries) error {
+		if err := s.refuse(ctx, q, refusing{scheme, []string{number}, RefusedOutreach, now}); err != nil {
+			return err
+		}
+		return q.RefuseOutreach(ctx, sqldb.RefuseOutreachParams{SchemeID: scheme, Number: number, Now: instant(now)})
+	})
+	if err != nil {
+		return fmt.Errorf("keep a refusal: %w", err)
+	}
+	return nil
 }
 
 // eraseOutreach erases who people of the list are.
@@ -346,5 +356,61 @@ func (l *ledger) eraseRefused(ctx context.Context, q *sqldb.Queries) error {
 	if len(l.refused) == 0 {
 		return nil
 	}
-	return q.EraseOutreach(ctx, sqldb.EraseOutreachParams{SchemeID: l.scheme, BeneficiaryIds: l.refused, Now: instant(l.at)})
+	who, err := q.ReadOutreachRefused(ctx, sqldb.ReadOutreachRefusedParams{SchemeID: l.scheme, BeneficiaryIds: l.refused})
+	if err != nil || len(who) == 0 {
+		return err
+	}
+	return q.EraseOutreach(ctx, sqldb.EraseOutreachParams{SchemeID: l.scheme, BeneficiaryIds: who, Now: instant(l.at)})
+}
+
+// outreachKept is how long a list is kept after its last call has ended.
+const outreachKept = 30 * 24 * time.Hour
+
+// EndOutreach ends a list: calls that have not begun are cancelled, and who its people are is erased, whether they were called or
+// not. What stays are counts, who has refused (as keyed hashes), and who wants to be registered, in the inbox. People whose call
+// goes on are left, and returned as such: ending again erases them.
+func (s *Store) EndOutreach(ctx context.Context, scheme int64, now time.Time) (report.OutreachEnded, error) {
+	var done report.OutreachEnded
+	err := s.transactFor(ctx, scheme, loadPatience, func(q *sqldb.Queries, j *journal) error {
+		open, err := q.ReadOutreachOpen(ctx, scheme)
+		if err != nil {
+			return fmt.Errorf("read calls: %w", err)
+		}
+		if len(open) > 0 {
+			if done.Cancelled, err = j.cancelPromises(ctx, q, open, now); err != nil {
+				return err
+			}
+			j.noteScheme("changed", now, changedData{Cancelled: done.Cancelled})
+		}
+		erased, err := q.PurgeOutreach(ctx, scheme)
+		if err != nil {
+			return fmt.Errorf("erase: %w", err)
+		}
+		done.Erased = int(erased)
+		return nil
+	})
+	if err != nil {
+		return report.OutreachEnded{}, fmt.Errorf("end outreach: %w", err)
+	}
+	state, err := s.Outreach(ctx, scheme)
+	if err != nil {
+		return report.OutreachEnded{}, err
+	}
+	done.Left = state.Listed
+	return done, nil
+}
+
+// purgeOutreach ends a list whose last call was long ago.
+func purgeOutreach(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time) error {
+	idle, err := q.OutreachIdle(ctx, sqldb.OutreachIdleParams{SchemeID: scheme, Before: instant(now.Add(-outreachKept))})
+	if err != nil {
+		return fmt.Errorf("look for an outreach list: %w", err)
+	}
+	if !idle {
+		return nil
+	}
+	if _, err := q.PurgeOutreach(ctx, scheme); err != nil {
+		return fmt.Errorf("erase an outreach list: %w", err)
+	}
+	return nil
 }

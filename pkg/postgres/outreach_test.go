@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,27 +76,32 @@ func TestAListIsCalledOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, again.Booked+again.Refused)
 
-	// One says never, another that she is interested.
+	// One says never, another that she is interested; a third says never as the service is killed, so that it is not known what
+	// she answered.
 	epoch, err := f.Lead(ctx, scheme, "test", today)
 	require.NoError(t, err)
-	for i, answer := range []string{call.AnswerNever, call.AnswerRegister} {
+	for i, answer := range []string{call.AnswerNever, call.AnswerRegister, ""} {
 		o := snap.Occurrences[i]
 		order := call.Order{Scheme: scheme, Attempt: call.NewID(), Kind: o.Kind, Number: o.Numbers[0], Trunk: "trunk", Language: "fr", BeneficiaryRing: time.Minute, DialBy: today.Add(time.Minute)}
-		if answer == call.AnswerNever {
+		if answer != call.AnswerRegister {
 			require.NoError(t, s.MayReachOut(ctx, scheme, order.Number))
 			require.NoError(t, s.NeverAgain(ctx, scheme, order.Number, today))
 			require.ErrorIs(t, s.MayReachOut(ctx, scheme, order.Number), callflow.ErrNothing)
 		}
-		errs, err := s.Apply(ctx, scheme, epoch, today, []dispatch.Op{
+		ops := []dispatch.Op{
 			dispatch.Claim{Occurrence: o.ID, Order: order, At: today},
 			dispatch.Answer{Given: call.Answer{Scheme: scheme, Attempt: order.Attempt, N: 1, Question: "outreach", Answer: answer, At: today}},
 			dispatch.Finish{
 				Outcome:    call.Outcome{Scheme: scheme, Attempt: order.Attempt, Result: call.ResultAnswered, Fault: call.FaultNone, At: today},
 				Settlement: dispatch.Settlement{Occurrence: o.ID, State: call.OccurrenceReached, Attempts: 1, Rang: true, At: today},
 			},
-		})
+		}
+		if answer == "" {
+			ops = slices.Delete(ops, 1, 2)
+		}
+		errs, err := s.Apply(ctx, scheme, epoch, today, ops)
 		require.NoError(t, err)
-		require.Equal(t, []error{nil, nil, nil}, errs)
+		require.Equal(t, make([]error, len(ops)), errs)
 		var names, numbers, attempts int
 		require.NoError(t, f.pool.QueryRow(ctx, `SELECT
 			(SELECT count(*) FROM beneficiary WHERE beneficiary_id = $1 AND given_name || family_name || name_key <> ''),
@@ -110,14 +116,43 @@ func TestAListIsCalledOnce(t *testing.T) {
 	state, err := s.Outreach(ctx, scheme)
 	require.NoError(t, err)
 	require.Equal(t, report.Outreach{
-		Listed: 698, Open: 697, Answers: map[string]int{call.AnswerNever: 1, call.AnswerRegister: 1},
+		Listed: 697, Open: 696, Answers: map[string]int{call.AnswerNever: 1, call.AnswerRegister: 1},
 	}, state)
 	n, err := s.StopOutreach(ctx, scheme, today)
 	require.NoError(t, err)
-	require.Equal(t, 697, n)
+	require.Equal(t, 696, n)
 	_, err = s.StopOutreach(ctx, scheme, today)
 	require.ErrorIs(t, err, report.ErrNoOutreach)
 	again, err = s.StartOutreach(ctx, scheme, today.Add(time.Hour), false)
 	require.NoError(t, err)
-	require.Equal(t, 697, again.Booked, "after a stop it can begin anew, without those who were called")
+	require.Equal(t, 696, again.Booked, "after a stop it can begin anew, without those who were called")
+
+	// The end of the list: somebody is in her call, everybody else is erased, called or not, but not from the figures.
+	_, err = f.pool.Exec(ctx, `UPDATE occurrence SET state = 'live' WHERE occurrence_id = (SELECT max(occurrence_id) FROM occurrence WHERE state = 'open')`)
+	require.NoError(t, err)
+	ended, err := s.EndOutreach(ctx, scheme, today)
+	require.NoError(t, err)
+	require.Equal(t, report.OutreachEnded{Cancelled: 695, Erased: 696, Left: 1}, ended)
+	named := func() (n int) {
+		require.NoError(t, f.pool.QueryRow(ctx, `SELECT count(*) FROM beneficiary b WHERE b.purpose = 'outreach' AND (family_name <> '' OR EXISTS (
+			SELECT FROM contact_number n WHERE n.beneficiary_id = b.beneficiary_id) OR EXISTS (
+			SELECT FROM attempt a WHERE a.beneficiary_id = b.beneficiary_id AND a.number <> ''))`).Scan(&n))
+		return n
+	}
+	require.Equal(t, 1, named())
+	_, err = f.pool.Exec(ctx, `UPDATE occurrence SET state = 'unreached', ended_at = $1 WHERE state = 'live'`, today)
+	require.NoError(t, err)
+	for _, days := range []int{29, 31} {
+		require.Equal(t, 1, named())
+		_, err = f.Plan(ctx, scheme, epoch, today.AddDate(0, 0, days), today.AddDate(0, 0, days))
+		require.NoError(t, err)
+	}
+	require.Zero(t, named(), "a list whose last call ended a month ago ends by itself")
+	state, err = s.Outreach(ctx, scheme)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{call.AnswerNever: 1, call.AnswerRegister: 1}, state.Answers)
+	var refused int
+	require.NoError(t, f.pool.QueryRow(ctx, `SELECT count(*) FROM refusal`).Scan(&refused))
+	require.Equal(t, 4, refused)
+	require.NotEmpty(t, found(t, s, scheme, "B1").Numbers, "she was on no list")
 }

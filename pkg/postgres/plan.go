@@ -32,6 +32,9 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 		if err := q.CloseWelfare(ctx, sqldb.CloseWelfareParams{SchemeID: scheme, BeneficiaryIds: []int64{}}); err != nil {
 			return fmt.Errorf("close what is over: %w", err)
 		}
+		if err := purgeOutreach(ctx, q, scheme, now); err != nil {
+			return err
+		}
 		return placeFree(ctx, q, scheme, rules)
 	})
 	if err != nil {

@@ -27,6 +27,13 @@ type OutreachBooked struct {
 	Lines bool `json:"lines"`
 }
 
+// OutreachEnded is what became of a list that has ended.
+type OutreachEnded struct {
+	Cancelled int `json:"cancelled"` // Calls that had not begun.
+	Erased    int `json:"erased"`    // People of whom nothing is kept but counts, and keyed hashes of who has refused.
+	Left      int `json:"left"`      // People whose call goes on.
+}
+
 // Outreach is how the list stands. It names nobody.
 type Outreach struct {
 	Listed    int            `json:"listed"`     // People whom it names.

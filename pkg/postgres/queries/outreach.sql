@@ -74,3 +74,53 @@ WITH who AS (
 UPDATE beneficiary b SET given_name = '', family_name = '', name_key = ''
 FROM who w
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = w.beneficiary_id;
+
+-- name: RefuseOutreach :exec
+-- Whoever of the list is reached at a number has refused. What is known of her is erased when her call has ended.
+INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
+SELECT b.scheme_id, b.beneficiary_id, b.purpose, 'refused', sqlc.arg(now)
+FROM contact_number n
+JOIN beneficiary b ON b.scheme_id = n.scheme_id AND b.beneficiary_id = n.beneficiary_id
+WHERE n.scheme_id = sqlc.arg(scheme_id) AND n.e164 = sqlc.arg(number) AND b.purpose = 'outreach';
+
+-- name: ReadOutreachRefused :many
+-- Who of these people of the list has refused, and is not erased yet.
+SELECT b.beneficiary_id
+FROM beneficiary b
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]) AND b.purpose = 'outreach'
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), '') = 'refused';
+
+-- name: OutreachIdle :one
+-- Whether the scheme has called people of its list, and none of those calls waits, goes on, or ended after an instant.
+SELECT coalesce(bool_and(coalesce(o.ended_at < sqlc.arg(before)::timestamptz, false)), false)::boolean AS idle
+FROM beneficiary b
+JOIN occurrence o ON o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose = 'outreach' AND o.kind = 'outreach'
+    AND EXISTS (
+        SELECT FROM contact_number n WHERE n.scheme_id = b.scheme_id AND n.beneficiary_id = b.beneficiary_id);
+
+-- name: PurgeOutreach :execrows
+-- Erases who the people of the list are, but of those whose call goes on. That they were called, and what they answered, stays for
+-- the figures. It runs under LockLead.
+WITH who AS (
+    SELECT b.beneficiary_id FROM beneficiary b
+    WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose = 'outreach'
+        AND EXISTS (
+            SELECT FROM contact_number n WHERE n.scheme_id = b.scheme_id AND n.beneficiary_id = b.beneficiary_id)
+        AND NOT EXISTS (
+            SELECT FROM occurrence o
+            WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.ended_at IS NULL)
+), numbers AS (
+    DELETE FROM contact_number n USING who w WHERE n.scheme_id = sqlc.arg(scheme_id) AND n.beneficiary_id = w.beneficiary_id
+), calls AS (
+    UPDATE attempt a SET number = ''
+    FROM who w
+    JOIN occurrence o ON o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = w.beneficiary_id
+    WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.occurrence_id = o.occurrence_id AND a.state = 'ended'
+)
+UPDATE beneficiary b SET given_name = '', family_name = '', name_key = ''
+FROM who w
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = w.beneficiary_id;

@@ -44,6 +44,60 @@ func (q *Queries) EraseOutreach(ctx context.Context, arg EraseOutreachParams) er
 	return err
 }
 
+const outreachIdle = `-- name: OutreachIdle :one
+SELECT coalesce(bool_and(coalesce(o.ended_at < $1::timestamptz, false)), false)::boolean AS idle
+FROM beneficiary b
+JOIN occurrence o ON o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id
+WHERE b.scheme_id = $2 AND b.purpose = 'outreach' AND o.kind = 'outreach'
+    AND EXISTS (
+        SELECT FROM contact_number n WHERE n.scheme_id = b.scheme_id AND n.beneficiary_id = b.beneficiary_id)
+`
+
+type OutreachIdleParams struct {
+	Before   pgtype.Timestamptz
+	SchemeID int64
+}
+
+// Whether the scheme has called people of its list, and none of those calls waits, goes on, or ended after an instant.
+func (q *Queries) OutreachIdle(ctx context.Context, arg OutreachIdleParams) (bool, error) {
+	row := q.db.QueryRow(ctx, outreachIdle, arg.Before, arg.SchemeID)
+	var idle bool
+	err := row.Scan(&idle)
+	return idle, err
+}
+
+const purgeOutreach = `-- name: PurgeOutreach :execrows
+WITH who AS (
+    SELECT b.beneficiary_id FROM beneficiary b
+    WHERE b.scheme_id = $1 AND b.purpose = 'outreach'
+        AND EXISTS (
+            SELECT FROM contact_number n WHERE n.scheme_id = b.scheme_id AND n.beneficiary_id = b.beneficiary_id)
+        AND NOT EXISTS (
+            SELECT FROM occurrence o
+            WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.ended_at IS NULL)
+), numbers AS (
+    DELETE FROM contact_number n USING who w WHERE n.scheme_id = $1 AND n.beneficiary_id = w.beneficiary_id
+), calls AS (
+    UPDATE attempt a SET number = ''
+    FROM who w
+    JOIN occurrence o ON o.scheme_id = $1 AND o.beneficiary_id = w.beneficiary_id
+    WHERE a.scheme_id = $1 AND a.occurrence_id = o.occurrence_id AND a.state = 'ended'
+)
+UPDATE beneficiary b SET given_name = '', family_name = '', name_key = ''
+FROM who w
+WHERE b.scheme_id = $1 AND b.beneficiary_id = w.beneficiary_id
+`
+
+// Erases who the people of the list are, but of those whose call goes on. That they were called, and what they answered, stays for
+// the figures. It runs under LockLead.
+func (q *Queries) PurgeOutreach(ctx context.Context, schemeID int64) (int64, error) {
+	result, err := q.db.Exec(ctx, purgeOutreach, schemeID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const readKnownNumbers = `-- name: ReadKnownNumbers :many
 
 SELECT DISTINCT e164 FROM contact_number
@@ -159,6 +213,42 @@ func (q *Queries) ReadOutreachOpen(ctx context.Context, schemeID int64) ([]int64
 	return items, nil
 }
 
+const readOutreachRefused = `-- name: ReadOutreachRefused :many
+SELECT b.beneficiary_id
+FROM beneficiary b
+WHERE b.scheme_id = $1 AND b.beneficiary_id = ANY ($2::bigint[]) AND b.purpose = 'outreach'
+    AND coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), '') = 'refused'
+`
+
+type ReadOutreachRefusedParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+}
+
+// Who of these people of the list has refused, and is not erased yet.
+func (q *Queries) ReadOutreachRefused(ctx context.Context, arg ReadOutreachRefusedParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, readOutreachRefused, arg.SchemeID, arg.BeneficiaryIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var beneficiary_id int64
+		if err := rows.Scan(&beneficiary_id); err != nil {
+			return nil, err
+		}
+		items = append(items, beneficiary_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readOutreachRest = `-- name: ReadOutreachRest :many
 SELECT b.beneficiary_id, array(
     SELECT n.e164 FROM contact_number n
@@ -210,4 +300,24 @@ func (q *Queries) ReadOutreachRest(ctx context.Context, arg ReadOutreachRestPara
 		return nil, err
 	}
 	return items, nil
+}
+
+const refuseOutreach = `-- name: RefuseOutreach :exec
+INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
+SELECT b.scheme_id, b.beneficiary_id, b.purpose, 'refused', $1
+FROM contact_number n
+JOIN beneficiary b ON b.scheme_id = n.scheme_id AND b.beneficiary_id = n.beneficiary_id
+WHERE n.scheme_id = $2 AND n.e164 = $3 AND b.purpose = 'outreach'
+`
+
+type RefuseOutreachParams struct {
+	Now      pgtype.Timestamptz
+	SchemeID int64
+	Number   string
+}
+
+// Whoever of the list is reached at a number has refused. What is known of her is erased when her call has ended.
+func (q *Queries) RefuseOutreach(ctx context.Context, arg RefuseOutreachParams) error {
+	_, err := q.db.Exec(ctx, refuseOutreach, arg.Now, arg.SchemeID, arg.Number)
+	return err
 }
