@@ -35,13 +35,16 @@ func ForMachines(region string) []string {
 
 // Presentable reports whether calls of a scheme of a region may present a number: calls that a machine places, or those of people.
 // The error wraps ErrNotPresentable and says what is wrong with it. That the operator permits the number is another question.
-// What is reserved for fiction may be presented: no operator permits it.
+// What is reserved for fiction may be presented, if it is not mobile: no operator permits it.
 //
 // No call presents a number that costs whoever rings back more than a call does. In France no call of ours presents a mobile
 // number: it may be presented from a mobile phone only (ARCEP's plan, 2.3.4, and its answers to professionals). In Belgium
 // operators stop calls that come in from abroad with a Belgian number (royal decree of 12 May 2024), whatever they present: where a
 // trunk leads cannot be seen by its numbers.
 func Presentable(e164, region string, machine bool) error {
+	if region == "FR" && (strings.HasPrefix(e164, "+336") || strings.HasPrefix(e164, "+337")) {
+		return fmt.Errorf("%s is a mobile number, which in France is presented from a mobile phone only: %w", e164, ErrNotPresentable)
+	}
 	if Fictional(e164) {
 		return nil
 	}
@@ -49,11 +52,8 @@ func Presentable(e164, region string, machine bool) error {
 	if err != nil || phonenumbers.Format(number, phonenumbers.E164) != e164 {
 		return fmt.Errorf("%s is no number in E.164: %w", e164, ErrNotPresentable)
 	}
-	switch kind := phonenumbers.GetNumberType(number); {
-	case kind == phonenumbers.PREMIUM_RATE, kind == phonenumbers.SHARED_COST:
+	if kind := phonenumbers.GetNumberType(number); kind == phonenumbers.PREMIUM_RATE || kind == phonenumbers.SHARED_COST {
 		return fmt.Errorf("%s costs whoever rings back more than a call: %w", e164, ErrNotPresentable)
-	case region == "FR" && (kind == phonenumbers.MOBILE || strings.HasPrefix(e164, "+336") || strings.HasPrefix(e164, "+337")):
-		return fmt.Errorf("%s is a mobile number, which in France is presented from a mobile phone only: %w", e164, ErrNotPresentable)
 	}
 	may := ForMachines(region)
 	if !machine || may == nil || slices.ContainsFunc(may, func(prefix string) bool { return strings.HasPrefix(e164, prefix) }) {

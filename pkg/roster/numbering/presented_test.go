@@ -29,8 +29,9 @@ func TestWhatCallsMayPresent(t *testing.T) {
 		{"+33700000001", "FR", false, false},
 		{"+33899123456", "FR", false, false}, // Premium.
 		{"+3281247454", "FR", true, false},   // Foreign.
-		{"+447911123456", "FR", false, false},
-		{"+33199001000", "FR", true, true}, // Fiction.
+		{"+447911123456", "FR", true, false},
+		{"+33639980001", "FR", false, false}, // Fiction, and mobile.
+		{"+33199001000", "FR", true, true},   // Fiction.
 		{"+3281247454", "BE", true, true},
 		{"+32470123456", "BE", true, true},
 		{"+3290212345", "BE", false, false}, // Premium.
