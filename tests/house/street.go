@@ -10,6 +10,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -55,6 +58,7 @@ type Street struct {
 	pacer  *phone.Pacer
 	voice  *speech.Voice
 	clock  clock
+	ops    net.Addr // Of the service in this process.
 	houses atomic.Int64
 	lines  atomic.Int64
 }
@@ -166,6 +170,7 @@ func (s *Street) run(t *testing.T, log *zap.Logger) {
 	}
 	service, err := app.New(t.Context(), s.Config, log)
 	require.NoError(t, err)
+	_, s.ops = service.Addr()
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	aborted, abort := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1) // Room for the one answer.
@@ -184,6 +189,22 @@ func (s *Street) Now() time.Time { return s.clock.now() }
 
 // Pool reaches the database as its owner, for questions that House has no method for.
 func (s *Street) Pool() *pgxpool.Pool { return s.pool }
+
+// Metrics is what the service in this process tells Prometheus now.
+func (s *Street) Metrics(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops.String()+"/metrics", nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // It was only read.
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	http.DefaultClient.CloseIdleConnections()
+	return string(text)
+}
 
 // Number returns a number reserved for fiction that was not given out on this Street.
 func (s *Street) Number() string { return fmt.Sprintf("+3319900%04d", s.lines.Add(1)) }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
@@ -38,7 +40,8 @@ const (
 // TestLine dials the line in every way. The ways share one street and run side by side.
 func TestLine(t *testing.T) {
 	t.Parallel()
-	street := house.Build(t, house.Options{})
+	warnings, warned := observer.New(zap.WarnLevel)
+	street := house.Build(t, house.Options{Logger: zap.New(warnings)})
 	t.Run("ways", func(t *testing.T) {
 		for name, way := range map[string]func(*testing.T, *house.Street){
 			"greeting and repeat":            greeting,
@@ -71,6 +74,12 @@ func TestLine(t *testing.T) {
 			"keys as tones, found out":       typing("auto", phone.KeysTones),
 			"no keys at all":                 rotary,
 			"no audio from her":              deaf,
+			"two schemes, four numbers":      manyNumbers,
+			"a number that is nobody's":      nobodysNumber(warned),
+			"hours, dates and holidays":      lineHours,
+			"a flow published in a call":     publishes,
+			"a flow that fails":              failingFlow,
+			"a flow that cannot be read":     unreadableFlow,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -16,12 +16,12 @@ LIMIT 1;
 SELECT e164, delivered, languages FROM did ORDER BY e164;
 
 -- name: LineLanguages :many
--- Every language that some number of the installation is answered in, the most frequent first. Whoever dials a number that
--- is nobody's speaks one of them.
+-- Every language that some number of the installation is answered in: first those in which most are answered first. Whoever
+-- dials a number that is nobody's speaks one of them.
 SELECT l.language::text AS language
-FROM did d, unnest(d.languages) AS l (language)
+FROM did d, unnest(d.languages) WITH ORDINALITY AS l (language, place)
 GROUP BY l.language
-ORDER BY count(*) DESC, l.language;
+ORDER BY sum(1 / l.place) DESC, count(*) DESC, l.language;
 
 -- name: FindCaller :one
 -- An endpoint belongs to one caller in the whole installation; the scheme is part of the answer.

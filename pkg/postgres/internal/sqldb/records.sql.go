@@ -403,13 +403,13 @@ func (q *Queries) IsCalledAt(ctx context.Context, arg IsCalledAtParams) (bool, e
 
 const lineLanguages = `-- name: LineLanguages :many
 SELECT l.language::text AS language
-FROM did d, unnest(d.languages) AS l (language)
+FROM did d, unnest(d.languages) WITH ORDINALITY AS l (language, place)
 GROUP BY l.language
-ORDER BY count(*) DESC, l.language
+ORDER BY sum(1 / l.place) DESC, count(*) DESC, l.language
 `
 
-// Every language that some number of the installation is answered in, the most frequent first. Whoever dials a number that
-// is nobody's speaks one of them.
+// Every language that some number of the installation is answered in: first those in which most are answered first. Whoever
+// dials a number that is nobody's speaks one of them.
 func (q *Queries) LineLanguages(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, lineLanguages)
 	if err != nil {
