@@ -220,7 +220,7 @@ that she said nothing, or that it was too late: her calls stay as promised.`,
 		for _, n := range list {
 			to := at(n.To.Opens)
 			if !n.Back.IsZero() {
-				to = "back " + n.Back.Format(time.DateOnly)
+				to = "away from " + n.From.Format(time.DateOnly) + ", back " + n.Back.Format(time.DateOnly)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", at(n.At), n.Ref, n.Kind, at(n.Promised.Opens), to, n.State, n.Channel)
 		}

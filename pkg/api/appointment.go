@@ -184,6 +184,7 @@ type changeBody struct {
 	Channel string               `json:"channel"`
 	Call    *timeBody            `json:"call,omitempty"`
 	To      *timeBody            `json:"to,omitempty"`
+	From    string               `json:"from,omitempty"`
 	Back    string               `json:"back,omitempty"`
 }
 
@@ -203,7 +204,7 @@ func (a *API) changes(q ask) (any, error) {
 			body[i].Settled = &settled
 		}
 		if !n.Back.IsZero() {
-			body[i].Back = n.Back.Format(time.DateOnly)
+			body[i].From, body[i].Back = n.From.Format(time.DateOnly), n.Back.Format(time.DateOnly)
 		}
 	}
 	return struct {

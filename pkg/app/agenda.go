@@ -44,16 +44,25 @@ func (a agenda) Ask(ctx context.Context, scheme int64, c callflow.Change) (callf
 	return back, err
 }
 
+// Change implements callflow.Agenda.
+func (a agenda) Change(ctx context.Context, scheme int64, c callflow.Change) error {
+	err := a.store.ChangeNow(ctx, scheme, c, postgres.ChannelLine, a.now())
+	if err == nil {
+		a.dispatcher.Changed(scheme)
+	}
+	return err
+}
+
 // Asked implements callflow.Agenda.
 func (a agenda) Asked(ctx context.Context, scheme int64, attempt call.ID) (callflow.Change, error) {
 	return a.store.AskedChange(ctx, scheme, attempt)
 }
 
 // Settle implements callflow.Agenda.
-func (a agenda) Settle(ctx context.Context, scheme int64, attempt call.ID, agreed bool) error {
-	err := a.store.SettleChange(ctx, scheme, attempt, agreed, a.now())
-	if err == nil && agreed {
-		a.dispatcher.Changed(scheme)
+func (a agenda) Settle(ctx context.Context, scheme int64, told callflow.Told) error {
+	err := a.store.SettleChange(ctx, scheme, told, a.now())
+	if err == nil {
+		a.dispatcher.Changed(scheme) // Her call back is called off at least.
 	}
 	return err
 }

@@ -65,7 +65,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	}
 	a.witness.desk = a.dispatcher
 	here := callers{
-		Dispatcher: a.dispatcher, names: a.store, witness: a.witness, gate: &board.gate, books: a.store, now: a.now,
+		Dispatcher: a.dispatcher, people: a.store, witness: a.witness, gate: &board.gate, books: a.store, now: a.now,
 		log: a.log.Named("callers"),
 	}
 	anywhere := here

@@ -16,7 +16,7 @@ import (
 // callers is the dispatcher as callflow.Callers: the two packages know each other through this adapter alone.
 type callers struct {
 	*dispatch.Dispatcher
-	names   firstNames
+	people  people
 	witness *witness // Of the calls at this node's PBX.
 	reach   *reach   // To the node that leads a scheme; nil when only this one is asked.
 	log     *zap.Logger
@@ -32,10 +32,12 @@ type callBooks interface {
 	BookCallback(ctx context.Context, scheme int64, c postgres.Callback, now time.Time) (postgres.Booked, error)
 }
 
-// firstNames are known to the records; the dispatcher knows nobody's name.
-type firstNames interface {
+// people are known to the records; the dispatcher knows nobody's name.
+type people interface {
 	// FirstName returns the given name of a beneficiary of the scheme; empty when it is not known.
 	FirstName(ctx context.Context, scheme, beneficiary int64) (string, error)
+	// PendingChange returns the change of her calls that waits for her word; empty when there is none.
+	PendingChange(ctx context.Context, scheme, beneficiary int64) (callflow.ChangeKind, error)
 }
 
 var (
@@ -81,11 +83,15 @@ func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextC
 	if err != nil {
 		return callflow.NextCall{}, asFlow(err)
 	}
-	name, err := c.names.FirstName(ctx, scheme, up.Beneficiary)
+	name, err := c.people.FirstName(ctx, scheme, up.Beneficiary)
 	if err != nil {
 		c.log.Warn("first name of the next call not known", zap.Int64("scheme", scheme), zap.Error(err))
 	}
-	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name}, nil
+	asked, err := c.people.PendingChange(ctx, scheme, up.Beneficiary)
+	if err != nil {
+		c.log.Warn("what waits for the word of the next person is not known", zap.Int64("scheme", scheme), zap.Error(err))
+	}
+	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name, Asked: asked}, nil
 }
 
 // CloseCall implements callflow.Callers. Another node that leads the scheme by now asks for what is said here; if this one

@@ -31,6 +31,10 @@ func (p *person) FirstName(_ context.Context, scheme, beneficiary int64) (string
 	return "Rose", nil
 }
 
+func (p *person) PendingChange(context.Context, int64, int64) (callflow.ChangeKind, error) {
+	return callflow.ChangeSkip, p.err
+}
+
 func TestACallerByTelephone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// The bubble's clock starts at midnight UTC on 1 January 2000, a Saturday: this is Tuesday, ten o'clock.
@@ -55,17 +59,18 @@ func TestACallerByTelephone(t *testing.T) {
 		require.NoError(t, d.Lead(t.Context(), scheme))
 		rose := &person{scheme: scheme, key: store.Occurrence(id).Beneficiary}
 		warnings, logged := observer.New(zap.WarnLevel)
-		c := callers{Dispatcher: d, names: rose, witness: &witness{now: time.Now}, log: zap.New(warnings)}
+		c := callers{Dispatcher: d, people: rose, witness: &witness{now: time.Now}, log: zap.New(warnings)}
 
 		next, err := c.Next(t.Context(), scheme, anna)
 		require.NoError(t, err)
 		require.Equal(t, "Rose", next.Name)
 		require.True(t, next.Reference)
+		require.Equal(t, callflow.ChangeSkip, next.Asked, "she asks the person about it")
 		rose.err = dispatch.ErrStoreDown
 		next, err = c.Next(t.Context(), scheme, anna)
 		require.NoError(t, err, "she hears the rest")
 		require.Empty(t, next.Name)
-		require.Equal(t, 1, logged.Len())
+		require.Equal(t, 2, logged.Len())
 		_, err = c.Next(t.Context(), scheme, anna+1000)
 		require.ErrorIs(t, err, callflow.ErrUnknownCaller)
 

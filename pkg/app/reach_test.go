@@ -32,7 +32,7 @@ func TestACallersCodesReachTheLeader(t *testing.T) {
 			})
 			require.NoError(t, err)
 			t.Cleanup(d.Close)
-			return callers{Dispatcher: d, names: &person{}, witness: &witness{now: time.Now}, log: zap.NewNop()}
+			return callers{Dispatcher: d, people: &person{}, witness: &witness{now: time.Now}, log: zap.NewNop()}
 		}
 		leads, other := node(), node()
 		require.NoError(t, leads.Lead(t.Context(), scheme))

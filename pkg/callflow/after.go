@@ -24,6 +24,11 @@ const (
 type closer struct {
 	c       *Connector
 	closing Closing
+	asking  asking
+}
+
+func (c *Connector) closer(l *live, closing Closing) *closer {
+	return &closer{c: c, closing: closing, asking: asking{c: c, key: l.key, scheme: closing.Scheme, attempt: closing.Attempt}}
 }
 
 // Waits for the end of a call to be written down, real time.
@@ -32,9 +37,16 @@ const (
 	proposedPoll = 50 * time.Millisecond
 )
 
-// ask answers when the person is called next; a caller's own dialogues only say and listen otherwise.
+// ask answers when the person is called next, and takes down what she said of a change that waits for her word; a caller's own
+// dialogues only say and listen otherwise.
 func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
-	if o.Ask != ivr.AskLookup || o.What != ivr.LookupProposed {
+	if o.Ask != ivr.AskLookup {
+		return ivr.AnswerFailed, nil, true
+	}
+	if name, vars, ok := h.asking.lookUp(ctx, o.What); ok {
+		return name, vars, true
+	}
+	if o.What != ivr.LookupProposed {
 		return ivr.AnswerFailed, nil, true
 	}
 	next, err := h.proposed(ctx, s)
@@ -97,7 +109,7 @@ func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
 	s.begin(flowAfterCall, roster.Language(o.CallerLanguage), ivr.Vars{
 		"result": string(outcome.Result), "reason": string(outcome.Reason),
 	})
-	s.host = &closer{c: c, closing: Closing{Scheme: o.Scheme, Attempt: o.Attempt, Caller: o.Caller}}
+	s.host = c.closer(l, Closing{Scheme: o.Scheme, Attempt: o.Attempt, Caller: o.Caller})
 	s.run()
 	s.hangUp()
 	if c.ctx.Err() == nil {

@@ -24,14 +24,25 @@ type Agenda interface {
 	OtherTimes(ctx context.Context, scheme, occurrence int64) ([]Proposal, error)
 	// Confirm records that somebody expects a call. Doing it again changes nothing. ErrGone when the call has ended.
 	Confirm(ctx context.Context, scheme, occurrence int64) error
+	// Change makes a change at once that a person has keyed in a call to the number that is known; one that waits for her word is
+	// dropped. ErrGone when it is no longer possible.
+	Change(ctx context.Context, scheme int64, c Change) error
 	// Ask notes a change and promises to ring the person back between the instants returned. It returns ErrWaits, ErrGone, and
 	// ErrNotAllowed when she was rung back for changes often enough on that day, or the scheme can ring nobody without a caller.
 	Ask(ctx context.Context, scheme int64, c Change) (Proposal, error)
-	// Asked returns the change that an attempt asks about, or ErrNothing when it no longer waits for an answer.
+	// Asked returns the change that waits for the word of the person of an attempt, to the known number, or ErrNothing. A call
+	// back asks about its own change and no other.
 	Asked(ctx context.Context, scheme int64, attempt call.ID) (Change, error)
-	// Settle makes the change that an attempt asks about, or drops it. It returns ErrGone when it could not be made any more and
-	// everything stays, and ErrNothing when it no longer waits for an answer.
-	Settle(ctx context.Context, scheme int64, attempt call.ID, agreed bool) error
+	// Settle makes the change of an id, which the person of an attempt was told, or drops it. It returns ErrGone when it could not
+	// be made any more and everything stays, and ErrNothing when it no longer waits for her word.
+	Settle(ctx context.Context, scheme int64, told Told) error
+}
+
+// Told is what somebody has said of a change that she was told.
+type Told struct {
+	Attempt call.ID // Of the call in which she was told,
+	Change  string  // of which change: its ID.
+	Agreed  bool
 }
 
 // ChangeKind is how a person wants her calls changed.
@@ -41,16 +52,18 @@ type ChangeKind string
 const (
 	ChangeMove ChangeKind = "move" // The call at another time.
 	ChangeSkip ChangeKind = "skip" // This call not; the others stay.
-	ChangeAway ChangeKind = "away" // No calls until she is back.
+	ChangeAway ChangeKind = "away" // No calls from a day on until she is back.
 )
 
 // Change is a change of a person's calls that somebody wants.
 type Change struct {
+	ID          string // UUID; set by Asked.
 	Kind        ChangeKind
 	Beneficiary int64
 	Occurrence  int64     // The call, unless she goes away.
 	Promised    Proposal  // When it is promised; set by Asked.
 	To          Proposal  // With ChangeMove.
+	From        time.Time // With ChangeAway: her local date (midnight UTC) from which she is away; zero is today.
 	Back        time.Time // With ChangeAway: her local date (midnight UTC) on which she is back.
 }
 

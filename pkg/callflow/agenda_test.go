@@ -26,6 +26,15 @@ func (d *desk) Ask(_ context.Context, _ int64, c Change) (back Proposal, err err
 	return Proposal{Opens: time.Now().Add(15 * time.Second), Closes: time.Now().Add(time.Hour)}, err
 }
 
+func (d *desk) Change(_ context.Context, _ int64, c Change) (err error) {
+	d.locked(func() {
+		if err = d.askErr; err == nil {
+			d.made = append(d.made, c)
+		}
+	})
+	return err
+}
+
 func (d *desk) Asked(context.Context, int64, call.ID) (c Change, err error) {
 	d.locked(func() { c = d.change })
 	if c.Kind == "" {
@@ -34,10 +43,10 @@ func (d *desk) Asked(context.Context, int64, call.ID) (c Change, err error) {
 	return c, nil
 }
 
-func (d *desk) Settle(_ context.Context, _ int64, _ call.ID, agreed bool) (err error) {
+func (d *desk) Settle(_ context.Context, _ int64, told Told) (err error) {
 	d.locked(func() {
 		if err = d.settleErr; err == nil {
-			d.settled = append(d.settled, agreed)
+			d.settled = append(d.settled, told)
 		}
 	})
 	return err

@@ -35,6 +35,10 @@ func TestChangesByKey(t *testing.T) {
 		}
 		return keys(steps...)
 	}
+	away := func(from, back int) Change {
+		day := func(d int) time.Time { return time.Date(2000, 1, d, 0, 0, 0, 0, time.UTC) }
+		return Change{Kind: ChangeAway, Beneficiary: 17, From: day(from), Back: day(back)}
+	}
 	cases := []struct {
 		name   string
 		person Appointment
@@ -48,8 +52,13 @@ func TestChangesByKey(t *testing.T) {
 		{name: "another time", person: hers, press: "1212", times: times, want: Change{Kind: ChangeMove, Beneficiary: 17, Occurrence: 5, To: times[1]}, says: "vendredi sept janvier", ended: "change"},
 		{name: "no other time", person: hers, press: "121", says: "pas d'autre moment", ended: "left"},
 		{name: "skip", person: hers, press: "122", want: Change{Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5}, says: "pas d'appel mardi quatre janvier", ended: "change"},
-		{name: "away", person: hers, press: "12312011", want: Change{Kind: ChangeAway, Beneficiary: 17, Back: time.Date(2000, 1, 12, 0, 0, 0, 0, time.UTC)}, says: "jusqu'à votre retour, mercredi douze janvier", ended: "change"},
-		{name: "no such day", person: hers, press: "1233113", says: "Je n'ai pas compris cette date", ended: "left"},
+		{name: "away from today", person: hers, press: "1231412011", want: away(1, 12), says: "retour : mercredi douze janvier", ended: "change"},
+		{name: "away for two weeks, from a day", person: hers, press: "1233050121", want: away(5, 19), says: "appel : mercredi cinq janvier", ended: "change"},
+		{name: "away from tomorrow, for days", person: hers, press: "12323051", want: away(2, 7), says: "appel : demain, dimanche deux janvier", ended: "change"},
+		{name: "no such day", person: hers, press: "12333113", says: "Je n'ai pas compris cette date", ended: "left"},
+		{name: "back before she leaves", person: hers, press: "1233100140501", says: "Ce jour-là vient avant votre départ", ended: "left"},
+		{name: "no day at all", person: hers, press: "1231300", says: "Je n'ai pas compris combien de jours", ended: "left"},
+		{name: "no day twice", person: hers, press: "123130000", says: "Une personne peut le faire avec vous", ended: "left"},
 		{name: "a change waits", person: hers, press: "122", err: ErrWaits, says: "Un changement est déjà noté", ended: "left"},
 		{name: "too often", person: hers, press: "122", err: ErrNotAllowed, says: "Une personne peut le faire avec vous", ended: "left"},
 		{name: "too late", person: hers, press: "122", err: ErrGone, says: "Ce n'est plus possible", ended: "left"},
@@ -66,7 +75,7 @@ func TestChangesByKey(t *testing.T) {
 				if c.err != nil {
 					r.desk.locked(func() { r.desk.askErr = c.err })
 				}
-				ch := r.dial(cli, slowly(c.press), 45*time.Second)
+				ch := r.dial(cli, slowly(c.press), 70*time.Second)
 				require.Contains(t, r.heard(ch), c.says)
 				n := r.seen()
 				require.Equal(t, c.want, n.change)
@@ -106,12 +115,12 @@ func TestACallThatIsConfirmedIsRecorded(t *testing.T) {
 func TestTheCallBackSettlesAChange(t *testing.T) {
 	t.Parallel()
 	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC)
-	skip := Change{Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5, Promised: Proposal{opens, opens.Add(time.Hour)}}
+	skip := Change{ID: "one", Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5, Promised: Proposal{opens, opens.Add(time.Hour)}}
 	for name, c := range map[string]struct {
 		change  Change
 		press   string
 		err     error
-		settled []bool
+		settled []bool // Whether she agreed.
 		result  call.Result
 		reason  call.Reason
 		hears   string
@@ -142,12 +151,166 @@ func TestTheCallBackSettlesAChange(t *testing.T) {
 				require.Len(t, n.outcomes, 1)
 				require.Equal(t, c.result, n.outcomes[0].Result)
 				require.Equal(t, c.reason, n.outcomes[0].Reason)
-				require.Equal(t, c.settled, n.settled)
+				require.Equal(t, c.settled, agreed(n.settled))
 				if c.hears != "" {
 					// Its beginning; the rest names a day.
 					want := r.says(roster.French, c.hears)
 					require.Contains(t, r.heard(n.steps[0].Channel), want[:min(len(want), 20)])
 				}
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// agreed is what was said of changes.
+func agreed(list []Told) (out []bool) {
+	for _, told := range list {
+		if told.Change == "one" {
+			out = append(out, told.Agreed)
+		}
+	}
+	return out
+}
+
+// TestAChangeIsToldInTheNextCall: whatever automatic call she answers first tells her of a change that was asked for, and a key there
+// settles it; without one she has answered all the same.
+func TestAChangeIsToldInTheNextCall(t *testing.T) {
+	t.Parallel()
+	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC)
+	skip := Change{ID: "one", Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5, Promised: Proposal{opens, opens.Add(time.Hour)}}
+	for name, c := range map[string]struct {
+		kind    call.Kind
+		keys    []string
+		err     error
+		settled []bool
+		answers []string
+		hears   string
+	}{
+		"presence":         {kind: call.KindPresence, keys: []string{"1", "1"}, settled: []bool{true}, answers: []string{"well", "agreed"}, hears: "confirmation.skipped"},
+		"presence, no":     {kind: call.KindPresence, keys: []string{"1", "2"}, settled: []bool{false}, answers: []string{"well", "refused"}, hears: "confirmation.refused"},
+		"presence, silent": {kind: call.KindPresence, keys: []string{"1"}, answers: []string{"well"}, hears: "presence.well"},
+		"a reminder":       {kind: call.KindReminder, keys: []string{"1", "1"}, settled: []bool{true}, answers: []string{"confirmed", "agreed"}, hears: "confirmation.skipped"},
+		"a survey":         {kind: call.KindSurvey, keys: []string{"1", "1", "1"}, settled: []bool{true}, answers: []string{"4", "yes", "agreed"}, hears: "confirmation.skipped"},
+		"too late":         {kind: call.KindPresence, keys: []string{"1", "1"}, err: ErrGone, answers: []string{"well", "gone"}, hears: "confirmation.gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				var script telephonytest.Script
+				for _, digit := range c.keys {
+					script.Keys = append(script.Keys, telephonytest.Key{After: 9 * time.Second, Digit: digit})
+				}
+				r.pbx.SetPhone(number, script)
+				r.desk.locked(func() {
+					r.desk.change, r.desk.settleErr = skip, c.err
+					r.desk.proposal = Proposal{opens, opens.Add(time.Hour)}
+				})
+				require.NoError(t, r.c.Start(t.Context(), automaticOrder(c.kind)))
+				time.Sleep(3 * time.Minute)
+				n := r.seen()
+				require.Len(t, n.outcomes, 1)
+				require.Equal(t, call.ResultAnswered, n.outcomes[0].Result)
+				require.Equal(t, c.settled, agreed(n.settled))
+				var answers []string
+				for _, a := range n.answers {
+					answers = append(answers, a.Answer)
+				}
+				require.Equal(t, c.answers, answers)
+				want := r.says(roster.French, c.hears)
+				require.Contains(t, r.heard(n.steps[0].Channel), want[:min(len(want), 20)])
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestAReminderIsAnsweredAsOnTheLine: one confirms the call that she is reminded of, and two changes it at once, because the number
+// that is known was rung.
+func TestAReminderIsAnsweredAsOnTheLine(t *testing.T) {
+	t.Parallel()
+	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		keys      []string
+		err       error
+		confirmed []int64
+		made      []Change
+		answers   []string
+		hears     string
+	}{
+		"she confirms":         {keys: []string{"1"}, confirmed: []int64{5}, answers: []string{"confirmed"}, hears: "reminder.confirmed"},
+		"not this one":         {keys: []string{"2", "2"}, made: []Change{{Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5}}, answers: []string{"changed"}, hears: "confirmation.skipped"},
+		"it has begun":         {keys: []string{"2", "2"}, err: ErrGone, answers: []string{"call_back"}, hears: "appointment.gone"},
+		"the records are away": {keys: []string{"2", "2"}, err: errAway, answers: []string{"call_back"}, hears: "error.ours"},
+		"she wants a person":   {keys: []string{"0"}, answers: []string{"call_back"}, hears: "automatic.call_back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				var script telephonytest.Script
+				for _, digit := range c.keys {
+					script.Keys = append(script.Keys, telephonytest.Key{After: 6 * time.Second, Digit: digit})
+				}
+				r.pbx.SetPhone(number, script)
+				r.desk.locked(func() { r.desk.askErr, r.desk.proposal = c.err, Proposal{opens, opens.Add(time.Hour)} })
+				require.NoError(t, r.c.Start(t.Context(), automaticOrder(call.KindReminder)))
+				time.Sleep(3 * time.Minute)
+				n := r.seen()
+				require.Len(t, n.outcomes, 1)
+				require.Equal(t, call.ResultAnswered, n.outcomes[0].Result)
+				require.Equal(t, c.confirmed, n.confirmed)
+				require.Equal(t, c.made, n.made)
+				require.Len(t, n.answers, len(c.answers))
+				for i, a := range n.answers {
+					require.Equal(t, c.answers[i], a.Answer)
+				}
+				want := r.says(roster.French, c.hears)
+				require.Contains(t, r.heard(n.steps[0].Channel), want[:min(len(want), 20)])
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestACallerSettlesAChangeByKey: behind a call in which she talked to the person, she says what that person said of a change.
+func TestACallerSettlesAChangeByKey(t *testing.T) {
+	t.Parallel()
+	opens := time.Date(2000, 1, 4, 9, 30, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		press   string
+		settled []bool
+		hears   string
+	}{
+		"yes":           {press: "6", settled: []bool{true}, hears: "close.agreed"},
+		"no":            {press: "7", settled: []bool{false}, hears: "close.refused"},
+		"she says none": {hears: "close.menu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.desk.locked(func() {
+					r.desk.last = call.NewID()
+					r.desk.change = Change{ID: "one", Kind: ChangeSkip, Beneficiary: 17, Occurrence: 5, Promised: Proposal{opens, opens.Add(time.Hour)}}
+				})
+				var script telephonytest.Script
+				if c.press != "" {
+					script = keys(6*time.Second, c.press)
+				}
+				ch := r.pbx.Feature("anna", "*6", script)
+				time.Sleep(40 * time.Second)
+				require.Equal(t, c.settled, agreed(r.seen().settled))
+				want := r.says(roster.Dutch, c.hears)
+				require.Contains(t, r.heard(ch), want[:min(len(want), 20)])
+				r.pbx.HangUp(ch, telephony.CauseNormal)
+				synctest.Wait()
+				time.Sleep(time.Minute)
+				synctest.Wait()
 				r.sound(t)
 			})
 		})

@@ -63,14 +63,14 @@ func (c *Connector) stray(l *live, e telephony.Event) {
 		if len(e.Args) > 0 && e.Args[0] == telephony.EnteredAutomatic {
 			key = "dialplan.automatic-away"
 		}
-		s.sayAndWait(key, nil)
+		s.sayAndWait(key)
 	}
 	s.hangUp()
 }
 
 // sayAndWait says one prompt to its end, or until a key is pressed or the channel is gone.
-func (s *session) sayAndWait(key string, vars ivr.Vars) {
-	s.hear(ivr.Utterance{Key: key, Language: s.lang, Vars: vars})
+func (s *session) sayAndWait(key string) {
+	s.hear(ivr.Utterance{Key: key, Language: s.lang})
 }
 
 // refuse says that a number is nobody's, in every language that whoever dialled it may speak.
@@ -126,7 +126,7 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 		} else {
 			c.logCommand("look up caller", l.key, err)
 		}
-		s.sayAndWait(key, nil)
+		s.sayAndWait(key)
 		return
 	}
 	s.lang = who.Language
@@ -141,8 +141,12 @@ func (c *Connector) feature(l *live, e telephony.Event) {
 		c.closeLast(l, s, who)
 		return
 	}
-	key, vars := c.featureAnswer(l, who, code)
-	s.sayAndWait(key, vars)
+	keys, vars := c.featureAnswer(l, who, code)
+	said := make([]ivr.Utterance, len(keys))
+	for i, key := range keys {
+		said[i] = ivr.Utterance{Key: key, Language: s.lang, Vars: vars}
+	}
+	s.hear(said...)
 }
 
 // endpointName strips the technology that some PBX events put before an endpoint.
@@ -153,8 +157,8 @@ func endpointName(s string) string {
 	return s
 }
 
-// featureAnswer does what the code asks and returns what is said.
-func (c *Connector) featureAnswer(l *live, who Caller, code string) (key string, vars ivr.Vars) {
+// featureAnswer does what the code asks and returns the prompts that are said.
+func (c *Connector) featureAnswer(l *live, who Caller, code string) ([]string, ivr.Vars) {
 	states := map[string]struct {
 		state call.CallerState
 		key   string
@@ -167,27 +171,27 @@ func (c *Connector) featureAnswer(l *live, who Caller, code string) (key string,
 	if want, ok := states[code]; ok {
 		switch err := c.o.Callers.SetState(c.ctx, who.Scheme, who.ID, want.state, KnownByPhone); {
 		case err == nil:
-			return want.key, nil
+			return []string{want.key}, nil
 		case errors.Is(err, ErrRefusedNow):
-			return "feature.not_now", nil
+			return []string{"feature.not_now"}, nil
 		default:
 			c.logCommand("set caller state", l.key, err)
-			return "feature.unavailable", nil
+			return []string{"feature.unavailable"}, nil
 		}
 	}
 	if code != "*5" {
-		return "feature.unknown_code", nil
+		return []string{"feature.unknown_code"}, nil
 	}
 	next, err := c.o.Callers.Next(c.ctx, who.Scheme, who.ID)
 	switch {
 	case errors.Is(err, ErrNothing):
-		return "feature.nothing_next", nil
+		return []string{"feature.nothing_next"}, nil
 	case err != nil:
 		c.logCommand("look up next call", l.key, err)
-		return "feature.unavailable", nil
+		return []string{"feature.unavailable"}, nil
 	}
 	now := c.o.Now()
-	key = "feature.next_at"
+	key := "feature.next_at"
 	if !next.At.After(now) {
 		key = "feature.next_now"
 	}
@@ -198,7 +202,11 @@ func (c *Connector) featureAnswer(l *live, who Caller, code string) (key string,
 	if zone == nil {
 		zone = time.UTC
 	}
-	return key, ivr.Vars{"at": next.At.In(zone), "now": now.In(zone), "name": next.Name}
+	said := []string{key}
+	if next.Asked != "" {
+		said = append(said, "feature.next_asked")
+	}
+	return said, ivr.Vars{"at": next.At.In(zone), "now": now.In(zone), "name": next.Name}
 }
 
 // lastCallWindow is how long after its end a call can be closed from a feature code.
@@ -209,14 +217,14 @@ func (c *Connector) closeLast(l *live, s *session, who Caller) {
 	attempt, err := c.o.Records.LastAttempt(c.ctx, who.Scheme, who.ID, c.o.Now().Add(-lastCallWindow))
 	switch {
 	case errors.Is(err, ErrNothing):
-		s.sayAndWait("feature.nothing_to_close", nil)
+		s.sayAndWait("feature.nothing_to_close")
 		return
 	case err != nil:
 		c.logCommand("look up last call", l.key, err)
-		s.sayAndWait("feature.unavailable", nil)
+		s.sayAndWait("feature.unavailable")
 		return
 	}
 	s.begin(flowCloseLast, who.Language, nil)
-	s.host = &closer{c: c, closing: Closing{Scheme: who.Scheme, Attempt: attempt, Caller: who.ID}}
+	s.host = c.closer(l, Closing{Scheme: who.Scheme, Attempt: attempt, Caller: who.ID})
 	s.run()
 }

@@ -47,6 +47,9 @@ type automatic struct {
 	refused string
 	dial    string
 
+	asking asking   // The change of her calls that waits for her word,
+	change changing // and what she changes herself.
+
 	answers int    // How many were recorded,
 	last    string // and the last of them.
 
@@ -93,6 +96,8 @@ func (c *Connector) newAutomatic(l *live, o call.Order) *automatic {
 	a := &automatic{c: c, l: l, order: o, began: time.Now(), latest: time.Now(), state: call.StateIntent}
 	a.s = c.session(l, "", o.Scheme)
 	a.s.lang = roster.Language(o.Language)
+	a.asking = asking{c: c, key: l.key, scheme: o.Scheme, attempt: o.Attempt}
+	a.change = changing{c: c, key: l.key, scheme: o.Scheme, zone: time.UTC, make: a.makeChange}
 	a.s.host, a.s.guard, a.s.timer = a, guard{}, time.NewTimer(time.Hour)
 	a.s.reconciled, a.s.heard = a.reconciled, a.heard
 	return a
@@ -130,8 +135,8 @@ func (a *automatic) prepare() (finding, bool) {
 	return finding{}, true
 }
 
-// vars are what the flow knows from the beginning: what the scheme is called, where that is known, for a reminder of what, and for a
-// confirmation of which change.
+// vars are what the flow knows from the beginning: what the scheme is called, where that is known, and for a reminder of what. A
+// confirmation needs a change that waits.
 func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	vars := ivr.Vars{}
 	if a.order.Kind == call.KindOutreach { // She may have refused since she was put on the list.
@@ -147,9 +152,7 @@ func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	switch a.order.Kind {
 	case call.KindReminder:
 	case call.KindConfirmation:
-		c, err := a.c.o.Agenda.Asked(ctx, a.order.Scheme, a.order.Attempt)
-		maps.Copy(vars, changeVars(c, a.c.o.Now()))
-		return vars, err
+		return vars, a.asking.find(ctx)
 	default:
 		return vars, nil
 	}
@@ -157,13 +160,8 @@ func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 	if err != nil {
 		return nil, err
 	}
-	window := "between"
-	if next.Closes.Sub(next.Opens) <= aroundLimit {
-		window = "around"
-	}
-	maps.Copy(vars, ivr.Vars{
-		"window": window, "opens": next.Opens, "closes": next.Closes, "now": a.c.o.Now().In(next.Opens.Location()),
-	})
+	a.change.zone = next.Opens.Location()
+	maps.Copy(vars, next.vars(a.c.o.Now().In(a.change.zone)))
 	return vars, nil
 }
 
@@ -374,21 +372,34 @@ func (a *automatic) end(f finding) {
 }
 
 // ask does what only a call without a caller may: whoever wants a person is called back by one.
-func (a *automatic) ask(ctx context.Context, _ *session, o ivr.Output) (string, ivr.Vars, bool) {
-	switch {
-	case o.Ask == ivr.AskQueue:
+func (a *automatic) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
+	switch o.Ask {
+	case ivr.AskQueue:
 		return ivr.AnswerNobody, nil, true
-	case o.Ask == ivr.AskLookup && o.What == ivr.LookupAgree:
-		return a.settle(ctx, true), nil, true
-	case o.Ask == ivr.AskLookup && o.What == ivr.LookupRefuse:
-		return a.settle(ctx, false), nil, true
-	case o.Ask == ivr.AskLookup && o.What == ivr.LookupInterested:
-		return a.interested(ctx), nil, true
-	case o.Ask == ivr.AskLookup && o.What == ivr.LookupNeverAgain:
-		return a.neverAgain(ctx), nil, true
+	case ivr.AskLookup:
+		name, vars := a.lookUp(ctx, s, o.What)
+		return name, vars, true
 	default:
 		return ivr.AnswerFailed, nil, true
 	}
+}
+
+func (a *automatic) lookUp(ctx context.Context, s *session, what string) (string, ivr.Vars) {
+	switch what {
+	case ivr.LookupInterested:
+		return a.interested(ctx), nil
+	case ivr.LookupNeverAgain:
+		return a.neverAgain(ctx), nil
+	}
+	if name, vars, ok := a.asking.lookUp(ctx, what); ok {
+		return name, vars
+	}
+	return a.change.lookUp(ctx, s, what)
+}
+
+// makeChange makes a change at once: we have rung the number that is known.
+func (a *automatic) makeChange(ctx context.Context, c Change) (string, ivr.Vars, error) {
+	return "done", nil, a.c.o.Agenda.Change(ctx, a.order.Scheme, c)
 }
 
 // walked records what she has answered, as soon as the flow has set it.

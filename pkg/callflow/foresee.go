@@ -17,7 +17,7 @@ func (r *reception) foresee(ctx context.Context, s *session) {
 	if err != nil || len(found) != 1 {
 		return // It will be spoken when it is asked for.
 	}
-	vars := r.spoken(found[0], now)
+	vars := found[0].vars(now.In(r.line.zone()))
 	window, _ := vars["window"].(string)
 	for _, p := range s.pieces([]ivr.Utterance{{Key: "appointment." + window, Language: r.language(), Vars: vars}}) {
 		s.ready(p)

@@ -36,10 +36,8 @@ type reception struct {
 	end      string    // How it ended, for the figures.
 	callback string    // The number that the party would be called back at.
 	asked    time.Time // When the party wanted a registrar, by the service's clock.
-	change   Change    // Of the person whose appointment was told, as far as the party has said what they want.
-	times    []Proposal
-	badDays  int     // Dates typed that were none.
-	known    string  // The fact, once it was asked for.
+	known    string    // The fact, once it was asked for.
+	change   changing
 	answers  answers // What the line answers, since the party asked for it.
 	// transfers numbers the legs to others whom the party was connected with.
 	transfers int
@@ -54,6 +52,7 @@ func (c *Connector) inbound(l *live, e telephony.Event) {
 	}
 	line, err := c.lines.find(c.ctx, did)
 	r := &reception{c: c, l: l, line: line, did: did, cli: e164(e.CLI, line.Region), end: "left"}
+	r.change = changing{c: c, key: l.key, scheme: line.Scheme, zone: line.zone(), make: r.note}
 	if err == nil {
 		// Together, so that records that are away keep nobody waiting twice.
 		known, stop := context.WithTimeout(c.ctx, c.o.Patience/2)
@@ -156,14 +155,8 @@ func (r *reception) lookUp(ctx context.Context, s *session, what string) (string
 	switch what {
 	case ivr.LookupAppointments:
 		return r.appointments(ctx)
-	case ivr.LookupConfirm:
-		return r.confirm(ctx, s), nil
-	case ivr.LookupOtherTimes:
-		return r.otherTimes(ctx, s)
-	case ivr.LookupBack:
-		return r.typedDay(s)
-	case ivr.LookupAskChange:
-		return r.askChange(ctx, s)
+	case ivr.LookupConfirm, ivr.LookupOtherTimes, ivr.LookupAwayFrom, ivr.LookupBack, ivr.LookupAskChange:
+		return r.change.lookUp(ctx, s, what)
 	case ivr.LookupReady:
 		return r.setState(ctx, s, call.CallerReady), nil
 	case ivr.LookupReadyOnce:

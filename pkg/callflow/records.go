@@ -150,6 +150,8 @@ type NextCall struct {
 	Reference bool
 	// Name is the first name, spoken to the caller only; empty when it is not known.
 	Name string
+	// Asked is the change of her calls that waits for the person's word: the caller asks for it. Empty when there is none.
+	Asked ChangeKind
 }
 
 // Closing is a call closed by keypad. The zero Disposition leaves it as it was.
@@ -195,8 +197,9 @@ type Records interface {
 	Proposed(ctx context.Context, scheme int64, attempt call.ID) (Proposal, error)
 	// Spoken returns what a scheme is called on the telephone; empty when it has no such name.
 	Spoken(ctx context.Context, scheme int64) (string, error)
-	// Upcoming returns the next promised call of the person of an attempt, after now; ErrNothing when none follows.
-	Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (Proposal, error)
+	// Upcoming returns the next promised call of the person of an attempt, after now, in the scheme's zone; ErrNothing when none
+	// follows. It has no name.
+	Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (Appointment, error)
 	// Appointments returns the next promised call of each person reached at the number (E.164), earliest first, with
 	// consent not refused or withdrawn; ErrNothing when nobody is known there. A person without a next call is in the
 	// list with a zero Opens.

@@ -111,7 +111,8 @@ type agenda struct {
 	change    Change // That somebody was told is noted, or that a call back asks about.
 	askErr    error
 	confirmed []int64
-	settled   []bool
+	settled   []Told
+	made      []Change // At once.
 	settleErr error
 }
 
@@ -156,9 +157,12 @@ func (d *desk) Spoken(context.Context, int64) (name string, err error) {
 	return name, err
 }
 
-func (d *desk) Upcoming(ctx context.Context, _ int64, _ call.ID, _ time.Time) (p Proposal, err error) {
-	d.locked(func() { p, err = d.proposal, d.peopleErr })
-	return p, errors.Join(err, ctx.Err())
+func (d *desk) Upcoming(ctx context.Context, _ int64, _ call.ID, _ time.Time) (a Appointment, err error) {
+	d.locked(func() {
+		a = Appointment{Opens: d.proposal.Opens, Closes: d.proposal.Closes, Beneficiary: 17, Occurrence: 5, Changeable: true}
+		err = d.peopleErr
+	})
+	return a, errors.Join(err, ctx.Err())
 }
 
 func (d *desk) locked(do func()) {

@@ -27,11 +27,13 @@ const (
 	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown, slow (asked too often).
 	LookupConfirm      = "confirm"         // She expects the call: done, gone.
 	LookupOtherTimes   = "other_times"     // Other times for it, into "times": some, none, gone.
-	LookupBack         = "back"            // Read the date that was typed: ok, bad, often.
-	LookupAskChange    = "ask_change"      // Note the change and ring her back: soon, later, waits, refused, gone.
+	LookupAwayFrom     = "away_from"       // Read from which day on she is away, into "from": ok, bad, often.
+	LookupBack         = "away_back"       // Read on which day she is back, into "back": ok, bad, early (before she leaves), often.
+	LookupAskChange    = "ask_change"      // Make the change: done; or note it and ring her back: soon, later, waits, refused, gone.
+	LookupAsked        = "asked"           // The change that waits for her word: move, skip, away, none.
 	LookupInterested   = "interested"      // Keep for the registrars that she wants to be registered: done.
 	LookupNeverAgain   = "never_again"     // Keep for ever that nobody is to be called at this number: done.
-	LookupAgree        = "agree"           // Make the change that the call asks about: done, gone.
+	LookupAgree        = "agree"           // Make the change that she was told: done, gone.
 	LookupRefuse       = "refuse"          // Drop it: done, gone.
 	LookupReady        = "ready"           // Make the caller ready: done, not_now.
 	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.

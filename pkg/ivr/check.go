@@ -30,7 +30,7 @@ func lookups() []string {
 	return []string{
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
 		LookupBegin, LookupHerNumber, LookupDays, LookupRegister, LookupForget, LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
-		LookupConfirm, LookupOtherTimes, LookupBack, LookupAskChange, LookupAgree, LookupRefuse, LookupNeverAgain, LookupInterested,
+		LookupConfirm, LookupOtherTimes, LookupAwayFrom, LookupBack, LookupAskChange, LookupAsked, LookupAgree, LookupRefuse, LookupNeverAgain, LookupInterested,
 	}
 }
 
@@ -146,20 +146,27 @@ func (b *Book) checkOwn(f *Flow) []Problem {
 	return out
 }
 
-// runByOthers reports whether the flow is a part of others, all of which say what 0 and two failures lead to.
+// runByOthers reports whether the flow is a part of others, all of which say what 0 and two failures lead to, or are parts of such
+// themselves.
 func (b *Book) runByOthers(f *Flow) bool {
-	run := false
-	for _, other := range b.flows {
-		for _, s := range other.Steps {
-			if s.Flow != f.Name {
-				continue
-			}
-			if run = true; other.Person == "" {
-				return false
+	seen := map[string]bool{}
+	var part func(name string) bool
+	part = func(name string) bool {
+		seen[name] = true
+		run := false
+		for _, other := range b.flows {
+			for _, s := range other.Steps {
+				if s.Flow != name {
+					continue
+				}
+				if run = true; other.Person == "" && !seen[other.Name] && !part(other.Name) {
+					return false
+				}
 			}
 		}
+		return run
 	}
-	return run
+	return part(f.Name)
 }
 
 // reach follows ways from some steps on.

@@ -125,7 +125,7 @@ func (r *Rehearsal) note(o Output) string {
 }
 
 // ExampleAnswer gives variables as a host would with an answer, for a rehearsal: two people, a call half past ten tomorrow,
-// other times for it, and a day to be back.
+// other times for it, an absence, and a change that waits.
 func ExampleAnswer(answer string, now time.Time) Vars {
 	opens := time.Date(now.Year(), now.Month(), now.Day()+1, 10, 30, 0, 0, now.Location())
 	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around", "changeable": "yes"}
@@ -144,7 +144,12 @@ func ExampleAnswer(answer string, now time.Time) Vars {
 		}
 		return Vars{"times": times}
 	case "ok":
-		return Vars{"back": opens.AddDate(0, 0, 12)}
+		return Vars{"from": opens.AddDate(0, 0, 5), "back": opens.AddDate(0, 0, 12), "now": now}
+	case "move", "skip", "away":
+		return Vars{
+			"asked": answer, "now": now, "opens": opens, "closes": opens.Add(time.Hour), "to_opens": opens.AddDate(0, 0, 2),
+			"to_closes": opens.AddDate(0, 0, 2).Add(time.Hour), "from": opens.AddDate(0, 0, 5), "back": opens.AddDate(0, 0, 12),
+		}
 	case "at", "yes", "soon", "later":
 		return Vars{"at": opens, "now": now}
 	default:

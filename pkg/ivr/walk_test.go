@@ -34,11 +34,11 @@ func rehearse(t *testing.T, book *Book, flow string, lang roster.Language, vars 
 	return b.String()
 }
 
-// change is what a call back knows of the change that it asks about.
+// change is what is told of a change that waits for her word.
 func change(now time.Time, kind string) Vars {
 	return Vars{
-		"change": kind, "now": now, "opens": now.AddDate(0, 0, 1), "closes": now.AddDate(0, 0, 1).Add(time.Hour),
-		"to_opens": now.AddDate(0, 0, 3), "to_closes": now.AddDate(0, 0, 3).Add(90 * time.Minute), "back": now.AddDate(0, 0, 12),
+		"asked": kind, "now": now, "opens": now.AddDate(0, 0, 1), "closes": now.AddDate(0, 0, 1).Add(time.Hour),
+		"to_opens": now.AddDate(0, 0, 3), "to_closes": now.AddDate(0, 0, 3).Add(90 * time.Minute), "from": now.AddDate(0, 0, 5), "back": now.AddDate(0, 0, 12),
 	}
 }
 
@@ -58,6 +58,9 @@ func TestTranscripts(t *testing.T) {
 	couple := Vars{"rings": "caller", "whose": "several", "colleagues": []Vars{
 		{"name": "Claire", "colleague": 0}, {"name": "Denis", "colleague": 1},
 	}}
+	waits := func(kind string) map[string]Vars {
+		return map[string]Vars{kind: change(now, kind), "around": answers["around"]}
+	}
 	closed := Vars{"hours": HoursClosed, "reopens": now.Add(20 * time.Hour), "now": now}
 	cases := []struct {
 		file, flow string
@@ -74,10 +77,10 @@ func TestTranscripts(t *testing.T) {
 		{"silence", "registration", roster.German, nil, answers, ". . ... . ... . nobody . ... . empty ."},
 		{"keys-before-prompts", "registration", roster.English, nil, answers, "1 one 1 done 1 2 own 0"},
 		{"records-away", "registration", roster.Dutch, nil, answers, ". . 1 failed . . nobody"},
-		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, answers, ". around . . 2 . 3 . 0 . ... ."},
-		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, answers, ". between . . 5 . . 4 . . 5 . . ... . ..."},
-		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, answers, "1 around . . ... . ..."},
-		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed . 1 . . ... . ..."},
+		{"close-a-call", "after-call", roster.French, Vars{"result": "answered"}, answers, ". none around . . 2 . 3 . 0 . ... ."},
+		{"close-as-proposed", "after-call", roster.Dutch, Vars{"result": "answered"}, answers, ". none between . . 5 . . 4 . . 5 . . ... . ..."},
+		{"close-at-once", "after-call", roster.German, Vars{"result": "answered"}, answers, "1 none around . . ... . ..."},
+		{"close-in-the-dark", "close-last", roster.English, nil, nil, ". failed failed . 1 . . ... . ..."},
 		{"own-phone", "registration", roster.Dutch, caller, answers, ". . 5 at . . 5 none . 3 not_now . 1 done ."},
 		{"own-phone-usual-menu", "registration", roster.French, caller, answers, "7 . 1 one . 0 . nobody . ... . kept ."},
 		{"own-phone-of-two", "registration", roster.French, couple, nil, ". . 2 . 4 done ."},
@@ -92,18 +95,26 @@ func TestTranscripts(t *testing.T) {
 		{"another-time", "registration", roster.French, nil, answers, ". . 1 one . 2 . 1 some . 3 soon . ."},
 		{"no-other-time", "registration", roster.German, nil, answers, ". . 1 one . 2 . 1 none . 1 ."},
 		{"skip-a-call", "registration", roster.Dutch, nil, answers, "1 several . 1 . 2 . 2 later . ."},
-		{"away", "registration", roster.German, nil, answers, ". . 1 one . 2 . 3 . 3 1 1 1 bad . . 0 5 1 2 ok . 2 . 0 6 1 2 ok . 1 soon . ."},
-		{"away-left-alone", "registration", roster.English, nil, answers, ". . 1 one . 2 . 3 . 1 ... . ... . nobody"},
+		{"away", "registration", roster.German, nil, answers, ". . 1 one . 2 . 3 . 3 . 3 1 1 3 bad . . 0 5 1 2 ok . 4 . 0 1 1 2 early . . 0 6 1 2 ok . 2 . 2 ok . 2 ok . 1 soon . ."},
+		{"away-left-alone", "registration", roster.English, nil, answers, ". . 1 one . 2 . 3 . 1 ok . 3 . 1 ... . ... . nobody"},
 		{"a-change-waits", "registration", roster.English, nil, answers, ". . 1 one 2 2 waits . ."},
 		{"a-change-refused", "registration", roster.French, nil, answers, ". . 1 one 2 2 refused . . nobody"},
 		{"not-to-be-changed", "registration", roster.Dutch, nil, map[string]Vars{"one": answers["between"]}, ". . 1 one 2 . . nobody"},
 		{"asked-too-often", "registration", roster.French, nil, answers, ". . 1 slow . . nobody"},
-		{"confirmation-move", "confirmation", roster.French, change(now, "move"), nil, ". . 9 . 1 done ."},
-		{"confirmation-skip", "confirmation", roster.Dutch, change(now, "skip"), nil, ". . 2 done ."},
-		{"confirmation-away", "confirmation", roster.German, change(now, "away"), nil, ". . 1 done ."},
-		{"confirmation-gone", "confirmation", roster.English, change(now, "move"), nil, ". . 1 gone ."},
-		{"confirmation-failed", "confirmation", roster.French, change(now, "skip"), nil, ". . 1 failed ."},
-		{"confirmation-silence", "confirmation", roster.Dutch, change(now, "away"), nil, ". . ... . ... ."},
+		{"away-in-days", "registration", roster.Dutch, nil, answers, "1 one 2 3 2 ok 3 . 0 0 bad . . 1 0 ok . 1 later . ."},
+		{"away-mistyped", "registration", roster.French, nil, answers, "1 one 2 3 3 3 1 1 3 often . . nobody"},
+		{"confirmation-move", "confirmation", roster.French, nil, waits("move"), ". move . 9 . 1 done ."},
+		{"confirmation-skip", "confirmation", roster.Dutch, nil, waits("skip"), ". skip . 2 done ."},
+		{"confirmation-away", "confirmation", roster.German, nil, waits("away"), ". away . 1 done ."},
+		{"confirmation-gone", "confirmation", roster.English, nil, waits("move"), ". move . 1 gone ."},
+		{"confirmation-failed", "confirmation", roster.French, nil, waits("skip"), ". skip . 1 failed ."},
+		{"confirmation-silence", "confirmation", roster.Dutch, nil, waits("away"), ". away . ... . ... ."},
+		{"a-change-told-in-a-presence-call", "presence", roster.French, nil, waits("skip"), ". . 1 skip . 1 done ."},
+		{"a-change-not-answered", "presence", roster.German, nil, waits("away"), ". . 1 away . ... . ... ."},
+		{"a-change-told-in-a-survey", "survey", roster.English, nil, waits("move"), ". . 1 . 1 . move . 2 done ."},
+		{"close-with-a-change", "after-call", roster.French, Vars{"result": "answered"}, waits("skip"), ". skip . 6 done . around . . ... . ..."},
+		{"close-with-an-absence", "after-call", roster.Dutch, Vars{"result": "answered"}, waits("away"), ". away . 7 done . none . 1 . . ... . ..."},
+		{"close-change-unasked", "after-call", roster.German, Vars{"result": "answered"}, waits("move"), ". move . ... around . . ... . ..."},
 		{"closed", "registration", roster.French, closed, nil, ". . . 0 . 1 . 0 8 1 2 4 7 4 5 4 # ok . 1 promised . ."},
 		{"closed-for-now", "registration", roster.Dutch, Vars{"hours": HoursClosed}, nil, ". . 0 . ... . kept . ."},
 		{"outreach", "outreach", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". . 1 done ."},
@@ -112,7 +123,7 @@ func TestTranscripts(t *testing.T) {
 		{"outreach-not-kept", "outreach", roster.English, nil, nil, "2 2 failed . ."},
 		{"outreach-silence", "outreach", roster.French, nil, nil, ". . ... . ... ."},
 		{"presence-machine", "presence", roster.French, Vars{"scheme": "Gardons le contact"}, nil, ". machine machine . ..."},
-		{"presence-taken-for-a-machine", "presence", roster.French, nil, nil, ". machine 1 . 1 ."},
+		{"presence-taken-for-a-machine", "presence", roster.French, nil, nil, ". machine 1 . 1 none ."},
 		{"register", "registration", roster.French, nil, form, ". . 2 own . 1 . 1 . kept . 1 . 1 . 1 . 2 . 2 4 # ok . 1 . 1 . 1 kept . ."},
 		{"register-other", "registration", roster.Dutch, nil, form,
 			". . 2 ask . 2 . 3 . 2 . 0 8 1 2 4 7 # bad . . 0 8 1 2 4 7 4 5 4 # ok . 1 . empty . 2 . 2 . 3 . 3 . 1 . 1 kept . ."},
@@ -123,11 +134,14 @@ func TestTranscripts(t *testing.T) {
 		{"register-silence", "registration", roster.French, nil, form, "2 own . ... . ... . talked ."},
 		{"register-away", "registration", roster.French, nil, form, "2 failed . . talked ."},
 		{"emergency", "registration", roster.French, nil, answers, ". . 2 own 8 8 . . nobody . ... . empty ."},
-		{"presence", "presence", roster.French, nil, nil, ". . 1 ."},
+		{"presence", "presence", roster.French, nil, nil, ". . 1 none ."},
 		{"presence-silence", "presence", roster.Dutch, nil, nil, ". . ... . ... ."},
-		{"reminder", "reminder", roster.French, answers["around"], nil, ". . 9 . 1 ."},
+		{"reminder", "reminder", roster.French, answers["around"], nil, ". . 9 . 1 done none ."},
 		{"reminder-call-back", "reminder", roster.German, answers["between"], nil, ". . 7 . 7 ."},
-		{"survey", "survey", roster.French, nil, nil, ". . 1 . 2 ."},
+		{"reminder-changed", "reminder", roster.Dutch, answers["around"], answers, ". . 2 . 1 some . 2 done ."},
+		{"reminder-away", "reminder", roster.French, answers["around"], answers, ". . 2 . 3 . 1 ok . 1 ok . 1 done ."},
+		{"reminder-too-late", "reminder", roster.English, answers["around"], nil, ". . 1 gone . ."},
+		{"survey", "survey", roster.French, nil, nil, ". . 1 . 2 . none"},
 		{"survey-a-person", "survey", roster.Dutch, nil, nil, ". . 3 . 0 ."},
 		{"survey-silence", "survey", roster.English, nil, nil, ". . 8 . ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},

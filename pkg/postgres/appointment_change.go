@@ -114,18 +114,22 @@ func dropPending(ctx context.Context, q *sqldb.Queries, j *journal, person int64
 	case !whatever && !call.OccurrenceState(waits.ConfirmationState).Ended():
 		return callflow.ErrWaits
 	}
-	return settleChange(ctx, q, j, settledChange{uid: waits.Uid, kind: waits.Kind, state: string(callflow.ChangeLapsed), now: now})
+	return settleChange(ctx, q, j, settledChange{
+		uid: waits.Uid, kind: waits.Kind, confirmation: waits.Confirmation, state: string(callflow.ChangeLapsed), now: now,
+	})
 }
 
 // settledChange is what became of a change that had waited.
 type settledChange struct {
-	uid      pgtype.UUID
-	kind     string
-	state    string
-	agreedOn time.Time // Of a skipped call.
-	now      time.Time
+	uid          pgtype.UUID
+	kind         string
+	confirmation int64 // The call back in which she would be asked.
+	state        string
+	agreedOn     time.Time // Of a skipped call.
+	now          time.Time
 }
 
+// settleChange writes what became of a change, and calls the call back off in which she would be asked, if it has not begun.
 func settleChange(ctx context.Context, q *sqldb.Queries, j *journal, c settledChange) error {
 	nth, err := q.SettleChange(ctx, sqldb.SettleChangeParams{
 		SchemeID: j.scheme, Uid: c.uid, State: c.state, Now: instant(c.now), AgreedOn: localDate(c.agreedOn),
@@ -138,7 +142,11 @@ func settleChange(ctx context.Context, q *sqldb.Queries, j *journal, c settledCh
 		event = "changed"
 	}
 	j.note("appointment", uuid.UUID(c.uid.Bytes), int(nth), event, c.now, appointmentData{Change: c.kind, Pending: true})
-	return nil
+	cancelled, err := j.cancelPromises(ctx, q, []int64{c.confirmation}, c.now)
+	if err == nil && cancelled > 0 {
+		j.noteScheme("changed", c.now, changedData{Cancelled: cancelled})
+	}
+	return err
 }
 
 // wantedChange is a change as it is to be kept.
@@ -158,7 +166,7 @@ func (s *Store) changeRow(ctx context.Context, q *sqldb.Queries, scheme int64, c
 		if err != nil {
 			return w, err
 		}
-		w.pause = Pause{First: rules.DateIn(now), Last: c.Back.AddDate(0, 0, -1), WelcomeBack: true, Channel: ChannelLine}
+		w.pause = Pause{First: later(rules.DateIn(now), c.From), Last: c.Back.AddDate(0, 0, -1), WelcomeBack: true, Channel: ChannelLine}
 		w.FirstDay, w.LastDay = localDate(w.pause.First), localDate(w.pause.Last)
 		if w.pause.Last.Before(w.pause.First) {
 			return w, callflow.ErrGone
@@ -190,7 +198,24 @@ func (s *Store) changeRow(ctx context.Context, q *sqldb.Queries, scheme int64, c
 	return w, nil
 }
 
-// AskedChange returns the change that an attempt asks about; callflow.ErrNothing when it no longer waits for her word.
+// PendingChange returns the change of a person's calls that waits for her word; empty when there is none.
+func (s *Store) PendingChange(ctx context.Context, scheme, person int64) (callflow.ChangeKind, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	waits, err := s.query.FindPendingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: scheme, BeneficiaryID: person})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("read changes: %w", storeError(err))
+	case call.OccurrenceState(waits.ConfirmationState).Ended():
+		return "", nil // It has lapsed.
+	}
+	return callflow.ChangeKind(waits.Kind), nil
+}
+
+// AskedChange returns the change that the person of an attempt is asked about: that of the call back, or in any other call to her
+// the one that waits for her word. It is callflow.ErrNothing when there is none.
 func (s *Store) AskedChange(ctx context.Context, scheme int64, attempt call.ID) (callflow.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
@@ -208,29 +233,37 @@ func (s *Store) AskedChange(ctx context.Context, scheme int64, attempt call.ID) 
 }
 
 func changeOf(r sqldb.FindChangeOfAttemptRow, zone *time.Location) callflow.Change {
-	c := callflow.Change{Kind: callflow.ChangeKind(r.Kind), Beneficiary: r.BeneficiaryID, Occurrence: r.OccurrenceID}
+	c := callflow.Change{ID: r.Uid.String(), Kind: callflow.ChangeKind(r.Kind), Beneficiary: r.BeneficiaryID, Occurrence: r.OccurrenceID}
 	c.Promised = callflow.Proposal{Opens: when(r.PromisedOpens).In(zone), Closes: when(r.PromisedCloses).In(zone)}
 	c.To = callflow.Proposal{Opens: when(r.OpensAt).In(zone), Closes: when(r.ClosesAt).In(zone)}
 	if r.LastDay.Valid {
-		c.Back = dateOf(r.LastDay).AddDate(0, 0, 1)
+		c.From, c.Back = dateOf(r.FirstDay), dateOf(r.LastDay).AddDate(0, 0, 1)
 	}
 	return c
 }
 
-// SettleChange makes the change that an attempt asks about, or drops it when she does not agree, in one transaction. The errors
+// SettleChange makes the change that a person was told, or drops it when she does not agree, in one transaction. The errors
 // are callflow.ErrGone, when it could not be made any more and everything stays, and callflow.ErrNothing, when it no longer waits
 // for her word.
-func (s *Store) SettleChange(ctx context.Context, scheme int64, attempt call.ID, agreed bool, now time.Time) error {
+func (s *Store) SettleChange(ctx context.Context, scheme int64, told callflow.Told, now time.Time) error {
+	change := uuidOf(told.Change)
+	if !change.Valid {
+		return fmt.Errorf("settle a change: %w", callflow.ErrNothing)
+	}
 	gone := false
 	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		r, err := q.FindChangeOfAttempt(ctx, sqldb.FindChangeOfAttemptParams{SchemeID: scheme, AttemptID: attemptUUID(attempt)})
+		r, err := q.FindChangeOfAttempt(ctx, sqldb.FindChangeOfAttemptParams{
+			SchemeID: scheme, AttemptID: attemptUUID(told.Attempt), Uid: change,
+		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return callflow.ErrNothing
 		} else if err != nil {
 			return fmt.Errorf("read the change: %w", err)
 		}
-		settled := settledChange{uid: r.Uid, kind: r.Kind, state: string(callflow.ChangeRefused), now: now}
-		if !agreed {
+		settled := settledChange{
+			uid: r.Uid, kind: r.Kind, confirmation: r.Confirmation, state: string(callflow.ChangeRefused), now: now,
+		}
+		if !told.Agreed {
 			return settleChange(ctx, q, j, settled)
 		}
 		w, err := s.changeRow(ctx, q, scheme, changeOf(r, time.UTC), now)

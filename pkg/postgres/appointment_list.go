@@ -69,7 +69,7 @@ func (s *Store) Changes(ctx context.Context, scheme int64, ref string, since tim
 			},
 		}
 		if r.LastDay.Valid {
-			list[i].Back = dateOf(r.LastDay).AddDate(0, 0, 1)
+			list[i].From, list[i].Back = dateOf(r.FirstDay), dateOf(r.LastDay).AddDate(0, 0, 1)
 		}
 	}
 	return list, nil

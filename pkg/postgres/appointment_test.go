@@ -47,21 +47,49 @@ func (a *agenda) call(date string) dispatch.Occurrence {
 	return snap.Occurrences[i]
 }
 
+// settle says what she has said, in the call of an attempt, of the change that she was told in it.
+func (a *agenda) settle(attempt call.ID, agreed bool) error {
+	asked, err := a.AskedChange(a.t.Context(), a.scheme, attempt)
+	if err != nil {
+		return err
+	}
+	return a.SettleChange(a.t.Context(), a.scheme, callflow.Told{Attempt: attempt, Change: asked.ID, Agreed: agreed}, a.now)
+}
+
 func (a *agenda) ask(c callflow.Change) error {
 	c.Beneficiary = a.lea
 	_, err := a.AskChange(a.t.Context(), a.scheme, c, a.now)
 	return err
 }
 
+// open are the kinds of the calls that are still promised.
+func (a *agenda) open() (kinds []call.Kind) {
+	a.t.Helper()
+	snap, err := a.Load(a.t.Context(), a.scheme, a.now, a.now.AddDate(0, 0, 60))
+	require.NoError(a.t, err)
+	for _, o := range snap.Occurrences {
+		if o.State == call.OccurrenceOpen {
+			kinds = append(kinds, o.Kind)
+		}
+	}
+	return kinds
+}
+
 // rung starts the call back as the dispatcher would, and returns its attempt.
 func (a *agenda) rung() call.ID {
+	a.t.Helper()
+	return a.starts(call.KindConfirmation)
+}
+
+// starts starts her next call of a kind.
+func (a *agenda) starts(kind call.Kind) call.ID {
 	a.t.Helper()
 	snap, err := a.Load(a.t.Context(), a.scheme, a.now, a.now.AddDate(0, 0, 7))
 	require.NoError(a.t, err)
 	i := slices.IndexFunc(snap.Occurrences, func(o dispatch.Occurrence) bool {
-		return o.Kind == call.KindConfirmation && o.State == call.OccurrenceOpen
+		return o.Kind == kind && o.State == call.OccurrenceOpen
 	})
-	require.GreaterOrEqual(a.t, i, 0, "she is not rung back")
+	require.GreaterOrEqual(a.t, i, 0, "she is not rung")
 	o := snap.Occurrences[i]
 	id := call.NewID()
 	errs, err := a.Apply(a.t.Context(), a.scheme, a.epoch, a.now, []dispatch.Op{dispatch.Claim{Occurrence: o.ID, At: a.now, Order: call.Order{
@@ -142,8 +170,8 @@ func TestACallIsMovedOnceSheAgrees(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, callflow.ChangeMove, asked.Kind)
 	require.True(t, asked.To.Opens.Equal(times[2].Opens) && asked.Promised.Opens.Equal(thursday.Opens))
-	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
-	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now), callflow.ErrNothing, "once")
+	require.NoError(t, a.settle(attempt, true))
+	require.ErrorIs(t, a.settle(attempt, true), callflow.ErrNothing, "once")
 	a.ends(attempt, call.OccurrenceReached)
 	want := []string{"Mon 11-23 09:30-12:00", "Fri 11-27 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}
 	require.Equal(t, want, a.planned())
@@ -164,7 +192,7 @@ func TestASkippedCallIsNotBookedAgain(t *testing.T) {
 	ctx := context.Background()
 	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: a.call("2026-11-26").ID}))
 	attempt := a.rung()
-	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
+	require.NoError(t, a.settle(attempt, true))
 	a.ends(attempt, call.OccurrenceReached)
 	want := []string{"Mon 11-23 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}
 	require.Equal(t, want, a.planned())
@@ -187,9 +215,72 @@ func TestSheIsAwayOnceSheAgrees(t *testing.T) {
 	asked, err := a.AskedChange(ctx, a.scheme, attempt)
 	require.NoError(t, err)
 	require.Equal(t, day(2026, 12, 1), asked.Back)
-	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now))
+	require.NoError(t, a.settle(attempt, true))
 	a.ends(attempt, call.OccurrenceReached)
 	require.Equal(t, []string{"Tue 12-01 09:30-12:00 welcome_back", "Thu 12-03 09:30-12:00"}, a.planned())
+}
+
+// TestAnAbsenceBeginsWhenSheSays: from a day on, and not before; and not on a day that is over when she agrees.
+func TestAnAbsenceBeginsWhenSheSays(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	require.ErrorIs(t, a.ask(callflow.Change{Kind: callflow.ChangeAway, From: day(2026, 11, 30), Back: day(2026, 11, 30)}), callflow.ErrGone)
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeAway, From: day(2026, 11, 26), Back: day(2026, 12, 1)}))
+	attempt := a.rung()
+	asked, err := a.AskedChange(ctx, a.scheme, attempt)
+	require.NoError(t, err)
+	require.Equal(t, day(2026, 11, 26), asked.From)
+	require.NoError(t, a.settle(attempt, true))
+	a.ends(attempt, call.OccurrenceReached)
+	// Her second call of the week comes before she leaves.
+	require.Equal(t, []string{
+		"Mon 11-23 09:30-12:00", "Wed 11-25 09:30-12:00", "Tue 12-01 09:30-12:00 welcome_back", "Thu 12-03 09:30-12:00",
+	}, a.planned())
+	list, err := a.Absences(ctx, a.scheme, rostertest.Lea().Ref, a.now)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, day(2026, 11, 26), list[0].First)
+	require.Equal(t, day(2026, 11, 30), list[0].Last)
+}
+
+// TestAChangeIsSettledInTheNextCall: in whatever call to her comes first; then she is not rung back for it. What was asked after that
+// call had ended, or by somebody in its place, is not what she was told.
+func TestAChangeIsSettledInTheNextCall(t *testing.T) {
+	t.Parallel()
+	a := newAgenda(t)
+	ctx := context.Background()
+	thursday := a.call("2026-11-26").ID
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: thursday}))
+	attempt := a.starts(call.KindScheduled)
+	told, err := a.AskedChange(ctx, a.scheme, attempt)
+	require.NoError(t, err)
+	require.Equal(t, callflow.ChangeSkip, told.Kind)
+	kind, err := a.PendingChange(ctx, a.scheme, a.lea)
+	require.NoError(t, err)
+	require.Equal(t, callflow.ChangeSkip, kind)
+
+	// Somebody talks to her meanwhile, and then something else is asked: that is not what she was told.
+	times, err := a.OtherTimes(ctx, a.scheme, thursday, a.now)
+	require.NoError(t, err)
+	require.NoError(t, a.ChangeNow(ctx, a.scheme, callflow.Change{
+		Kind: callflow.ChangeMove, Beneficiary: a.lea, Occurrence: thursday, To: times[2],
+	}, postgres.ChannelRegistrar, a.now))
+	friday := a.call("2026-11-27").ID
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: friday}))
+	said := callflow.Told{Attempt: attempt, Change: told.ID, Agreed: true}
+	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, said, a.now), callflow.ErrNothing)
+	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, callflow.Told{Attempt: attempt, Agreed: true}, a.now), callflow.ErrNothing)
+	require.Contains(t, a.planned(), "Fri 11-27 09:30-12:00")
+
+	require.NoError(t, a.settle(attempt, true))
+	require.NotContains(t, a.open(), call.KindConfirmation, "she is not rung back any more")
+	require.NotContains(t, a.planned(), "Fri 11-27 09:30-12:00")
+	a.ends(attempt, call.OccurrenceReached)
+	a.now = a.now.Add(time.Minute)
+	require.NoError(t, a.ask(callflow.Change{Kind: callflow.ChangeSkip, Occurrence: a.call("2026-11-30").ID}))
+	_, err = a.AskedChange(ctx, a.scheme, attempt)
+	require.ErrorIs(t, err, callflow.ErrNothing, "it was asked after that call")
 }
 
 // TestWithoutHerWordNothingChanges: she says no, nobody answers, or the call comes first.
@@ -203,7 +294,7 @@ func TestWithoutHerWordNothingChanges(t *testing.T) {
 
 	require.NoError(t, a.ask(skip))
 	attempt := a.rung()
-	require.NoError(t, a.SettleChange(ctx, a.scheme, attempt, false, a.now))
+	require.NoError(t, a.settle(attempt, false))
 	a.ends(attempt, call.OccurrenceReached)
 	require.Equal(t, before, a.planned())
 
@@ -220,7 +311,7 @@ func TestWithoutHerWordNothingChanges(t *testing.T) {
 		Settlement: dispatch.Settlement{Occurrence: monday, State: call.OccurrenceMissed, At: a.now},
 	}})
 	require.NoError(t, err)
-	require.ErrorIs(t, a.SettleChange(ctx, a.scheme, attempt, true, a.now), callflow.ErrGone)
+	require.ErrorIs(t, a.settle(attempt, true), callflow.ErrGone)
 	a.ends(attempt, call.OccurrenceReached)
 
 	figures, err := a.Record(ctx, a.scheme, a.now)
@@ -251,7 +342,6 @@ func TestAConfirmedCallIsRecordedOnce(t *testing.T) {
 		Kind: callflow.ChangeSkip, Beneficiary: a.lea, Occurrence: thursday.ID,
 	}, postgres.ChannelRegistrar, a.now))
 	require.Equal(t, []string{"confirmed", "asked", "lapsed", "changed"}, a.told())
-	_, err := a.AskedChange(ctx, a.scheme, a.rung())
-	require.ErrorIs(t, err, callflow.ErrNothing)
+	require.NotContains(t, a.open(), call.KindConfirmation, "she is not rung back any more")
 	require.Equal(t, []string{"Mon 11-23 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}, a.planned())
 }

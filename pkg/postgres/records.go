@@ -144,22 +144,25 @@ func (s *Store) Spoken(ctx context.Context, scheme int64) (string, error) {
 }
 
 // Upcoming implements callflow.Records.
-func (s *Store) Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (callflow.Proposal, error) {
+func (s *Store) Upcoming(ctx context.Context, scheme int64, attempt call.ID, now time.Time) (callflow.Appointment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	row, err := s.query.FindUpcoming(ctx, sqldb.FindUpcomingParams{
 		SchemeID: scheme, AttemptID: attemptUUID(attempt), Now: instant(now),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return callflow.Proposal{}, callflow.ErrNothing
+		return callflow.Appointment{}, callflow.ErrNothing
 	} else if err != nil {
-		return callflow.Proposal{}, fmt.Errorf("find the next call: %w", storeError(err))
+		return callflow.Appointment{}, fmt.Errorf("find the next call: %w", storeError(err))
 	}
 	zone, err := time.LoadLocation(row.Zone)
 	if err != nil {
-		return callflow.Proposal{}, fmt.Errorf("load zone of the scheme: %w", err)
+		return callflow.Appointment{}, fmt.Errorf("load zone of the scheme: %w", err)
 	}
-	return callflow.Proposal{Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone)}, nil
+	return callflow.Appointment{
+		Opens: when(row.OpensAt).In(zone), Closes: when(row.ClosesAt).In(zone), Beneficiary: row.BeneficiaryID,
+		Occurrence: row.OccurrenceID, Changeable: row.Changeable,
+	}, nil
 }
 
 // Appointments implements callflow.Records. A call whose window has begun counts until the window ends.

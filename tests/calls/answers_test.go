@@ -55,6 +55,9 @@ func reminded(t *testing.T, street *house.Street) {
 	require.Equal(t, call.ResultAnswered, a.Result, "%+v", a)
 	require.Equal(t, call.AnswerConfirmed, answerOf(t, h, a))
 	require.Zero(t, of(h, person, call.KindCallback))
+	figures, err := h.Store.Record(t.Context(), h.Scheme.Key, h.Now())
+	require.NoError(t, err)
+	require.Equal(t, 1, figures.Appointments.Confirmed, "as on the line, and on the wall")
 }
 
 // answerOf is what the records keep of what was keyed in a call.

@@ -51,7 +51,8 @@ SELECT spoken FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: FindUpcoming :one
 -- The next promised call of the person of an attempt.
-SELECT o.opens_at, o.closes_at, s.zone
+SELECT o.opens_at, o.closes_at, o.beneficiary_id, o.occurrence_id, (o.kind = 'scheduled' AND o.state = 'open')::boolean AS changeable,
+    s.zone
 FROM attempt a
 JOIN scheme s ON s.scheme_id = a.scheme_id
 JOIN occurrence o ON o.beneficiary_id = a.beneficiary_id AND o.scheme_id = a.scheme_id

@@ -33,18 +33,21 @@ func (q *Queries) CountAskedChanges(ctx context.Context, arg CountAskedChangesPa
 
 const findChangeOfAttempt = `-- name: FindChangeOfAttempt :one
 SELECT c.uid, c.beneficiary_id, c.kind, c.occurrence_id, c.local_date, c.opens_at, c.closes_at, c.first_day, c.last_day, c.events,
-    o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone, b.ref
+    c.confirmation, o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone, b.ref
 FROM attempt a
-JOIN appointment_change c ON c.scheme_id = a.scheme_id AND c.confirmation = a.occurrence_id AND c.state = 'pending'
+JOIN appointment_change c ON c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.state = 'pending'
+    AND (a.kind <> 'confirmation' OR c.confirmation = a.occurrence_id) AND (a.ended_at IS NULL OR c.asked_at <= a.ended_at)
 JOIN scheme s ON s.scheme_id = a.scheme_id
 JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id
 LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.occurrence_id
 WHERE a.scheme_id = $1 AND a.attempt_id = $2
+    AND ($3::uuid IS NULL OR c.uid = $3)
 `
 
 type FindChangeOfAttemptParams struct {
 	SchemeID  int64
 	AttemptID pgtype.UUID
+	Uid       pgtype.UUID
 }
 
 type FindChangeOfAttemptRow struct {
@@ -58,15 +61,17 @@ type FindChangeOfAttemptRow struct {
 	FirstDay       pgtype.Date
 	LastDay        pgtype.Date
 	Events         int32
+	Confirmation   int64
 	PromisedOpens  pgtype.Timestamptz
 	PromisedCloses pgtype.Timestamptz
 	Zone           string
 	Ref            string
 }
 
-// The change that an attempt asks the person about, as long as it waits for her word.
+// The change that the person of an attempt is asked about, as long as it waits for her word: a call back asks about its own, every
+// other call to her about what was asked for before it ended; with a uid only that one.
 func (q *Queries) FindChangeOfAttempt(ctx context.Context, arg FindChangeOfAttemptParams) (FindChangeOfAttemptRow, error) {
-	row := q.db.QueryRow(ctx, findChangeOfAttempt, arg.SchemeID, arg.AttemptID)
+	row := q.db.QueryRow(ctx, findChangeOfAttempt, arg.SchemeID, arg.AttemptID, arg.Uid)
 	var i FindChangeOfAttemptRow
 	err := row.Scan(
 		&i.Uid,
@@ -79,6 +84,7 @@ func (q *Queries) FindChangeOfAttempt(ctx context.Context, arg FindChangeOfAttem
 		&i.FirstDay,
 		&i.LastDay,
 		&i.Events,
+		&i.Confirmation,
 		&i.PromisedOpens,
 		&i.PromisedCloses,
 		&i.Zone,
@@ -123,7 +129,7 @@ func (q *Queries) FindNext(ctx context.Context, arg FindNextParams) (FindNextRow
 }
 
 const findPendingChange = `-- name: FindPendingChange :one
-SELECT c.uid, c.kind, c.events, coalesce(o.state, 'cancelled')::text AS confirmation_state
+SELECT c.uid, c.kind, c.events, c.confirmation, coalesce(o.state, 'cancelled')::text AS confirmation_state
 FROM appointment_change c
 LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.confirmation
 WHERE c.scheme_id = $1 AND c.beneficiary_id = $2 AND c.state = 'pending'
@@ -138,6 +144,7 @@ type FindPendingChangeRow struct {
 	Uid               pgtype.UUID
 	Kind              string
 	Events            int32
+	Confirmation      int64
 	ConfirmationState string
 }
 
@@ -149,6 +156,7 @@ func (q *Queries) FindPendingChange(ctx context.Context, arg FindPendingChangePa
 		&i.Uid,
 		&i.Kind,
 		&i.Events,
+		&i.Confirmation,
 		&i.ConfirmationState,
 	)
 	return i, err

@@ -294,7 +294,8 @@ func (q *Queries) FindProposed(ctx context.Context, arg FindProposedParams) (Fin
 }
 
 const findUpcoming = `-- name: FindUpcoming :one
-SELECT o.opens_at, o.closes_at, s.zone
+SELECT o.opens_at, o.closes_at, o.beneficiary_id, o.occurrence_id, (o.kind = 'scheduled' AND o.state = 'open')::boolean AS changeable,
+    s.zone
 FROM attempt a
 JOIN scheme s ON s.scheme_id = a.scheme_id
 JOIN occurrence o ON o.beneficiary_id = a.beneficiary_id AND o.scheme_id = a.scheme_id
@@ -311,16 +312,26 @@ type FindUpcomingParams struct {
 }
 
 type FindUpcomingRow struct {
-	OpensAt  pgtype.Timestamptz
-	ClosesAt pgtype.Timestamptz
-	Zone     string
+	OpensAt       pgtype.Timestamptz
+	ClosesAt      pgtype.Timestamptz
+	BeneficiaryID int64
+	OccurrenceID  int64
+	Changeable    bool
+	Zone          string
 }
 
 // The next promised call of the person of an attempt.
 func (q *Queries) FindUpcoming(ctx context.Context, arg FindUpcomingParams) (FindUpcomingRow, error) {
 	row := q.db.QueryRow(ctx, findUpcoming, arg.SchemeID, arg.AttemptID, arg.Now)
 	var i FindUpcomingRow
-	err := row.Scan(&i.OpensAt, &i.ClosesAt, &i.Zone)
+	err := row.Scan(
+		&i.OpensAt,
+		&i.ClosesAt,
+		&i.BeneficiaryID,
+		&i.OccurrenceID,
+		&i.Changeable,
+		&i.Zone,
+	)
 	return i, err
 }
 
