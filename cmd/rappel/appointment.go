@@ -16,11 +16,13 @@ import (
 
 func (p *program) appointment() *cobra.Command {
 	c := &cobra.Command{
-		Use: "appointment", Short: "Show somebody's next call; confirm, move or skip it for her",
+		Use: "appointment", Short: "Show somebody's next call; confirm, move or skip it for her, and settle what she asked for on the line",
 		Long: `People confirm and change their next call on the line, by key. A number can be forged, so that what changes anything waits
-there until they have been rung back and pressed a key. Here it happens at once: you have talked to them.`,
+there until they have been rung back and pressed a key. Here it happens at once: you have talked to them. When somebody is away
+for a while, that is rappel absence add.`,
 	}
-	c.AddCommand(p.showAppointment(), p.confirmAppointment(), p.moveAppointment(), p.skipAppointment(), p.listChanges())
+	c.AddCommand(p.showAppointment(), p.confirmAppointment(), p.moveAppointment(), p.skipAppointment(),
+		p.settleChange("agree", true), p.settleChange("refuse", false), p.listChanges())
 	return c
 }
 
@@ -78,8 +80,9 @@ func (p *program) showAppointment() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if next.Pending != "" {
-			fmt.Fprintf(p.out, "%s asked on the line for a change (%s), and is rung back to confirm it.\n", next.ref, next.Pending)
+		if next.Pending.ID != "" {
+			fmt.Fprintf(p.out, "A change waits for the word of %s: %s. rappel appointment agree %s, or refuse, once you have talked to her.\n",
+				next.ref, next.asked(), next.ref)
 		}
 		if next.Occurrence == 0 {
 			_, err := fmt.Fprintf(p.out, "No call is planned for %s.\n", next.ref)
@@ -137,13 +140,17 @@ func (p *program) moveAppointment() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if next.begins(next.Opens, to) {
+			_, err := fmt.Fprintf(p.out, "%s is called %s already.\n", next.ref, next)
+			return err
+		}
 		times, err := r.OtherTimes(ctx, r.scheme.Key, next.Occurrence, now)
 		if err != nil {
 			return p.gone(next, err)
 		}
 		var fits []callflow.Proposal
 		for _, t := range times {
-			if to != "" && strings.HasPrefix(t.Opens.In(next.zone).Format("2006-01-02 15:04"), strings.Replace(to, "T", " ", 1)) {
+			if next.begins(t.Opens, to) {
 				fits = append(fits, t)
 			}
 		}
@@ -164,14 +171,20 @@ func (p *program) moveAppointment() *cobra.Command {
 }
 
 func (p *program) skipAppointment() *cobra.Command {
-	return p.inScheme(&cobra.Command{
-		Use: "skip REF", Short: "Call somebody's next call off; those after it stay", Args: exactly(1),
-		Example: "  rappel appointment skip B017",
+	var which string
+	c := p.inScheme(&cobra.Command{
+		Use: "skip REF --call DATE", Short: "Call somebody's next call off; those after it stay", Args: exactly(1),
+		Long: `Calls off somebody's next call, which is named by its day, so that the same typed twice skips one call and not two.
+rappel appointment show REF says which it is.`,
+		Example: "  rappel appointment skip B017 --call 2026-11-27",
 	}, func(ctx context.Context, r records, args []string) error {
 		now := time.Now()
-		next, err := p.promisedCall(ctx, r, args[0], now)
+		next, err := p.nextCall(ctx, r, args[0], now)
 		if err != nil {
 			return err
+		}
+		if next.Occurrence == 0 || !next.begins(next.Opens, which) {
+			return p.skipped(ctx, r, next, which)
 		}
 		err = r.ChangeNow(ctx, r.scheme.Key, callflow.Change{
 			Kind: callflow.ChangeSkip, Beneficiary: next.Beneficiary, Occurrence: next.Occurrence,
@@ -183,7 +196,83 @@ func (p *program) skipAppointment() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if after.Occurrence == 0 {
+			_, err = fmt.Fprintf(p.out, "%s is not called %s. No other call is planned.\n", next.ref, next)
+			return err
+		}
 		_, err = fmt.Fprintf(p.out, "%s is not called %s. The next call is %s.\n", next.ref, next, after)
+		return err
+	})
+	c.Flags().StringVar(&which, "call", "", "the call's day, such as 2026-11-27 or \"2026-11-27 09:30\"")
+	return c
+}
+
+// begins reports whether a call is the one that somebody has named by its day, or by its day and hour.
+func (n nextCall) begins(opens time.Time, named string) bool {
+	return len(named) >= len(time.DateOnly) && strings.HasPrefix(opens.In(n.zone).Format("2006-01-02 15:04"), strings.Replace(named, "T", " ", 1))
+}
+
+// skipped says that a call was called off already, or which call there is to call off.
+func (p *program) skipped(ctx context.Context, r records, next nextCall, which string) error {
+	list, err := r.Changes(ctx, r.scheme.Key, next.ref, time.Now().AddDate(0, 0, -30))
+	if err != nil {
+		return err
+	}
+	for _, n := range list {
+		if n.Kind == callflow.ChangeSkip && n.State == callflow.ChangeDone && next.begins(n.Promised.Opens, which) {
+			_, err := fmt.Fprintf(p.out, "That call of %s was called off already.\n", next.ref)
+			return err
+		}
+	}
+	if next.Occurrence == 0 {
+		return p.refuse(fmt.Errorf("no call is planned for %s; rappel agreement show %s says what is agreed", next.ref, next.ref))
+	}
+	return usageError{fmt.Errorf("--call %q is not the next call of %s; to call that off: rappel appointment skip %s --call %s",
+		which, next.ref, next.ref, next.Opens.In(next.zone).Format(time.DateOnly))}
+}
+
+// asked is the change that waits for somebody's word, in words.
+func (n nextCall) asked() string {
+	at := func(t time.Time) string { return t.In(n.zone).Format(slotText) }
+	switch c := n.Pending; c.Kind {
+	case callflow.ChangeMove:
+		return "the call of " + at(c.Promised.Opens) + " to " + at(c.To.Opens)
+	case callflow.ChangeAway:
+		return "away from " + c.From.Format(time.DateOnly) + ", back " + c.Back.Format(time.DateOnly)
+	default:
+		return "no call " + at(c.Promised.Opens)
+	}
+}
+
+func (p *program) settleChange(use string, agreed bool) *cobra.Command {
+	short := "Make the change that somebody asked for on the line: she has told you that it was she"
+	if !agreed {
+		short = "Drop the change that somebody asked for on the line: she has told you that it was not she, or that she wants it no more"
+	}
+	return p.inScheme(&cobra.Command{
+		Use: use + " REF", Short: short, Args: exactly(1), Example: "  rappel appointment " + use + " B017",
+	}, func(ctx context.Context, r records, args []string) error {
+		now := time.Now()
+		next, err := p.nextCall(ctx, r, args[0], now)
+		if err != nil {
+			return err
+		}
+		if next.Pending.ID == "" {
+			return p.refuse(fmt.Errorf("no change waits for the word of %s; rappel appointment changes %s lists what was asked", next.ref, next.ref))
+		}
+		err = r.SettleChange(ctx, r.scheme.Key, callflow.Told{
+			Beneficiary: next.Beneficiary, Change: next.Pending.ID, Agreed: agreed,
+		}, now)
+		switch {
+		case errors.Is(err, callflow.ErrGone), errors.Is(err, callflow.ErrNothing):
+			return p.refuse(fmt.Errorf("it is no longer possible; rappel appointment show %s says what is planned", next.ref))
+		case err != nil:
+			return err
+		case agreed:
+			_, err = fmt.Fprintf(p.out, "Done for %s: %s.\n", next.ref, next.asked())
+		default:
+			_, err = fmt.Fprintf(p.out, "Dropped: %s. Her calls stay as planned.\n", next.asked())
+		}
 		return err
 	})
 }

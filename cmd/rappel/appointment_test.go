@@ -29,7 +29,12 @@ func TestAppointmentsFromTheCommandLine(t *testing.T) {
 	require.NotEmpty(t, times, shown)
 	require.Contains(t, done(t, dir, "appointment", "move", "B1", "--to", times[0][1]), "instead of")
 	require.Contains(t, done(t, dir, "appointment", "show", "B1"), "B1 will be called ")
-	require.Contains(t, done(t, dir, "appointment", "skip", "B1"), "The next call is ")
+	require.Contains(t, done(t, dir, "appointment", "move", "B1", "--to", times[0][1]), "already", "once more")
+	day := times[0][1][:len("2026-11-27")]
+	require.Contains(t, done(t, dir, "appointment", "skip", "B1", "--call", day), "The next call is ")
+	next := done(t, dir, "appointment", "show", "B1")
+	require.Contains(t, done(t, dir, "appointment", "skip", "B1", "--call", day), "called off already")
+	require.Equal(t, next, done(t, dir, "appointment", "show", "B1"), "the same typed twice skips one call")
 	list := done(t, dir, "appointment", "changes", "B1")
 	for _, change := range []string{"confirm", "move", "skip"} {
 		require.Regexp(t, `B1 +`+change+` .* done +registrar`, list)
@@ -41,7 +46,11 @@ func TestAppointmentsFromTheCommandLine(t *testing.T) {
 	}{
 		{[]string{"appointment", "show", "B9"}, "no such beneficiary"},
 		{[]string{"appointment", "changes", "B9"}, "no such beneficiary"},
-		{[]string{"appointment", "skip", "B2"}, "rappel agreement show B2"},
+		{[]string{"appointment", "skip", "B2", "--call", "1999-01-01"}, "rappel agreement show B2"},
+		{[]string{"appointment", "skip", "B1"}, "rappel appointment skip B1 --call 20"},
+		{[]string{"appointment", "skip", "B1", "--call", "1999-01-01"}, "rappel appointment skip B1 --call 20"},
+		{[]string{"appointment", "agree", "B1"}, "rappel appointment changes B1"},
+		{[]string{"appointment", "refuse", "B9"}, "no such beneficiary"},
 		{[]string{"appointment", "move", "B1"}, "rappel appointment show B1"},
 		{[]string{"appointment", "move", "B1", "--to", "1999-01-01"}, "rappel appointment show B1"},
 	} {

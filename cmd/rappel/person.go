@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -30,31 +31,32 @@ func (p *program) showPerson() *cobra.Command {
 		}
 		yes := map[bool]string{true: "yes", false: "no"}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintf(w, "language\t%s\nlonger waits\t%s\nstraight to a person\t%s\n", s.Language, yes[s.LongerWaits], yes[s.StraightToPerson])
+		fmt.Fprintf(w, "language\t%s\nlonger waits\t%s\nsimpler words\t%s\nstraight to a person\t%s\n", s.Language, yes[s.LongerWaits], yes[s.Simpler], yes[s.StraightToPerson])
 		return w.Flush()
 	})
 }
 
 func (p *program) setPerson() *cobra.Command {
 	var lang roster.Language
-	var longer, straight bool
+	var longer, simpler, straight bool
 	c := &cobra.Command{
 		Use:   "set REF",
 		Short: "Change how the line treats her, from her next call on; what no flag names stays as it was",
 		Long: `Changes how the line treats one person who rings from a number that the scheme calls her at. What no flag names stays as it
 was. A number can be forged: whoever does so hears another language, or somebody sooner, and learns nothing.`,
 		Example: `  rappel person set B017 --language nl
-  rappel person set B017 --longer-waits
+  rappel person set B017 --longer-waits --simpler
   rappel person set B017 --straight-to-person=false`,
 		Args: exactly(1),
 	}
 	f := c.Flags()
 	f.Var(language(&lang), "language", "what she is spoken to in: fr, nl, de or en")
 	f.BoolVar(&longer, "longer-waits", false, "wait twice as long for every key")
+	f.BoolVar(&simpler, "simpler", false, "say everything in simpler words, sentence by sentence, from the first time on")
 	f.BoolVar(&straight, "straight-to-person", false, "ring a registrar at once, without a menu")
 	return p.inScheme(c, func(ctx context.Context, r records, args []string) error {
-		if !f.Changed("language") && !f.Changed("longer-waits") && !f.Changed("straight-to-person") {
-			return usageError{errors.New("name what changes: --language, --longer-waits or --straight-to-person")}
+		if !slices.ContainsFunc([]string{"language", "longer-waits", "simpler", "straight-to-person"}, f.Changed) {
+			return usageError{errors.New("name what changes: --language, --longer-waits, --simpler or --straight-to-person")}
 		}
 		s, err := r.Settings(ctx, r.scheme.Key, args[0])
 		if err != nil {
@@ -65,6 +67,9 @@ was. A number can be forged: whoever does so hears another language, or somebody
 		}
 		if f.Changed("longer-waits") {
 			s.LongerWaits = longer
+		}
+		if f.Changed("simpler") {
+			s.Simpler = simpler
 		}
 		if f.Changed("straight-to-person") {
 			s.StraightToPerson = straight

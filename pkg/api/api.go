@@ -43,6 +43,7 @@ type Options struct {
 	// Recordings may be nil: then nothing can be listened to.
 	Recordings Recordings
 	Agenda     Agenda
+	People     People
 	// Questions is what the line answers.
 	Questions Questions
 	Outreach  Outreach
@@ -71,9 +72,9 @@ type API struct {
 
 // New checks the options.
 func New(opts Options) (*API, error) {
-	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.Questions == nil ||
-		opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, questions, outreach, flows, lines and door are needed")
+	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
+		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -149,6 +150,13 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/appointments/{person}/confirm": a.change(a.confirmAppointment),
 		"POST schemes/{scheme}/appointments/{person}/move":    a.change(a.moveAppointment),
 		"POST schemes/{scheme}/appointments/{person}/skip":    a.change(a.skipAppointment),
+		"POST schemes/{scheme}/appointments/{person}/settle":  a.change(a.settleChange),
+
+		"GET schemes/{scheme}/absences":               a.people(a.absences),
+		"POST schemes/{scheme}/absences/{person}":     a.change(a.announceAbsence),
+		"POST schemes/{scheme}/absences/{person}/end": a.change(a.endAbsence),
+		"GET schemes/{scheme}/people/{person}":        a.people(a.person),
+		"PATCH schemes/{scheme}/people/{person}":      a.change(a.setPerson),
 	}
 }
 

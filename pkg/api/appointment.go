@@ -20,15 +20,18 @@ type Agenda interface {
 	ConfirmAppointment(ctx context.Context, scheme, occurrence int64, channel string, now time.Time) error
 	// ChangeNow makes a change at once, or returns callflow.ErrGone.
 	ChangeNow(ctx context.Context, scheme int64, c callflow.Change, channel string, now time.Time) error
+	// SettleChange makes a change that waits for a person's word, or drops it. It returns callflow.ErrGone when it can no longer be
+	// made, and callflow.ErrNothing when it does not wait.
+	SettleChange(ctx context.Context, scheme int64, told callflow.Told, now time.Time) error
 	// Changes lists what was asked since an instant, the latest first; of one person when a ref is given.
 	Changes(ctx context.Context, scheme int64, ref string, since time.Time) ([]callflow.Noted, error)
 }
 
 var (
-	// errNoPerson means that the scheme has nobody with the ref.
-	errNoPerson = errors.New("no such person")
 	// errNoCall means that the person has no agreed call to come, or that it can no longer be changed so.
 	errNoCall = errors.New("no call can be changed so")
+	// errNoChange means that no such change waits for the person's word: what was told of it was settled meanwhile.
+	errNoChange = errors.New("no such change waits")
 )
 
 const (
@@ -46,19 +49,41 @@ type timeBody struct {
 
 // nextBody is the next agreed call of a person.
 type nextBody struct {
-	Person    string              `json:"person"`
-	Opens     *time.Time          `json:"opens,omitempty"`
-	Closes    *time.Time          `json:"closes,omitempty"`
-	Confirmed bool                `json:"confirmed"`
-	Pending   callflow.ChangeKind `json:"pending,omitempty"`
-	Times     []timeBody          `json:"times"`
+	Person    string       `json:"person"`
+	Opens     *time.Time   `json:"opens,omitempty"`
+	Closes    *time.Time   `json:"closes,omitempty"`
+	Confirmed bool         `json:"confirmed"`
+	Pending   *pendingBody `json:"pending,omitempty"`
+	Times     []timeBody   `json:"times"`
+}
+
+// pendingBody is a change that waits for a person's word.
+type pendingBody struct {
+	ID     string              `json:"id"`
+	Change callflow.ChangeKind `json:"change"`
+	Call   *timeBody           `json:"call,omitempty"`
+	To     *timeBody           `json:"to,omitempty"`
+	From   string              `json:"from,omitempty"`
+	Back   string              `json:"back,omitempty"`
+}
+
+// bodyOfPending is nil for none.
+func bodyOfPending(c callflow.Change) *pendingBody {
+	if c.ID == "" {
+		return nil
+	}
+	body := &pendingBody{ID: c.ID, Change: c.Kind, Call: stretch(c.Promised), To: stretch(c.To)}
+	if !c.Back.IsZero() {
+		body.From, body.Back = c.From.Format(time.DateOnly), c.Back.Format(time.DateOnly)
+	}
+	return body
 }
 
 // next finds the person of the path.
 func (a *API) next(q ask) (callflow.Next, error) {
 	next, err := a.opts.Agenda.NextAppointment(q.Context(), q.scheme.Key, q.PathValue("person"), q.now)
 	if errors.Is(err, callflow.ErrNothing) {
-		return next, errNoPerson
+		return next, ErrNoPerson
 	}
 	return next, err
 }
@@ -69,7 +94,7 @@ func (a *API) appointment(q ask) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := nextBody{Person: q.PathValue("person"), Confirmed: next.Confirmed, Pending: next.Pending, Times: []timeBody{}}
+	body := nextBody{Person: q.PathValue("person"), Confirmed: next.Confirmed, Pending: bodyOfPending(next.Pending), Times: []timeBody{}}
 	if next.Occurrence == 0 {
 		return body, nil
 	}
@@ -135,6 +160,48 @@ func (a *API) moveAppointment(q ask) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: opens is none of the times that it can be moved to", errBody)
+}
+
+// settleChange records what a person has said of the change that waits for her word, to whoever has talked to her.
+func (a *API) settleChange(q ask) (any, error) {
+	var sent struct {
+		Change string `json:"change"`
+		Agreed *bool  `json:"agreed"`
+	}
+	if err := q.read(&sent); err != nil {
+		return nil, err
+	}
+	next, err := a.next(q)
+	switch {
+	case err != nil:
+		return nil, err
+	case sent.Agreed == nil:
+		return nil, fmt.Errorf("%w: agreed says what she has said: true or false", errBody)
+	}
+	told := callflow.Told{Beneficiary: next.Beneficiary, Change: sent.Change, Agreed: *sent.Agreed}
+	err = a.opts.Agenda.SettleChange(q.Context(), q.scheme.Key, told, q.now)
+	if errors.Is(err, callflow.ErrNothing) {
+		return nil, a.settled(q, told)
+	}
+	return nil, noCall(err)
+}
+
+// settled reports whether a change was settled so already, and returns errNoChange when it was not.
+func (a *API) settled(q ask, told callflow.Told) error {
+	list, err := a.opts.Agenda.Changes(q.Context(), q.scheme.Key, q.PathValue("person"), q.now.AddDate(0, 0, -changesSince))
+	if err != nil {
+		return err
+	}
+	want := callflow.ChangeRefused
+	if told.Agreed {
+		want = callflow.ChangeDone
+	}
+	for _, n := range list {
+		if n.ID == told.Change && n.State == want {
+			return nil
+		}
+	}
+	return errNoChange
 }
 
 // changed reports whether a call was changed so already, and returns errNoCall when it was not.

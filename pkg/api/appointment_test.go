@@ -13,12 +13,29 @@ import (
 )
 
 // agenda holds one person's next call, an hour from nine, and what was done to it.
-type agenda struct{ done []callflow.Noted }
+type agenda struct {
+	done    []callflow.Noted
+	pending callflow.Change
+}
+
+func (a *agenda) SettleChange(_ context.Context, _ int64, told callflow.Told, _ time.Time) error {
+	if told.Beneficiary != 17 || told.Change == "" || told.Change != a.pending.ID {
+		return callflow.ErrNothing
+	}
+	state := callflow.ChangeRefused
+	if told.Agreed {
+		state = callflow.ChangeDone
+	}
+	a.done = append(a.done, callflow.Noted{Change: a.pending, Ref: "B017", State: state, At: nine, Settled: nine, Channel: "line"})
+	a.pending = callflow.Change{}
+	return nil
+}
 
 func (a *agenda) NextAppointment(_ context.Context, scheme int64, ref string, _ time.Time) (next callflow.Next, err error) {
 	if scheme != 1 || ref != "B017" {
 		return next, callflow.ErrNothing
 	}
+	next.Pending = a.pending
 	next.Occurrence, next.Beneficiary, next.Opens, next.Closes = 5, 17, nine.Add(time.Hour), nine.Add(2*time.Hour)
 	for _, n := range a.done {
 		if n.Kind != callflow.ChangeConfirm {
@@ -91,4 +108,26 @@ func TestAppointments(t *testing.T) {
 	list := h.valid(h.ask(path, write).body, "Changes")
 	require.Len(t, list["changes"], 2)
 	require.Equal(t, http.StatusForbidden, h.ask(path+"/B017/skip", send("POST", "{}")).status)
+}
+
+// TestWhatWaitsForHerWordIsSettled by whoever has talked to her: the change that was told, and once.
+func TestWhatWaitsForHerWordIsSettled(t *testing.T) {
+	h := newHouse(t)
+	writing, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "the desk", Scope: auth.ScopeWrite}, time.Now())
+	require.NoError(t, err)
+	write := bearer(writing)
+	path := "/api/v1/schemes/" + ours + "/appointments/B017"
+	const one, other = "0198a2f0-0000-7000-8000-000000000001", "0198a2f0-0000-7000-8000-000000000002"
+	h.agenda.pending = callflow.Change{ID: one, Kind: callflow.ChangeAway, From: nine.Truncate(24 * time.Hour), Back: nine.Truncate(24*time.Hour).AddDate(0, 0, 7)}
+	told := h.valid(h.ask(path, write).body, "Appointment")["pending"].(map[string]any)
+	require.Equal(t, map[string]any{"id": one, "change": "away", "from": "2026-03-02", "back": "2026-03-09"}, told)
+	require.Equal(t, 400, h.ask(path+"/settle", send("POST", `{"change":"`+one+`"}`, write)).status, "what she said is missing")
+	require.Equal(t, 409, h.ask(path+"/settle", send("POST", `{"change":"`+other+`","agreed":true}`, write)).status, "not the one that waits")
+	require.Equal(t, 403, h.ask(path+"/settle", send("POST", `{"change":"`+one+`","agreed":true}`)).status, "a token that reads figures")
+	for range 2 {
+		require.Equal(t, 204, h.ask(path+"/settle", send("POST", `{"change":"`+one+`","agreed":true}`, write)).status, "and once more")
+	}
+	require.Equal(t, 409, h.ask(path+"/settle", send("POST", `{"change":"`+one+`","agreed":false}`, write)).status, "it is done")
+	require.Len(t, h.agenda.done, 1)
+	require.Equal(t, callflow.ChangeDone, h.agenda.done[0].State)
 }

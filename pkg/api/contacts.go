@@ -41,7 +41,7 @@ func (a *API) putContacts(q ask) (any, error) {
 	}
 	err := a.opts.Inbox.SetContactPeople(q.Context(), q.scheme.Key, q.PathValue("person"), list)
 	if errors.Is(err, roster.ErrNoBeneficiary) {
-		err = errNoPerson
+		err = ErrNoPerson
 	}
 	return nil, err
 }

@@ -92,13 +92,22 @@ func problemOf(err error) problem {
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, ErrHours), errors.Is(err, ErrDates), errors.Is(err, ErrOverflow):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
-	case errors.Is(err, errNoPerson):
+	case errors.Is(err, ErrNoPerson):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):
 		return problem{
 			problemType + "no-call", "No call can be changed so", http.StatusConflict,
 			"She has no agreed call to come, or it has begun, or it is no agreed call; GET shows what there is.",
 		}
+	case errors.Is(err, errNoChange):
+		return problem{
+			problemType + "no-change", "No such change waits", http.StatusConflict,
+			"It was settled, or another took its place; GET shows what waits for her word.",
+		}
+	case errors.Is(err, ErrNotAway):
+		return problem{problemType + "not-away", "She is not away", http.StatusConflict, "GET absences lists who is, and who will be."}
+	case errors.Is(err, ErrDatesBackward):
+		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, dispatch.ErrOwnCLI):
 		return problem{
 			problemType + "cli", "Such calls have no number to show", http.StatusConflict,

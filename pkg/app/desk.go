@@ -36,8 +36,8 @@ type callBooks interface {
 type people interface {
 	// FirstName returns the given name of a beneficiary of the scheme; empty when it is not known.
 	FirstName(ctx context.Context, scheme, beneficiary int64) (string, error)
-	// PendingChange returns the change of her calls that waits for her word; empty when there is none.
-	PendingChange(ctx context.Context, scheme, beneficiary int64) (callflow.ChangeKind, error)
+	// PendingChange returns the change of her calls that waits for her word; its ID is empty when there is none.
+	PendingChange(ctx context.Context, scheme, beneficiary int64) (callflow.Change, error)
 }
 
 var (
@@ -91,7 +91,7 @@ func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextC
 	if err != nil {
 		c.log.Warn("what waits for the word of the next person is not known", zap.Int64("scheme", scheme), zap.Error(err))
 	}
-	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name, Asked: asked}, nil
+	return callflow.NextCall{Kind: up.Kind, At: up.At, Class: up.Class, Reference: up.Reference, Name: name, Asked: asked.Kind}, nil
 }
 
 // CloseCall implements callflow.Callers. Another node that leads the scheme by now asks for what is said here; if this one

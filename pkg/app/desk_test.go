@@ -31,8 +31,8 @@ func (p *person) FirstName(_ context.Context, scheme, beneficiary int64) (string
 	return "Rose", nil
 }
 
-func (p *person) PendingChange(context.Context, int64, int64) (callflow.ChangeKind, error) {
-	return callflow.ChangeSkip, p.err
+func (p *person) PendingChange(context.Context, int64, int64) (callflow.Change, error) {
+	return callflow.Change{Kind: callflow.ChangeSkip}, p.err
 }
 
 func TestACallerByTelephone(t *testing.T) {

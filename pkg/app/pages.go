@@ -47,7 +47,7 @@ func (a *App) buildPages() error {
 	}
 	programs, err := api.New(api.Options{
 		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store,
-		Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows},
+		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows},
 		Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),
 	})

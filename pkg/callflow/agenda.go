@@ -40,9 +40,10 @@ type Agenda interface {
 
 // Told is what somebody has said of a change that she was told.
 type Told struct {
-	Attempt call.ID // Of the call in which she was told,
-	Change  string  // of which change: its ID.
-	Agreed  bool
+	Attempt     call.ID // Of the call in which she was told; empty when somebody has talked to her otherwise:
+	Beneficiary int64   // then who she is.
+	Change      string  // Its ID.
+	Agreed      bool
 }
 
 // ChangeKind is how a person wants her calls changed.
@@ -57,7 +58,7 @@ const (
 
 // Change is a change of a person's calls that somebody wants.
 type Change struct {
-	ID          string // UUID; set by Asked.
+	ID          string // UUID; not of one that is only wanted.
 	Kind        ChangeKind
 	Beneficiary int64
 	Occurrence  int64     // The call, unless she goes away.
@@ -94,6 +95,6 @@ type Noted struct {
 // Next is the next agreed call of a person, and what is noted about it.
 type Next struct {
 	Appointment
-	Confirmed bool       // She expects it, as she said.
-	Pending   ChangeKind // A change of her calls that waits for her word; empty when there is none.
+	Confirmed bool   // She expects it, as she said.
+	Pending   Change // A change of her calls that waits for her word; its ID is empty when there is none.
 }

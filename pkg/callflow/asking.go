@@ -77,7 +77,7 @@ func (c Change) vars(now time.Time) ivr.Vars {
 
 // settle makes the change that was told, or drops it.
 func (k *asking) settle(ctx context.Context, agreed bool) string {
-	switch err := k.c.o.Agenda.Settle(ctx, k.scheme, Told{k.attempt, k.told.ID, agreed}); {
+	switch err := k.c.o.Agenda.Settle(ctx, k.scheme, Told{Attempt: k.attempt, Change: k.told.ID, Agreed: agreed}); {
 	case err == nil:
 		return "done"
 	case errors.Is(err, ErrGone), errors.Is(err, ErrNothing):

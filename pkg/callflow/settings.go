@@ -14,6 +14,7 @@ type Settings struct {
 	Language         roster.Language // Empty means the line's.
 	LongerWaits      bool            // Twice as long for every key.
 	StraightToPerson bool            // No menu first.
+	Simpler          bool            // In simpler words, sentence by sentence, from the first time on.
 }
 
 // lookUpSettings finds out how whoever rings is treated. While the records are away everybody is treated alike.
@@ -34,6 +35,9 @@ func (r *reception) lookUpSettings(ctx context.Context) {
 func (s Settings) vars(v ivr.Vars) {
 	if s.LongerWaits {
 		v[ivr.VarWaits] = ivr.WaitsLonger
+	}
+	if s.Simpler {
+		v[ivr.VarSimpler] = ivr.Yes
 	}
 	if s.StraightToPerson {
 		v["straight"] = "person"

@@ -78,7 +78,7 @@ type Utterance struct {
 	Silence   time.Duration
 	// Else is a prompt that may be said instead rather than let anybody wait, while Key was not spoken yet; it may be empty.
 	Else string
-	// Spaced is set when it is said again: in simpler words where there are such, sentence by sentence, with silence between
+	// Spaced is set when it is said again, and always for some: in simpler words where there are such, sentence by sentence, with silence between
 	// them, and no slower.
 	Spaced bool
 }

@@ -61,11 +61,12 @@ func (w *Walker) utter(p Prompt, vars Vars) Utterance {
 	if p.In != "" {
 		lang = p.In
 	}
+	simpler := w.has(VarSimpler)
 	if p.With != "" && !w.has(p.With) {
-		return Utterance{Key: p.Else, Language: lang, Vars: vars}
+		return Utterance{Key: p.Else, Language: lang, Vars: vars, Spaced: simpler}
 	}
 	recording, _ := vars[p.Recording].(string)
-	return Utterance{Key: p.Key, Else: p.Else, Recording: recording, Language: lang, Vars: vars}
+	return Utterance{Key: p.Key, Else: p.Else, Recording: recording, Language: lang, Vars: vars, Spaced: simpler}
 }
 
 // again are the prompts of the step for somebody who did not catch them.

@@ -29,10 +29,12 @@ const (
 	maxTurns = 64
 )
 
-// VarWaits is the variable that says how patient a dialogue is: WaitsLonger doubles its waits.
+// VarWaits is the variable that says how patient a dialogue is: WaitsLonger doubles its waits. While VarSimpler is set, everything is
+// said as to somebody who did not catch it.
 const (
 	VarWaits    = "waits"
 	WaitsLonger = "longer"
+	VarSimpler  = "simpler"
 )
 
 // The keys that mean the same everywhere.

@@ -105,7 +105,7 @@ func askable(ctx context.Context, q *sqldb.Queries, j *journal, person int64, ru
 // dropPending drops the change of a person that waits for her word: one whose call back has ended, or with whatever any. It
 // returns callflow.ErrWaits when one still waits.
 func dropPending(ctx context.Context, q *sqldb.Queries, j *journal, person int64, now time.Time, whatever bool) error {
-	waits, err := q.FindPendingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: j.scheme, BeneficiaryID: person})
+	waits, err := q.FindPendingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: j.scheme, BeneficiaryID: someone(person)})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -198,31 +198,32 @@ func (s *Store) changeRow(ctx context.Context, q *sqldb.Queries, scheme int64, c
 	return w, nil
 }
 
-// PendingChange returns the change of a person's calls that waits for her word; empty when there is none.
-func (s *Store) PendingChange(ctx context.Context, scheme, person int64) (callflow.ChangeKind, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	waits, err := s.query.FindPendingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: scheme, BeneficiaryID: person})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("read changes: %w", storeError(err))
-	case call.OccurrenceState(waits.ConfirmationState).Ended():
-		return "", nil // It has lapsed.
+// PendingChange returns the change of a person's calls that waits for her word; its ID is empty when there is none.
+func (s *Store) PendingChange(ctx context.Context, scheme, person int64) (callflow.Change, error) {
+	c, err := s.waitingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: scheme, BeneficiaryID: someone(person)})
+	if errors.Is(err, callflow.ErrNothing) {
+		err = nil
 	}
-	return callflow.ChangeKind(waits.Kind), nil
+	return c, err
 }
 
 // AskedChange returns the change that the person of an attempt is asked about: that of the call back, or in any other call to her
 // the one that waits for her word. It is callflow.ErrNothing when there is none.
 func (s *Store) AskedChange(ctx context.Context, scheme int64, attempt call.ID) (callflow.Change, error) {
+	return s.waitingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: scheme, AttemptID: attemptUUID(attempt)})
+}
+
+func (s *Store) waitingChange(ctx context.Context, p sqldb.FindPendingChangeParams) (callflow.Change, error) {
+	if !p.AttemptID.Valid && !p.BeneficiaryID.Valid {
+		return callflow.Change{}, callflow.ErrNothing // Nobody's, and not whosever waits.
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	r, err := s.query.FindChangeOfAttempt(ctx, sqldb.FindChangeOfAttemptParams{SchemeID: scheme, AttemptID: attemptUUID(attempt)})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return callflow.Change{}, callflow.ErrNothing
-	} else if err != nil {
+	r, err := s.query.FindPendingChange(ctx, p)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), err == nil && call.OccurrenceState(r.ConfirmationState).Ended():
+		return callflow.Change{}, callflow.ErrNothing // Or it has lapsed.
+	case err != nil:
 		return callflow.Change{}, fmt.Errorf("read the change: %w", storeError(err))
 	}
 	zone, err := time.LoadLocation(r.Zone)
@@ -232,7 +233,10 @@ func (s *Store) AskedChange(ctx context.Context, scheme int64, attempt call.ID) 
 	return changeOf(r, zone), nil
 }
 
-func changeOf(r sqldb.FindChangeOfAttemptRow, zone *time.Location) callflow.Change {
+// someone is a person that a query may leave open.
+func someone(person int64) pgtype.Int8 { return pgtype.Int8{Int64: person, Valid: person != 0} }
+
+func changeOf(r sqldb.FindPendingChangeRow, zone *time.Location) callflow.Change {
 	c := callflow.Change{ID: r.Uid.String(), Kind: callflow.ChangeKind(r.Kind), Beneficiary: r.BeneficiaryID, Occurrence: r.OccurrenceID}
 	c.Promised = callflow.Proposal{Opens: when(r.PromisedOpens).In(zone), Closes: when(r.PromisedCloses).In(zone)}
 	c.To = callflow.Proposal{Opens: when(r.OpensAt).In(zone), Closes: when(r.ClosesAt).In(zone)}
@@ -246,15 +250,16 @@ func changeOf(r sqldb.FindChangeOfAttemptRow, zone *time.Location) callflow.Chan
 // are callflow.ErrGone, when it could not be made any more and everything stays, and callflow.ErrNothing, when it no longer waits
 // for her word.
 func (s *Store) SettleChange(ctx context.Context, scheme int64, told callflow.Told, now time.Time) error {
-	change := uuidOf(told.Change)
-	if !change.Valid {
+	which := sqldb.FindPendingChangeParams{SchemeID: scheme, BeneficiaryID: someone(told.Beneficiary), Uid: uuidOf(told.Change)}
+	if told.Attempt != "" {
+		which.AttemptID = attemptUUID(told.Attempt)
+	}
+	if !which.Uid.Valid || !which.AttemptID.Valid && !which.BeneficiaryID.Valid {
 		return fmt.Errorf("settle a change: %w", callflow.ErrNothing)
 	}
 	gone := false
 	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		r, err := q.FindChangeOfAttempt(ctx, sqldb.FindChangeOfAttemptParams{
-			SchemeID: scheme, AttemptID: attemptUUID(told.Attempt), Uid: change,
-		})
+		r, err := q.FindPendingChange(ctx, which)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return callflow.ErrNothing
 		} else if err != nil {

@@ -26,12 +26,8 @@ func (s *Store) NextAppointment(ctx context.Context, scheme int64, ref string, n
 		return next, storeError(err)
 	}
 	next.Beneficiary = person.BeneficiaryID
-	waits, err := s.query.FindPendingChange(ctx, sqldb.FindPendingChangeParams{SchemeID: scheme, BeneficiaryID: person.BeneficiaryID})
-	switch {
-	case err == nil && !call.OccurrenceState(waits.ConfirmationState).Ended():
-		next.Pending = callflow.ChangeKind(waits.Kind)
-	case err != nil && !errors.Is(err, pgx.ErrNoRows):
-		return next, fmt.Errorf("read changes: %w", storeError(err))
+	if next.Pending, err = s.PendingChange(ctx, scheme, person.BeneficiaryID); err != nil {
+		return next, err
 	}
 	row, err := s.query.FindNext(ctx, sqldb.FindNextParams{SchemeID: scheme, BeneficiaryID: person.BeneficiaryID, Now: instant(now)})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -64,7 +60,7 @@ func (s *Store) Changes(ctx context.Context, scheme int64, ref string, since tim
 		list[i] = callflow.Noted{
 			Ref: r.Ref, State: callflow.ChangeState(r.State), At: when(r.AskedAt), Settled: when(r.SettledAt), Channel: r.Channel,
 			Change: callflow.Change{
-				Kind: callflow.ChangeKind(r.Kind), To: callflow.Proposal{Opens: when(r.OpensAt), Closes: when(r.ClosesAt)},
+				ID: r.Uid.String(), Kind: callflow.ChangeKind(r.Kind), To: callflow.Proposal{Opens: when(r.OpensAt), Closes: when(r.ClosesAt)},
 				Promised: callflow.Proposal{Opens: when(r.PromisedOpens), Closes: when(r.PromisedCloses)},
 			},
 		}

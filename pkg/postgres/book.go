@@ -60,6 +60,10 @@ func (b *Book) query() *sqldb.Queries {
 
 // Edit implements roster.Book. The scheme's lock is taken at the end only, so that calls go on while people are written.
 func (b *Book) Edit(ctx context.Context, change func(roster.Page) error) error {
+	return b.edit(ctx, func(p *page) error { return change(p) })
+}
+
+func (b *Book) edit(ctx context.Context, change func(*page) error) error {
 	page := &page{scheme: b.scheme, now: b.now(), refused: b.store.refusedAmong}
 	var own error
 	err := pgx.BeginFunc(ctx, b.beginner(), func(tx pgx.Tx) error {

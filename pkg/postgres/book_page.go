@@ -36,7 +36,9 @@ type page struct {
 	journal  journal
 	// replanned is what became of promises.
 	replanned Replanned
-	release   func() // Gives the scheme's turn to the next; nil when it was not taken.
+	// also, when it is set, is done in the transaction that writes the people, once it holds the scheme.
+	also    func(context.Context, *sqldb.Queries, *journal) error
+	release func() // Gives the scheme's turn to the next; nil when it was not taken.
 }
 
 type counted struct{ staff, beneficiaries int }
@@ -160,6 +162,11 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 		Staff: p.put.staff, Beneficiaries: p.put.beneficiaries, Cancelled: revised.Cancelled,
 		Moved: revised.Moved, Booked: revised.Booked,
 	})
+	if p.also != nil {
+		if err := p.also(ctx, p.query, &p.journal); err != nil {
+			return err
+		}
+	}
 	return p.journal.write(ctx, p.query)
 }
 

@@ -191,12 +191,14 @@ func (s *Store) CallInbox(ctx context.Context, scheme int64, id string, contact 
 	return booked, err
 }
 
-// ResolveInbox closes an item and returns it as it was, with the recordings that whoever asks has to erase now. Closing it again in the same way changes nothing; inbox.ErrHandled means in another way. The person is
-// registered through the scheme's book, as an import would.
+// ResolveInbox closes an item, in one transaction, and returns it as it was, with the recordings that whoever asks has to erase now.
+// A person is registered through the scheme's book, as an import would, in that transaction too. Closing it again in the same way
+// changes nothing; inbox.ErrHandled means in another way.
 func (s *Store) ResolveInbox(
 	ctx context.Context, scheme int64, id string, r inbox.Resolution, now time.Time,
 ) (inbox.Item, []string, error) {
 	item, err := s.InboxItem(ctx, scheme, id)
+	c := closing{store: s, item: item, by: r, now: now}
 	switch {
 	case err != nil:
 		return item, nil, err
@@ -207,30 +209,25 @@ func (s *Store) ResolveInbox(
 	case !item.HandledAt.IsZero():
 		return item, nil, inbox.ErrHandled
 	}
-	switch r.Outcome { //nolint:exhaustive // The others ask for nothing.
-	case inbox.Into:
-		_, err = s.KeyOf(ctx, scheme, r.Ref)
-	case inbox.Registered:
-		err = s.registerPerson(ctx, scheme, item, r, now)
+	if r.Outcome == inbox.Into {
+		if _, err := s.KeyOf(ctx, scheme, r.Ref); err != nil {
+			return item, nil, err
+		}
 	}
-	if err != nil {
-		return item, nil, err
+	if r.Outcome == inbox.Registered {
+		err = s.registerPerson(ctx, scheme, &c)
+	} else {
+		err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error { return c.write(ctx, q, j) })
 	}
-	var erase []string
-	err = s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		c := closing{store: s, q: q, j: j, item: item, by: r, now: now}
-		err := c.write(ctx)
-		erase = c.erase
-		return err
-	})
 	if err != nil {
 		return item, nil, fmt.Errorf("close an item of the inbox: %w", err)
 	}
-	return item, erase, nil
+	return item, c.erase, nil
 }
 
-// registerPerson puts the person into the book. Somebody else of the ref stays as she is.
-func (s *Store) registerPerson(ctx context.Context, key int64, item inbox.Item, r inbox.Resolution, now time.Time) error {
+// registerPerson puts the person into the book and closes the registration with her, so that of two who close it at once only one
+// makes a person of it. Somebody else of the ref stays as she is.
+func (s *Store) registerPerson(ctx context.Context, key int64, c *closing) error {
 	schemes, err := s.Schemes(ctx)
 	if err != nil {
 		return err
@@ -244,45 +241,23 @@ func (s *Store) registerPerson(ctx context.Context, key int64, item inbox.Item, 
 	if err != nil {
 		return fmt.Errorf("load zone of the scheme: %w", err)
 	}
+	item := c.item
 	item.At = item.At.In(zone)
-	person, err := item.Beneficiary(r, inbox.Hours{Opens: scheme.Opens, Closes: scheme.Closes}, schedule.DateIn(now, zone))
+	person, err := item.Beneficiary(c.by, inbox.Hours{Opens: scheme.Opens, Closes: scheme.Closes}, schedule.DateIn(c.now, zone))
 	if err != nil {
 		return err
 	}
-	return s.Book(scheme.Key, func() time.Time { return now }).Edit(ctx, func(opened roster.Page) error {
-		// The item is closed together with it, so that of two who close it at once only one makes a person of it.
-		if err := handleWith(ctx, opened, item.ID, r, now); err != nil {
-			return err
-		}
-		found, err := opened.Find(ctx, []string{r.Ref})
+	return s.Book(scheme.Key, func() time.Time { return c.now }).edit(ctx, func(opened *page) error {
+		found, err := opened.Find(ctx, []string{c.by.Ref})
 		if err != nil {
 			return err
 		}
 		if len(found.Staff) > 0 || len(found.Beneficiaries) > 0 && !found.Beneficiaries[0].Equal(person) {
 			return inbox.ErrRefTaken
 		}
+		opened.also = c.write
 		return opened.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{person}})
 	})
-}
-
-// handleWith closes a registration in the transaction that writes its person. The error is inbox.ErrHandled when another was quicker.
-func handleWith(ctx context.Context, opened roster.Page, id string, r inbox.Resolution, now time.Time) error {
-	p, ok := opened.(*page)
-	if !ok {
-		return fmt.Errorf("close a registration: %T is no page of this store", opened)
-	}
-	n, err := p.query.HandleRegistration(ctx, sqldb.HandleRegistrationParams{SchemeID: p.scheme, RegistrationID: uuidOf(id), Now: instant(now)})
-	switch {
-	case err != nil:
-		return fmt.Errorf("close a registration: %w", err)
-	case n == 0:
-		return inbox.ErrHandled
-	}
-	err = p.query.MarkHandled(ctx, sqldb.MarkHandledParams{SchemeID: p.scheme, Item: uuidOf(id), HandledBy: r.By, Person: r.Ref})
-	if err != nil {
-		return fmt.Errorf("write who closed it: %w", err)
-	}
-	return nil
 }
 
 // closing writes that an item is closed.
@@ -296,7 +271,8 @@ type closing struct {
 	erase []string // Recordings that nobody needs any more.
 }
 
-func (c *closing) write(ctx context.Context) error {
+func (c *closing) write(ctx context.Context, q *sqldb.Queries, j *journal) error {
+	c.q, c.j, c.erase = q, j, nil
 	id, scheme := uuidOf(c.item.ID), c.j.scheme
 	var err error
 	switch c.item.Kind {
@@ -357,8 +333,6 @@ func (c *closing) registration(ctx context.Context, id pgtype.UUID) error {
 		return c.refuse(ctx)
 	case inbox.Discarded:
 		n, err = c.q.DeleteRegistration(ctx, sqldb.DeleteRegistrationParams{SchemeID: scheme, RegistrationID: id})
-	case inbox.Registered:
-		n = 1 // It was closed with the person.
 	case inbox.Into:
 		outcome = inbox.Registered
 		fallthrough
@@ -368,8 +342,11 @@ func (c *closing) registration(ctx context.Context, id pgtype.UUID) error {
 	if err != nil {
 		return err
 	}
-	if n == 0 {
+	switch {
+	case n == 0 && outcome == inbox.Discarded:
 		return inbox.ErrNoItem // Another was quicker.
+	case n == 0:
+		return inbox.ErrHandled
 	}
 	return c.handled(ctx, id, c.item.Source, outcome)
 }

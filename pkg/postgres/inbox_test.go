@@ -287,3 +287,47 @@ func TestAMessageAndACallbackAreClosed(t *testing.T) {
 	require.Len(t, list, 2)
 	require.Equal(t, "R01", list[0].HandledBy)
 }
+
+// TestAKillInTheMiddleLeavesNothingHalf: the connection dies just before a registration would be committed with its person. Neither
+// is there then, nor is it counted; asked again, all of it is.
+func TestAKillInTheMiddleLeavesNothingHalf(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	address := postgrestest.URL(t)
+	store, owner := postgrestest.Open(t, address, withKey("k")), postgrestest.Pool(t, address)
+	scheme := newScheme(t, store, "Namur")
+	g := registered(scheme.Key, "+32470000078", herself)
+	require.NoError(t, store.SaveRegistration(ctx, g))
+	before, err := store.LastEvent(ctx, scheme.Key)
+	require.NoError(t, err)
+	_, err = owner.Exec(ctx, `CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+		$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+		CREATE TRIGGER die BEFORE INSERT ON event_batch FOR EACH ROW EXECUTE FUNCTION die()`)
+	require.NoError(t, err)
+	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B9", Given: "Marie", Family: "Dupont"}
+	_, _, err = store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
+	require.Error(t, err)
+	_, err = store.KeyOf(ctx, scheme.Key, "B9")
+	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
+	item, err := store.InboxItem(ctx, scheme.Key, g.ID)
+	require.NoError(t, err)
+	require.Zero(t, item.HandledAt)
+	require.Equal(t, g.Name, item.Recording)
+
+	_, err = owner.Exec(ctx, `DROP TRIGGER die ON event_batch`)
+	require.NoError(t, err)
+	_, erase, err := store.ResolveInbox(ctx, scheme.Key, g.ID, how, today)
+	require.NoError(t, err)
+	require.Equal(t, []string{g.Name}, erase)
+	found(t, store, scheme.Key, "B9")
+	last, err := store.LastEvent(ctx, scheme.Key)
+	require.NoError(t, err)
+	events, err := store.Events(ctx, scheme.Key, before+1, last)
+	require.NoError(t, err)
+	var kinds []string
+	for _, e := range events {
+		kinds = append(kinds, e.Entity+"."+e.Kind)
+	}
+	require.Contains(t, kinds, "registration.handled")
+	require.Contains(t, kinds, "scheme.roster")
+}

@@ -12,8 +12,8 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// SettingsAt implements callflow.Records. Of several people behind one number, whoever needs more counts: longer waits for
-// one are longer waits; a language, and the way straight to a person, have to be everybody's.
+// SettingsAt implements callflow.Records. Of several people behind one number, whoever needs more counts: longer waits and
+// simpler words for one are so for all; a language, and the way straight to a person, have to be everybody's.
 func (s *Store) SettingsAt(ctx context.Context, scheme int64, cli string) (callflow.Settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
@@ -30,6 +30,7 @@ func (s *Store) SettingsAt(ctx context.Context, scheme int64, cli string) (callf
 			found.Language = ""
 		}
 		found.LongerWaits = found.LongerWaits || r.LongerWaits
+		found.Simpler = found.Simpler || r.Simpler
 		found.StraightToPerson = found.StraightToPerson && r.StraightToPerson
 	}
 	return found, nil
@@ -46,7 +47,7 @@ func (s *Store) Settings(ctx context.Context, scheme int64, ref string) (callflo
 		return callflow.Settings{}, fmt.Errorf("read settings: %w", storeError(err))
 	}
 	return callflow.Settings{
-		Language: roster.Language(r.Language), LongerWaits: r.LongerWaits, StraightToPerson: r.StraightToPerson,
+		Language: roster.Language(r.Language), LongerWaits: r.LongerWaits, StraightToPerson: r.StraightToPerson, Simpler: r.Simpler,
 	}, nil
 }
 
@@ -56,6 +57,7 @@ func (s *Store) SetSettings(ctx context.Context, scheme int64, ref string, to ca
 	defer cancel()
 	n, err := s.query.WriteSettings(ctx, sqldb.WriteSettingsParams{
 		SchemeID: scheme, Ref: ref, Language: string(to.Language), LongerWaits: to.LongerWaits, StraightToPerson: to.StraightToPerson,
+		Simpler: to.Simpler,
 	})
 	switch {
 	case err != nil:

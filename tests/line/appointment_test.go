@@ -132,7 +132,7 @@ func goesAway(t *testing.T, street *house.Street) {
 	theirs := h.AwaitCall(person)
 	h.Hears(theirs, time.Time{}, start(h, "confirmation.question"), hearLimit)
 	agreed := press(t, theirs, "1")
-	h.Hears(theirs, agreed, start(h, "confirmation.is_away"), hearLimit)
+	h.Hears(theirs, agreed, h.Prompt("confirmation.is_away", ivr.Vars{"from": from, "back": back, "now": h.Now()}), hearLimit)
 	h.HangUp(theirs)
 	date := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
 	stand := promises(h, person)

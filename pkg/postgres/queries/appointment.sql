@@ -30,31 +30,29 @@ SELECT EXISTS (
         AND c.occurrence_id = sqlc.arg(occurrence_id) AND c.kind = 'confirm');
 
 -- name: FindPendingChange :one
--- The change of a person that waits for her word, and how its call back stands.
-SELECT c.uid, c.kind, c.events, c.confirmation, coalesce(o.state, 'cancelled')::text AS confirmation_state
+-- The change that waits for somebody's word, and how its call back stands: of a person; or of the person of an attempt, where a call
+-- back asks about its own, and every other call to her about what was asked for before it ended. With a uid only that one.
+SELECT c.uid, c.beneficiary_id, c.kind, c.occurrence_id, c.local_date, c.opens_at, c.closes_at, c.first_day, c.last_day, c.asked_at,
+    c.confirmation, o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone,
+    coalesce(f.state, 'cancelled')::text AS confirmation_state
 FROM appointment_change c
-LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.confirmation
-WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.beneficiary_id = sqlc.arg(beneficiary_id) AND c.state = 'pending';
+JOIN scheme s ON s.scheme_id = c.scheme_id
+LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.occurrence_id
+LEFT JOIN occurrence f ON f.scheme_id = c.scheme_id AND f.occurrence_id = c.confirmation
+WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.state = 'pending'
+    AND (sqlc.narg(beneficiary_id)::bigint IS NULL OR c.beneficiary_id = sqlc.narg(beneficiary_id))
+    AND (sqlc.narg(attempt_id)::uuid IS NULL OR EXISTS (
+        SELECT FROM attempt a
+        WHERE a.scheme_id = c.scheme_id AND a.attempt_id = sqlc.narg(attempt_id) AND a.beneficiary_id = c.beneficiary_id
+            AND (a.kind <> 'confirmation' OR c.confirmation = a.occurrence_id)
+            AND (a.ended_at IS NULL OR c.asked_at <= a.ended_at)))
+    AND (sqlc.narg(uid)::uuid IS NULL OR c.uid = sqlc.narg(uid));
 
 -- name: CountAskedChanges :one
 -- How often somebody has asked for a change of her calls by telephone since an instant.
 SELECT count(*) FROM appointment_change
 WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = sqlc.arg(beneficiary_id) AND asked_at >= sqlc.arg(since)
     AND kind <> 'confirm' AND confirmation > 0;
-
--- name: FindChangeOfAttempt :one
--- The change that the person of an attempt is asked about, as long as it waits for her word: a call back asks about its own, every
--- other call to her about what was asked for before it ended; with a uid only that one.
-SELECT c.uid, c.beneficiary_id, c.kind, c.occurrence_id, c.local_date, c.opens_at, c.closes_at, c.first_day, c.last_day, c.events,
-    c.confirmation, o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone, b.ref
-FROM attempt a
-JOIN appointment_change c ON c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.state = 'pending'
-    AND (a.kind <> 'confirmation' OR c.confirmation = a.occurrence_id) AND (a.ended_at IS NULL OR c.asked_at <= a.ended_at)
-JOIN scheme s ON s.scheme_id = a.scheme_id
-JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id
-LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.occurrence_id
-WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id)
-    AND (sqlc.narg(uid)::uuid IS NULL OR c.uid = sqlc.narg(uid));
 
 -- name: SettleChange :one
 UPDATE appointment_change

@@ -2,7 +2,7 @@
 
 -- name: FindSettings :many
 -- Of whoever is reached at a number.
-SELECT b.language, b.longer_waits, b.straight_to_person
+SELECT b.language, b.longer_waits, b.straight_to_person, b.simpler
 FROM beneficiary b
 WHERE b.scheme_id = sqlc.arg(scheme_id)
     AND EXISTS (
@@ -11,11 +11,12 @@ WHERE b.scheme_id = sqlc.arg(scheme_id)
 LIMIT 20;
 
 -- name: ReadSettings :one
-SELECT language, longer_waits, straight_to_person
+SELECT language, longer_waits, straight_to_person, simpler
 FROM beneficiary
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
 
 -- name: WriteSettings :execrows
 UPDATE beneficiary
-SET language = sqlc.arg(language), longer_waits = sqlc.arg(longer_waits), straight_to_person = sqlc.arg(straight_to_person)
+SET language = sqlc.arg(language), longer_waits = sqlc.arg(longer_waits), straight_to_person = sqlc.arg(straight_to_person),
+    simpler = sqlc.arg(simpler)
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);

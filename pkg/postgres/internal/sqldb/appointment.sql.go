@@ -31,68 +31,6 @@ func (q *Queries) CountAskedChanges(ctx context.Context, arg CountAskedChangesPa
 	return count, err
 }
 
-const findChangeOfAttempt = `-- name: FindChangeOfAttempt :one
-SELECT c.uid, c.beneficiary_id, c.kind, c.occurrence_id, c.local_date, c.opens_at, c.closes_at, c.first_day, c.last_day, c.events,
-    c.confirmation, o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone, b.ref
-FROM attempt a
-JOIN appointment_change c ON c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.state = 'pending'
-    AND (a.kind <> 'confirmation' OR c.confirmation = a.occurrence_id) AND (a.ended_at IS NULL OR c.asked_at <= a.ended_at)
-JOIN scheme s ON s.scheme_id = a.scheme_id
-JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.beneficiary_id
-LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.occurrence_id
-WHERE a.scheme_id = $1 AND a.attempt_id = $2
-    AND ($3::uuid IS NULL OR c.uid = $3)
-`
-
-type FindChangeOfAttemptParams struct {
-	SchemeID  int64
-	AttemptID pgtype.UUID
-	Uid       pgtype.UUID
-}
-
-type FindChangeOfAttemptRow struct {
-	Uid            pgtype.UUID
-	BeneficiaryID  int64
-	Kind           string
-	OccurrenceID   int64
-	LocalDate      pgtype.Date
-	OpensAt        pgtype.Timestamptz
-	ClosesAt       pgtype.Timestamptz
-	FirstDay       pgtype.Date
-	LastDay        pgtype.Date
-	Events         int32
-	Confirmation   int64
-	PromisedOpens  pgtype.Timestamptz
-	PromisedCloses pgtype.Timestamptz
-	Zone           string
-	Ref            string
-}
-
-// The change that the person of an attempt is asked about, as long as it waits for her word: a call back asks about its own, every
-// other call to her about what was asked for before it ended; with a uid only that one.
-func (q *Queries) FindChangeOfAttempt(ctx context.Context, arg FindChangeOfAttemptParams) (FindChangeOfAttemptRow, error) {
-	row := q.db.QueryRow(ctx, findChangeOfAttempt, arg.SchemeID, arg.AttemptID, arg.Uid)
-	var i FindChangeOfAttemptRow
-	err := row.Scan(
-		&i.Uid,
-		&i.BeneficiaryID,
-		&i.Kind,
-		&i.OccurrenceID,
-		&i.LocalDate,
-		&i.OpensAt,
-		&i.ClosesAt,
-		&i.FirstDay,
-		&i.LastDay,
-		&i.Events,
-		&i.Confirmation,
-		&i.PromisedOpens,
-		&i.PromisedCloses,
-		&i.Zone,
-		&i.Ref,
-	)
-	return i, err
-}
-
 const findNext = `-- name: FindNext :one
 SELECT o.occurrence_id, o.opens_at, o.closes_at, o.kind
 FROM occurrence o
@@ -129,34 +67,73 @@ func (q *Queries) FindNext(ctx context.Context, arg FindNextParams) (FindNextRow
 }
 
 const findPendingChange = `-- name: FindPendingChange :one
-SELECT c.uid, c.kind, c.events, c.confirmation, coalesce(o.state, 'cancelled')::text AS confirmation_state
+SELECT c.uid, c.beneficiary_id, c.kind, c.occurrence_id, c.local_date, c.opens_at, c.closes_at, c.first_day, c.last_day, c.asked_at,
+    c.confirmation, o.opens_at AS promised_opens, o.closes_at AS promised_closes, s.zone,
+    coalesce(f.state, 'cancelled')::text AS confirmation_state
 FROM appointment_change c
-LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.confirmation
-WHERE c.scheme_id = $1 AND c.beneficiary_id = $2 AND c.state = 'pending'
+JOIN scheme s ON s.scheme_id = c.scheme_id
+LEFT JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.occurrence_id = c.occurrence_id
+LEFT JOIN occurrence f ON f.scheme_id = c.scheme_id AND f.occurrence_id = c.confirmation
+WHERE c.scheme_id = $1 AND c.state = 'pending'
+    AND ($2::bigint IS NULL OR c.beneficiary_id = $2)
+    AND ($3::uuid IS NULL OR EXISTS (
+        SELECT FROM attempt a
+        WHERE a.scheme_id = c.scheme_id AND a.attempt_id = $3 AND a.beneficiary_id = c.beneficiary_id
+            AND (a.kind <> 'confirmation' OR c.confirmation = a.occurrence_id)
+            AND (a.ended_at IS NULL OR c.asked_at <= a.ended_at)))
+    AND ($4::uuid IS NULL OR c.uid = $4)
 `
 
 type FindPendingChangeParams struct {
 	SchemeID      int64
-	BeneficiaryID int64
+	BeneficiaryID pgtype.Int8
+	AttemptID     pgtype.UUID
+	Uid           pgtype.UUID
 }
 
 type FindPendingChangeRow struct {
 	Uid               pgtype.UUID
+	BeneficiaryID     int64
 	Kind              string
-	Events            int32
+	OccurrenceID      int64
+	LocalDate         pgtype.Date
+	OpensAt           pgtype.Timestamptz
+	ClosesAt          pgtype.Timestamptz
+	FirstDay          pgtype.Date
+	LastDay           pgtype.Date
+	AskedAt           pgtype.Timestamptz
 	Confirmation      int64
+	PromisedOpens     pgtype.Timestamptz
+	PromisedCloses    pgtype.Timestamptz
+	Zone              string
 	ConfirmationState string
 }
 
-// The change of a person that waits for her word, and how its call back stands.
+// The change that waits for somebody's word, and how its call back stands: of a person; or of the person of an attempt, where a call
+// back asks about its own, and every other call to her about what was asked for before it ended. With a uid only that one.
 func (q *Queries) FindPendingChange(ctx context.Context, arg FindPendingChangeParams) (FindPendingChangeRow, error) {
-	row := q.db.QueryRow(ctx, findPendingChange, arg.SchemeID, arg.BeneficiaryID)
+	row := q.db.QueryRow(ctx, findPendingChange,
+		arg.SchemeID,
+		arg.BeneficiaryID,
+		arg.AttemptID,
+		arg.Uid,
+	)
 	var i FindPendingChangeRow
 	err := row.Scan(
 		&i.Uid,
+		&i.BeneficiaryID,
 		&i.Kind,
-		&i.Events,
+		&i.OccurrenceID,
+		&i.LocalDate,
+		&i.OpensAt,
+		&i.ClosesAt,
+		&i.FirstDay,
+		&i.LastDay,
+		&i.AskedAt,
 		&i.Confirmation,
+		&i.PromisedOpens,
+		&i.PromisedCloses,
+		&i.Zone,
 		&i.ConfirmationState,
 	)
 	return i, err

@@ -11,7 +11,7 @@ import (
 
 const findSettings = `-- name: FindSettings :many
 
-SELECT b.language, b.longer_waits, b.straight_to_person
+SELECT b.language, b.longer_waits, b.straight_to_person, b.simpler
 FROM beneficiary b
 WHERE b.scheme_id = $1
     AND EXISTS (
@@ -29,6 +29,7 @@ type FindSettingsRow struct {
 	Language         string
 	LongerWaits      bool
 	StraightToPerson bool
+	Simpler          bool
 }
 
 // How the line treats a person whose number it knows.
@@ -42,7 +43,12 @@ func (q *Queries) FindSettings(ctx context.Context, arg FindSettingsParams) ([]F
 	var items []FindSettingsRow
 	for rows.Next() {
 		var i FindSettingsRow
-		if err := rows.Scan(&i.Language, &i.LongerWaits, &i.StraightToPerson); err != nil {
+		if err := rows.Scan(
+			&i.Language,
+			&i.LongerWaits,
+			&i.StraightToPerson,
+			&i.Simpler,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -54,7 +60,7 @@ func (q *Queries) FindSettings(ctx context.Context, arg FindSettingsParams) ([]F
 }
 
 const readSettings = `-- name: ReadSettings :one
-SELECT language, longer_waits, straight_to_person
+SELECT language, longer_waits, straight_to_person, simpler
 FROM beneficiary
 WHERE scheme_id = $1 AND ref = $2
 `
@@ -68,25 +74,33 @@ type ReadSettingsRow struct {
 	Language         string
 	LongerWaits      bool
 	StraightToPerson bool
+	Simpler          bool
 }
 
 func (q *Queries) ReadSettings(ctx context.Context, arg ReadSettingsParams) (ReadSettingsRow, error) {
 	row := q.db.QueryRow(ctx, readSettings, arg.SchemeID, arg.Ref)
 	var i ReadSettingsRow
-	err := row.Scan(&i.Language, &i.LongerWaits, &i.StraightToPerson)
+	err := row.Scan(
+		&i.Language,
+		&i.LongerWaits,
+		&i.StraightToPerson,
+		&i.Simpler,
+	)
 	return i, err
 }
 
 const writeSettings = `-- name: WriteSettings :execrows
 UPDATE beneficiary
-SET language = $1, longer_waits = $2, straight_to_person = $3
-WHERE scheme_id = $4 AND ref = $5
+SET language = $1, longer_waits = $2, straight_to_person = $3,
+    simpler = $4
+WHERE scheme_id = $5 AND ref = $6
 `
 
 type WriteSettingsParams struct {
 	Language         string
 	LongerWaits      bool
 	StraightToPerson bool
+	Simpler          bool
 	SchemeID         int64
 	Ref              string
 }
@@ -96,6 +110,7 @@ func (q *Queries) WriteSettings(ctx context.Context, arg WriteSettingsParams) (i
 		arg.Language,
 		arg.LongerWaits,
 		arg.StraightToPerson,
+		arg.Simpler,
 		arg.SchemeID,
 		arg.Ref,
 	)

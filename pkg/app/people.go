@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rappel-tel/rappel/pkg/api"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+)
+
+// programPeople are people as programs see them: api.People.
+type programPeople struct{ store *postgres.Store }
+
+var _ api.People = programPeople{}
+
+// asProgram turns errors of the records into those that programs are told apart.
+func asProgram(err error) error {
+	for theirs, ours := range map[error]error{
+		postgres.ErrNoBeneficiary: api.ErrNoPerson, postgres.ErrNotAway: api.ErrNotAway, postgres.ErrDatesBackward: api.ErrDatesBackward,
+	} {
+		if errors.Is(err, theirs) {
+			return errors.Join(ours, err)
+		}
+	}
+	return err
+}
+
+// Settings implements api.People.
+func (p programPeople) Settings(ctx context.Context, scheme int64, ref string) (callflow.Settings, error) {
+	s, err := p.store.Settings(ctx, scheme, ref)
+	return s, asProgram(err)
+}
+
+// SetSettings implements api.People.
+func (p programPeople) SetSettings(ctx context.Context, scheme int64, ref string, to callflow.Settings) error {
+	return asProgram(p.store.SetSettings(ctx, scheme, ref, to))
+}
+
+// Absences implements api.People.
+func (p programPeople) Absences(ctx context.Context, scheme int64, today time.Time) ([]api.Absence, error) {
+	found, err := p.store.Absences(ctx, scheme, "", today)
+	list := make([]api.Absence, len(found))
+	for i, a := range found {
+		list[i] = api.Absence{Ref: a.Ref, First: a.First, Last: a.Last, NoCall: a.NoCall, WelcomeBack: a.WelcomeBack}
+	}
+	return list, err
+}
+
+// Announce implements api.People.
+func (p programPeople) Announce(ctx context.Context, scheme int64, a api.Absence, now time.Time) (api.Replanned, error) {
+	_, done, err := p.store.Announce(ctx, scheme, postgres.Pause{
+		Ref: a.Ref, First: a.First, Last: a.Last, NoCall: a.NoCall, WelcomeBack: a.WelcomeBack,
+	}, now)
+	return api.Replanned(done), asProgram(err)
+}
+
+// EndAbsence implements api.People.
+func (p programPeople) EndAbsence(ctx context.Context, scheme int64, ref string, back, now time.Time) (api.Replanned, error) {
+	_, done, err := p.store.EndAbsence(ctx, scheme, ref, back, now)
+	return api.Replanned(done), asProgram(err)
+}
