@@ -19,11 +19,8 @@ type admission struct {
 // noBound is the room of a Board whose starts nobody bounds.
 const noBound = -1
 
-// newAdmission returns the admission of a dispatcher; nil when nothing is bounded.
+// newAdmission returns the admission of a node's own PBX.
 func newAdmission(opts Options) (*admission, error) {
-	if opts.StartsPerSecond <= 0 {
-		return nil, nil //nolint:nilnil // See above.
-	}
 	a := &admission{throttle: NewThrottle(opts.StartsPerSecond, opts.RealNow())}
 	if opts.Registerer == nil {
 		return a, nil
@@ -145,7 +142,10 @@ func (a *admission) call() {
 
 // decide starts what is to start now and ends what has lapsed. It returns when to look again.
 func (e *Engine) decide(now time.Time) time.Time {
-	e.board.Admit(e.admission.room(e, e.opts.RealNow()))
+	clock := e.opts.RealNow()
+	for _, s := range e.board.sites {
+		e.board.AdmitAt(s.node, e.admissions.at(s.node).room(e, clock))
+	}
 	e.board.Plan(now, &e.decision)
 	for _, id := range e.decision.Ended {
 		e.lapse(id, now)
@@ -154,21 +154,71 @@ func (e *Engine) decide(now time.Time) time.Time {
 		e.claim(s, now)
 	}
 	wake := e.decision.Again
-	if !e.decision.Full {
-		e.admission.leave(e)
-		return wake
-	}
-	clock := e.opts.RealNow()
-	if room := e.admission.wait(e, len(e.decision.Starts) > 0, clock); !room.IsZero() {
-		wake = sooner(wake, now.Add(e.opts.service(room.Sub(clock))))
+	clock = e.opts.RealNow()
+	for _, s := range e.board.sites {
+		a := e.admissions.at(s.node)
+		if !e.decision.Full || !s.usable || s.admitted != 0 {
+			a.leave(e)
+			continue
+		}
+		if room := a.wait(e, s.started, clock); !room.IsZero() {
+			wake = sooner(wake, now.Add(e.opts.service(room.Sub(clock))))
+		}
 	}
 	return wake
 }
 
-// quit gives back what this engine has of the way to the PBX: nobody will hear of its last starts.
+// quit gives back what this engine has of the ways to the PBXs: nobody will hear of its last starts.
 func (e *Engine) quit() {
 	for id, a := range e.attempts {
-		e.admission.end(id.CallerLeg(a.live.Order.Offer))
+		e.admissions.at(a.live.Order.Node).end(id.CallerLeg(a.live.Order.Offer))
 	}
-	e.admission.leave(e)
+	e.admissions.leave(e)
+}
+
+// admissions are one for each PBX, by its node; the empty one is this node's own.
+type admissions struct {
+	opts *Options // Nil bounds nothing.
+	own  *admission
+
+	mu     sync.Mutex
+	others map[string]*admission
+}
+
+// newAdmissions returns the admissions of a dispatcher. The figures are this node's own PBX's.
+func newAdmissions(opts Options) (*admissions, error) {
+	if opts.StartsPerSecond <= 0 {
+		return &admissions{}, nil
+	}
+	own, err := newAdmission(opts)
+	if err != nil {
+		return nil, err
+	}
+	return &admissions{opts: &opts, own: own, others: map[string]*admission{}}, nil
+}
+
+// at returns the admission of a PBX. How quickly another node's answers is seen by those calls alone that are placed from
+// here: whoever else places calls there sees it as well and gives it less by itself.
+func (as *admissions) at(node string) *admission {
+	if node == "" || as.opts == nil {
+		return as.own
+	}
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	a := as.others[node]
+	if a == nil {
+		a = &admission{throttle: NewThrottle(as.opts.StartsPerSecond, as.opts.RealNow())}
+		as.others[node] = a
+	}
+	return a
+}
+
+// leave says that an engine waits for room at no PBX.
+func (as *admissions) leave(e *Engine) {
+	as.own.leave(e)
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for _, a := range as.others {
+		a.leave(e)
+	}
 }

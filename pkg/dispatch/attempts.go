@@ -53,7 +53,7 @@ func (e *Engine) claim(s Start, now time.Time) {
 		a.tried = []int64{w.ID}
 	}
 	e.attempts[order.Attempt] = a
-	e.admission.begin(order.Attempt.CallerLeg(offer), a.placed)
+	e.admissions.at(order.Node).begin(order.Attempt.CallerLeg(offer), a.placed)
 	p.State = call.OccurrenceClaimed
 	e.record(Claim{Occurrence: s.Occurrence, Order: order, At: now})
 	if w != nil {
@@ -72,7 +72,7 @@ func (e *Engine) reserve(w *worker, a *attempt, now time.Time) {
 // order words the nth offer of an attempt; w is nil for a call that needs no caller.
 func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order {
 	o := call.Order{
-		Scheme: e.scheme, Attempt: id, Offer: offer, Kind: p.Kind,
+		Scheme: e.scheme, Attempt: id, Offer: offer, Kind: p.Kind, Node: e.board.NodeOf(p.ID),
 		Number: NumberFor(&p.Occurrence), Trunk: e.board.TrunkOf(p.ID),
 		Language: string(p.Language), CallerLanguage: string(p.Language),
 		BeneficiaryRing: p.Ring, RungBefore: p.Rang,
@@ -124,7 +124,7 @@ func (e *Engine) claimed(op Claim, err error, now time.Time) {
 // claimRefused undoes a claim that was not committed.
 func (e *Engine) claimRefused(op Claim, err error, now time.Time) {
 	delete(e.attempts, op.Order.Attempt)
-	e.admission.end(op.Order.Attempt.CallerLeg(op.Order.Offer)) // 0 for a call that needs no caller.
+	e.admissions.at(op.Order.Node).end(op.Order.Attempt.CallerLeg(op.Order.Offer)) // 0 for a call that needs no caller.
 	p, w := e.occurrences[op.Occurrence], e.staff[op.Order.Caller]
 	cause := causeOf(err)
 	e.meter.refused(cause)
@@ -193,7 +193,11 @@ func (e *Engine) notStarted(m startFailed, now time.Time) {
 	reason := call.ReasonNotPermitted
 	if !errors.Is(m.err, ErrNotPermitted) {
 		reason = call.ReasonPBXLost
-		e.holdOff = now.Add(e.opts.service(pbxPause))
+		if m.order.Node != "" {
+			e.board.Avoid(m.order.Node, now) // The others go on.
+		} else {
+			e.holdOff = now.Add(e.opts.service(pbxPause))
+		}
 	}
 	e.ended(call.Outcome{
 		Scheme: e.scheme, Attempt: m.order.Attempt, Offer: m.order.Offer, OfferState: call.OfferRecalled,
@@ -211,7 +215,7 @@ func (e *Engine) step(s call.Step, now time.Time) {
 	if !a.live.State.CanBecome(s.State) {
 		return
 	}
-	e.admission.end(s.Attempt.CallerLeg(s.Offer))
+	e.admissions.at(a.live.Order.Node).end(s.Attempt.CallerLeg(s.Offer))
 	a.live.State = s.State
 	s.Scheme = e.scheme
 	if s.At.IsZero() {
@@ -261,7 +265,7 @@ func (e *Engine) ringsUntil(a *attempt, now time.Time) time.Time {
 // linger releases the caller of an attempt whose fate is unknown and keeps everything else until nothing can ring.
 func (e *Engine) linger(a *attempt, out call.Outcome, until, now time.Time) {
 	a.running, a.unknown, a.until = false, &out, until
-	e.admission.end(out.Attempt.CallerLeg(out.Offer))
+	e.admissions.at(a.live.Order.Node).end(out.Attempt.CallerLeg(out.Offer))
 	id := a.live.Order.Attempt
 	e.lingering = append(e.lingering, id)
 	state := out.OfferState
@@ -322,8 +326,8 @@ func (e *Engine) offerEnded(a *attempt, out call.Outcome, now time.Time) {
 	a.live.Order, a.live.State = order, call.StateIntent
 	a.tried = append(a.tried, next)
 	a.placed, a.running = e.opts.RealNow(), false
-	e.admission.end(out.Attempt.CallerLeg(out.Offer))
-	e.admission.begin(out.Attempt.CallerLeg(order.Offer), a.placed)
+	e.admissions.at(order.Node).end(out.Attempt.CallerLeg(out.Offer))
+	e.admissions.at(order.Node).begin(out.Attempt.CallerLeg(order.Offer), a.placed)
 	e.record(Offer{Occurrence: a.occurrence, Order: order, At: now})
 	e.reserve(w, a, now)
 }
@@ -379,7 +383,7 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	terms.UnknownUntil = e.ringsUntil(a, now)
 	s := SettlementOf(&p.Occurrence, out, terms)
 	delete(e.attempts, id)
-	e.admission.end(id.CallerLeg(a.live.Order.Offer))
+	e.admissions.at(a.live.Order.Node).end(id.CallerLeg(a.live.Order.Offer))
 	f := Finish{Outcome: out, Settlement: s, Hard: p.Hard, Talk: e.opts.service(out.Talk)}
 	e.record(f)
 	e.meter.attempt(out.Result)
@@ -422,6 +426,9 @@ func (e *Engine) adopt(l LiveAttempt, now time.Time) {
 	e.board.Adopt(&p.Occurrence, l.Order.Caller, l.Order.Number, now)
 	if l.Order.Trunk != "" {
 		e.board.rehome(p.ID, e.network.get(l.Order.Trunk))
+	}
+	if l.Node != e.opts.Holder {
+		e.board.move(p.ID, l.Node)
 	}
 	e.attempts[l.Order.Attempt] = &attempt{
 		live: l.Live, occurrence: l.Occurrence, tried: []int64{l.Order.Caller}, running: true,

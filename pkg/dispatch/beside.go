@@ -26,7 +26,7 @@ func (d *Dispatcher) TakeLine(ctx context.Context, scheme int64, key string) (Wa
 		if _, taken := e.beside[key]; taken {
 			return fmt.Errorf("take line: one is taken under %s", key)
 		}
-		on, _ := e.board.reserve(1, 0, now.UnixNano())
+		on, _ := e.board.reserve(1, 0, now.UnixNano(), "")
 		if on == nil {
 			return ErrNoLine
 		}

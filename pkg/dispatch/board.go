@@ -21,8 +21,6 @@ type Board struct {
 	limits Limits
 	rules  schedule.Rules
 	paused bool
-	// admitted is how many calls may still be started, whatever lines there are; noBound for any number.
-	admitted int
 
 	open       bool  // Scheme hours run, as of Plan's last look.
 	openChange int64 // When that changes; 0 means not looked at yet.
@@ -48,10 +46,17 @@ type Board struct {
 	people     map[int64]int32
 	numbers    map[string]int32
 
-	trunks   []*trunk // Which carry the scheme's calls, in the order in which they are tried.
-	private  *trunk   // The only one of a board that was given none: that of Limits.
-	carriers []*trunk // Every trunk that has carried one of its calls.
-	barred   []bar    // Trunks for callers only; few, and none where every number may be shown.
+	sites     []site   // The PBXs; the leader's own first.
+	several   bool     // Which of them have whose phones is known.
+	places    []uint8  // See candidates.
+	endpoints []string // By caller: of her softphone; empty for an ordinary phone.
+	at        []uint64 // By caller: the PBXs at which she can be rung, by their place.
+
+	trunks   []*trunk            // Which carry the scheme's calls, in the order in which they are tried.
+	private  *trunk              // The only one of a board that was given none: that of Limits.
+	carriers []*trunk            // Every trunk that has carried one of its calls.
+	onlyAt   map[*trunk][]string // The nodes at whose PBXs a trunk is, if not at each.
+	barred   []bar               // Trunks for callers only; few, and none where every number may be shown.
 
 	auto      int  // Lines used by calls that need no caller.
 	autoWaits bool // For a trunk that may carry the foremost of them, while Plan starts the others.
@@ -121,6 +126,7 @@ type item struct {
 	held                    int32  // The caller whose line it is, while taken.
 	on                      uint16 // While taken: its trunk's place in carriers, from 1; 0 means the board's first.
 	cost                    uint8
+	site                    uint8 // The PBX of the call, while taken.
 
 	lane       int32
 	class      uint8
@@ -142,7 +148,7 @@ const (
 func NewBoard(limits Limits, rules schedule.Rules) *Board {
 	b := &Board{
 		byID: map[int64]int32{}, clerkOf: map[int64]int32{}, people: map[int64]int32{}, numbers: map[string]int32{},
-		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}}, admitted: noBound,
+		laneAt: map[requirement]int32{}, words: map[string]uint16{}, lanes: []lane{{pos: -1}}, sites: []site{{usable: true, admitted: noBound}},
 	}
 	b.own.b = b
 	b.private = newTrunk("", new(atomic.Int64))
@@ -158,8 +164,8 @@ func (b *Board) Configure(limits Limits, rules schedule.Rules) {
 	b.fixLane(autoLane)
 }
 
-// Admit bounds how many calls the next Plan starts; less than 0 bounds nothing, as at first.
-func (b *Board) Admit(room int) { b.admitted = max(room, noBound) }
+// Admit bounds how many calls the next Plan starts at the leader's own PBX; see AdmitAt.
+func (b *Board) Admit(room int) { b.AdmitAt("", room) }
 
 // Pause stops or resumes all starts.
 func (b *Board) Pause(paused bool) { b.paused = paused }

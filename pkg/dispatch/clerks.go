@@ -15,6 +15,7 @@ type clerk struct {
 	cost   uint8 // Lines that a call of hers uses: her own phone may need one too.
 	column bool  // Is among those to choose from, while they are gathered.
 	free   bool  // May be given a call now.
+	ready  bool  // Free but for her rest and her phone.
 	fit    bool  // Free but for her rest.
 	spent  bool  // Free but for what she has done today.
 	light  bool  // Is spared hard calls now.
@@ -89,6 +90,7 @@ func (b *Board) slotOf(caller int64) int32 {
 	k := int32(len(b.clerks))
 	b.clerks = append(b.clerks, clerk{best: -1, pos: -1, cost: 1})
 	b.ids = append(b.ids, caller)
+	b.endpoints, b.at = append(b.endpoints, ""), append(b.at, everywhere)
 	b.turns = append(b.turns, 0)
 	b.clerkOf[caller] = k
 	return k
@@ -148,7 +150,12 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 	}
 	x = &b.clerks[k]
 	there := c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller)
-	x.fit, x.spent = there && !spent(load, c), there && spent(load, c)
+	x.ready, x.spent = there && !spent(load, c), there && spent(load, c)
+	if b.endpoints[k] != c.Endpoint {
+		b.endpoints[k] = c.Endpoint
+		b.locate(k)
+	}
+	x.fit = x.ready && b.reachable(k)
 	if c.Rest.After(now) {
 		b.alarm.push(alarm{at: x.rest, item: ^k})
 		b.own.fix(k)

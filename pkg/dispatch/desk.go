@@ -218,7 +218,7 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 		return CauseNobody
 	case b.lines() <= 0:
 		return CauseLines
-	case b.admitted == 0, now.UnixNano() < b.paceDue():
+	case !b.admits(), now.UnixNano() < b.paceDue():
 		return CausePace
 	default:
 		return CauseNone

@@ -16,12 +16,13 @@ import (
 // Dispatcher leads schemes, one Engine each. Its methods are safe for use by several goroutines. Step, Answered and Ended make it
 // the desk of a switchboard.
 type Dispatcher struct {
-	opts      Options
-	metrics   *metrics
-	admission *admission // To the PBX; nil bounds nothing.
+	opts       Options
+	metrics    *metrics
+	admissions *admissions // To the PBXs.
 
 	mu      sync.Mutex
 	engines map[int64]*running
+	pbxs    []PBX           // At which calls may be placed; nil: at this node's.
 	held    map[string]held // Calls on the inbound line, by key, for schemes led later.
 	network trunks
 	closed  bool
@@ -44,11 +45,11 @@ func New(opts Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	a, err := newAdmission(opts)
+	a, err := newAdmissions(opts)
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	return &Dispatcher{opts: opts, metrics: m, admission: a, engines: map[int64]*running{}, held: map[string]held{}}, nil
+	return &Dispatcher{opts: opts, metrics: m, admissions: a, engines: map[int64]*running{}, held: map[string]held{}}, nil
 }
 
 // Lead takes the lead of a scheme, loads it, has its live attempts adopted and begins to dispatch. It returns once that has
@@ -67,7 +68,7 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 		<-former.done
 	}
 	e := newEngine(d.opts, scheme, d.metrics)
-	e.admission, e.network = d.admission, &d.network
+	e.admissions, e.network = d.admissions, &d.network
 	if err := e.lead(ctx); err != nil {
 		e.letGo()
 		return err
@@ -80,6 +81,9 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 		stop()
 		e.letGo()
 		return errors.New("lead scheme: the dispatcher is closed")
+	}
+	if d.pbxs != nil {
+		e.board.UsePBXs(d.pbxs, d.opts.Now())
 	}
 	for key, h := range d.held {
 		e.hold(h.number, key)
@@ -190,7 +194,21 @@ func (d *Dispatcher) ask(ctx context.Context, scheme int64, f func(e *Engine, no
 // Placed says how long the PBX took to answer the command that starts an offer of an attempt: from it follows how fast calls
 // are started there.
 func (d *Dispatcher) Placed(attempt call.ID, offer int, took time.Duration) {
-	d.admission.answered(attempt.CallerLeg(offer), took, d.opts.RealNow())
+	d.PlacedAt("", attempt, offer, took)
+}
+
+// PlacedAt says the same of another node's PBX.
+func (d *Dispatcher) PlacedAt(node string, attempt call.ID, offer int, took time.Duration) {
+	d.admissions.at(node).answered(attempt.CallerLeg(offer), took, d.opts.RealNow())
+}
+
+// UsePBXs says at which PBXs calls may be placed, for every scheme that is led here now or later; see Board.UsePBXs. It queues and
+// returns.
+func (d *Dispatcher) UsePBXs(list []PBX) {
+	d.mu.Lock()
+	d.pbxs = list
+	d.mu.Unlock()
+	d.each(func(r *running) { r.put(question(func(now time.Time) { r.board.UsePBXs(list, now) })) })
 }
 
 // Step takes a step of an attempt. It queues and returns. A step of a scheme not led here is ignored.

@@ -27,9 +27,9 @@ type Engine struct {
 	wake   chan struct{}  // Size 1: a wake-up that is pending already need not be doubled.
 	work   sync.WaitGroup // Orders on their way to the switchboard, and a refresh.
 
-	simulated bool       // By a Simulation: everything happens in the goroutine of its holder.
-	admission *admission // To the PBX; nil bounds nothing.
-	network   *trunks    // With the lines in use; shared by the schemes that are led here.
+	simulated  bool        // By a Simulation: everything happens in the goroutine of its holder.
+	admissions *admissions // To the PBXs.
+	network    *trunks     // With the lines in use; shared by the schemes that are led here.
 
 	mu     sync.Mutex
 	inbox  []message
@@ -101,7 +101,7 @@ type promise struct {
 func newEngine(opts Options, scheme int64, m *metrics) *Engine {
 	return &Engine{
 		opts: opts, scheme: scheme, log: opts.Logger.With(zap.Int64("scheme", scheme)), meter: m.scheme(scheme),
-		wake: make(chan struct{}, 1), network: &trunks{}, health: errors.New("not started"),
+		wake: make(chan struct{}, 1), network: &trunks{}, admissions: &admissions{}, health: errors.New("not started"),
 		occurrences: map[int64]*promise{}, gone: map[int64]uint64{}, attempts: map[call.ID]*attempt{},
 		staff: map[int64]*worker{}, tried: map[int64]tries{}, heldNumbers: map[string]string{}, beside: map[string]*trunk{}, queue: map[string]*waiter{}, callbacks: map[int64]struct{}{},
 	}
@@ -346,9 +346,9 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	}
 	switch {
 	case e.down: // Nothing new is claimed.
-		e.admission.leave(e)
+		e.admissions.leave(e)
 	case now.Before(e.holdOff):
-		e.admission.leave(e)
+		e.admissions.leave(e)
 		wake = sooner(wake, e.holdOff)
 	default:
 		wake = sooner(wake, e.decide(now))
@@ -370,7 +370,7 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 // callsHere reports whether a call is under way at this node's PBX.
 func (e *Engine) callsHere() bool {
 	for _, a := range e.attempts {
-		if a.unknown == nil && !a.elsewhere {
+		if a.unknown == nil && !a.elsewhere && a.live.Order.Node == "" {
 			return true
 		}
 	}

@@ -84,7 +84,7 @@ func (b *Board) advance(now int64, d *Decision) {
 // startAll starts what can start, and returns when to look again (math.MaxInt64 for never).
 func (b *Board) startAll(now int64, d *Decision) int64 {
 	if b.limits.Gather > 0 {
-		for b.admitted != 0 && b.both() {
+		for b.admits() && b.both() {
 			if b.gathered == 0 {
 				b.gathered = now + int64(b.limits.Gather)
 			}
@@ -126,9 +126,16 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 			again = early
 			break
 		}
-		if b.admitted == 0 {
+		if !b.admits() {
 			d.Full = true
 			break
+		}
+		if k >= 0 && !b.admitsFor(k) {
+			// The PBXs that have her phone are given no more now: the others go on.
+			d.Full = true
+			b.setFree(k, false)
+			skipped = append(skipped, k)
+			continue
 		}
 		if k >= 0 && int(b.clerks[k].cost) > lines {
 			// Her own phone needs a line too and there is none: the others go on.
@@ -139,6 +146,12 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 		class := b.items[i].class
 		if started, early := b.begin(i, k, now, d); !started {
 			again = min(again, early)
+			if k >= 0 && b.several {
+				// The trunks of the PBXs that have her phone have no line, or are not due: the others go on.
+				b.setFree(k, false)
+				skipped = append(skipped, k)
+				continue
+			}
 			if k < 0 && len(b.barred) > 0 {
 				// None of its trunks has a line now, or is due: those that other trunks may carry go on.
 				b.autoWaits = true
@@ -161,14 +174,14 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 	return again
 }
 
-// begin starts an item with a caller, or without one (-1), on the first trunk that may carry it. It reports false when there is
-// none, and when to look again: where a trunk is shared, another scheme may have been quicker.
+// begin starts an item with a caller, or without one (-1), at the first PBX and on the first trunk that may carry it. It reports
+// false when there is none, and when to look again: where a trunk is shared, another scheme may have been quicker.
 func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again int64) {
 	cost := 1
 	if k >= 0 {
 		cost = int(b.clerks[k].cost)
 	}
-	on, again := b.reserve(cost, b.items[i].machine, now)
+	on, at, again := b.place(k, cost, b.items[i].machine, now)
 	if on == nil {
 		return false, again
 	}
@@ -179,8 +192,10 @@ func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again i
 	d.Starts = append(d.Starts, s)
 	b.carry(i, on)
 	b.take(i, k)
-	if b.admitted > 0 {
-		b.admitted--
+	b.settleAt(i, at)
+	b.sites[at].started = true
+	if b.sites[at].admitted > 0 {
+		b.sites[at].admitted--
 	}
 	return true, 0
 }
@@ -262,7 +277,7 @@ func (b *Board) take(i, k int32) {
 	b.busy(it.number)
 	if k >= 0 {
 		b.setFree(k, false)
-		b.clerks[k].fit = false
+		b.clerks[k].fit, b.clerks[k].ready = false, false
 	}
 }
 

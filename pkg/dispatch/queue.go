@@ -170,7 +170,7 @@ func (e *Engine) serveQueue(now time.Time) (again time.Time) {
 				q.party.tell(Turn{Registrar: r})
 			}
 			again = sooner(again, early)
-		case e.down || e.draining || now.Before(e.holdOff) || e.admission.room(e, e.opts.RealNow()) == 0:
+		case e.down || e.draining || now.Before(e.holdOff) || e.admissions.at("").room(e, e.opts.RealNow()) == 0:
 			again = sooner(again, now.Add(e.opts.service(pbxPause)))
 		default:
 			start, early := e.board.StartQueued(q.callback.ID, w.ID, now)
@@ -239,7 +239,7 @@ func registrarBefore(x, y *worker, language roster.Language) bool {
 // there is none, and when to look again if the pace is why.
 func (e *Engine) reserveFor(p *waiter, w *worker, now time.Time) (r Registrar, again time.Time, ok bool) {
 	if w.Endpoint == "" {
-		on, early := e.board.reserve(1, 0, now.UnixNano())
+		on, early := e.board.reserve(1, 0, now.UnixNano(), "")
 		if on == nil {
 			return r, timeOf(early), false
 		}

@@ -22,7 +22,7 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	on := b.onTrunk(i)
 	room := on.room() + int(it.cost)
 	k := b.callerFor(it, func(k int32) bool {
-		return int(b.clerks[k].cost) <= room && !slices.Contains(tried, b.ids[k])
+		return int(b.clerks[k].cost) <= room && b.at[k]&(1<<it.site) != 0 && !slices.Contains(tried, b.ids[k])
 	})
 	if k < 0 {
 		return 0
@@ -32,7 +32,7 @@ func (b *Board) Another(occurrence int64, tried []int64, now time.Time) (caller 
 	}
 	it.held, it.cost = k, b.clerks[k].cost
 	b.setFree(k, false)
-	b.clerks[k].fit = false
+	b.clerks[k].fit, b.clerks[k].ready = false, false
 	return b.ids[k]
 }
 
@@ -57,13 +57,14 @@ func (b *Board) Adopt(o *Occurrence, caller int64, number string, now time.Time)
 	if it.held >= 0 {
 		it.cost = b.clerks[it.held].cost
 		b.setFree(it.held, false)
-		b.clerks[it.held].fit = false
+		b.clerks[it.held].fit, b.clerks[it.held].ready = false, false
 	} else {
 		b.auto++
 		b.fixLane(autoLane)
 	}
 	b.carry(i, b.trunks[0])
 	b.trunks[0].adopt(b, int(it.cost))
+	b.settleAt(i, here)
 	b.busy(it.person)
 	b.busy(it.number)
 }
@@ -80,6 +81,7 @@ func (b *Board) Release(o *Occurrence, now time.Time) {
 	person, number, ns := it.person, it.number, now.UnixNano()
 	b.onTrunk(i).adopt(b, -int(it.cost))
 	it.on = 0
+	b.unsettle(i)
 	if it.held < 0 {
 		b.auto--
 		b.fixLane(autoLane)

@@ -130,7 +130,7 @@ func (b *Board) startPairs(now int64, d *Decision) (again int64) {
 		if early := b.paceDue(); now < early {
 			return early
 		}
-		if b.admitted == 0 {
+		if !b.admits() {
 			return 0 // One by one it is found that nothing is admitted.
 		}
 		class := b.items[i].class
@@ -175,7 +175,7 @@ func (b *Board) gatherRows(now int64) {
 	t := &b.batch
 	t.rows, t.phases, t.popped = t.rows[:0], t.phases[:0], t.popped[:0]
 	most := min(mostTogether, b.allLines())
-	if b.limits.Interval > 0 || b.admitted != noBound {
+	if b.limits.Interval > 0 || b.bounded() {
 		most = min(most, mostPaced)
 	}
 	for len(t.rows) < most {

@@ -19,6 +19,7 @@ type Trunk struct {
 	InboundReserve int                  // Never used outbound; 0 means a fifth of all, at least 1.
 	CallsPerSecond float64              // 0 means no pacing.
 	CLI            map[call.Kind]string // Number presented, per kind; the empty kind is the default.
+	Nodes          []string             // At whose PBXs it is; every one's when there is none.
 }
 
 // trunk is the lines of a trunk and their use, by every board that uses it. It is safe for use by several goroutines. Instants
@@ -253,11 +254,28 @@ func (b *Board) machineOf(k call.Kind) uint8 {
 	return uint8(1 + slices.Index(call.Kinds(), k))
 }
 
-// reserve uses lines of the first trunk that has them and on which a call is due; machine numbers its kind when it needs no
-// caller. It returns nil when there is none, and when to look again: another scheme may have been quicker.
-func (b *Board) reserve(lines int, machine uint8, now int64) (on *trunk, again int64) {
+// place uses lines for a call with a caller, or without one (-1), at the first PBX that may be given it and has a trunk for it. It
+// returns nil when there is none, and when to look again.
+func (b *Board) place(k int32, lines int, machine uint8, now int64) (on *trunk, at uint8, again int64) {
+	again = math.MaxInt64
+	for _, at := range b.candidates(k) {
+		on, early := b.reserve(lines, machine, now, b.sites[at].node)
+		if on != nil {
+			return on, at, 0
+		}
+		again = min(again, early)
+	}
+	return nil, here, again
+}
+
+// reserve uses lines of the first trunk of a PBX that has them and on which a call is due; machine numbers its kind when it needs
+// no caller. It returns nil when there is none, and when to look again: another scheme may have been quicker.
+func (b *Board) reserve(lines int, machine uint8, now int64, node string) (on *trunk, again int64) {
 	again = math.MaxInt64
 	for _, t := range b.trunks {
+		if only := b.onlyAt[t]; len(only) > 0 && !slices.Contains(only, node) {
+			continue
+		}
 		if machine != 0 && slices.Contains(b.barred, bar{t, machine}) {
 			continue
 		}
@@ -368,6 +386,7 @@ func (e *Engine) paceOf(t Trunk) (interval time.Duration, burst int) {
 func (e *Engine) useTrunks() {
 	var list []*trunk
 	var barred []bar
+	onlyAt := map[*trunk][]string{}
 	for _, way := range e.settings.ways() {
 		interval, burst := e.paceOf(way)
 		t := e.network.get(way.Endpoint)
@@ -378,7 +397,10 @@ func (e *Engine) useTrunks() {
 				barred = append(barred, bar{t, e.board.machineOf(kind)})
 			}
 		}
+		if len(way.Nodes) > 0 {
+			onlyAt[t] = e.asPlaced(way.Nodes)
+		}
 	}
 	e.board.use(list, e.poke)
-	e.board.barred = barred
+	e.board.barred, e.board.onlyAt = barred, onlyAt
 }

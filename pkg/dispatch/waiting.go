@@ -52,7 +52,7 @@ func (b *Board) Waiting(now time.Time) Waiting {
 	switch {
 	case b.lines() <= 0:
 		w.Lines += free
-	case b.admitted == 0, now.UnixNano() < b.paceDue():
+	case !b.admits(), now.UnixNano() < b.paceDue():
 		w.Rate += free
 	default:
 		w.Starting += free

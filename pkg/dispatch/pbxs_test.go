@@ -1,0 +1,108 @@
+package dispatch_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+)
+
+// openAt is open with calls placed at these PBXs.
+func (h *house) openAt(list ...dispatch.PBX) {
+	h.t.Helper()
+	d, err := dispatch.New(h.opts)
+	require.NoError(h.t, err)
+	h.desk = d
+	d.UsePBXs(list)
+	require.NoError(h.t, d.Lead(h.t.Context(), h.scheme))
+	h.t.Cleanup(d.Close)
+	synctest.Wait()
+}
+
+// TestACallLivesWhereItsCallersPhoneIs: calls go to the PBXs that have the caller's phone and a trunk, evenly; a caller whose
+// phone is nowhere is offered nothing; when a PBX is lost its calls stay where they are and new ones go to the other.
+func TestACallLivesWhereItsCallersPhoneIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) {
+			s.Trunks = []dispatch.Trunk{
+				{Endpoint: "both", Lines: 5, InboundReserve: 1},
+				{Endpoint: "second", Lines: 5, InboundReserve: 1, Nodes: []string{"two"}},
+			}
+		})
+		for n := range 8 {
+			h.caller(func(c *dispatch.Caller) { c.Endpoint = fmt.Sprint("phone", n) })
+			h.occurrence(fmt.Sprintf("+3360000%04d", n))
+		}
+		phones := func(list ...int) map[string]bool {
+			there := map[string]bool{}
+			for _, n := range list {
+				there[fmt.Sprint("phone", n)] = true
+			}
+			return there
+		}
+		h.openAt(dispatch.PBX{Phones: phones(0, 1, 2, 3, 4, 5)}, dispatch.PBX{Node: "two", Phones: phones(3, 4, 5, 6)})
+		at := map[string][]string{}
+		trunks := map[string]int{}
+		for _, o := range h.board.Started() {
+			at[o.Node] = append(at[o.Node], o.CallerEndpoint)
+			trunks[o.Trunk]++
+			require.NotEqual(t, "phone7", o.CallerEndpoint, "registered nowhere")
+			if o.Trunk == "second" {
+				require.Equal(t, "two", o.Node, "a trunk of that PBX alone")
+			}
+		}
+		require.Subset(t, []string{"phone0", "phone1", "phone2", "phone3", "phone4", "phone5"}, at[""])
+		require.Subset(t, []string{"phone3", "phone4", "phone5", "phone6"}, at["two"])
+		require.Len(t, h.board.Started(), 7)
+		require.LessOrEqual(t, trunks["both"], 4, "one of its lines is kept for those who ring in")
+		require.GreaterOrEqual(t, len(at["two"]), 3)
+
+		// The second is lost: whoever talks there goes on; who is free and registered with the first is called from there.
+		for _, o := range h.board.Started() {
+			if o.Node == "two" && o.CallerEndpoint != "phone6" || o.CallerEndpoint == "phone0" {
+				h.end(o, answered)
+			}
+		}
+		h.desk.UsePBXs([]dispatch.PBX{{Phones: phones(0, 1, 2, 3, 4, 5, 6, 7)}})
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 8)
+		require.Empty(t, h.last().Node)
+		require.Equal(t, "phone7", h.last().CallerEndpoint)
+		require.Equal(t, "both", h.last().Trunk)
+	})
+}
+
+// TestARefusedOrderIsNotTriedThereAgain: a node that takes no order is given none until it is named again; nothing else waits.
+func TestARefusedOrderIsNotTriedThereAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) {
+			s.Retry.After = map[call.Result]time.Duration{call.ResultFailed: time.Second}
+			s.Retry.MaxAttempts = 5
+		})
+		h.caller(func(c *dispatch.Caller) { c.Endpoint = "phone" })
+		h.occurrence("+33600000001")
+		h.board.OnStart = func(o call.Order) error {
+			if o.Node == "two" {
+				return errors.New("nobody answers")
+			}
+			return nil
+		}
+		there := map[string]bool{"phone": true}
+		h.openAt(dispatch.PBX{Node: "two", Phones: there})
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 1, "not again where it was refused")
+		require.Equal(t, "two", h.last().Node)
+		h.desk.UsePBXs([]dispatch.PBX{{Phones: there}})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 2)
+		require.Empty(t, h.last().Node)
+	})
+}
