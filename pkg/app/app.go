@@ -55,6 +55,7 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	witness    *witness
 	books      *books
+	fleet      *fleet // The PBXs of all nodes; nil where no other node shares the event bus.
 	reach      *reach // To the nodes that lead other schemes; nil when schemes are not spread.
 
 	node   string          // The name of this node; only where calls are made.

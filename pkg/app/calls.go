@@ -69,7 +69,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 		log: a.log.Named("callers"),
 	}
 	anywhere := here
-	if a.cfg.NATS.URL != "" && a.cfg.Dispatch.Spread {
+	if a.cfg.NATS.URL != "" {
 		a.reach = &reach{ask: a.bus.Ask}
 		anywhere.reach = a.reach
 	}
@@ -89,8 +89,14 @@ func (a *App) buildCalls(ctx context.Context) error {
 	board.connector = a.connector
 	if a.cfg.NATS.URL != "" {
 		a.witness.accounts = map[call.ID]*account{}
+		a.witness.told, a.witness.node = a.tellLeader, a.node
+		a.fleet = &fleet{
+			node: a.node, ask: a.bus.Ask, tell: a.bus.Tell, use: a.dispatcher.UsePBXs, log: a.log.Named("fleet"), others: map[string]*member{},
+			ready: func() bool { return pbx.Connected() && !a.draining.Load() },
+		}
 		board.elsewhere = &elsewhere{
-			ask: a.askNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now,
+			node: a.node, ask: a.askNode, hand: a.handNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now,
+			refused: func(node string) { a.fleet.refusal(node, time.Now()) },
 		}
 	}
 
@@ -102,8 +108,11 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if board.elsewhere != nil {
 		a.onStop("calls elsewhere", closeLimit, func(context.Context) error { board.elsewhere.wait(); return nil })
 		a.onStop("answers to nodes", closeLimit, a.background("answers to nodes", func(ctx context.Context) error {
-			return a.answerNodes(ctx, here)
+			return a.answerNodes(ctx, here, board)
 		}))
+		a.onStop("registered phones", closeLimit, a.background("registered phones", a.lookForPhones))
+		a.onStop("other nodes", closeLimit, a.background("other nodes", a.lookForNodes))
+		a.onStop("hail", closeLimit, a.background("hail", a.hail))
 	}
 	arrivals := a.background("inbound calls", a.connector.Run)
 	a.onStop("inbound calls", closeLimit, arrivals)

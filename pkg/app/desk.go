@@ -234,6 +234,17 @@ type switchboard struct {
 
 // Start implements dispatch.Switchboard.
 func (s *switchboard) Start(ctx context.Context, order call.Order) error {
+	if s.elsewhere == nil || order.Node == "" || order.Node == s.node {
+		return s.startHere(ctx, order)
+	}
+	if err := s.gate.pass(ctx, order, time.Now()); err != nil {
+		return err
+	}
+	return s.elsewhere.place(ctx, order)
+}
+
+// startHere starts a call at this node's PBX.
+func (s *switchboard) startHere(ctx context.Context, order call.Order) error {
 	if err := s.gate.pass(ctx, order, time.Now()); err != nil {
 		return err
 	}
@@ -241,7 +252,11 @@ func (s *switchboard) Start(ctx context.Context, order call.Order) error {
 }
 
 // Recall implements dispatch.Switchboard.
-func (s *switchboard) Recall(attempt call.ID) { s.connector.Recall(attempt) }
+func (s *switchboard) Recall(attempt call.ID) {
+	if s.elsewhere == nil || !s.elsewhere.recall(context.Background(), attempt) {
+		s.connector.Recall(attempt)
+	}
+}
 
 // Adopt implements dispatch.Switchboard. Calls at another node's PBX are that node's to follow.
 func (s *switchboard) Adopt(ctx context.Context, live []call.Live) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/natsbus"
 )
 
 const (
@@ -25,8 +26,9 @@ const (
 	estimatedTalkLimit = 30 * time.Minute
 )
 
-// elsewhere follows the calls of schemes that are led here and run at another node's PBX: that node led when they were
-// claimed. It asks the node again and again and tells the dispatcher what it says. Nothing is ever posted for such a call here.
+// elsewhere follows the calls of schemes that are led here and run at another node's PBX: they were placed there from here, or that
+// node led when they were claimed. What happens is told by the node; besides, it is asked again and again, and what it says is
+// handed to the dispatcher. Nothing is ever posted for such a call here.
 //
 //	the node answers                what it says: steps, outcome, the caller's keys, her leaving
 //	it answers after a silence      the same; a service that started anew adopts them first
@@ -34,16 +36,33 @@ const (
 //	 ... for a minute               bridged: answered, restart, end estimated
 //	 ... and nothing can ring more  otherwise: unknown, restart, fault ours
 type elsewhere struct {
-	ask  func(ctx context.Context, node string, q inquiry) (deposition, error)
-	desk closer
-	log  *zap.Logger
-	now  func() time.Time // The service's clock.
+	node    string // This one.
+	ask     func(ctx context.Context, node string, q inquiry) (deposition, error)
+	hand    func(ctx context.Context, node string, h handover) error
+	desk    closer
+	refused func(node string) // Notes that a node takes no orders now; nil tells nobody.
+	log     *zap.Logger
+	now     func() time.Time // The service's clock.
 
 	wg sync.WaitGroup
+
+	mu        sync.Mutex
+	followers map[string]*follower  // By node and scheme.
+	places    map[call.ID]*follower // Of every call that is followed.
+}
+
+// follower follows the calls of one scheme at one node, in a goroutine of its own that ends with the last of them.
+type follower struct {
+	ctx   context.Context // Of the lead of the scheme.
+	node  string
+	wake  chan struct{} // Size 1: see Engine.wake.
+	added []call.Live   // Guarded by elsewhere.mu, like what follows.
+	heard []deposition
 }
 
 // closer is the dispatcher.
 type closer interface {
+	PlacedAt(node string, attempt call.ID, offer int, took time.Duration)
 	Step(s call.Step)
 	Answered(a call.Answer)
 	Ended(o call.Outcome)
@@ -53,41 +72,155 @@ type closer interface {
 
 // told is how much of an account the dispatcher was told.
 type told struct {
-	live                      call.Live
-	steps, outcomes, closings int
-	ended                     bool // It has an outcome.
+	live                              call.Live
+	placed, steps, outcomes, closings int
+	ended                             bool // It has an outcome.
+}
+
+// place hands an order to the node at whose PBX it is to be run, and follows it there. The node reads it from the records: nobody's
+// number travels. An error says that nothing was posted. When no answer comes that is not known: the node is asked, and
+// refuses an order that comes later.
+func (e *elsewhere) place(ctx context.Context, o call.Order) error {
+	limited, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	err := e.hand(limited, o.Node, handover{From: e.node, Scheme: o.Scheme, Attempt: o.Attempt, Offer: o.Offer})
+	if err != nil && e.refused != nil {
+		e.refused(o.Node)
+	}
+	if errors.Is(err, natsbus.ErrRefused) || errors.Is(err, natsbus.ErrNobody) {
+		return fmt.Errorf("place a call at %s: %w", o.Node, err)
+	}
+	if err != nil {
+		e.log.Warn("a node does not say whether it has taken an order", zap.String("node", o.Node), zap.String("attempt", string(o.Attempt)), zap.Error(err))
+	}
+	e.follow(ctx, o.Node, []call.Live{{Order: o, State: call.StateIntent, Node: o.Node}})
+	return nil
+}
+
+// recall takes back an offer at another node's PBX, and reports whether the call is at one.
+func (e *elsewhere) recall(ctx context.Context, attempt call.ID) bool {
+	e.mu.Lock()
+	f := e.places[attempt]
+	e.mu.Unlock()
+	if f == nil {
+		return false
+	}
+	limited, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if err := e.hand(limited, f.node, handover{From: e.node, Attempt: attempt, Recall: true}); err != nil {
+		e.log.Debug("a node does not take an offer back", zap.String("node", f.node), zap.Error(err)) // Her phone rings to its end.
+	}
+	return true
 }
 
 // follow follows calls at a node until they have ended, or ctx does: another node leads then. It returns at once.
 func (e *elsewhere) follow(ctx context.Context, node string, live []call.Live) {
-	e.log.Info("following calls at another node", zap.String("node", node), zap.Int("attempts", len(live)))
-	calls := map[call.ID]*told{}
-	for _, l := range live {
-		calls[l.Order.Attempt] = &told{live: l}
+	if len(live) == 0 {
+		return
 	}
-	e.wg.Go(func() {
-		tick := time.NewTicker(askEvery)
-		defer tick.Stop()
-		heard := time.Now()
-		for len(calls) > 0 {
-			if err := e.inquire(ctx, node, calls); err == nil {
-				heard = time.Now()
-			} else {
-				e.log.Debug("a node does not say how its calls go on", zap.String("node", node), zap.Error(err))
-			}
-			e.giveUp(node, calls, time.Since(heard))
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	key := fmt.Sprintf("%s %d", node, live[0].Order.Scheme)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.followers == nil {
+		e.followers, e.places = map[string]*follower{}, map[call.ID]*follower{}
+	}
+	f := e.followers[key]
+	if f == nil || f.ctx != ctx {
+		f = &follower{ctx: ctx, node: node, wake: make(chan struct{}, 1)}
+		e.followers[key] = f
+		e.wg.Go(func() { e.run(f, key) })
+	}
+	for _, l := range live {
+		e.places[l.Order.Attempt] = f
+	}
+	f.added = append(f.added, live...)
+	f.poke()
 }
 
-// inquire asks once, and forgets the calls that are over.
+func (f *follower) poke() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// hear takes what a node tells by itself.
+func (e *elsewhere) hear(text []byte) {
+	var d deposition
+	if json.Unmarshal(text, &d) != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.followers[fmt.Sprintf("%s %d", d.Node, d.Scheme)]; f != nil {
+		f.heard = append(f.heard, d)
+		f.poke()
+	}
+}
+
+// run follows until nothing is left.
+func (e *elsewhere) run(f *follower, key string) {
+	calls := map[call.ID]*told{}
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	defer func() { e.forget(f, key, calls) }()
+	heard, due := time.Now(), true
+	for {
+		e.mu.Lock()
+		added, accounts := f.added, f.heard
+		f.added, f.heard = nil, nil
+		if len(calls)+len(added) == 0 && e.followers[key] == f {
+			delete(e.followers, key)
+		}
+		e.mu.Unlock()
+		for _, l := range added {
+			calls[l.Order.Attempt] = &told{live: l}
+		}
+		if len(calls) == 0 || f.ctx.Err() != nil {
+			return
+		}
+		for _, d := range accounts {
+			heard = time.Now()
+			e.take(f.ctx, f.node, calls, d)
+		}
+		if due {
+			if err := e.inquire(f.ctx, f.node, calls); err == nil {
+				heard = time.Now()
+			} else {
+				e.log.Debug("a node does not say how its calls go on", zap.String("node", f.node), zap.Error(err))
+			}
+			e.giveUp(f.node, calls, time.Since(heard))
+		}
+		due = false
+		if len(calls) == 0 {
+			continue
+		}
+		select {
+		case <-tick.C:
+			due = true
+		case <-f.wake:
+		case <-f.ctx.Done():
+		}
+	}
+}
+
+// forget drops what a follower had when it ended.
+func (e *elsewhere) forget(f *follower, key string, calls map[call.ID]*told) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.followers[key] == f {
+		delete(e.followers, key)
+	}
+	for id := range calls {
+		if e.places[id] == f {
+			delete(e.places, id)
+		}
+	}
+}
+
+// inquire asks once.
 func (e *elsewhere) inquire(ctx context.Context, node string, calls map[call.ID]*told) error {
-	var q inquiry
+	q := inquiry{From: e.node}
 	for id, c := range calls {
 		q.Scheme = c.live.Order.Scheme
 		q.Attempts = append(q.Attempts, id)
@@ -98,19 +231,34 @@ func (e *elsewhere) inquire(ctx context.Context, node string, calls map[call.ID]
 	if err != nil {
 		return err
 	}
+	e.take(ctx, node, calls, d)
+	return nil
+}
+
+// take hands on what a node has said, and forgets the calls that are over.
+func (e *elsewhere) take(ctx context.Context, node string, calls map[call.ID]*told, d deposition) {
 	for id, a := range d.Accounts {
-		if c := calls[id]; c != nil && e.tell(ctx, c, a) {
-			delete(calls, id)
+		if c := calls[id]; c != nil && e.tell(ctx, node, c, a) {
+			e.drop(calls, id)
 		}
 	}
-	return nil
+}
+
+func (e *elsewhere) drop(calls map[call.ID]*told, id call.ID) {
+	delete(calls, id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.places, id)
 }
 
 // tell hands on what is new in an account, and reports whether nothing more will come. The dispatcher takes what it knows
 // already without harm: a node that started anew begins its account anew.
-func (e *elsewhere) tell(ctx context.Context, c *told, a account) (over bool) {
-	if len(a.Steps) < c.steps || len(a.Outcomes) < c.outcomes || len(a.Closings) < c.closings {
-		c.steps, c.outcomes, c.closings = 0, 0, 0
+func (e *elsewhere) tell(ctx context.Context, node string, c *told, a account) (over bool) {
+	if len(a.Placed) < c.placed || len(a.Steps) < c.steps || len(a.Outcomes) < c.outcomes || len(a.Closings) < c.closings {
+		c.placed, c.steps, c.outcomes, c.closings = 0, 0, 0, 0
+	}
+	for ; c.placed < len(a.Placed); c.placed++ {
+		e.desk.PlacedAt(node, c.live.Order.Attempt, a.Placed[c.placed].Offer, a.Placed[c.placed].Took)
 	}
 	for ; c.steps < len(a.Steps); c.steps++ {
 		s := a.Steps[c.steps]
@@ -160,7 +308,7 @@ func (e *elsewhere) giveUp(node string, calls map[call.ID]*told, silent time.Dur
 			e.log.Warn("a node is silent: its call is closed as far as it is known", zap.String("node", node), zap.String("attempt", string(id)))
 			e.desk.Ended(e.lost(c.live))
 		}
-		delete(calls, id)
+		e.drop(calls, id)
 	}
 }
 
@@ -184,54 +332,3 @@ func (e *elsewhere) lost(l call.Live) call.Outcome {
 
 // wait returns once nothing is followed any more.
 func (e *elsewhere) wait() { e.wg.Wait() }
-
-// askNode asks a node over the event bus.
-func (a *App) askNode(ctx context.Context, node string, q inquiry) (deposition, error) {
-	var d deposition
-	question, err := json.Marshal(q)
-	if err != nil {
-		return d, fmt.Errorf("write inquiry: %w", err)
-	}
-	answer, err := a.bus.Ask(ctx, node, question)
-	if err != nil {
-		return d, err
-	}
-	if err := json.Unmarshal(answer, &d); err != nil {
-		return d, fmt.Errorf("read answer of %s: %w", node, err)
-	}
-	return d, nil
-}
-
-// answerNodes lets other nodes ask for the calls at this one's PBX, and for what callers wish there.
-func (a *App) answerNodes(ctx context.Context, here callers) error {
-	r := &respondent{node: a.node, witness: a.witness, calls: a.connector, records: a.store}
-	stop, err := a.bus.Answer(a.node, func(question []byte) ([]byte, error) {
-		var q inquiry
-		if err := json.Unmarshal(question, &q); err != nil {
-			return nil, errors.New("not an inquiry")
-		}
-		limited, cancel := context.WithTimeout(ctx, askLimit)
-		defer cancel()
-		d, err := r.testify(limited, q)
-		if err != nil {
-			a.log.Debug("say how calls go on", zap.Error(err))
-			return nil, errors.New("the records are away")
-		}
-		return json.Marshal(d)
-	})
-	if err != nil {
-		return err
-	}
-	defer stop()
-	hush, err := a.bus.Answer(a.node+deskName, func(question []byte) ([]byte, error) {
-		limited, cancel := context.WithTimeout(ctx, askLimit)
-		defer cancel()
-		return hear(limited, here, question)
-	})
-	if err != nil {
-		return err
-	}
-	defer hush()
-	<-ctx.Done()
-	return nil
-}

@@ -46,9 +46,10 @@ func (h *heard) note(n func(*hearing)) {
 	n(&h.told)
 }
 
-func (h *heard) Answered(call.Answer) {}
-func (h *heard) Step(s call.Step)     { h.note(func(t *hearing) { t.steps = append(t.steps, s.State) }) }
-func (h *heard) Ended(o call.Outcome) { h.note(func(t *hearing) { t.ends = append(t.ends, o) }) }
+func (h *heard) PlacedAt(string, call.ID, int, time.Duration) {}
+func (h *heard) Answered(call.Answer)                         {}
+func (h *heard) Step(s call.Step)                             { h.note(func(t *hearing) { t.steps = append(t.steps, s.State) }) }
+func (h *heard) Ended(o call.Outcome)                         { h.note(func(t *hearing) { t.ends = append(t.ends, o) }) }
 func (h *heard) CallerLeft(_, _ int64, _ call.ID, _ time.Time) {
 	h.note(func(t *hearing) { t.left++ })
 }
@@ -293,13 +294,13 @@ func TestAWitnessForgetsInTime(t *testing.T) {
 		f, _, live, _ := remote(t, call.StateBridged)
 		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered})
 		later(2 * accountKept)
-		f.witness.open(call.NewID())
+		f.witness.change(call.NewID(), func(*account) {})
 		_, known := f.witness.of(live.Order.Attempt)
 		require.False(t, known)
 
 		f.witness.closed(callflow.Closing{Scheme: 1, Attempt: live.Order.Attempt}) // Said long after.
 		later(2 * accountKept)
-		f.witness.open(call.NewID())
+		f.witness.change(call.NewID(), func(*account) {})
 		_, known = f.witness.of(live.Order.Attempt)
 		require.False(t, known)
 	})

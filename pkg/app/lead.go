@@ -110,8 +110,21 @@ func (a *App) leadAll(ctx context.Context) error {
 		errs = append(errs, a.witness.handClosings(ctx, s.Key))
 		a.catchUp(ctx, s)
 	}
+	a.knowLeaders(schemes)
 	errs = append(errs, a.give(ctx, schemes))
 	return errors.Join(errs...)
+}
+
+// knowLeaders notes who leads which scheme, for what callers wish at this node's PBX.
+func (a *App) knowLeaders(schemes []postgres.Scheme) {
+	if a.leases == nil {
+		return
+	}
+	leaders := map[int64]string{}
+	for _, s := range schemes {
+		leaders[s.Key] = a.leases.Holder(s.ID)
+	}
+	a.reach.know(leaders)
 }
 
 // lookBack finds out whether the database was brought back to an earlier moment: then events are missing in it that this

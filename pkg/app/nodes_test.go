@@ -36,6 +36,7 @@ type country struct {
 	nodes   map[string]*process
 	broken  []string
 	running sync.WaitGroup
+	several bool // Every node places calls at the PBXs of all.
 }
 
 // exchangeCall is a call at a PBX. What becomes of it is settled when it is posted; instants that it does not reach are zero.
@@ -76,7 +77,8 @@ func (c *country) start(name string) *process {
 	p := &process{Memory: c.store, c: c, name: name}
 	p.ctx, p.end = context.WithCancel(c.t.Context())
 	p.witness = &witness{now: time.Now, accounts: map[call.ID]*account{}}
-	p.elsewhere = &elsewhere{ask: p.ask, log: zap.NewNop(), now: time.Now}
+	p.elsewhere = &elsewhere{node: name, ask: p.ask, hand: p.hand, log: zap.NewNop(), now: time.Now}
+	p.witness.node, p.witness.told = name, p.tell
 	board := &switchboard{
 		gate: gate{records: &lists{}}, connector: p, witness: p.witness, elsewhere: p.elsewhere, node: name,
 	}
@@ -86,7 +88,7 @@ func (c *country) start(name string) *process {
 	})
 	require.NoError(c.t, err)
 	p.desk, p.witness.desk, p.elsewhere.desk = d, d, leader{d}
-	p.answers = &respondent{node: name, witness: p.witness, calls: p, records: p}
+	p.answers = &respondent{node: name, witness: p.witness, calls: p, start: board.startHere, records: p}
 	c.mu.Lock()
 	c.nodes[name] = p
 	c.mu.Unlock()
@@ -94,6 +96,9 @@ func (c *country) start(name string) *process {
 		for p.ctx.Err() == nil {
 			if d.Overtaken(c.scheme) {
 				d.Resign(c.scheme)
+			}
+			if c.several {
+				d.UsePBXs(c.pbxs(name))
 			}
 			time.Sleep(time.Second)
 		}
@@ -167,6 +172,68 @@ func (p *process) ask(ctx context.Context, node string, q inquiry) (deposition, 
 	require.NoError(p.c.t, err)
 	var copied deposition
 	return copied, json.Unmarshal(text, &copied)
+}
+
+// hand is the bus for orders. They are lost, their answers are, and some come late.
+func (p *process) hand(ctx context.Context, node string, h handover) error {
+	p.c.mu.Lock()
+	cut, dice, late := p.dead || p.noBus, p.c.rng.IntN(20), p.c.between(time.Second, 2*time.Minute)
+	p.c.mu.Unlock()
+	deliver := func(ctx context.Context) error {
+		other := p.c.living(node)
+		p.c.mu.Lock()
+		cut := other == nil || other.dead || other.noBus
+		p.c.mu.Unlock()
+		if cut {
+			return natsbus.ErrNobody
+		}
+		if err := other.answers.take(ctx, h); err != nil {
+			return fmt.Errorf("%w: %w", natsbus.ErrRefused, err)
+		}
+		return nil
+	}
+	switch {
+	case cut:
+		return natsbus.ErrNobody
+	case dice == 0:
+		p.c.running.Go(func() {
+			time.Sleep(late)
+			_ = deliver(p.c.t.Context()) // Nobody hears of it any more.
+		})
+		return context.DeadlineExceeded
+	}
+	err := deliver(ctx)
+	if dice < 3 {
+		return context.DeadlineExceeded
+	}
+	return err
+}
+
+// tell is the bus for what nodes tell by themselves.
+func (p *process) tell(leader string, d deposition) {
+	text, err := json.Marshal(d)
+	require.NoError(p.c.t, err)
+	p.c.mu.Lock()
+	other := p.c.nodes[leader]
+	cut := p.dead || p.noBus || other == nil || other.dead || other.noBus || p.c.rng.IntN(10) == 0
+	p.c.mu.Unlock()
+	if !cut {
+		other.elsewhere.hear(text)
+	}
+}
+
+// pbxs are those at which a node may place calls: its own, and most others.
+func (c *country) pbxs(name string) []dispatch.PBX {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	phones := map[string]bool{"softphone": true}
+	list := []dispatch.PBX{{Phones: phones}}
+	for _, other := range []string{"one", "two", "three"} {
+		if other != name && c.rng.IntN(5) > 0 {
+			list = append(list, dispatch.PBX{Node: other, Phones: phones})
+		}
+	}
+	return list
 }
 
 // Start, Recall and Adopt make process its connector.
@@ -319,17 +386,17 @@ func TestCallsSurviveTheirLeader(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				survive(t, seed)
+				survive(t, seed, seed%2 == 1)
 			})
 		})
 	}
 }
 
-func survive(t *testing.T, seed uint64) {
+func survive(t *testing.T, seed uint64, several bool) {
 	time.Sleep(82 * time.Hour) // Tuesday, ten o'clock: see TestACallerByTelephone.
 	c := &country{
 		t: t, store: dispatchtest.NewMemory(), rng: rand.New(rand.NewPCG(seed, 7)), calls: map[call.ID]*exchangeCall{},
-		posted: map[string]bool{}, ringing: map[string]call.ID{}, nodes: map[string]*process{},
+		posted: map[string]bool{}, ringing: map[string]call.ID{}, nodes: map[string]*process{}, several: several,
 	}
 	c.store.AddScheme(dispatch.Scheme{Zone: time.UTC}) // The first has an allow-list: see lists.
 	c.scheme = c.store.AddScheme(dispatch.Scheme{
@@ -433,6 +500,14 @@ func survive(t *testing.T, seed uint64) {
 			reached++
 		}
 	}
+	away := 0
+	for _, a := range c.store.Attempts() {
+		if a.Order.Node != "" {
+			away++
+		}
+	}
+	require.Equal(t, several, away > 20, "%d calls placed at another node's PBX", away)
+	t.Logf("%d calls placed elsewhere", away)
 	t.Logf("%d reached, talks %d exact, %d estimated, %d unknown, %d legs", reached, exact, estimated, unknown, len(c.posted))
 	require.Equal(t, 120, reached)
 	require.Greater(t, exact, 2*estimated, "most ends are seen")

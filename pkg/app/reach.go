@@ -37,8 +37,7 @@ func refusals() map[string]error {
 	}
 }
 
-// reach brings wishes to the node that leads a scheme. It is for nodes among which schemes are spread: a caller's phone is
-// registered with every PBX then, and she dials her codes at whichever she likes.
+// reach brings wishes to the node that leads a scheme: a caller dials her codes at whichever PBX her phone is registered with.
 type reach struct {
 	ask func(ctx context.Context, node string, question []byte) ([]byte, error)
 

@@ -82,12 +82,10 @@ func (a *App) count(ctx context.Context, schemes []postgres.Scheme) error {
 	for i, n := range nodes {
 		nodes[i] = strings.TrimPrefix(n, nodePrefix)
 	}
-	holders, leaders := make([]string, len(schemes)), map[int64]string{}
+	holders := make([]string, len(schemes))
 	for i, s := range schemes {
 		holders[i] = a.leases.Holder(s.ID)
-		leaders[s.Key] = holders[i]
 	}
-	a.reach.know(leaders)
 	a.spread = spreadOf(nodes, holders)
 	return nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ const accountKept = 3 * time.Minute
 
 // account is what is known of an attempt at this node's PBX, in order. Other nodes are told it as it is: it names nobody.
 type account struct {
+	Placed   []placement        `json:"placed,omitempty"`
 	Steps    []call.Step        `json:"steps,omitempty"`
 	Answers  []call.Answer      `json:"answers,omitempty"` // By keypad, to a call without a caller.
 	Outcomes []call.Outcome     `json:"outcomes,omitempty"`
@@ -27,7 +29,15 @@ type account struct {
 	// Unknown is set when the records say that the attempt has ended, and nobody here remembers how.
 	Unknown bool `json:"unknown,omitempty"`
 
-	ended time.Time // When the last was told of an offer or attempt that is over; zero while one goes on. Real time.
+	scheme int64
+	leader string    // Who is told by itself; empty tells nobody.
+	ended  time.Time // When the last was told of an offer or attempt that is over; zero while one goes on. Real time.
+}
+
+// placement says how long the PBX took to answer the command of an offer.
+type placement struct {
+	Offer int           `json:"offer"`
+	Took  time.Duration `json:"took"`
 }
 
 // over reports whether nothing more is to be told.
@@ -54,6 +64,9 @@ func (a *account) outcome() (call.Outcome, bool) {
 type witness struct {
 	desk *dispatch.Dispatcher
 	now  func() time.Time // Real time.
+	node string
+	// told tells the leader of another node's scheme what is new; nil tells nobody. It must return at once.
+	told func(leader string, d deposition)
 
 	mu       sync.Mutex
 	accounts map[call.ID]*account // Nil while nobody else could ask.
@@ -62,8 +75,19 @@ type witness struct {
 
 var _ callflow.Desk = (*witness)(nil)
 
-// note changes what is remembered of an attempt.
+// note changes what is remembered of an attempt, and tells its leader when that is another node.
 func (w *witness) note(attempt call.ID, change func(*account)) {
+	w.change(attempt, change)
+	if w.told == nil {
+		return
+	}
+	if a, known := w.of(attempt); known && a.leader != "" {
+		w.told(a.leader, deposition{Node: w.node, Scheme: a.scheme, Accounts: map[call.ID]account{attempt: a}})
+	}
+}
+
+// change changes what is remembered of an attempt.
+func (w *witness) change(attempt call.ID, change func(*account)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.accounts == nil {
@@ -85,6 +109,9 @@ func (w *witness) note(attempt call.ID, change func(*account)) {
 
 // Placed implements callflow.Desk.
 func (w *witness) Placed(attempt call.ID, offer int, took time.Duration) {
+	if _, known := w.of(attempt); known { // Placed for another node, or such a one may ask.
+		w.note(attempt, func(a *account) { a.Placed = append(a.Placed, placement{offer, took}) })
+	}
 	w.desk.Placed(attempt, offer, took)
 }
 
@@ -138,7 +165,7 @@ func (w *witness) handClosings(ctx context.Context, scheme int64) error {
 		if err := (leader{w.desk}).CloseCall(ctx, c); err != nil {
 			return fmt.Errorf("hand over what was said of a call: %w", err)
 		}
-		w.note(c.Attempt, func(a *account) {
+		w.change(c.Attempt, func(a *account) {
 			if i := slices.Index(a.Closings, c); i >= 0 {
 				a.Closings = slices.Delete(a.Closings, i, i+1)
 			}
@@ -167,8 +194,22 @@ func (w *witness) repeat(l call.Live) (ended bool) {
 	return ended
 }
 
-// open begins to remember an attempt of which nothing was told yet.
-func (w *witness) open(attempt call.ID) { w.note(attempt, func(*account) {}) }
+// begin takes an attempt on for another node, once: it reports false when anything is known of it already, because it was taken on or
+// asked for. So no order is run that comes later than the question what became of it.
+func (w *witness) begin(h handover) (fresh bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.accounts == nil || w.accounts[h.Attempt] != nil {
+		return false
+	}
+	w.accounts[h.Attempt] = &account{scheme: h.Scheme, leader: h.From}
+	return true
+}
+
+// asked notes who asks for an attempt of a scheme: it is told what comes.
+func (w *witness) asked(scheme int64, attempt call.ID, leader string) {
+	w.change(attempt, func(a *account) { a.scheme, a.leader = scheme, leader })
+}
 
 // of returns what is known of an attempt.
 func (w *witness) of(attempt call.ID) (account, bool) {
@@ -179,19 +220,31 @@ func (w *witness) of(attempt call.ID) (account, bool) {
 		return account{}, false
 	}
 	return account{
-		Steps: slices.Clone(a.Steps), Answers: slices.Clone(a.Answers), Outcomes: slices.Clone(a.Outcomes), Closings: slices.Clone(a.Closings),
-		Left: a.Left, ended: a.ended,
+		Placed: slices.Clone(a.Placed), Steps: slices.Clone(a.Steps), Answers: slices.Clone(a.Answers), Outcomes: slices.Clone(a.Outcomes), Closings: slices.Clone(a.Closings),
+		Left: a.Left, scheme: a.scheme, leader: a.leader, ended: a.ended,
 	}, true
 }
 
 // inquiry asks a node for the attempts of a scheme that run at its PBX.
 type inquiry struct {
+	From     string    `json:"from,omitempty"` // Who asks.
 	Scheme   int64     `json:"scheme"`
 	Attempts []call.ID `json:"attempts"`
 }
 
-// deposition is its answer.
+// handover has a node run an offer of an attempt at its PBX, or take it back.
+type handover struct {
+	From    string  `json:"from"` // Who leads the scheme.
+	Scheme  int64   `json:"scheme"`
+	Attempt call.ID `json:"attempt"`
+	Offer   int     `json:"offer"`
+	Recall  bool    `json:"recall,omitempty"`
+}
+
+// deposition is the answer to an inquiry, or what a node tells by itself.
 type deposition struct {
+	Node     string              `json:"node,omitempty"`
+	Scheme   int64               `json:"scheme,omitempty"`
 	Accounts map[call.ID]account `json:"accounts"`
 }
 
@@ -200,6 +253,7 @@ type respondent struct {
 	node    string
 	witness *witness
 	calls   dispatch.Switchboard // The connector.
+	start   func(context.Context, call.Order) error
 	records interface {
 		// Live lists the attempts of a scheme that have not ended, of those named.
 		Live(ctx context.Context, scheme int64, attempts ...call.ID) ([]dispatch.LiveAttempt, error)
@@ -213,6 +267,7 @@ func (r *respondent) testify(ctx context.Context, q inquiry) (deposition, error)
 	var unknown []call.ID
 	for _, id := range q.Attempts {
 		if known, ok := r.witness.of(id); ok {
+			r.witness.asked(q.Scheme, id, q.From)
 			d.Accounts[id] = known
 			continue
 		}
@@ -229,7 +284,7 @@ func (r *respondent) testify(ctx context.Context, q inquiry) (deposition, error)
 	for _, l := range recorded {
 		if l.Node == r.node && slices.Contains(unknown, l.Order.Attempt) {
 			ours = append(ours, l.Live)
-			r.witness.open(l.Order.Attempt)
+			r.witness.asked(q.Scheme, l.Order.Attempt, q.From)
 			d.Accounts[l.Order.Attempt] = account{}
 		}
 	}
@@ -240,4 +295,36 @@ func (r *respondent) testify(ctx context.Context, q inquiry) (deposition, error)
 		}
 	}
 	return d, nil
+}
+
+// take runs an offer for another node. It is read from the records, so that what has ended there or belongs to another node rings
+// nobody, however late the order comes. An error says that nothing was posted.
+func (r *respondent) take(ctx context.Context, h handover) error {
+	if h.Recall {
+		r.calls.Recall(h.Attempt)
+		return nil
+	}
+	if !r.witness.begin(h) {
+		return errors.New("it is known here already")
+	}
+	recorded, err := r.records.Live(ctx, h.Scheme, h.Attempt)
+	if err == nil {
+		at := slices.IndexFunc(recorded, func(l dispatch.LiveAttempt) bool {
+			return l.Order.Attempt == h.Attempt && l.Order.Offer == h.Offer && l.Node == r.node && l.State == call.StateIntent
+		})
+		if at >= 0 {
+			err = r.start(ctx, recorded[at].Order)
+		} else {
+			err = errors.New("the records know no such order")
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	// Whoever does not hear the refusal asks.
+	r.witness.Ended(call.Outcome{
+		Scheme: h.Scheme, Attempt: h.Attempt, Offer: h.Offer, OfferState: call.OfferRecalled, Result: call.ResultFailed,
+		Reason: call.ReasonPBXLost, Fault: call.FaultOurs, At: r.witness.now(),
+	})
+	return err
 }

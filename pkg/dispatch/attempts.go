@@ -25,7 +25,7 @@ type attempt struct {
 	placed     time.Time // Real time of the order.
 	running    bool      // The order was handed over, or is about to be: the commit is known.
 	recalled   bool
-	elsewhere  bool // It runs at another node's PBX: no offer of it is made here.
+	elsewhere  bool // It was claimed by another node that led, and runs at its PBX.
 	// unknown is its outcome when nobody knows what became of the order. The attempt is kept alive until nothing of it can
 	// ring any more (until), in the records too: so nobody rings the number meanwhile, in no scheme and after no crash.
 	unknown *call.Outcome
@@ -312,7 +312,7 @@ func (e *Engine) offerEnded(a *attempt, out call.Outcome, now time.Time) {
 		return
 	}
 	next := int64(0)
-	if !a.recalled && !a.elsewhere && !e.down && out.OfferState != call.OfferRecalled {
+	if !a.recalled && e.isHere(a) && !e.down && out.OfferState != call.OfferRecalled {
 		next = e.board.Another(a.occurrence, a.tried, now)
 	}
 	if next == 0 {

@@ -367,10 +367,16 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	return wake
 }
 
+// isHere reports whether an attempt is at this node's PBX. Another caller is offered only such a one: one that is elsewhere ends
+// when its caller does not take it, and the next attempt is made wherever there is room.
+func (e *Engine) isHere(a *attempt) bool {
+	return !a.elsewhere && (a.live.Order.Node == "" || a.live.Order.Node == e.opts.Holder)
+}
+
 // callsHere reports whether a call is under way at this node's PBX.
 func (e *Engine) callsHere() bool {
 	for _, a := range e.attempts {
-		if a.unknown == nil && !a.elsewhere && a.live.Order.Node == "" {
+		if a.unknown == nil && e.isHere(a) {
 			return true
 		}
 	}
