@@ -49,7 +49,12 @@ func New(opts Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	return &Dispatcher{opts: opts, metrics: m, admissions: a, engines: map[int64]*running{}, held: map[string]held{}}, nil
+	d := &Dispatcher{opts: opts, metrics: m, admissions: a, engines: map[int64]*running{}, held: map[string]held{}}
+	d.network.short = make(chan struct{}, 1)
+	if opts.Shares != nil {
+		d.network.clock = opts.RealNow
+	}
+	return d, nil
 }
 
 // Lead takes the lead of a scheme, loads it, has its live attempts adopted and begins to dispatch. It returns once that has

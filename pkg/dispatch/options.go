@@ -15,6 +15,9 @@ type Options struct {
 	Logger      *zap.Logger
 	Registerer  prometheus.Registerer // nil counts nothing.
 	Holder      string                // Names this process to the others; empty means "rappel".
+	// Shares lets this node use the lines and calls per second of trunks only as far as other nodes do not: ShareTrunks must run
+	// then. Nil means that no other node uses them.
+	Shares Shares
 
 	// Now is the service's clock, and Speed how many of its seconds pass in a real one (0 means 1). How long phones ring
 	// and the instant to dial by are real time; everything else is the service's.

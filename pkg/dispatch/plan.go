@@ -116,6 +116,9 @@ func (b *Board) startEach(now int64, d *Decision) int64 {
 	for {
 		lines := b.lines()
 		if lines <= 0 {
+			if i, _ := b.pick(now); i >= 0 {
+				b.starve()
+			}
 			break
 		}
 		i, k := b.pick(now)

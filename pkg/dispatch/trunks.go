@@ -37,6 +37,7 @@ type trunk struct {
 	inbound  int
 	pace     int64          // When the next call is due (generic cell rate algorithm).
 	users    map[*Board]use // Who may be told that a line is free.
+	share    shared         // With other nodes.
 }
 
 // use is a board's part in a trunk.
@@ -64,7 +65,7 @@ func (t *trunk) room() int {
 }
 
 func (t *trunk) free() int {
-	return t.lines - max(t.reserve, t.inbound+int(t.unknown.Load())) - t.outbound
+	return min(t.lines-max(t.reserve, t.inbound+int(t.unknown.Load())+t.share.inbound), t.granted()) - t.outbound
 }
 
 // due is when the next call may be started.
@@ -74,7 +75,7 @@ func (t *trunk) due() int64 {
 	return t.earliest()
 }
 
-func (t *trunk) earliest() int64 { return t.pace - int64(t.burst-1)*t.interval }
+func (t *trunk) earliest() int64 { return t.pace - int64(t.burst-1)*t.pause() }
 
 // take uses lines for a call of a board if there are so many and its time has come. Early is set when only the time has not.
 func (t *trunk) take(b *Board, lines int, now int64) (ok bool, early int64) {
@@ -82,11 +83,12 @@ func (t *trunk) take(b *Board, lines int, now int64) (ok bool, early int64) {
 	defer t.mu.Unlock()
 	switch {
 	case t.free() < lines:
+		t.starving()
 		return false, 0
 	case now < t.earliest():
 		return false, t.earliest()
 	}
-	t.pace = max(t.pace, now) + int64(lines)*t.interval
+	t.pace = max(t.pace, now) + int64(lines)*t.pause()
 	t.count(b, lines)
 	return true, 0
 }
@@ -98,9 +100,10 @@ func (t *trunk) change(b *Board, lines int, now int64) bool {
 	defer t.mu.Unlock()
 	if lines > 0 {
 		if t.free() < lines {
+			t.starving()
 			return false
 		}
-		t.pace = max(t.pace, now) + int64(lines)*t.interval
+		t.pace = max(t.pace, now) + int64(lines)*t.pause()
 	}
 	t.count(b, lines)
 	return true
@@ -169,6 +172,8 @@ func (t *trunk) holds(b *Board) (outbound, inbound int) {
 // trunks are those of every scheme that is led here, by name: a trunk has its lines and its pace once, whoever uses it.
 type trunks struct {
 	unknown atomic.Int64
+	clock   func() time.Time // Real time; nil when no other node uses them.
+	short   chan struct{}    // Size 1: lines are missing.
 	mu      sync.Mutex
 	named   map[string]*trunk
 }
@@ -183,6 +188,7 @@ func (t *trunks) get(name string) *trunk {
 	known := t.named[name]
 	if known == nil {
 		known = newTrunk(name, &t.unknown)
+		known.share.clock, known.share.starve = t.clock, t.starve
 		t.named[name] = known
 	}
 	return known
