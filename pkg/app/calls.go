@@ -47,7 +47,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.dispatcher, err = dispatch.New(dispatch.Options{
 		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: a.node,
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
-		Ahead: a.cfg.Dispatch.Ahead, StartsPerSecond: float64(a.cfg.Asterisk.StartsPerSecond),
+		Ahead: a.cfg.Dispatch.Ahead, StartsPerSecond: float64(a.cfg.Asterisk.StartsPerSecond), Shares: a.shares(),
 	})
 	if err != nil {
 		return fmt.Errorf("set up dispatch: %w", err)
@@ -118,6 +118,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("inbound calls", closeLimit, arrivals)
 	a.electLeader()
 	a.onStop("dispatch", closeLimit, func(context.Context) error { a.dispatcher.Close(); return nil })
+	if a.shares() != nil {
+		a.onStop("trunks", closeLimit, a.background("trunks", a.shareTrunks))
+	}
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
 	a.onStop("silent sessions", closeLimit, a.background("silent sessions", a.endSilent))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
@@ -147,6 +150,21 @@ func (a *App) buildCalls(ctx context.Context) error {
 		}},
 	)
 	return nil
+}
+
+// shares are the records as far as nodes share trunks there; nil for a node that is alone.
+func (a *App) shares() dispatch.Shares {
+	if a.cfg.NATS.URL == "" {
+		return nil
+	}
+	return a.store
+}
+
+// shareTrunks learns again and again which lines are this node's to use.
+func (a *App) shareTrunks(ctx context.Context) error {
+	return a.dispatcher.ShareTrunks(ctx, func(err error) {
+		a.log.Warn("learn which lines of the trunks this node may use; trying again", zap.Error(err))
+	})
 }
 
 // syncAccounts makes the PBX know the SIP accounts and trunks of the records, within seconds of a change.

@@ -94,6 +94,7 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 		e.hold(h.number, key)
 	}
 	d.engines[scheme] = r
+	d.network.starve() // Calls that were adopted use lines.
 	go func() {
 		defer close(r.done)
 		e.serve(run)

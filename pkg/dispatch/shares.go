@@ -10,7 +10,7 @@ import (
 )
 
 // The terms on which nodes share a trunk; real time. A node uses what it was granted for grantKept from before it asked; the
-// others believe in a grant for grantGone from when they first saw it. So nobody uses lines that another was given meanwhile,
+// others believe in a grant for grantGone from when they first saw it, and until its schemes are led by another. So nobody uses lines that another was given meanwhile,
 // a process that was frozen included, and no two clocks are compared.
 const (
 	grantEvery = time.Second
@@ -27,6 +27,7 @@ type TrunkUse struct {
 	Inbound  int   // Lines in use by people who ring in at this node's PBX.
 	Hungry   bool  // It would start more if it had more.
 	Renewal  int64 // Counts: one that stays the same is a node that has gone.
+	Leads    bool  // The node leads a scheme as recorded: its calls under way are nobody else's yet.
 }
 
 // Shares let nodes share trunks. Package postgres implements it.
@@ -92,7 +93,7 @@ func (d *Dispatcher) share(ctx context.Context, known map[[2]string]seen) error 
 				continue
 			case !ok || s.renewal != u.Renewal:
 				known[key] = seen{u.Renewal, now}
-			case now.Sub(s.at) > grantGone:
+			case now.Sub(s.at) > grantGone && !u.Leads: // Whoever leads its schemes now has taken its calls over.
 				delete(known, key)
 				gone = append(gone, u)
 				continue
@@ -145,7 +146,8 @@ type shared struct {
 	until   time.Time // The target holds until then.
 	inbound int       // Of the other nodes.
 	part    float64   // Of the calls per second.
-	hungry  bool
+	hungry  bool      // Something waited for a line since the last question, and asked: at the last one.
+	asked   bool
 }
 
 // ask says what this node needs beside what others have, and how many lines it may use then. Its calls under way keep their
@@ -154,7 +156,7 @@ func (t *trunk) ask(others []TrunkUse, inbound int) (use TrunkUse, target int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	use = TrunkUse{Endpoint: t.name, Inbound: t.inbound, Hungry: t.share.hungry}
-	t.share.hungry = false
+	t.share.hungry, t.share.asked = false, t.share.hungry
 	capacity := t.lines - max(t.reserve, t.inbound+int(t.unknown.Load())+inbound)
 	if t.lines == 0 || capacity <= 0 { // No scheme led here calls out by it, or nobody may now.
 		use.Granted = t.outbound
@@ -190,7 +192,7 @@ func (t *trunk) ask(others []TrunkUse, inbound int) (use TrunkUse, target int) {
 func (t *trunk) grant(target, inbound int, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	more := target > t.share.target || t.share.until.IsZero()
+	more := target > t.share.target || t.share.until.IsZero() || t.share.asked // Whoever still waits says so again.
 	t.share.target, t.share.inbound, t.share.until = target, inbound, until
 	t.share.part = 1
 	if capacity := t.lines - max(t.reserve, t.inbound+int(t.unknown.Load())+inbound); capacity > 0 && target < capacity {
@@ -225,7 +227,9 @@ func (t *trunk) pause() int64 {
 func (t *trunk) starving() {
 	if t.share.clock != nil && !t.share.hungry {
 		t.share.hungry = true
-		t.share.starve()
+		if !t.share.asked {
+			t.share.starve()
+		}
 	}
 }
 

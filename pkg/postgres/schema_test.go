@@ -154,34 +154,39 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 	t.Parallel()
 	// Queries that do not filter by scheme, and why they may.
 	across := map[string]string{
-		"TransactionState":    "asks about a transaction, reads no table",
-		"MakeEventPartitions": "the event table's partitions are those of all schemes",
-		"DropEventPartitions": "the event table's partitions are those of all schemes",
-		"RefreshStatistics":   "the planner's statistics are those of all schemes",
-		"ReadReservations":    "a caller's phone is rung once at a time across all schemes",
-		"FindLine":            "the scheme is what is asked for; a number belongs to one",
-		"ListLines":           "one PBX answers for all schemes",
-		"LineLanguages":       "a number that is nobody's belongs to no scheme",
-		"FindCaller":          "the scheme is what is asked for; an endpoint belongs to one",
-		"FindScheme":          "the scheme is what is asked for, by its id seen outside",
-		"FindOnlyScheme":      "the scheme is what is asked for",
-		"InsertLink":          "the account's key is unique; its scheme is copied from it",
-		"TakeLink":            "the token's hash is the key and says whose it is",
-		"FindSession":         "the token's hash is the key and says whose it is",
-		"EndSession":          "the token's hash is the key",
-		"FindToken":           "the token's hash is the key and says whose it is",
-		"InsertScheme":        "makes the scheme",
-		"ListSchemes":         "the installation's list of schemes",
-		"ReadQuestionEdits":   "what any line may say is spoken ahead, by one service for all schemes",
-		"ListRetry":           "belongs to ListSchemes",
-		"ListTries":           "belongs to ListSchemes",
-		"FlowNumbers":         "one process speaks for all schemes; counters tell nothing of anybody",
-		"AccountVersion":      "one PBX serves all schemes; a counter tells nothing of anybody",
-		"ListAccounts":        "one PBX serves all schemes",
-		"ListTrunks":          "one PBX serves all schemes",
-		"ListRecordings":      "one service plays them for all schemes; they hold no word of anybody's",
-		"ListPermittedCLI":    "belongs to ListTrunks",
-		"ListCLI":             "belongs to ListTrunks",
+		"TransactionState":      "asks about a transaction, reads no table",
+		"MakeEventPartitions":   "the event table's partitions are those of all schemes",
+		"DropEventPartitions":   "the event table's partitions are those of all schemes",
+		"RefreshStatistics":     "the planner's statistics are those of all schemes",
+		"ReadReservations":      "a caller's phone is rung once at a time across all schemes",
+		"FindLine":              "the scheme is what is asked for; a number belongs to one",
+		"ListLines":             "one PBX answers for all schemes",
+		"LineLanguages":         "a number that is nobody's belongs to no scheme",
+		"FindCaller":            "the scheme is what is asked for; an endpoint belongs to one",
+		"FindScheme":            "the scheme is what is asked for, by its id seen outside",
+		"FindOnlyScheme":        "the scheme is what is asked for",
+		"InsertLink":            "the account's key is unique; its scheme is copied from it",
+		"TakeLink":              "the token's hash is the key and says whose it is",
+		"FindSession":           "the token's hash is the key and says whose it is",
+		"EndSession":            "the token's hash is the key",
+		"FindToken":             "the token's hash is the key and says whose it is",
+		"InsertScheme":          "makes the scheme",
+		"ListSchemes":           "the installation's list of schemes",
+		"ReadQuestionEdits":     "what any line may say is spoken ahead, by one service for all schemes",
+		"ListRetry":             "belongs to ListSchemes",
+		"ListTries":             "belongs to ListSchemes",
+		"FlowNumbers":           "one process speaks for all schemes; counters tell nothing of anybody",
+		"AccountVersion":        "one PBX serves all schemes; a counter tells nothing of anybody",
+		"ListAccounts":          "one PBX serves all schemes",
+		"ListTrunks":            "one PBX serves all schemes",
+		"ListRecordings":        "one service plays them for all schemes; they hold no word of anybody's",
+		"LockTrunkGrants":       "one trunk serves all schemes",
+		"ReadTrunkGrants":       "one trunk serves all schemes; counters tell nothing of anybody",
+		"DeleteTrunkGrantsOf":   "belongs to ReadTrunkGrants",
+		"DeleteGoneTrunkGrants": "belongs to ReadTrunkGrants",
+		"UpsertTrunkGrants":     "belongs to ReadTrunkGrants",
+		"ListPermittedCLI":      "belongs to ListTrunks",
+		"ListCLI":               "belongs to ListTrunks",
 	}
 	filtered := regexp.MustCompile(`scheme_id = sqlc\.arg\(scheme_id\)|sqlc\.arg\(scheme_id\)(::bigint)?( AS scheme_id)?,|VALUES \(sqlc\.arg\(scheme_id\)`)
 	files, err := filepath.Glob("queries/*.sql")
@@ -245,7 +250,7 @@ func TestEveryTableNamesItsScheme(t *testing.T) {
 	require.NoError(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{"account_version", "goose_db_version"}, tables)
+	require.ElementsMatch(t, []string{"account_version", "goose_db_version", "trunk_grant"}, tables)
 }
 
 func TestTheServiceCannotRewriteHistoryOrTheSchema(t *testing.T) {
