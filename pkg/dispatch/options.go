@@ -41,8 +41,8 @@ type Options struct {
 	BatchOps      int           // Most operations committed at once; 0 means 2,000.
 	// Gather is how long what has happened on the telephone waits for company before it is committed: a commit costs about
 	// the same whether it holds one operation or fifty. Claims, offers and bridges do not gather; on a busy day they keep a
-	// pace: the first goes at once, and those that come within half of this time from there go together. 0 means 20 ms,
-	// less means that nothing waits; real time.
+	// pace: the first goes at once, and those that come within half of this time from there, or within twice the time that it
+	// takes if that is less, go together. 0 means 20 ms, less means that nothing waits; real time.
 	Gather time.Duration
 	// Together is how long starts wait for company when several occurrences and several callers could be paired, as at the
 	// opening hour: they are then paired as well as possible. 0 means 5 ms, less means one by one; real time.

@@ -45,7 +45,8 @@ type recorder struct {
 	// Only the recorder's own goroutine touches these.
 	down  bool
 	wait  time.Duration
-	begun time.Time // The last commit.
+	begun time.Time     // The last commit,
+	took  time.Duration // and how long it took.
 }
 
 func newRecorder(e *Engine, epoch int64) *recorder {
@@ -133,9 +134,9 @@ func (r *recorder) run(ctx context.Context) error {
 }
 
 // gather waits until there is something to commit that must not wait: a phone rings only after its claim, so claims and
-// offers do not gather, like the bridge, and take along what has gathered; they only keep the pace. So does everything
-// while the store is out of reach, since it may keep it elsewhere. It reports false when there is nothing left, or the
-// context has ended.
+// offers do not gather, like the bridge, and take along what has gathered; they only keep the pace, which leaves the store
+// as much time as the last commit took. Everything goes at once while the store is out of reach, since it may keep it
+// elsewhere. It reports false when there is nothing left, or the context has ended.
 func (r *recorder) gather(ctx context.Context) bool {
 	seen := time.Now()
 	for ctx.Err() == nil {
@@ -146,7 +147,7 @@ func (r *recorder) gather(ctx context.Context) bool {
 		if r.down || waiting >= r.opts.BatchOps {
 			return true
 		}
-		at := r.begun.Add(r.opts.Gather / 2)
+		at := r.begun.Add(min(r.opts.Gather/2, 2*r.took))
 		if late := seen.Add(r.opts.Gather); !urgent && late.After(at) {
 			at = late
 		}
@@ -193,7 +194,8 @@ func countUrgent(ops []Op) (n int) {
 func (r *recorder) commit(ctx context.Context, ops []Op) (bool, error) {
 	r.begun = time.Now()
 	errs, err := r.opts.Store.Apply(ctx, r.scheme, r.epoch, r.opts.Now(), ops)
-	r.meter.commit.Observe(time.Since(r.begun).Seconds())
+	r.took = time.Since(r.begun)
+	r.meter.commit.Observe(r.took.Seconds())
 	switch {
 	case err == nil:
 		r.meter.batch.Observe(float64(len(ops)))

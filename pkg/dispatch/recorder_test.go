@@ -18,7 +18,8 @@ import (
 // awayStore is out of reach while away is set, and notes what it was shown.
 type awayStore struct {
 	Store
-	away atomic.Bool
+	away  atomic.Bool
+	takes time.Duration // A commit.
 
 	mu    sync.Mutex
 	shown [][]Op
@@ -26,8 +27,9 @@ type awayStore struct {
 
 func (s *awayStore) Apply(_ context.Context, _, _ int64, _ time.Time, ops []Op) ([]error, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.shown = append(s.shown, slices.Clone(ops))
+	s.mu.Unlock()
+	time.Sleep(s.takes)
 	if s.away.Load() {
 		return nil, ErrStoreDown
 	}
@@ -91,7 +93,7 @@ func TestRecorderGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := newMetrics(nil)
 		require.NoError(t, err)
-		store := &awayStore{}
+		store := &awayStore{takes: 5 * time.Millisecond}
 		r := &recorder{
 			opts: &Options{
 				Store: store, Now: time.Now, BatchOps: 500, FlushLimit: time.Second, Gather: 20 * time.Millisecond,
@@ -117,13 +119,16 @@ func TestRecorderGathers(t *testing.T) {
 		after(4*time.Millisecond, []int{2, 2}, Claim{})
 		after(5*time.Millisecond, []int{2, 2}, Progress{Step: call.Step{State: call.StateBridged}}, Finish{})
 		after(time.Millisecond, []int{2, 2, 3})
-		require.Zero(t, r.urgent)
 		after(time.Second, []int{2, 2, 3})
+		require.Zero(t, r.urgent)
+		store.takes = time.Millisecond
 		after(0, []int{2, 2, 3, 1}, Progress{Step: call.Step{State: call.StateBridged}})
+		after(time.Millisecond, []int{2, 2, 3, 1}, Claim{})
+		after(time.Millisecond, []int{2, 2, 3, 1, 1}) // Nor does it wait for longer than the store needs.
 
 		r.add(Finish{})
 		cancel()
 		require.NoError(t, <-ended)
-		require.Equal(t, []int{2, 2, 3, 1, 1}, store.batches(), "nothing is left behind at the end")
+		require.Equal(t, []int{2, 2, 3, 1, 1, 1}, store.batches(), "nothing is left behind at the end")
 	})
 }

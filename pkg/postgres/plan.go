@@ -18,7 +18,8 @@ import (
 // planPage is how many agreements are booked in one transaction: the scheme's other batches wait meanwhile.
 const planPage = 500
 
-// Plan implements dispatch.Store. It books page by page, each in a transaction of its own.
+// Plan implements dispatch.Store. It books page by page, each in a transaction of its own. What is booked already is found
+// out before: only who has something to write holds up the scheme's batches, and has them read again what they remember.
 func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.Time) (int, error) {
 	rules, pauses, err := s.rules(ctx, s.query, scheme, now)
 	if err != nil {
@@ -26,8 +27,11 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 	}
 	err = s.inTxFor(ctx, s.writers, loadPatience, func(q *sqldb.Queries) error {
 		lead, err := lockLeadBeside(ctx, q, scheme)
-		if err != nil || lead.Epoch != epoch {
-			return err // Whoever was overtaken learns it below.
+		if err != nil {
+			return err
+		}
+		if lead.Epoch != epoch {
+			return dispatch.ErrFenced
 		}
 		if err := q.CloseWelfare(ctx, sqldb.CloseWelfareParams{SchemeID: scheme, BeneficiaryIds: []int64{}}); err != nil {
 			return fmt.Errorf("close what is over: %w", err)
@@ -50,7 +54,10 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 			return booked, nil
 		}
 		after = page[len(page)-1].AgreementID
-		slots := slotsOf(page, rules, pauses, now, until)
+		slots, err := unbooked(ctx, s.query, scheme, slotsOf(page, rules, pauses, now, until))
+		if err != nil {
+			return booked, storeError(err)
+		}
 		if len(slots) == 0 {
 			continue
 		}
@@ -183,6 +190,9 @@ func promised(kind call.Kind) call.Kind {
 
 // unbooked leaves out the slots on days on which the person has a call of the kind already.
 func unbooked(ctx context.Context, q *sqldb.Queries, scheme int64, slots []plannedSlot) ([]plannedSlot, error) {
+	if len(slots) == 0 {
+		return nil, nil
+	}
 	type day struct {
 		beneficiary int64
 		kind        call.Kind
