@@ -15,6 +15,7 @@ type simDay struct {
 	inRow, before int // Hard calls in a row, now and before the last call.
 	talk          time.Duration
 	rest          time.Time
+	last          call.ID // The last call in which she talked.
 }
 
 func (w *world) day(caller int64) *simDay {
@@ -89,6 +90,10 @@ func (w *world) talked(out *call.Outcome) {
 		return
 	}
 	d := w.day(a.Order.Caller)
+	if d.last == out.Attempt {
+		return // A life that was just ending was told already, and the next one found the call and is told again.
+	}
+	d.last = out.Attempt
 	d.calls++
 	d.talk += out.Talk
 	d.before = d.inRow
