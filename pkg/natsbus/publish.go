@@ -2,7 +2,6 @@ package natsbus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -17,6 +16,9 @@ import (
 // catchUpLimit is how many events CatchUp and a wiped stream read back at most: the stream serves live pages and
 // consumers that were away for minutes, not history, which stays in Postgres.
 const catchUpLimit = 10_000
+
+// eventSize is how many bytes nearly every event takes.
+const eventSize = 512
 
 // Publish hands committed events to the publisher and returns at once. What does not fit into the queue is counted, and
 // read from the log again once the stream takes events.
@@ -216,8 +218,9 @@ func (b *Bus) send(ctx context.Context, events []call.Event) error {
 
 func (b *Bus) trySend(ctx context.Context, events []call.Event) error {
 	futures := make([]jetstream.PubAckFuture, 0, len(events))
-	for _, e := range events {
-		data, err := json.Marshal(e)
+	for i := range events {
+		e := &events[i]
+		data, err := e.AppendJSON(make([]byte, 0, eventSize))
 		if err != nil {
 			b.met.badEvents.Inc()
 			b.log.Error("encode event", zap.String("kind", e.Kind), zap.String("id", e.ID), zap.Error(err))
