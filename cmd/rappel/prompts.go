@@ -13,17 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rappel-tel/rappel/pkg/api"
 	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
-	"github.com/rappel-tel/rappel/pkg/speech"
 	"github.com/rappel-tel/rappel/pkg/telephony/wav"
-	"github.com/rappel-tel/rappel/sounds"
 )
-
-// largestUpload is the largest file that is read as a recording: a minute of the best sound anybody records at home.
-const largestUpload = 20 << 20
 
 func (p *program) prompts() *cobra.Command {
 	c := &cobra.Command{
@@ -41,24 +37,6 @@ whom people know replaces one prompt in one language, for one scheme; calls that
 	return c
 }
 
-// catalogue is what the telephone says.
-func catalogue() (*ivr.Catalogue, error) { return ivr.ReadCatalogue(sounds.Name, sounds.Prompts()) }
-
-// own lists what a scheme has recorded, by wording.
-func own(ctx context.Context, r records) (map[ivr.Wording]ivr.Recording, error) {
-	list, err := r.Recordings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	mine := map[ivr.Wording]ivr.Recording{}
-	for _, one := range list {
-		if one.Scheme == r.scheme.Key {
-			mine[one.Wording] = one
-		}
-	}
-	return mine, nil
-}
-
 func (p *program) listPrompts() *cobra.Command {
 	var recorded bool
 	c := p.inScheme(&cobra.Command{
@@ -69,11 +47,11 @@ day, a number or a name; "unspoken" was not needed yet, and rappel prompts rende
 		Example: "  rappel prompts list main\n  rappel prompts list --recorded",
 		Args:    atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := catalogue()
+		prompts, err := app.NewPrompts(r.config, r.Store)
 		if err != nil {
 			return err
 		}
-		mine, err := own(ctx, r)
+		list, err := prompts.Prompts(ctx, r.scheme.Key)
 		if err != nil {
 			return err
 		}
@@ -84,20 +62,20 @@ day, a number or a name; "unspoken" was not needed yet, and rappel prompts rende
 		}
 		fmt.Fprintln(w)
 		shown := 0
-		for _, key := range prompts.Keys() {
-			if len(args) == 1 && !strings.HasPrefix(key, args[0]) {
+		for _, prompt := range list {
+			if len(args) == 1 && !strings.HasPrefix(prompt.Key, args[0]) {
 				continue
 			}
 			cells, has := make([]string, 0, 4), false
 			for _, lang := range roster.Languages() {
-				wording := ivr.Wording{Key: key, Language: lang}
-				has = has || mine[wording].Sum != ""
-				cells = append(cells, lengthOf(r.config, prompts, wording, mine))
+				words, there := prompt.Words[lang]
+				has = has || words.State == api.PromptRecorded
+				cells = append(cells, lengthOf(words, there))
 			}
 			if recorded && !has {
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\n", key, strings.Join(cells, "\t"))
+			fmt.Fprintf(w, "%s\t%s\n", prompt.Key, strings.Join(cells, "\t"))
 			shown++
 		}
 		if err := w.Flush(); err != nil {
@@ -113,25 +91,21 @@ day, a number or a name; "unspoken" was not needed yet, and rappel prompts rende
 }
 
 // lengthOf says how long a wording lasts, and who says it.
-func lengthOf(cfg app.Config, prompts *ivr.Catalogue, w ivr.Wording, mine map[ivr.Wording]ivr.Recording) string {
-	if r, ok := mine[w]; ok {
-		return fmt.Sprintf("%.1f s recorded", r.Length.Seconds())
-	}
-	if !prompts.Has(w.Language, w.Key) {
+func lengthOf(w api.PromptLanguage, there bool) string {
+	switch {
+	case !there:
 		return "-"
+	case w.Length == nil:
+		return string(w.State)
+	case w.State == api.PromptRecorded:
+		return fmt.Sprintf("%.1f s recorded", float64(*w.Length)/1000)
+	default:
+		return fmt.Sprintf("%.1f s", float64(*w.Length)/1000)
 	}
-	if !prompts.IsFixed(w) {
-		return "varies"
-	}
-	_, length, ok := speech.File(cfg.Asterisk.Sounds, w.Language, prompts.Text(w.Language, w.Key, nil))
-	if !ok {
-		return "unspoken"
-	}
-	return fmt.Sprintf("%.1f s", length.Seconds())
 }
 
 // wording reads KEY and LANGUAGE, and refuses a prompt that is not there.
-func wording(prompts *ivr.Catalogue, key, lang string) (ivr.Wording, error) {
+func wording(prompts *app.Prompts, key, lang string) (ivr.Wording, error) {
 	w := ivr.Wording{Key: key}
 	if err := language(&w.Language).Set(lang); err != nil {
 		return w, usageError{fmt.Errorf("language %s: %w", lang, err)}
@@ -152,24 +126,18 @@ func (p *program) renderPrompts() *cobra.Command {
   rappel prompts render --key main.menu --lang nl`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			prompts, err := catalogue()
+			cfg, err := app.Read(p.config)
+			if err != nil {
+				return err
+			}
+			prompts, err := app.NewPrompts(cfg, nil)
 			if err != nil {
 				return err
 			}
 			if key != "" && !slices.Contains(prompts.Keys(), key) {
 				return usageError{fmt.Errorf("--key %s: %w; rappel prompts list shows them", key, ivr.ErrNoPrompt)}
 			}
-			cfg, err := app.Read(p.config)
-			if err != nil {
-				return err
-			}
-			voice, err := app.OpenVoice(c.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer voice.Close()
-			wanted := func(f ivr.Fixed) bool { return (key == "" || f.Key == key) && (lang == "" || f.Language == lang) }
-			spoken, err := voice.Render(c.Context(), prompts, wanted, func(done, total int) {
+			spoken, err := prompts.Render(c.Context(), ivr.Wording{Key: key, Language: lang}, func(done, total int) {
 				if done%10 == 0 || done == total {
 					fmt.Fprintf(p.err, "%d of %d\n", done, total)
 				}
@@ -195,7 +163,7 @@ lies. A prompt that varies is heard with an example.`,
 		Example: "  rappel prompts hear main.menu fr menu.wav\n  rappel prompts hear appointment.around nl - | aplay",
 		Args:    fromTo(2, 3),
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := catalogue()
+		prompts, err := app.NewPrompts(r.config, r.Store)
 		if err != nil {
 			return err
 		}
@@ -203,31 +171,23 @@ lies. A prompt that varies is heard with an example.`,
 		if err != nil {
 			return err
 		}
-		mine, err := own(ctx, r)
+		now := time.Now().In(r.zone())
+		if len(args) == 2 {
+			if _, err := r.RecordingSound(ctx, r.scheme.Key, w); err == nil {
+				return usageError{errors.New("it is a recording, kept in the database; name a file to write it to")}
+			} else if !errors.Is(err, callflow.ErrNothing) {
+				return err
+			}
+			file, err := prompts.File(ctx, w, now)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(p.out, file)
+			return nil
+		}
+		sound, err := prompts.PromptSound(ctx, r.scheme.Key, w, now)
 		if err != nil {
 			return err
-		}
-		var sound []byte
-		var file string
-		if _, ok := mine[w]; ok {
-			if sound, err = r.RecordingSound(ctx, r.scheme.Key, w); err != nil {
-				return err
-			}
-			if len(args) == 2 {
-				return usageError{errors.New("it is a recording, kept in the database; name a file to write it to")}
-			}
-		} else {
-			text := prompts.Text(w.Language, w.Key, prompts.Example(w, time.Now().In(r.zone())))
-			if file, err = spokenFile(ctx, r.config, w.Language, text); err != nil {
-				return err
-			}
-			if len(args) == 2 {
-				fmt.Fprintln(p.out, file)
-				return nil
-			}
-			if sound, err = os.ReadFile(file); err != nil {
-				return fmt.Errorf("read prompt: %w", err)
-			}
 		}
 		if args[2] == "-" {
 			_, err = p.out.Write(sound)
@@ -238,26 +198,6 @@ lies. A prompt that varies is heard with an example.`,
 		}
 		return nil
 	})
-}
-
-// spokenFile is where a text lies that was spoken, now if it never was.
-func spokenFile(ctx context.Context, cfg app.Config, lang roster.Language, text string) (string, error) {
-	if file, _, ok := speech.File(cfg.Asterisk.Sounds, lang, text); ok {
-		return file, nil
-	}
-	voice, err := app.OpenVoice(ctx, cfg)
-	if err != nil {
-		return "", err
-	}
-	defer voice.Close()
-	if err := voice.Say(ctx, lang, text); err != nil {
-		return "", err
-	}
-	file, _, ok := speech.File(cfg.Asterisk.Sounds, lang, text)
-	if !ok {
-		return "", fmt.Errorf("the voice wrote nothing to %s", cfg.Asterisk.Sounds)
-	}
-	return file, nil
 }
 
 func (p *program) replacePrompt() *cobra.Command {
@@ -271,7 +211,7 @@ A prompt that names a day, a number or a name (rappel prompts list: "varies") ke
 		Example: "  rappel prompts replace line.emergency fr anne.wav",
 		Args:    exactly(3),
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := catalogue()
+		prompts, err := app.NewPrompts(r.config, r.Store)
 		if err != nil {
 			return err
 		}
@@ -286,11 +226,10 @@ A prompt that names a day, a number or a name (rappel prompts list: "varies") ke
 		if err != nil {
 			return usageError{err}
 		}
-		recording, err := prompts.Record(w, data)
-		if err != nil {
+		recording, err := prompts.ReplacePrompt(ctx, r.scheme.Key, w, data, time.Now())
+		if err != nil && recording.Length == 0 {
 			return usageError{fmt.Errorf("%s: %w", args[2], err)}
-		}
-		if err := r.SaveRecording(ctx, r.scheme.Key, recording, time.Now()); err != nil {
+		} else if err != nil {
 			return err
 		}
 		fmt.Fprintf(p.out, "%s in %s is a recording of %.1f seconds now; calls that begin in a few seconds hear it.\n",
@@ -311,12 +250,12 @@ func readUpload(name string) ([]byte, error) {
 		defer func() { _ = f.Close() }() // It was only read.
 		file = f
 	}
-	data, err := io.ReadAll(io.LimitReader(file, largestUpload+1))
+	data, err := io.ReadAll(io.LimitReader(file, api.MaxRecording+1))
 	if err != nil {
 		return nil, fmt.Errorf("read recording: %w", err)
 	}
-	if len(data) > largestUpload {
-		return nil, fmt.Errorf("%s: larger than %d MB, which is no prompt", name, largestUpload>>20)
+	if len(data) > api.MaxRecording {
+		return nil, fmt.Errorf("%s: larger than %d MB, which is no prompt", name, api.MaxRecording>>20)
 	}
 	return data, nil
 }

@@ -49,6 +49,7 @@ type Options struct {
 	Outreach  Outreach
 	Flows     Flows
 	Lines     Lines
+	Prompts   Prompts
 	Door      *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
@@ -73,8 +74,8 @@ type API struct {
 // New checks the options.
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
-		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines and door are needed")
+		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Prompts == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, prompts and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -144,6 +145,12 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/line/close":          a.change(a.closeLine),
 		"POST schemes/{scheme}/line/usual":          a.change(a.usualLine),
 		"PUT schemes/{scheme}/line/overflow":        a.change(a.setOverflow),
+
+		"GET schemes/{scheme}/prompts":                        a.shown(a.prompts),
+		"POST schemes/{scheme}/prompts/render":                a.change(a.renderPrompts),
+		"GET schemes/{scheme}/prompts/{prompt}/{language}":    a.people(a.hearPrompt),
+		"PUT schemes/{scheme}/prompts/{prompt}/{language}":    a.answered(needChange, MaxRecording, a.replacePrompt),
+		"DELETE schemes/{scheme}/prompts/{prompt}/{language}": a.change(a.restorePrompt),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

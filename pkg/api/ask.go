@@ -32,7 +32,7 @@ var (
 	// errBody means that what was sent is not what the document says.
 	errBody = errors.New("the body is not understood")
 	// errTooLong means that more was sent than is read.
-	errTooLong = fmt.Errorf("the body is longer than %d bytes", maxBody)
+	errTooLong = errors.New("the body is too long")
 	// errMedia means that something else than JSON was sent.
 	errMedia = errors.New("the body is no JSON")
 )
@@ -120,16 +120,18 @@ func (a *API) figures(answer func(http.ResponseWriter, *http.Request, report.Sch
 
 // people answers with what shows who somebody is: see answered.
 func (a *API) people(answer func(ask) (any, error)) http.HandlerFunc {
-	return a.answered(needPeople, answer)
+	return a.answered(needPeople, maxBody, answer)
 }
 
 // change does something and answers with what came of it: see answered. What describes how something shall be, and finds it
 // so already, is no error: a program whose connection broke sends it again.
-func (a *API) change(do func(ask) (any, error)) http.HandlerFunc { return a.answered(needChange, do) }
+func (a *API) change(do func(ask) (any, error)) http.HandlerFunc {
+	return a.answered(needChange, maxBody, do)
+}
 
-// answered keeps the act, has it done, and notes the status that it was answered with. What do returns is told as JSON; nil
+// answered keeps the act, has it done with a body of so many bytes at most, and notes the status that it was answered with. What do returns is told as JSON; nil
 // is "204 No Content", an http.Handler answers for itself.
-func (a *API) answered(need need, do func(ask) (any, error)) http.HandlerFunc {
+func (a *API) answered(need need, limit int64, do func(ask) (any, error)) http.HandlerFunc {
 	return a.inScheme(need, func(w http.ResponseWriter, q ask) {
 		_, below, _ := strings.Cut(q.URL.EscapedPath(), q.PathValue("scheme")+"/")
 		act, err := a.opts.Door.BeginAct(q.Context(), auth.Act{
@@ -145,7 +147,7 @@ func (a *API) answered(need need, do func(ask) (any, error)) http.HandlerFunc {
 				a.log.Warn("note end of act", zap.Error(err))
 			}
 		}()
-		q.Body = http.MaxBytesReader(told, q.Body, maxBody)
+		q.Body = http.MaxBytesReader(told, q.Body, limit)
 		body, err := do(q)
 		if err != nil {
 			a.fail(told, q.Request, err)
@@ -184,7 +186,7 @@ func (q ask) read(into any) error {
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return errTooLong
+		return fmt.Errorf("%w: it has %d bytes at most", errTooLong, maxBody)
 	case err != nil:
 		return fmt.Errorf("%w: it broke off", errBody)
 	case len(bytes.TrimSpace(text)) == 0:

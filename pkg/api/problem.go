@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -13,8 +14,10 @@ import (
 	"github.com/rappel-tel/rappel/pkg/faq"
 	"github.com/rappel-tel/rappel/pkg/forecast"
 	"github.com/rappel-tel/rappel/pkg/inbox"
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
 
 var (
@@ -86,6 +89,12 @@ func problemOf(err error) problem {
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case isFlawed(err):
 		return problem{problemType + "flow", "The flow has problems", http.StatusUnprocessableEntity, err.Error()}
+	case errors.Is(err, ivr.ErrNoPrompt):
+		return problem{problemType + "no-prompt", "There is no such prompt", http.StatusNotFound, "GET prompts shows their keys and languages."}
+	case errors.Is(err, errAudio):
+		return problem{problemType + "media", "What was sent is no WAV file", http.StatusUnsupportedMediaType, "Send it with Content-Type: audio/wav"}
+	case isNoRecording(err):
+		return problem{problemType + "recording", "That cannot be the prompt", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, ErrNoNumber), errors.Is(err, ErrNoException):
 		return problem{problemType + "no-such", "There is no such thing", http.StatusNotFound, err.Error() + "; GET line shows what there is."}
 	case errors.Is(err, ErrTaken):
@@ -124,6 +133,13 @@ func problemOf(err error) problem {
 	default:
 		return problem{problemType + "away", "The records do not answer", http.StatusServiceUnavailable, "Ask again in a few seconds."}
 	}
+}
+
+// isNoRecording reports whether a file cannot take the place of a prompt.
+func isNoRecording(err error) bool {
+	return slices.ContainsFunc([]error{
+		ivr.ErrVariables, ivr.ErrDialplan, wav.ErrNotWAV, wav.ErrTooLong, wav.ErrSilent, wav.ErrClipped,
+	}, func(why error) bool { return errors.Is(err, why) })
 }
 
 func isFlawed(err error) bool {

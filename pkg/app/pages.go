@@ -45,9 +45,14 @@ func (a *App) buildPages() error {
 		site.Close()
 		return err
 	}
+	prompts, err := NewPrompts(a.cfg, a.store)
+	if err != nil {
+		site.Close()
+		return err
+	}
 	programs, err := api.New(api.Options{
 		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store,
-		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows},
+		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows}, Prompts: prompts,
 		Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),
 	})

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/ivr"
-	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/setup"
 	"github.com/rappel-tel/rappel/pkg/speech"
 )
@@ -64,20 +63,13 @@ func (a *App) buildVoice(ctx context.Context, book *ivr.Book) (*speech.Voice, er
 			a.log.Warn("prompts are heard as tones", zap.Error(errMute))
 			return nil
 		}
-		main := roster.Language(a.cfg.Speech.Language)
-		err := voice.PrepareDialplan(ctx, book.Prompts(), main)
-		close(a.spoken)
-		if err = errors.Join(err, voice.Prepare(ctx, book.Prompts(), main, nil)); err != nil && ctx.Err() == nil {
-			a.log.Warn("some prompts are heard in another voice", zap.Error(err))
-		}
-		return a.speakAnswers(ctx, voice, book.Prompts())
+		return a.speakAhead(ctx, voice, book)
 	})
 	a.onStop("prompts", closeLimit, prepare)
 	return voice, nil
 }
 
-// speakGreetings has the greeting of every scheme spoken, in every language that somebody may choose: it is what is heard first,
-// and names the scheme.
+// speakGreetings has the greeting of every scheme spoken in its languages: it is what is heard first, and names the scheme.
 func (a *App) speakGreetings(ctx context.Context, voice *speech.Voice, book *ivr.Book) error {
 	schemes, err := a.store.Schemes(ctx)
 	if err != nil {
@@ -88,7 +80,11 @@ func (a *App) speakGreetings(ctx context.Context, voice *speech.Voice, book *ivr
 		if s.Spoken == "" {
 			continue
 		}
-		for _, lang := range roster.Languages() {
+		spoken, err := a.store.Languages(ctx, s.Key)
+		if err != nil {
+			return err
+		}
+		for _, lang := range spoken {
 			errs = append(errs, voice.Say(ctx, lang, book.Text(lang, "line.greeting_named", ivr.Vars{"scheme": s.Spoken})))
 		}
 	}

@@ -16,8 +16,8 @@ import (
 const momentAfter = 500 * time.Millisecond
 
 // spokenWithin is how long a party may wait for a text that is spoken for her, being told after momentAfter that it takes a
-// moment. Then something else is said.
-const spokenWithin = 2500 * time.Millisecond
+// moment, with music. Then something else is said.
+const spokenWithin = 8 * time.Second
 
 // piece is something to hear: silence, and then a text, unless it is recorded.
 type piece struct {
@@ -117,12 +117,15 @@ func (s *session) meanwhile(do func()) {
 	said := s.moment()
 	<-done
 	var later []telephony.Event
-	for said && s.playing != "" {
-		e, woke := s.wait(s.deadline)
+	for !said.IsZero() && s.playing != "" {
+		e, woke := s.wait(said)
 		switch {
 		case s.gone || s.c.ctx.Err() != nil:
 			return
-		case !woke, e.Type == telephony.EventPlaybackDone && e.Playback == s.playing:
+		case !woke:
+			s.stop() // The rest is music.
+			continue
+		case e.Type == telephony.EventPlaybackDone && e.Playback == s.playing:
 			s.ended()
 			continue
 		case e.Type == telephony.EventDigit:
@@ -133,17 +136,18 @@ func (s *session) meanwhile(do func()) {
 	s.backlog = append(later, s.backlog...)
 }
 
-// moment says that it takes a moment, if something is there that says so and nothing else is heard.
-func (s *session) moment() bool {
+// moment says that it takes a moment, with music behind it, if something is there that says so and nothing else is heard. It
+// returns when that was said; the zero time means that it is not.
+func (s *session) moment() time.Time {
 	if s.playing != "" || s.walker == nil {
-		return false
+		return time.Time{}
 	}
 	for _, p := range s.pieces([]ivr.Utterance{{Key: "moment", Language: s.walker.Language()}}) {
-		if m, ok := s.ready(p); ok {
-			return s.play(m)
+		if m, ok := s.ready(p); ok && s.play(m, s.c.o.Voice.Music()) {
+			return time.Now().Add(s.c.o.Voice.Length(m))
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 // voice starts as much as can be heard at once. What was not spoken yet is spoken meanwhile, and heard next: nobody waits for
@@ -151,12 +155,12 @@ func (s *session) moment() bool {
 func (s *session) voice(pieces []piece) bool {
 	var media []telephony.Media
 	for i, p := range pieces {
-		if p.silence > 0 {
-			media = append(media, s.c.o.Voice.Silence(p.silence))
-		}
 		m, ready := s.ready(p)
 		if !ready && len(media) > 0 {
-			pieces[i].silence = 0 // It was heard, or is in media.
+			if p.silence > 0 {
+				media = append(media, s.c.o.Voice.Silence(p.silence))
+				pieces[i].silence = 0
+			}
 			for _, later := range pieces[i+1:] {
 				s.ready(later)
 			}
@@ -167,7 +171,12 @@ func (s *session) voice(pieces []piece) bool {
 			return true
 		}
 		if !ready {
+			begun := time.Now()
 			s.meanwhile(func() { m, _ = s.speak(s.c.ctx, p) })
+			p.silence -= time.Since(begun)
+		}
+		if p.silence > 0 {
+			media = append(media, s.c.o.Voice.Silence(p.silence))
 		}
 		if m != "" {
 			media = append(media, m)
@@ -213,6 +222,9 @@ func (s *session) speak(ctx context.Context, p piece) (telephony.Media, error) {
 		return m, nil
 	}
 	for _, lang := range roster.Languages() {
+		if limited.Err() != nil {
+			break // Nothing more is spoken for somebody who has waited: a machine that is slow is not given three times as much to do.
+		}
 		if text := s.book.Text(lang, p.of.Key, p.of.Vars); lang != p.lang && text != p.text {
 			if m, err := s.c.o.Voice.Media(limited, lang, text); err == nil {
 				s.c.metrics.substitutes.WithLabelValues("other_language").Inc()

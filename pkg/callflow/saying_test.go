@@ -65,7 +65,7 @@ func TestASentenceIsSpokenWhileThoseBeforeItAreHeard(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, "fr: Bonjour, et merci de votre appel. Vous êtes bien au service des appels de compagnie.\n"+
 			"fr: En cas d'urgence, raccrochez et composez le cent douze. Pour un conseil d'urgence, tapez huit, à tout moment.\n"+
-			"fr: Un instant, s'il vous plaît.\n"+
+			"fr: Un instant, s'il vous plaît.\nmusic\n"+
 			"fr: "+r.book.Text(roster.French, "main.menu", nil)+"\nfr: "+r.book.Text(roster.French, "main.questions", nil)+"\n"+
 			"nl: Voor Nederlands, druk op vier.\nde: Für Deutsch drücken Sie vier.\nen: For English, press four.\n", r.heard(ch))
 		r.pbx.HangUp(ch, telephony.CauseNormal)
@@ -156,9 +156,9 @@ func TestASilenceIsNoLongerForWhatIsLookedUp(t *testing.T) {
 	}{
 		"at once":       {want: []string{"silence:500"}},
 		"a moment":      {takes: 300 * time.Millisecond, want: []string{"silence:200"}},
-		"long":          {takes: 1200 * time.Millisecond, want: []string{"fr: Un instant, s'il vous plaît."}},
-		"longer":        {takes: 4 * time.Second, want: []string{"fr: Un instant, s'il vous plaît."}},
-		"long, and a 9": {takes: 1200 * time.Millisecond, keys: []any{3300 * time.Millisecond, "9"}, want: []string{"fr: Un instant, s'il vous plaît."}, then: "silence:500"},
+		"long":          {takes: 1200 * time.Millisecond, want: []string{"fr: Un instant, s'il vous plaît.", "music"}},
+		"longer":        {takes: 4 * time.Second, want: []string{"fr: Un instant, s'il vous plaît.", "music"}},
+		"long, and a 9": {takes: 1200 * time.Millisecond, keys: []any{3300 * time.Millisecond, "9"}, want: []string{"fr: Un instant, s'il vous plaît.", "music"}, then: "silence:500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +226,7 @@ func TestAVoiceThatFailsIsHeardAsNoSilence(t *testing.T) {
 		heard string
 	}{
 		"one language":       {brokenVoice{cannot: french}, []string{"silence:500", "nl: "}, "other_language"},
-		"one language hangs": {brokenVoice{cannot: french, hangs: true}, []string{"silence:500", "fr: Un instant", "fr: Excusez-nous"}, "apology"},
+		"one language hangs": {brokenVoice{cannot: french, hangs: true}, []string{"fr: Un instant", "music", "fr: Excusez-nous"}, "apology"},
 		"no day can be said": {brokenVoice{cannot: func(lang roster.Language, text string) bool {
 			return appointment(lang, text) || lang == roster.English
 		}}, []string{"silence:500", "fr: Excusez-nous"}, "apology"},
@@ -240,7 +240,7 @@ func TestAVoiceThatFailsIsHeardAsNoSilence(t *testing.T) {
 				hers := Appointment{FirstName: "Marie", Opens: opens, Closes: opens.Add(time.Hour), Beneficiary: 17, Occurrence: 5, Changeable: true}
 				r.desk.locked(func() { r.desk.people = []Appointment{hers} })
 				defer r.close()
-				ch := r.dial(cli, keys(2500*time.Millisecond, "1"), 9*time.Second)
+				ch := r.dial(cli, keys(2500*time.Millisecond, "1"), 16*time.Second)
 				said := strings.Split(strings.TrimSpace(r.heard(ch)), "\n")
 				at := 0
 				for _, want := range c.want {

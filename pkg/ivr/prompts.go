@@ -140,6 +140,9 @@ func (c *Catalogue) Text(lang roster.Language, key string, vars Vars) string {
 	return spellDigits(lang, out)
 }
 
+// Template is a wording as it is written, with its variables in braces; empty when there is none.
+func (c *Catalogue) Template(w Wording) string { return c.prompts[w.Key].texts[w.Language] }
+
 // Fixed is a prompt without variables in one language: it can be spoken before anybody calls.
 type Fixed struct {
 	Key      string

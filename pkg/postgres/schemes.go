@@ -244,6 +244,21 @@ func configured(r sqldb.ListSchemesRow, ladder schedule.Ladder) Scheme {
 	return s
 }
 
+// Languages lists the languages that a scheme's line, people and callers speak, sorted.
+func (s *Store) Languages(ctx context.Context, scheme int64) ([]roster.Language, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	names, err := s.query.ListLanguages(ctx, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("list languages: %w", storeError(err))
+	}
+	list := make([]roster.Language, len(names))
+	for i, name := range names {
+		list[i] = roster.Language(name)
+	}
+	return list, nil
+}
+
 // SetDestinations replaces the prefixes (E.164, "+32") of the numbers that the scheme may ring.
 func (s *Store) SetDestinations(ctx context.Context, scheme int64, prefixes []string) error {
 	prefixes = slices.Clone(prefixes)

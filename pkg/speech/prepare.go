@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,34 +20,87 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// PrepareDialplan speaks what the PBX's own dialplan plays, as <language>/<name>.wav and, in the default language,
+// Work is what is to be spoken before anybody calls.
+type Work struct {
+	Prompts *ivr.Catalogue
+	// First is the order: see ivr.Book.HeardFirst. What is not in it comes last.
+	First []ivr.Wording
+	// Languages are those that are spoken, the one of the PBX itself first. Of the others only what First has in a language of
+	// its own is spoken now, and the rest when somebody chooses the language.
+	Languages []roster.Language
+	// Progress, which may be nil, is called with how many are done, once at a time.
+	Progress func(done, total int)
+}
+
+// soonest is how many prompts are spoken as fast as the machine can, and how many of one language come before the first of
+// the next: the way to a person, and the first menus. The others follow one at a time, beside those who call already.
+const soonest = 40
+
+// ordered are the fixed prompts to speak, in their order.
+func (w *Work) ordered() []ivr.Fixed {
+	place := map[ivr.Wording]int{}
+	for i, wording := range w.First {
+		place[wording] = i
+	}
+	rank := map[ivr.Wording]int{}
+	fixed := slices.DeleteFunc(w.Prompts.Fixed(), func(f ivr.Fixed) bool {
+		own := ivr.Wording{Key: f.Key, Language: f.Language}
+		n, offered := place[own]
+		lang := slices.Index(w.Languages, f.Language)
+		if !offered && lang < 0 {
+			return true
+		}
+		if !offered {
+			var known bool
+			if n, known = place[ivr.Wording{Key: f.Key}]; !known {
+				n = len(w.First)
+			}
+			n += soonest * lang
+		}
+		rank[own] = n
+		return false
+	})
+	slices.SortStableFunc(fixed, func(a, b ivr.Fixed) int {
+		return rank[ivr.Wording{Key: a.Key, Language: a.Language}] - rank[ivr.Wording{Key: b.Key, Language: b.Language}]
+	})
+	return fixed
+}
+
+// PrepareDialplan speaks what the PBX's own dialplan plays, as <language>/<name>.wav and, in the first language,
 // <name>.wav below Dir. The dialplan cannot ask for a text: what is not there when it is played is heard as a tone, so
 // nobody should be rung before. Prompts that no voice of their language could speak are in the error.
-func (v *Voice) PrepareDialplan(ctx context.Context, prompts *ivr.Catalogue, main roster.Language) error {
-	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool {
+func (v *Voice) PrepareDialplan(ctx context.Context, w Work) error {
+	fixed := slices.DeleteFunc(w.ordered(), func(f ivr.Fixed) bool {
 		_, ok := ivr.DialplanName(f.Key)
 		return !ok
 	})
-	return v.speakAll(ctx, fixed, main, nil)
+	return v.speakAll(ctx, batch{fixed, w.main(), v.o.Workers, nil})
 }
 
-// Prepare speaks every fixed prompt, so that nobody waits for one: the default language before the others. It includes what
-// [Voice.PrepareDialplan] does. Progress, which may be nil, is called with how many are done. Prompts that
-// no voice of their language could speak are in the error; a call hears them in another voice. Files of an earlier life
-// that are no longer needed are removed.
-func (v *Voice) Prepare(
-	ctx context.Context, prompts *ivr.Catalogue, main roster.Language, progress func(done, total int),
-) error {
-	fixed := prompts.Fixed()
-	rank := func(f ivr.Fixed) int {
-		if f.Language == main {
-			return 0
-		}
-		return 1
+// main is the language of the PBX itself.
+func (w *Work) main() roster.Language {
+	if len(w.Languages) == 0 {
+		return ""
 	}
-	slices.SortStableFunc(fixed, func(a, b ivr.Fixed) int { return rank(a) - rank(b) })
-	err := v.speakAll(ctx, fixed, main, progress)
-	if err := v.purge(fixed); err != nil {
+	return w.Languages[0]
+}
+
+// Prepare speaks every fixed prompt of the work, so that nobody waits for one, in the order in which people may come to hear
+// them. It includes what [Voice.PrepareDialplan] does. Prompts that no voice of their language could speak are in the error; a
+// call hears something else. Files of an earlier life that are no longer needed are removed.
+func (v *Voice) Prepare(ctx context.Context, w Work) error {
+	fixed := w.ordered()
+	progress := func(before int) func(int, int) {
+		return func(done, _ int) {
+			if w.Progress != nil {
+				w.Progress(before+done, len(fixed))
+			}
+		}
+	}
+	now := min(soonest*max(1, len(w.Languages)), len(fixed))
+	err := v.speakAll(ctx, batch{fixed[:now], w.main(), v.o.Workers, progress(0)})
+	err = errors.Join(err, v.speakAll(ctx, batch{fixed[now:], w.main(), 1, progress(now)}))
+	if err := v.purge(w.Prompts.Fixed()); err != nil {
 		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
 	}
 	return err
@@ -61,7 +114,7 @@ func (v *Voice) Render(
 	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool {
 		return !wanted(f) || playable(v.file(name(f.Language, f.Text)))
 	})
-	return len(fixed), v.speakAll(ctx, fixed, "", progress)
+	return len(fixed), v.speakAll(ctx, batch{fixed, "", v.o.Workers, progress})
 }
 
 // Say has a text spoken in its language and in no other; the error says why it could not be.
@@ -72,22 +125,32 @@ func (v *Voice) Say(ctx context.Context, lang roster.Language, text string) erro
 	return nil
 }
 
-func (v *Voice) speakAll(ctx context.Context, fixed []ivr.Fixed, main roster.Language, progress func(done, total int)) error {
+// batch is what is spoken by so many workers. The language main is the PBX's own; progress may be nil.
+type batch struct {
+	fixed    []ivr.Fixed
+	main     roster.Language
+	workers  int
+	progress func(done, total int)
+}
+
+func (v *Voice) speakAll(ctx context.Context, b batch) error {
 	if err := writeChanged(filepath.Join(v.o.Dir, beepName+".wav"), beep()); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
-	var done atomic.Int64
-	errs := make([]error, len(fixed))
+	var told sync.Mutex
+	done := 0
+	errs := make([]error, len(b.fixed))
 	g := new(errgroup.Group)
-	g.SetLimit(v.o.Workers)
-	for i, f := range fixed {
+	g.SetLimit(b.workers)
+	for i, f := range b.fixed {
 		g.Go(func() error {
-			if err := v.prepare(ctx, f, main); err != nil {
+			if err := v.prepare(ctx, f, b.main); err != nil {
 				errs[i] = fmt.Errorf("%s in %s: %w", f.Key, f.Language, err)
 			}
-			n := int(done.Add(1))
-			if progress != nil {
-				progress(n, len(fixed))
+			told.Lock()
+			defer told.Unlock()
+			if done++; b.progress != nil {
+				b.progress(done, len(b.fixed))
 			}
 			return nil
 		})

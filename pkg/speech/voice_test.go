@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/rappel-tel/rappel/dialplans"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/telephony/wav"
@@ -201,12 +202,11 @@ func TestPrepareSpeaksEveryFixedPromptAndNamesTheDialplans(t *testing.T) {
 	t.Parallel()
 	dir, s := t.TempDir(), &fakeSpeaker{}
 	v := newVoice(t, s, dir)
-	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
-	require.NoError(t, err)
+	catalogue := shippedPrompts(t)
 	stale := filepath.Join(dir, cacheDir, "speaking-old")
 	require.NoError(t, os.Mkdir(stale, 0o700))
 	var last atomic.Int64
-	require.NoError(t, v.Prepare(t.Context(), catalogue, roster.French, func(_, total int) { last.Store(int64(total)) }))
+	require.NoError(t, v.Prepare(t.Context(), Work{Prompts: catalogue, Languages: roster.Languages(), Progress: func(_, total int) { last.Store(int64(total)) }}))
 	require.EqualValues(t, len(catalogue.Fixed()), last.Load())
 	// What extensions.conf plays by itself.
 	for _, n := range []string{
@@ -220,8 +220,45 @@ func TestPrepareSpeaksEveryFixedPromptAndNamesTheDialplans(t *testing.T) {
 	}
 	require.True(t, playable(filepath.Join(dir, beepName+".wav")))
 	spoken := s.spoken.Load()
-	require.NoError(t, v.Prepare(t.Context(), catalogue, roster.French, nil))
+	require.NoError(t, v.Prepare(t.Context(), Work{Prompts: catalogue, Languages: roster.Languages()}))
 	require.Equal(t, spoken, s.spoken.Load(), "a second start speaks nothing")
+}
+
+func shippedPrompts(t *testing.T) *ivr.Catalogue {
+	t.Helper()
+	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
+	require.NoError(t, err)
+	return catalogue
+}
+
+// TestTheFirstMenusAreSpokenFirst, in the languages of the scheme, and of another language only how it is offered.
+func TestTheFirstMenusAreSpokenFirst(t *testing.T) {
+	t.Parallel()
+	book, err := ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
+	require.NoError(t, err)
+	work := Work{
+		Prompts: book.Prompts(), First: book.HeardFirst("registration"), Languages: []roster.Language{roster.Dutch, roster.French},
+	}
+	order := map[ivr.Wording]int{}
+	for i, f := range work.ordered() {
+		order[ivr.Wording{Key: f.Key, Language: f.Language}] = i
+	}
+	for _, key := range []string{"error.silence", "error.ours", "moment", "line.greeting", "line.emergency", "main.menu", "person.wait", "emergency.advice"} {
+		at, there := order[ivr.Wording{Key: key, Language: roster.Dutch}]
+		require.True(t, there, key)
+		require.Less(t, at, soonest, key)
+		at, there = order[ivr.Wording{Key: key, Language: roster.French}]
+		require.True(t, there, key)
+		require.Less(t, at, 3*soonest, key)
+	}
+	for _, f := range book.Prompts().Fixed() {
+		if _, there := order[ivr.Wording{Key: f.Key, Language: f.Language}]; f.Language == roster.Dutch || f.Language == roster.French {
+			require.True(t, there, f.Key)
+		}
+	}
+	require.Contains(t, order, ivr.Wording{Key: "main.languages", Language: roster.German}, "the language is offered")
+	require.NotContains(t, order, ivr.Wording{Key: "main.menu", Language: roster.German})
+	require.Less(t, len(order), len(book.Prompts().Fixed())*6/10)
 }
 
 // TestPreparingStopsWithItsContext: of what is left, nothing is begun any more.
@@ -229,11 +266,10 @@ func TestPreparingStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s := &fakeSpeaker{gate: make(chan struct{})}
 	v := newVoice(t, s, t.TempDir())
-	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
-	require.NoError(t, err)
+	catalogue := shippedPrompts(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- v.Prepare(ctx, catalogue, roster.French, nil) }()
+	go func() { ended <- v.Prepare(ctx, Work{Prompts: catalogue, Languages: roster.Languages()}) }()
 	s.gate <- struct{}{} // One is being spoken.
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)

@@ -19,12 +19,13 @@ import (
 
 // LineOptions say what is measured of the line.
 type LineOptions struct {
-	Parties  int // At once, walking its menus; 0 means 200.
-	AtOnce   int // Who dial at the same instant, for the first prompt; 0 means 50.
-	Rounds   int // Of those; 0 means 4, which is 200 first prompts.
-	Profile  string
-	Keep     bool
-	Progress io.Writer
+	Parties    int  // At once, walking its menus; 0 means 200.
+	AtOnce     int  // Who dial at the same instant, for the first prompt; 0 means 50.
+	Rounds     int  // Of those; 0 means 4, which is 200 first prompts.
+	FirstStart bool // Also measure a service that has nothing spoken yet.
+	Profile    string
+	Keep       bool
+	Progress   io.Writer
 }
 
 func (o *LineOptions) tell(format string, args ...any) { fmt.Fprintf(o.Progress, format+"\n", args...) }
@@ -38,6 +39,7 @@ type LineResult struct {
 	// second after a key and the pauses of the voice before it included.
 	LongestGap     map[string]Spread `json:"longest_gap_ms"`
 	LongestSilence map[string]Spread `json:"longest_silence_ms"`
+	FirstStart     *FirstStart       `json:"first_start,omitempty"`
 	Parties        int               `json:"parties"`
 	AtOnce         int               `json:"at_once"`
 	Asterisk       float64           `json:"asterisk_ms_per_party"`
@@ -204,6 +206,12 @@ func MeasureLine(ctx context.Context, o LineOptions) (result *LineResult, err er
 	x := &LineResult{
 		FirstPrompt: map[string]Spread{}, LongestGap: map[string]Spread{}, LongestSilence: map[string]Spread{}, Why: map[string]int{}, Parties: o.Parties, AtOnce: o.AtOnce,
 		Processors: runtime.NumCPU(), Load: measure.LoadAverage(),
+	}
+	if o.FirstStart {
+		if x.FirstStart, err = r.firstStart(ctx); err != nil {
+			return nil, err
+		}
+		o.tell("first start: %+v", *x.FirstStart)
 	}
 	var cold, warm []visit
 	for round := range o.Rounds {

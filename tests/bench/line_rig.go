@@ -109,7 +109,7 @@ func (r *lineRig) speak(ctx context.Context) error {
 	}
 	r.stops = append(r.stops, func(context.Context) error { r.voice.Close(); return nil })
 	r.borrow()
-	if err := r.voice.Prepare(ctx, r.book.Prompts(), roster.French, func(done, total int) {
+	if _, err := r.voice.Render(ctx, r.book.Prompts(), func(ivr.Fixed) bool { return true }, func(done, total int) {
 		if done%100 == 0 || done == total {
 			r.options.tell("%d of %d prompts", done, total)
 		}
@@ -277,4 +277,43 @@ func (r *lineRig) forgetSentences() error {
 		}
 	}
 	return nil
+}
+
+// FirstStart is what somebody hears who dials as soon as a service is ready that has nothing spoken yet.
+type FirstStart struct {
+	Ready       float64 `json:"ready_seconds"` // From the start of the process.
+	FirstPrompt float64 `json:"first_prompt_ms"`
+	LongestGap  float64 `json:"longest_gap_ms"`
+	AllSpoken   float64 `json:"all_spoken_seconds"` // From the start of the process: every prompt in the languages of the scheme.
+	Prompts     int     `json:"prompts"`
+}
+
+// firstStart starts a service without anything spoken, dials at once, and waits until everything is.
+func (r *lineRig) firstStart(ctx context.Context) (*FirstStart, error) {
+	if err := os.RemoveAll(filepath.Join(r.sounds, "cache")); err != nil {
+		return nil, fmt.Errorf("forget what was spoken: %w", err)
+	}
+	begun := time.Now()
+	if err := r.restart(ctx, false); err != nil {
+		return nil, err
+	}
+	x := &FirstStart{Ready: round(time.Since(begun).Seconds())}
+	v := r.visit(ctx, lineParty(0), stroll(), 0)
+	if v.err != nil {
+		return nil, v.err
+	}
+	x.FirstPrompt, x.LongestGap = milliseconds(v.first), milliseconds(v.gap)
+	err := wait(ctx, 10*time.Minute, "every prompt to be spoken", func() (bool, error) {
+		spoken := 0
+		fixed := r.book.Prompts().Fixed()
+		for _, f := range fixed {
+			if _, _, ok := speech.File(r.sounds, f.Language, f.Text); ok {
+				spoken++
+			}
+		}
+		x.Prompts = spoken
+		return spoken == len(fixed), nil
+	})
+	x.AllSpoken = round(time.Since(begun).Seconds())
+	return x, err
 }

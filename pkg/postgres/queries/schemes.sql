@@ -173,3 +173,10 @@ ON CONFLICT (scheme_id, endpoint) DO UPDATE SET e164 = excluded.e164;
 
 -- name: DeleteTrunkShare :execrows
 DELETE FROM trunk_share WHERE scheme_id = sqlc.arg(scheme_id) AND endpoint = sqlc.arg(endpoint);
+
+-- name: ListLanguages :many
+SELECT scheme.language AS language FROM scheme WHERE scheme.scheme_id = sqlc.arg(scheme_id)
+UNION SELECT unnest(did.languages) FROM did WHERE did.scheme_id = sqlc.arg(scheme_id)
+UNION SELECT beneficiary.language FROM beneficiary WHERE beneficiary.scheme_id = sqlc.arg(scheme_id)
+UNION SELECT caller.languages[1] FROM caller WHERE caller.scheme_id = sqlc.arg(scheme_id)
+ORDER BY language;

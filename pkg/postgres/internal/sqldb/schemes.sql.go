@@ -517,6 +517,34 @@ func (q *Queries) ListDestinations(ctx context.Context, schemeID int64) ([]strin
 	return items, nil
 }
 
+const listLanguages = `-- name: ListLanguages :many
+SELECT scheme.language AS language FROM scheme WHERE scheme.scheme_id = $1
+UNION SELECT unnest(did.languages) FROM did WHERE did.scheme_id = $1
+UNION SELECT beneficiary.language FROM beneficiary WHERE beneficiary.scheme_id = $1
+UNION SELECT caller.languages[1] FROM caller WHERE caller.scheme_id = $1
+ORDER BY language
+`
+
+func (q *Queries) ListLanguages(ctx context.Context, schemeID int64) ([]string, error) {
+	rows, err := q.db.Query(ctx, listLanguages, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var language string
+		if err := rows.Scan(&language); err != nil {
+			return nil, err
+		}
+		items = append(items, language)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPermittedCLI = `-- name: ListPermittedCLI :many
 SELECT scheme_id, trunk_id, e164 FROM trunk_permitted_cli ORDER BY scheme_id, trunk_id, e164
 `
