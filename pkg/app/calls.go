@@ -70,7 +70,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	}
 	anywhere := here
 	if a.cfg.NATS.URL != "" {
-		a.reach = &reach{ask: a.bus.Ask}
+		a.reach = &reach{node: a.node, ask: a.bus.Ask}
 		anywhere.reach = a.reach
 	}
 	a.connector, err = callflow.New(callflow.Options{

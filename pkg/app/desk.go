@@ -75,9 +75,9 @@ func (c callers) SetState(
 func (c callers) Next(ctx context.Context, scheme, caller int64) (callflow.NextCall, error) {
 	up, err := c.Dispatcher.Next(ctx, scheme, caller)
 	if errors.Is(err, dispatch.ErrUnknownScheme) {
-		var next *callflow.NextCall
-		if next, err = c.reach.grant(ctx, wish{Scheme: scheme, Caller: caller}); err == nil && next != nil {
-			return *next, nil
+		var g granted
+		if g, err = c.reach.grant(ctx, wish{Scheme: scheme, Caller: caller}); err == nil && g.Next != nil {
+			return *g.Next, nil
 		}
 	}
 	if err != nil {
@@ -188,10 +188,32 @@ func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time
 	return at, nil
 }
 
-// TakeLine implements callflow.Callers. Where another node leads the scheme nobody here knows of a free line.
+// TakeLine implements callflow.Callers. Whoever leads the scheme knows which lines are free.
 func (c callers) TakeLine(ctx context.Context, scheme int64, key string) (callflow.Way, error) {
 	way, err := c.Dispatcher.TakeLine(ctx, scheme, key)
+	if errors.Is(err, dispatch.ErrUnknownScheme) {
+		g, err := c.reach.grant(ctx, wish{Scheme: scheme, Line: key})
+		if err == nil && g.Way == nil { // A node of an earlier release.
+			err = dispatch.ErrUnknownScheme
+		}
+		if err != nil {
+			return callflow.Way{}, asFlow(err)
+		}
+		c.reach.took(key)
+		return *g.Way, nil
+	}
 	return callflow.Way(way), asFlow(err)
+}
+
+// GiveLine implements callflow.Callers. What was taken at a node that does not answer now it gives back by itself, later.
+func (c callers) GiveLine(scheme int64, key string) {
+	c.Dispatcher.GiveLine(scheme, key)
+	if !c.reach.gives(key) {
+		return
+	}
+	if _, err := c.reach.grant(context.Background(), wish{Scheme: scheme, Line: key, Give: true}); err != nil {
+		c.log.Debug("a line is given back later", zap.Int64("scheme", scheme), zap.Error(err))
+	}
 }
 
 // LeaveQueue implements callflow.Callers.

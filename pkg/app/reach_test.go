@@ -73,3 +73,47 @@ func TestACallersCodesReachTheLeader(t *testing.T) {
 		require.ErrorIs(t, ready(), dispatch.ErrUnknownScheme)
 	})
 }
+
+// TestALineIsTakenAtTheLeader: somebody on the line is connected at a PBX whose node leads nothing. Its call counts where the
+// scheme is led, and two nodes that name their channels alike do not mix them up.
+func TestALineIsTakenAtTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := dispatchtest.NewMemory()
+		scheme := store.AddScheme(dispatch.Scheme{Zone: time.UTC, Trunk: "trunk", Lines: 3, InboundReserve: 1})
+		node := func() callers {
+			d, err := dispatch.New(dispatch.Options{
+				Store: store, Switchboard: &dispatchtest.Switchboard{}, Logger: zap.NewNop(), Now: time.Now, Gather: -1,
+			})
+			require.NoError(t, err)
+			t.Cleanup(d.Close)
+			return callers{Dispatcher: d, people: &person{}, witness: &witness{now: time.Now}, log: zap.NewNop()}
+		}
+		leads, east, west := node(), node(), node()
+		require.NoError(t, leads.Lead(t.Context(), scheme))
+		for name, other := range map[string]*callers{"east": &east, "west": &west} {
+			other.reach = &reach{node: name, ask: func(ctx context.Context, _ string, question []byte) ([]byte, error) {
+				return hear(ctx, leads, question)
+			}}
+			_, err := other.TakeLine(t.Context(), scheme, "1.2-t1")
+			require.ErrorIs(t, err, dispatch.ErrUnknownScheme, "nobody is known to lead")
+			other.reach.know(map[int64]string{scheme: "leader"})
+			way, err := other.TakeLine(t.Context(), scheme, "1.2-t1")
+			require.NoError(t, err, name)
+			require.Equal(t, "trunk", way.Trunk)
+		}
+		_, err := east.TakeLine(t.Context(), scheme, "1.3-t1")
+		require.ErrorIs(t, err, callflow.ErrNoLine, "the last line is for people who ring in")
+		_, err = leads.TakeLine(t.Context(), scheme, "1.2-t1")
+		require.ErrorIs(t, err, callflow.ErrNoLine)
+		east.GiveLine(scheme, "1.2-t1")
+		synctest.Wait()
+		_, err = leads.TakeLine(t.Context(), scheme, "1.2-t1")
+		require.NoError(t, err)
+
+		// A node that was killed gives nothing back.
+		time.Sleep(lineKept)
+		synctest.Wait()
+		_, err = east.TakeLine(t.Context(), scheme, "1.4-t1")
+		require.NoError(t, err)
+	})
+}
