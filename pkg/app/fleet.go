@@ -50,7 +50,7 @@ type registrations struct {
 }
 
 // fleet is the nodes that share an event bus, as this one sees them: at whose PBXs calls may be placed, and which phones are
-// registered there. With one node alone nothing changes: its PBX is used, whatever is registered.
+// registered there. A caller whose phone is registered nowhere is offered nothing.
 type fleet struct {
 	node  string
 	ask   func(ctx context.Context, name string, question []byte) ([]byte, error)
@@ -218,7 +218,7 @@ func (f *fleet) choose(now time.Time) {
 			told += fmt.Sprintf("%s %d;", node, m.known.version)
 		}
 	}
-	if list != nil && f.ready() && f.own.version != 0 {
+	if f.ready() && f.own.version != 0 {
 		list = append([]dispatch.PBX{{Phones: f.own.phones}}, list...)
 		told += fmt.Sprintf("here %d", f.own.version)
 	}

@@ -131,13 +131,18 @@ func twoNodes(t *testing.T, program string) {
 		}
 	}
 	one(street.Config.Data, 1, func(*house.Person) {
+		frozen := time.Now()
 		first.Pause(t)
 		leads(dir, 2)
+		tookOver(t, "a frozen node", frozen)
+		house.Await(t, time.Minute, "half a minute to pass", func(context.Context) bool { return time.Since(frozen) > 30*time.Second })
 		first.Continue(t)
 	})
 	one(dir, 2, func(who *house.Person) {
+		killed := time.Now()
 		second.Kill()
 		leads(street.Config.Data, 3)
+		tookOver(t, "a killed node", killed)
 		second = street.Node(t, program, dir, other)
 		follows(t, bus, nodeIn(t, dir), h.Scheme.Key, h.AwaitAttempt(who, 1, call.StateBridged).ID)
 	})
@@ -172,6 +177,16 @@ func twoNodes(t *testing.T, program string) {
 	one(dir, 6, nil)
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 	require.Zero(t, w.Trunk.Ledger().Summary().SilentCalls)
+}
+
+// takeoverLimit bounds how long a scheme is without a leader on a machine that does much else; it is to be ten seconds.
+const takeoverLimit = 30 * time.Second
+
+func tookOver(t *testing.T, from string, since time.Time) {
+	t.Helper()
+	took := time.Since(since)
+	t.Logf("the other node led %s after %s was lost", took.Round(10*time.Millisecond), from)
+	require.Less(t, took, takeoverLimit)
 }
 
 // follows waits until a node that started anew follows an attempt at its PBX, by asking it as whoever leads does.
