@@ -106,6 +106,9 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 	if f.listens() && f.afterFailures() == "" && !b.runByOthers(f) {
 		bad(1, "nothing follows two failures: person or failed names the step")
 	}
+	if f.listens() && f.Person == "" && !f.Staff && !b.runByOthers(f) {
+		bad(1, "key 0 leads to nobody: person names the step")
+	}
 	out = append(out, b.checkOwn(f)...)
 	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed, f.Machine)
 	depths := f.depths()

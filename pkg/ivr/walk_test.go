@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"strings"
@@ -21,15 +22,26 @@ func shipped(t require.TestingT) *Book {
 	return b
 }
 
-// rehearse walks a dialogue by a script of keys, answers, Listened and NoKey, and returns what was heard.
-func rehearse(t *testing.T, book *Book, flow string, lang roster.Language, vars Vars, answers map[string]Vars, script string) string {
+// rehearse walks a dialogue by a script of keys, answers, Listened and NoKey, and returns what was heard. Walked is told every flow
+// that it comes through.
+func rehearse(
+	t *testing.T, book *Book, flow string, lang roster.Language, vars Vars, answers map[string]Vars, script string, walked func(flow string),
+) string {
 	r, heard := book.Rehearse(flow, lang, vars)
+	through := func() {
+		walked(r.walker.flow.Name)
+		for _, f := range r.walker.stack {
+			walked(f.flow.Name)
+		}
+	}
+	through()
 	var b strings.Builder
 	b.WriteString("    (answered)\n" + heard)
 	for word := range strings.FieldsSeq(script) {
 		heard, err := r.Do(word, answers[word])
 		require.NoError(t, err, "%s after\n%s", word, b.String())
 		fmt.Fprintf(&b, "%s\n%s", word, heard)
+		through()
 	}
 	return b.String()
 }
@@ -61,6 +73,14 @@ func TestTranscripts(t *testing.T) {
 	waits := func(kind string) map[string]Vars {
 		return map[string]Vars{kind: change(now, kind), "around": answers["around"]}
 	}
+	ask := map[string]Vars{
+		"said": {"parts": []Vars{{"part": "Buvez beaucoup d'eau.", "language": "fr"}, {"part": "Fermez les volets.", "language": "fr"}}},
+		"some": {
+			"topics":    []Vars{{"title": "la chaleur", "language": "fr"}, {"title": "le froid", "language": "fr"}},
+			"questions": []Vars{{"title": "savoir quoi faire", "language": "fr"}},
+		},
+	}
+	linked := map[string]Vars{"some": ask["some"], "foreign": {"parts": ask["said"]["parts"], "transfer": "+33199000099", "service": "SOS Amitié"}}
 	closed := Vars{"hours": HoursClosed, "reopens": now.Add(20 * time.Hour), "now": now}
 	cases := []struct {
 		file, flow string
@@ -144,15 +164,25 @@ func TestTranscripts(t *testing.T) {
 		{"survey", "survey", roster.French, nil, nil, ". . 1 . 2 . none"},
 		{"survey-a-person", "survey", roster.Dutch, nil, nil, ". . 3 . 0 ."},
 		{"survey-silence", "survey", roster.English, nil, nil, ". . 8 . ."},
+		{"questions", "registration", roster.French, nil, ask, ". . 3 some . 1 some . 1 said . 9 . 1 some . 0 . nobody . ... . kept . ."},
+		{"questions-another-service", "registration", roster.Dutch, nil, linked, ". . 3 some . 2 some . 1 foreign . . 3 . nobody . some . 8 . . talked ."},
+		{"questions-none", "registration", roster.German, nil, nil, ". . 3 none . 0"},
+		{"questions-gone", "registration", roster.English, nil, ask, ". . 3 some 1 some 1 gone . failed ."},
 		{"busy", "after-call", roster.Dutch, Vars{"result": "busy"}, nil, "."},
 		{"no-such-number", "after-call", roster.English, Vars{"result": "failed", "reason": "invalid_number"}, nil, "."},
 	}
 	book := shipped(t)
+	walked := map[string]bool{}
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
-			t.Parallel()
-			golden(t, "transcripts/"+c.file+".txt", rehearse(t, book, c.flow, c.lang, c.vars, c.answers, c.script))
+			golden(t, "transcripts/"+c.file+".txt",
+				rehearse(t, book, c.flow, c.lang, c.vars, c.answers, c.script, func(flow string) { walked[flow] = true }))
 		})
+	}
+	if !t.Failed() && flag.Lookup("test.run").Value.String() == "" {
+		for _, flow := range book.Flows() {
+			require.True(t, walked[flow], "flow %s has no transcript", flow)
+		}
 	}
 }
 

@@ -197,12 +197,12 @@ func (s *Street) Metrics(t *testing.T) string {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops.String()+"/metrics", nil)
 	require.NoError(t, err)
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startLimit}
+	resp, err := client.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // It was only read.
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	http.DefaultClient.CloseIdleConnections()
 	return string(text)
 }
 
