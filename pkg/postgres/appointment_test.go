@@ -345,3 +345,45 @@ func TestAConfirmedCallIsRecordedOnce(t *testing.T) {
 	require.NotContains(t, a.open(), call.KindConfirmation, "she is not rung back any more")
 	require.Equal(t, []string{"Mon 11-23 09:30-12:00", "Mon 11-30 09:30-12:00", "Thu 12-03 09:30-12:00"}, a.planned())
 }
+
+// TestAChangeAndADispatcherAtOnce: of somebody who skips a call and the dispatcher that starts it at the same time, one wins and the
+// other is told.
+func TestAChangeAndADispatcherAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 8 {
+		t.Run("race", func(t *testing.T) {
+			t.Parallel()
+			a := newAgenda(t)
+			monday := a.call("2026-11-23")
+			begin := make(chan struct{})
+			skipped := make(chan error, 1)
+			go func() {
+				<-begin
+				skipped <- a.ChangeNow(context.Background(), a.scheme, callflow.Change{
+					Kind: callflow.ChangeSkip, Beneficiary: a.lea, Occurrence: monday.ID,
+				}, postgres.ChannelRegistrar, a.now)
+			}()
+			close(begin)
+			refused, err := a.Apply(t.Context(), a.scheme, a.epoch, a.now, []dispatch.Op{dispatch.Claim{Occurrence: monday.ID, At: a.now, Order: call.Order{
+				Scheme: a.scheme, Attempt: call.NewID(), Kind: monday.Kind, Number: monday.Numbers[0], Trunk: "town",
+				CLI: "+32819001000", Language: "fr", BeneficiaryRing: time.Minute, DialBy: a.now.Add(time.Minute),
+			}}})
+			require.NoError(t, err)
+			changed := <-skipped
+			list, err := a.Changes(t.Context(), a.scheme, rostertest.Lea().Ref, a.now.Add(-time.Hour))
+			require.NoError(t, err)
+			live, err := a.Live(t.Context(), a.scheme)
+			require.NoError(t, err)
+			if changed == nil {
+				require.Error(t, refused[0], "it was called off: nobody is rung")
+				require.Empty(t, live)
+				require.Len(t, list, 1)
+				return
+			}
+			require.ErrorIs(t, changed, callflow.ErrGone, "it has begun: she is told so")
+			require.NoError(t, refused[0])
+			require.Len(t, live, 1)
+			require.Empty(t, list)
+		})
+	}
+}

@@ -185,3 +185,47 @@ func BenchmarkLoad(b *testing.B) {
 	require.Equal(b, people*days, loaded)
 	b.ReportMetric(float64(loaded)*float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
+
+// BenchmarkOtherTimes looks for other times of a call among a hundred thousand, on days as full as two hundred callers can bear: a
+// party waits on the line for the answer, six seconds at most (package app).
+func BenchmarkOtherTimes(b *testing.B) {
+	const people, callers, days = 5_000, 200, 20
+	ctx := context.Background()
+	address := postgrestest.URL(b)
+	store := postgrestest.Open(b, address)
+	scheme := newScheme(b, store, "bench").Key
+	_, err := postgrestest.Pool(b, address).Exec(ctx, fmt.Sprintf(`
+		INSERT INTO person_ref (scheme_id, ref, staff) SELECT %[1]d, 'B' || i, false FROM generate_series(1, %[2]d) i;
+		INSERT INTO person_ref (scheme_id, ref, staff) SELECT %[1]d, 'C' || i, true FROM generate_series(1, %[3]d) i;
+		INSERT INTO beneficiary (scheme_id, uid, ref, created_at)
+			SELECT %[1]d, gen_random_uuid(), 'B' || i, '2026-11-20' FROM generate_series(1, %[2]d) i;
+		INSERT INTO contact_number (scheme_id, beneficiary_id, position, e164)
+			SELECT scheme_id, beneficiary_id, 1, '+3281' || (1000000 + beneficiary_id) FROM beneficiary;
+		INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, continuity, caller_ring_ms,
+				ring_ms, created_at)
+			SELECT scheme_id, gen_random_uuid(), beneficiary_id, 'weekly', 1, '{}', '{570}', '{1020}', 1200000, 'preferred', 20000,
+				60000, '2026-11-20' FROM beneficiary;
+		INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, local_date, opens_at, closes_at, length_ms, not_before,
+				state)
+			SELECT scheme_id, gen_random_uuid(), agreement_id, beneficiary_id, 'scheduled', d, d + interval '8 hours 30 minutes',
+				d + interval '16 hours', 1200000, d + interval '8 hours 30 minutes', 'open'
+			FROM agreement, generate_series('2026-11-25'::timestamptz, '2026-12-14', interval '1 day') d;
+		ANALYZE`, scheme, people, callers))
+	require.NoError(b, err)
+	var staff roster.People
+	for i := range callers {
+		staff.Staff = append(staff.Staff, roster.Staff{Ref: fmt.Sprintf("C%d", i+1), Roles: []roster.Role{roster.RoleCaller}})
+	}
+	putPeople(b, store.Book(scheme, clock), staff)
+	next, err := store.NextAppointment(ctx, scheme, "B17", today)
+	require.NoError(b, err)
+	require.NotZero(b, next.Occurrence)
+	var slowest time.Duration
+	for b.Loop() {
+		begun := time.Now()
+		_, err := store.OtherTimes(ctx, scheme, next.Occurrence, today)
+		require.NoError(b, err)
+		slowest = max(slowest, time.Since(begun))
+	}
+	b.ReportMetric(slowest.Seconds()*1000, "slowest-ms")
+}

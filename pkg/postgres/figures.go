@@ -12,9 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/faq"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 var _ report.Records = (*Store)(nil)
@@ -53,7 +55,7 @@ func (s *Store) Roll(ctx context.Context, scheme int64, now time.Time) (report.R
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		r := rollReader{query: s.query.WithTx(tx), scheme: scheme, now: now, roll: &roll}
-		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last, r.welfare} {
+		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last, r.welfare, r.inbox, r.asked} {
 			if err := read(ctx); err != nil {
 				return err
 			}
@@ -82,6 +84,46 @@ func (r *rollReader) head(ctx context.Context) error {
 		return fmt.Errorf("read scheme: %w", err)
 	}
 	r.roll.Scheme = schemeOf(sqldb.FindSchemeRow(row))
+	return nil
+}
+
+func (r *rollReader) inbox(ctx context.Context) error {
+	oldest, err := r.query.WallInbox(ctx, r.scheme)
+	if err != nil {
+		return fmt.Errorf("read since when the inbox waits: %w", err)
+	}
+	r.roll.Oldest = when(oldest)
+	return nil
+}
+
+// asked reads what the line was asked most. What is asked no more has no title, and is left out.
+func (r *rollReader) asked(ctx context.Context) error {
+	zone, err := time.LoadLocation(r.roll.Scheme.Zone)
+	if err != nil {
+		return fmt.Errorf("load zone of the scheme: %w", err)
+	}
+	today := schedule.DateIn(r.now, zone)
+	rows, err := r.query.ReadQuestionsAsked(ctx, sqldb.ReadQuestionsAskedParams{
+		SchemeID: r.scheme, FirstDay: localDate(today.AddDate(0, 0, 1-report.AskedDays)), LastDay: localDate(today),
+	})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	answers, err := readAnswers(ctx, r.query, r.scheme)
+	if err != nil {
+		return err
+	}
+	titles := map[string]faq.Texts{}
+	for _, topic := range answers.Tree.Topics {
+		for _, q := range topic.Questions {
+			titles[q.Name] = q.Title
+		}
+	}
+	for _, row := range rows {
+		if title, known := titles[row.Question]; known && len(r.roll.Asked) < report.MostAsked {
+			r.roll.Asked = append(r.roll.Asked, report.Asked{Title: title, Times: int(row.Asked)})
+		}
+	}
 	return nil
 }
 

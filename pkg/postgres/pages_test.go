@@ -94,6 +94,26 @@ func TestWall(t *testing.T) {
 	require.Equal(t, first, roll.Last[0].Attempt)
 	require.Equal(t, time.Minute, roll.Last[0].Talk)
 
+	require.False(t, roll.Oldest.IsZero(), "the promise that was missed waits in the inbox")
+	require.Empty(t, roll.Asked)
+	left := roll.Oldest.Add(-3 * time.Hour)
+	require.NoError(t, f.SaveMessage(ctx, callflow.Message{
+		ID: uuid.NewString(), Scheme: here.scheme, Recording: "messages/m", Language: roster.French, At: left,
+	}))
+	for name, times := range map[string]int{"heat": 3, "gone": 5, "errands": 1} {
+		for range times {
+			require.NoError(t, f.CountQuestion(ctx, here.scheme, name, late.AddDate(0, 0, -6)))
+		}
+	}
+	require.NoError(t, f.CountQuestion(ctx, here.scheme, "errands", late.AddDate(0, 0, -7)))
+	asked, err := f.Roll(ctx, here.scheme, late)
+	require.NoError(t, err)
+	require.True(t, asked.Oldest.Equal(left), "%s", asked.Oldest)
+	require.Len(t, asked.Asked, 2, "what the line answers no more is left out")
+	require.Equal(t, 1, asked.Asked[1].Times, "not those of a week ago")
+	require.Equal(t, 3, asked.Asked[0].Times)
+	require.NotEmpty(t, asked.Asked[0].Title[roster.French])
+
 	found, err := f.Scheme(ctx, roll.Scheme.ID)
 	require.NoError(t, err)
 	require.Equal(t, roll.Scheme, found)

@@ -35,6 +35,23 @@ type Roll struct {
 	// Welfare are people who were not reached as they were promised, and whom nobody has looked after yet, the longest first, at most
 	// MostWelfare of them.
 	Welfare []Worry
+	// Oldest is since when the oldest item of the inbox waits; zero when none does.
+	Oldest time.Time
+	// Asked are the questions that the line was asked most in the last AskedDays days, at most MostAsked of them. Nobody is in it.
+	Asked []Asked
+}
+
+const (
+	// MostAsked is how many questions the wall shows.
+	MostAsked = 3
+	// AskedDays is of how many days the wall counts questions, today among them.
+	AskedDays = 7
+)
+
+// Asked is a question that people ask on the line, and how often.
+type Asked struct {
+	Title map[roster.Language]string
+	Times int
 }
 
 // Wall is what the coordinator's wall shows at one instant.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	feedEvery = 2 * time.Second        // The figures are read again at least this often.
+	feedEvery = time.Second            // The figures are read again at least this often: not everything on the wall is told by an event.
 	feedGap   = 250 * time.Millisecond // And never sooner than this after the last reading.
 	feedLimit = 4 * time.Second        // For one reading.
 )

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/report"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // wallView is the wall in one language.
@@ -175,6 +176,26 @@ func (v wallView) Off() int {
 		}
 	}
 	return n
+}
+
+// asked is a question that people ask, in the reader's language.
+type asked struct {
+	Title, Lang string
+	Times       int
+}
+
+// Questions are what the line was asked most. A title that is missing in the reader's language is told in another.
+func (v wallView) Questions() []asked {
+	list := make([]asked, len(v.Asked))
+	for i, q := range v.Asked {
+		list[i].Times = q.Times
+		for _, lang := range append([]roster.Language{v.Lang}, roster.Languages()...) {
+			if title := q.Title[lang]; title != "" && list[i].Title == "" {
+				list[i].Title, list[i].Lang = title, string(lang)
+			}
+		}
+	}
+	return list
 }
 
 // colleague is a caller with her name.

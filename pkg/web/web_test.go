@@ -266,7 +266,7 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 	for lang, words := range map[string][]string{
 		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription", "aucun appelant libre</dt><dd>3<", "à réessayer un peu plus tard</dt><dd>2<", "52 min", "dont 11 en 20 s", "2 personnes absentes"},
 		"en": {"of 46 planned", "21 reached, 4 no answer", "did not pick up", "cut off at our end", "4:09", "1 promise missed today"},
-		"nl": {"van 46 gepland", "2 u 05"},
+		"nl": {"van 46 gepland", "2 u 05", "Meest gestelde vragen", `<span lang="fr">Qui peut faire mes courses ?`},
 		"de": {"von 46 geplanten", "2 Std. 05"},
 	} {
 		status, body := h.get(t, "/schemes/"+ours+"/wall?lang="+lang)
@@ -463,6 +463,14 @@ func busyWall(now time.Time) report.Wall {
 			Welfare: []report.Worry{
 				{Item: "0198a2f0-0000-7000-8000-000000000009", Beneficiary: "NAM-0300", Class: 2, Ended: call.OccurrenceUnreached, Since: ago(2 * time.Hour), Due: ago(time.Hour)},
 				{Item: "0198a2f0-0000-7000-8000-000000000008", Beneficiary: "NAM-0301", Ended: call.OccurrenceMissed, Since: ago(time.Minute), TakenBy: "<b>Rita</b>", Due: now.Add(time.Hour)},
+			},
+			Oldest: ago(26 * time.Hour),
+			Asked: []report.Asked{
+				{Title: map[roster.Language]string{
+					"fr": "Comment se protéger de la chaleur ?", "nl": "Hoe bescherm ik mij tegen de hitte?", "de": "Wie schütze ich mich vor der Hitze?",
+					"en": "How do I protect myself from the heat?",
+				}, Times: 14},
+				{Title: map[roster.Language]string{"fr": "Qui peut faire mes courses ?"}, Times: 3},
 			},
 			Last: []report.Ended{
 				{At: ago(time.Minute), Result: call.ResultAnswered, Talk: 249 * time.Second, Caller: "Luc", Beneficiary: "NAM-0007", Fault: call.FaultNone},

@@ -107,3 +107,18 @@ SELECT count(*) AS offered, count(answered_at) AS answered,
     coalesce(sum(extract(epoch FROM ended_at - answered_at) * 1000000), 0)::bigint AS talk_us
 FROM inbound_party
 WHERE scheme_id = sqlc.arg(scheme_id) AND queued_at >= sqlc.arg(midnight) AND queued_at < sqlc.arg(next_midnight);
+
+-- name: WallInbox :one
+-- Since when the oldest item of the inbox waits; null when none does.
+SELECT min(i.since)::timestamptz AS oldest
+FROM (
+    SELECT m.left_at AS since FROM voice_message m WHERE m.scheme_id = sqlc.arg(scheme_id) AND m.handled_at IS NULL
+    UNION ALL
+    SELECT c.asked_at FROM line_callback c
+    JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id
+    WHERE c.scheme_id = sqlc.arg(scheme_id) AND o.ended_at IS NULL
+    UNION ALL
+    SELECT r.left_at FROM registration r WHERE r.scheme_id = sqlc.arg(scheme_id) AND r.handled_at IS NULL
+    UNION ALL
+    SELECT w.began_at FROM welfare_case w WHERE w.scheme_id = sqlc.arg(scheme_id) AND w.over_at IS NULL
+) i;

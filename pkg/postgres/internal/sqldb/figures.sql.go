@@ -372,6 +372,29 @@ func (q *Queries) LiveQueue(ctx context.Context, arg LiveQueueParams) (LiveQueue
 	return i, err
 }
 
+const wallInbox = `-- name: WallInbox :one
+SELECT min(i.since)::timestamptz AS oldest
+FROM (
+    SELECT m.left_at AS since FROM voice_message m WHERE m.scheme_id = $1 AND m.handled_at IS NULL
+    UNION ALL
+    SELECT c.asked_at FROM line_callback c
+    JOIN occurrence o ON o.scheme_id = c.scheme_id AND o.agreement_id = -c.callback_id
+    WHERE c.scheme_id = $1 AND o.ended_at IS NULL
+    UNION ALL
+    SELECT r.left_at FROM registration r WHERE r.scheme_id = $1 AND r.handled_at IS NULL
+    UNION ALL
+    SELECT w.began_at FROM welfare_case w WHERE w.scheme_id = $1 AND w.over_at IS NULL
+) i
+`
+
+// Since when the oldest item of the inbox waits; null when none does.
+func (q *Queries) WallInbox(ctx context.Context, schemeID int64) (pgtype.Timestamptz, error) {
+	row := q.db.QueryRow(ctx, wallInbox, schemeID)
+	var oldest pgtype.Timestamptz
+	err := row.Scan(&oldest)
+	return oldest, err
+}
+
 const wallLast = `-- name: WallLast :many
 SELECT a.attempt_id, a.kind, a.ended_at, coalesce(a.result, '') AS result, a.reason, coalesce(a.fault, '') AS fault, a.talk_ms,
     coalesce(c.given_name, '') AS given_name, coalesce(c.family_name, '') AS family_name, coalesce(b.ref, '') AS beneficiary
