@@ -46,6 +46,7 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 	}
 	booked := 0
 	for after := int64(0); ; {
+		began := time.Now()
 		page, err := s.query.ReadAgreements(ctx, sqldb.ReadAgreementsParams{SchemeID: scheme, After: after, Page: planPage})
 		if err != nil {
 			return booked, fmt.Errorf("read agreements: %w", storeError(err))
@@ -59,6 +60,10 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 			return booked, storeError(err)
 		}
 		if len(slots) == 0 {
+			// As a rule nothing is new: that is looked for in half of the time, and calls have the other half.
+			if len(page) == planPage {
+				rest(ctx, time.Since(began))
+			}
 			continue
 		}
 		n, err := s.bookPage(ctx, scheme, epoch, now, slots)
@@ -66,6 +71,16 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 		if err != nil {
 			return booked, fmt.Errorf("book calls: %w", storeError(err))
 		}
+	}
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -27,6 +27,7 @@ func burnDown(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error
 		return Result{}, err
 	}
 	busy := ""
+	var ours, theirs []float64 // Microseconds of processor time per call, by round.
 	values, err := measure.Interleave(ctx, rounds,
 		measure.Side{Name: "rappel", Run: func(ctx context.Context) (rate float64, err error) {
 			err = r.onFresh(ctx, b.template, func(url string) error {
@@ -37,6 +38,8 @@ func burnDown(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error
 				}
 				after, err = r.used()
 				busy = after.since(before)
+				ours = append(ours, 1e6*(after.bench-before.bench).Seconds()/float64(t.due))
+				theirs = append(theirs, 1e6*(after.postgres-before.postgres).Seconds()/float64(t.due))
 				return err
 			})
 			return rate, err
@@ -67,10 +70,11 @@ func burnDown(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error
 	return Result{
 		Value: measure.Median(values["rappel"]), Unit: "calls/s", Peer: &river, Ratio: ratio, Spread: measure.Spread(ratios),
 		Met: ratio >= 3 && ofRaw >= 0.5,
-		Limit: fmt.Sprintf("%s; a call of ours is two transactions' worth of rows, events and its next occurrence, a job of River one row",
-			busy),
+		Limit: fmt.Sprintf("%.2f of the raw statements; %s: %.0f and %.0f µs per call; a call of ours is two transactions' worth of rows, "+
+			"events and its next occurrence, a job of River one row", ofRaw, busy, measure.Median(theirs), measure.Median(ours)),
 		Details: map[string]float64{
 			"calls": float64(t.due), "callers": float64(t.callers), "raw": measure.Median(values["raw"]), "ratio_to_raw": ofRaw,
+			"rappel_cpu_us_per_call": measure.Median(ours), "postgres_cpu_us_per_call": measure.Median(theirs),
 		},
 	}, nil
 }
