@@ -23,8 +23,9 @@ const (
 	// whole seconds.
 	silenceDir  = "silence"
 	silenceStep = 20 * time.Millisecond
-	// pbxSilence is the PBX's own, a second of it: for when no other can be written.
+	// pbxSilence is the PBX's own, a second of it, and pbxTone its own tone: for when no other can be written.
 	pbxSilence telephony.Media = "sound:silence/1"
+	pbxTone    telephony.Media = "sound:beep"
 
 	toneName  = "tone"
 	beepName  = "fallback-beep"

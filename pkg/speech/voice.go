@@ -138,11 +138,10 @@ func New(o Options) (*Voice, error) {
 			return nil, fmt.Errorf("make folder of prompts: %w", err)
 		}
 	}
-	if err := writeWhole(filepath.Join(o.Dir, toneName+".wav"), tone()); err != nil {
-		return nil, fmt.Errorf("write the tone of last resort: %w", err)
-	}
-	if err := writeWhole(filepath.Join(o.Dir, musicName+".wav"), comfort()); err != nil {
-		return nil, fmt.Errorf("write the music for those who wait: %w", err)
+	for name, sound := range map[string][]byte{toneName: tone(), musicName: comfort()} {
+		if err := writeChanged(filepath.Join(o.Dir, name+".wav"), sound); err != nil {
+			o.Logger.Error("write a sound failed; what is there already is played", zap.Error(err)) // A full disk stops nobody from answering.
+		}
 	}
 	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "rappel", Subsystem: "speech", Name: "texts_total", Help: "Texts asked for, by how they were said.",
@@ -227,6 +226,9 @@ func (v *Voice) Music() telephony.Media { return v.media(musicName) }
 // Tone is what is heard when nothing can be said: three soft notes.
 func (v *Voice) Tone() telephony.Media {
 	v.counts.WithLabelValues("tone").Inc()
+	if !playable(filepath.Join(v.o.Dir, toneName+".wav")) {
+		return pbxTone
+	}
 	return v.media(toneName)
 }
 

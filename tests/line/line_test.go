@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/ivr"
@@ -41,11 +42,14 @@ const (
 func TestLine(t *testing.T) {
 	t.Parallel()
 	warnings, warned := observer.New(zap.WarnLevel)
-	street := house.Build(t, house.Options{Logger: zap.New(warnings)})
+	street := house.Build(t, house.Options{Logger: zap.New(warnings), Configure: func(c *app.Config) { c.Speech.Command = failing() }})
 	t.Run("ways", func(t *testing.T) {
 		for name, way := range map[string]func(*testing.T, *house.Street){
 			"greeting and repeat":            greeting,
 			"a recording":                    recording,
+			"a voice that dies":              failingVoice(dies),
+			"a voice that hangs":             failingVoice(hangs),
+			"a voice that writes rubbish":    failingVoice(10),
 			"next appointment":               appointment,
 			"she confirms her call":          confirms,
 			"she changes her call":           changesHerCall,
