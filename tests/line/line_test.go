@@ -61,6 +61,7 @@ func TestLine(t *testing.T) {
 			"she leaves half-way":            leavesHalfWay,
 			"nobody free, a message":         message,
 			"two wait for a registrar":       queue,
+			"others help the registrars":     overflow,
 			"call me today":                  callToday,
 			"questions and answers":          questions,
 			"wrong key":                      wrongKey,

@@ -10,6 +10,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/tests/house"
 )
@@ -72,6 +73,30 @@ func queue(t *testing.T, street *house.Street) {
 	h.HangUp(second)
 	h.AwaitDone(hers, hearLimit)
 	house.Await(t, hearLimit, "three talks", func(context.Context) bool { return steps(t, h, "ended") == 3 })
+}
+
+// overflow: the only registrar talks, and after a while whoever has the role that helps is rung for the next party, who has heard
+// her place.
+func overflow(t *testing.T, street *house.Street) {
+	h := street.Move(t, house.Plan{Registrars: 1, Callers: []house.CallerPlan{{}}})
+	_, err := h.Store.SetOverflow(t.Context(), h.Scheme.Key, func(o *postgres.Overflow) {
+		*o = postgres.Overflow{After: 25 * time.Second, To: roster.RoleCaller}
+	}, h.Now())
+	require.NoError(t, err)
+	desk, helper := h.Registrars[0], h.Callers[0]
+	h.Ready(desk)
+	talks := dial(t, h, "+33639989015")
+	h.Hears(talks, time.Time{}, start(h, "line.greeting"), hearLimit)
+	press(t, talks, "0")
+	h.Take(desk)
+	heardTone(t, talks, house.CallerTone)
+	second := waitsFor(t, h, "+33639989016", 1)
+	hers := h.Take(helper)
+	heardTone(t, second, house.CallerTone)
+	heardTone(t, hers, voice)
+	h.HangUp(second)
+	h.AwaitDone(hers, hearLimit)
+	h.HangUp(talks)
 }
 
 func heardTone(t *testing.T, c *phone.Call, tone float64) {
