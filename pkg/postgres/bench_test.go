@@ -186,10 +186,10 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(loaded)*float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
 
-// BenchmarkOtherTimes looks for other times of a call among a hundred thousand, on days as full as two hundred callers can bear: a
+// BenchmarkOtherTimes looks for other times of a call among a hundred thousand, on days as full as two hundred and sixty callers can bear: a
 // party waits on the line for the answer, six seconds at most (package app).
 func BenchmarkOtherTimes(b *testing.B) {
-	const people, callers = 5_000, 200
+	const people, callers = 5_000, 260
 	ctx := context.Background()
 	address := postgrestest.URL(b)
 	store := postgrestest.Open(b, address)
@@ -203,7 +203,7 @@ func BenchmarkOtherTimes(b *testing.B) {
 			SELECT scheme_id, beneficiary_id, 1, '+3281' || (1000000 + beneficiary_id) FROM beneficiary;
 		INSERT INTO agreement (scheme_id, uid, beneficiary_id, cadence, per_week, days, begins, ends, length_ms, continuity, caller_ring_ms,
 				ring_ms, created_at)
-			SELECT scheme_id, gen_random_uuid(), beneficiary_id, 'weekly', 1, '{}', '{570}', '{1020}', 1200000, 'preferred', 20000,
+			SELECT scheme_id, gen_random_uuid(), beneficiary_id, 'weekly', 1, '{3}', '{570}', '{1020}', 1200000, 'preferred', 20000,
 				60000, '2026-11-20' FROM beneficiary;
 		INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, local_date, opens_at, closes_at, length_ms, not_before,
 				state)
