@@ -91,7 +91,7 @@ func (o *Options) validate() error {
 		errs = append(errs, errors.New("RegistrarRing is negative"))
 	}
 	if o.Patience < 0 {
-		errs = append(errs, errors.New("Patience is negative"))
+		errs = append(errs, errors.New("the Patience is negative"))
 	}
 	return errors.Join(errs...)
 }
