@@ -120,6 +120,8 @@ func TestTwoNodesShareATrunk(t *testing.T) {
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				require.GreaterOrEqual(t, c.of("one"), 3)
+				c.mu.Lock()
+				defer c.mu.Unlock()
 				require.LessOrEqual(t, c.most, 8, "lines in use at once")
 				if pace == 0 {
 					return
