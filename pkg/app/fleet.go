@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -210,22 +211,22 @@ func (f *fleet) choose(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []dispatch.PBX
-	told := ""
+	var told strings.Builder
 	for _, node := range slices.Sorted(maps.Keys(f.others)) {
 		m := f.others[node]
 		if m.hail.Ready && m.known.version != 0 && now.Sub(m.heard) <= hailKept && now.Sub(m.refused) > refusedFor {
 			list = append(list, dispatch.PBX{Node: node, Phones: m.known.phones})
-			told += fmt.Sprintf("%s %d;", node, m.known.version)
+			fmt.Fprintf(&told, "%s %d;", node, m.known.version)
 		}
 	}
 	if f.ready() && f.own.version != 0 {
 		list = append([]dispatch.PBX{{Phones: f.own.phones}}, list...)
-		told += fmt.Sprintf("here %d", f.own.version)
+		fmt.Fprintf(&told, "here %d", f.own.version)
 	}
-	if told == f.used {
+	if told.String() == f.used {
 		return
 	}
-	f.used = told
+	f.used = told.String()
 	f.log.Info("calls are placed at these PBXs", zap.Int("of_other_nodes", len(f.others)), zap.Int("used", max(1, len(list))))
 	f.use(list)
 }
