@@ -86,13 +86,15 @@ rappel caller set changes what somebody does and speaks.`,
 		fmt.Fprintln(w, "ROLE\tLANGUAGE\tPEOPLE\tON SHIFT\tRUNG")
 		registrars := 0
 		for _, pool := range pools {
-			rung := "never"
+			var rung string
 			switch pool.Role {
 			case roster.RoleRegistrar:
 				rung = fmt.Sprintf("at once, for other languages after %s", r.scheme.Overflow)
 				registrars += pool.People
 			case r.scheme.OverflowTo:
 				rung = fmt.Sprintf("after %s, while a registrar is on shift", r.scheme.Overflow)
+			case roster.RoleCaller, roster.RoleCoordinator:
+				rung = "never"
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", pool.Role, pool.Language, pool.People, pool.OnShift, rung)
 		}

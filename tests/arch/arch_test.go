@@ -56,7 +56,7 @@ func allowed() map[string][]string {
 		"pkg/faq":      {"pkg/ivr"},
 		"pkg/schedule": {"pkg/roster", "pkg/call"},
 		"pkg/roster":   {"pkg/roster"},
-		"pkg/inbox":    {"pkg/roster"},
+		"pkg/inbox":    {"pkg/roster", "pkg/call"},
 		"pkg/report":   {"pkg/dispatch"},
 		"pkg/forecast": {"pkg/dispatch"},
 	}
