@@ -286,7 +286,7 @@ func (e *elsewhere) tell(ctx context.Context, node string, c *told, a account) (
 	switch {
 	case a.Unknown && !c.ended:
 		e.desk.Ended(e.lost(c.live))
-	case a.Left:
+	case a.Left, a.Unknown: // Started anew, nobody there would say that she has left.
 		e.desk.CallerLeft(c.live.Order.Scheme, c.live.Order.Caller, c.live.Order.Attempt, e.now())
 	}
 	return a.over()

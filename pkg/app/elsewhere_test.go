@@ -63,6 +63,7 @@ func (h *heard) CloseCall(context.Context, callflow.Closing) error {
 type far struct {
 	witness *witness
 	silent  atomic.Bool
+	anew    atomic.Bool // It started anew: it remembers nothing, and the records know no call of its own.
 	asked   atomic.Int32
 }
 
@@ -73,7 +74,9 @@ func (f *far) ask(_ context.Context, _ string, q inquiry) (deposition, error) {
 	}
 	d := deposition{Accounts: map[call.ID]account{}}
 	for _, id := range q.Attempts {
-		if a, known := f.witness.of(id); known {
+		if f.anew.Load() {
+			d.Accounts[id] = account{Unknown: true}
+		} else if a, known := f.witness.of(id); known {
 			d.Accounts[id] = a
 		}
 	}
@@ -154,6 +157,25 @@ func TestACallElsewhereIsFollowed(t *testing.T) {
 		require.Equal(t, asked, f.asked.Load(), "nothing more is to be asked")
 		require.Len(t, h.so().ends, 1)
 		require.Len(t, h.so().steps, 4)
+	})
+}
+
+// TestACallerIsFreeOnceHerNodeStartedAnew: it was away for a moment while she was at the keypad after her call, and knows nothing of
+// it any more.
+func TestACallerIsFreeOnceHerNodeStartedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, h, live, begin := remote(t, call.StateBridged)
+		begin()
+		f.witness.Ended(call.Outcome{Scheme: 1, Attempt: live.Order.Attempt, Offer: 1, Result: call.ResultAnswered, CallerPresent: true})
+		later(10 * time.Second)
+		require.Zero(t, h.so().left, "she is at the keypad")
+		f.anew.Store(true)
+		later(2 * time.Second)
+		require.Equal(t, 1, h.so().left)
+		require.Len(t, h.so().ends, 1)
+		asked := f.asked.Load()
+		later(time.Minute)
+		require.Equal(t, asked, f.asked.Load(), "nothing more is to be asked")
 	})
 }
 

@@ -15,8 +15,10 @@ import (
 )
 
 // accountKept is how long what came of a call is remembered for another node; real time. One that takes a scheme over asks
-// within seconds.
-const accountKept = 3 * time.Minute
+// within seconds, but nobody can while the records are away. It is longer than a caller stays on the line after her call (see
+// dispatch.Options.PresenceLimit): the connector takes nothing on that it still follows, so what is forgotten before
+// would have no end until she leaves.
+const accountKept = 15 * time.Minute
 
 // account is what is known of an attempt at this node's PBX, in order. Other nodes are told it as it is: it names nobody.
 type account struct {
