@@ -21,13 +21,16 @@ const (
 	// KindConfirmation rings back the known number of a person whose calls somebody wants to change by telephone: a CLI can be
 	// forged.
 	KindConfirmation Kind = "confirmation"
+	// KindFirst asks a person whom somebody else has proposed whether she agrees to be called. Until she has agreed it is the
+	// only call that she gets, and a human makes it.
+	KindFirst Kind = "first_call"
 )
 
 // Kinds lists every kind of call.
 func Kinds() []Kind {
 	return []Kind{
 		KindScheduled, KindCallback, KindCallToday, KindPresence, KindReminder, KindSurvey, KindOutreach,
-		KindWelcomeBack, KindApology, KindCircle, KindTest, KindConfirmation,
+		KindWelcomeBack, KindApology, KindCircle, KindTest, KindConfirmation, KindFirst,
 	}
 }
 

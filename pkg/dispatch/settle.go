@@ -46,7 +46,8 @@ func (t Terms) of(o *Occurrence) Terms {
 //
 // Answered ends it as reached. When the caller's phone was lost while they talked (broken_by_us), it is reached all the
 // same, because they talked, and the next one booked is an apology, to be called at once; the scheduled one follows when
-// that has ended. An apology that breaks is itself opened again while tries are left.
+// that has ended. An apology that breaks is itself opened again while tries are left, and so is a first call. After a first call
+// that has reached her, nothing is booked before somebody has said what she answered.
 //
 // Busy, no answer and machine are her attempts: the ladder says when she is tried again, at her next number. So is a
 // failure that is not ours, such as a number that does not exist. A cancelled attempt, an unknown one, congestion and
@@ -73,16 +74,19 @@ func SettlementOf(o *Occurrence, out call.Outcome, t Terms) Settlement {
 		s.Rang = true
 		s.State = call.OccurrenceReached
 		if out.Reason == call.ReasonBrokenByUs {
-			if o.Kind == call.KindApology && s.Attempts < t.Ladder.Tries() {
+			asks := o.Kind == call.KindFirst // No other call is hers yet, not even to apologise.
+			if (asks || o.Kind == call.KindApology) && s.Attempts < t.Ladder.Tries() {
 				again = out.At
 				break
 			}
-			if o.Kind != call.KindApology {
+			if !asks && o.Kind != call.KindApology {
 				s.Next = apology(o, out.At, o.Rules(t.Rules))
 				return s
 			}
 		}
-		s.Next = t.next(o, out.At)
+		if o.Kind != call.KindFirst {
+			s.Next = t.next(o, out.At)
+		}
 		return s
 	case call.ResultBusy, call.ResultNoAnswer, call.ResultMachine:
 		s.Attempts++
@@ -216,11 +220,18 @@ func (t Terms) next(o *Occurrence, now time.Time) *Occurrence {
 	if o.Agreement == 0 || o.Terms.Cadence == "" || o.Kind == call.KindConfirmation {
 		return nil // What is confirmed books what it needs itself.
 	}
-	slot, ok := schedule.Next(o.Terms, o.Rules(t.Rules), later(o.Opens, now))
+	find := schedule.Next
+	if o.Kind == call.KindFirst {
+		find = schedule.AskAgain
+	}
+	slot, ok := find(o.Terms, o.Rules(t.Rules), later(o.Opens, now))
 	if !ok {
 		return nil
 	}
 	following := Following(o, slot)
+	if o.Kind == call.KindFirst {
+		following.Kind = call.KindFirst
+	}
 	return &following
 }
 

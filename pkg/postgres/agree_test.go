@@ -27,7 +27,7 @@ func TestDailyPresenceIsAPromiseLikeOthers(t *testing.T) {
 	epoch, err := f.Lead(ctx, scheme, "suite", today)
 	require.NoError(t, err)
 	putPeople(t, f.Book(scheme, clock), roster.People{Beneficiaries: []roster.Beneficiary{{
-		Ref: "B1", Numbers: []roster.Number{{E164: "+3281990001"}},
+		Ref: "B1", Numbers: []roster.Number{{E164: "+3281990001"}}, Consent: roster.Consent{State: roster.ConsentGiven},
 		Agreement: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Wednesday}},
 	}}})
 	daily := roster.Agreement{

@@ -46,6 +46,7 @@ func newCrew(b *testing.B, size int, durable bool) *crew {
 		people.Staff = append(people.Staff, roster.Staff{Ref: fmt.Sprintf("C%06d", i), Roles: []roster.Role{roster.RoleCaller}})
 		people.Beneficiaries = append(people.Beneficiaries, roster.Beneficiary{
 			Ref: fmt.Sprintf("B%06d", i), Numbers: []roster.Number{{E164: fmt.Sprintf("+3281%07d", i)}},
+			Consent:   roster.Consent{State: roster.ConsentGiven},
 			Agreement: roster.Agreement{Cadence: roster.Daily},
 		})
 	}

@@ -33,6 +33,7 @@ type page struct {
 	moved   []int64 // People whose calls are to be planned anew.
 	// declined are people who refuse or withdraw consent.
 	declined []int64
+	proposed []int64 // People who had a place in the book, and have to be asked now.
 	journal  journal
 	// replanned is what became of promises.
 	replanned Replanned
@@ -98,7 +99,7 @@ func (p *page) Alike(ctx context.Context, people roster.People) ([]roster.Likene
 
 // Put implements roster.Page. It runs inside a savepoint, so that what it refuses spoils nothing else of the edit.
 func (p *page) Put(ctx context.Context, people roster.People) error {
-	var changed, moved, declined []int64
+	var changed, moved, declined, proposed []int64
 	err := pgx.BeginFunc(ctx, p.tx, func(tx pgx.Tx) error {
 		w := &putting{scheme: p.scheme, now: instant(p.now), query: p.query.WithTx(tx), refused: p.refused}
 		if err := w.staff(ctx, people.Staff); err != nil {
@@ -107,7 +108,7 @@ func (p *page) Put(ctx context.Context, people roster.People) error {
 		if err := w.beneficiaries(ctx, people.Beneficiaries); err != nil {
 			return err
 		}
-		changed, moved = w.changed, w.moved.list
+		changed, moved, proposed = w.changed, w.moved.list, w.proposed
 		for id, now := range w.declined {
 			if now {
 				declined = append(declined, id)
@@ -119,7 +120,7 @@ func (p *page) Put(ctx context.Context, people roster.People) error {
 		return fmt.Errorf("put people: %w", refused(storeError(err)))
 	}
 	p.changed, p.moved = append(p.changed, changed...), append(p.moved, moved...)
-	p.declined = append(p.declined, declined...)
+	p.declined, p.proposed = append(p.declined, declined...), append(p.proposed, proposed...)
 	p.put.staff += len(people.Staff)
 	p.put.beneficiaries += len(people.Beneficiaries)
 	return nil
@@ -143,9 +144,9 @@ func (p *page) settle(ctx context.Context, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("plan changed agreements anew: %w", err)
 	}
-	if len(p.changed)+len(p.declined) > 0 {
+	if len(p.changed)+len(p.declined)+len(p.proposed) > 0 {
 		rows, err := p.query.CancelOccurrences(ctx, sqldb.CancelOccurrencesParams{
-			SchemeID: p.scheme, AgreementIds: p.changed, Declined: p.declined, Now: instant(p.now),
+			SchemeID: p.scheme, AgreementIds: p.changed, Declined: p.declined, Proposed: p.proposed, Now: instant(p.now),
 		})
 		if err != nil {
 			return fmt.Errorf("cancel calls: %w", err)
@@ -180,6 +181,8 @@ type putting struct {
 	moved   set[int64] // People whose calls are to be planned anew.
 	// declined holds who refuses or withdraws consent by this Put.
 	declined map[int64]bool
+	known    map[int64]bool // People who were in the book before.
+	proposed []int64        // Of those, who has to be asked now.
 }
 
 func (w *putting) refs(ctx context.Context, refs []string, staff bool) error {
@@ -298,7 +301,9 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 	if err := w.notRefused(ctx, list, before); err != nil {
 		return err
 	}
+	w.known = make(map[int64]bool, len(before))
 	for _, r := range before {
+		w.known[r.BeneficiaryID] = true
 		if normal[r.Ref].Zone != r.Zone {
 			w.moved.add(r.BeneficiaryID)
 		}
@@ -388,6 +393,12 @@ func (w *putting) consents(ctx context.Context, ids []int64, people map[int64]ro
 	for _, id := range fresh {
 		state := people[id].Consent.State
 		w.declined[id] = state == roster.ConsentRefused || state == roster.ConsentWithdrawn
+		if w.known[id] {
+			w.moved.add(id) // What she may be called for has changed.
+			if state == roster.ConsentProposed {
+				w.proposed = append(w.proposed, id)
+			}
+		}
 	}
 	if err := w.query.EnsureRegisters(ctx, sqldb.EnsureRegistersParams{SchemeID: w.scheme, Purposes: purposes.list}); err != nil {
 		return fmt.Errorf("write registers: %w", err)

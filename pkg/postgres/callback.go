@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
@@ -37,7 +39,7 @@ type Booked struct {
 
 // BookCallback books the call that somebody asked for, in one transaction. Asking again while it is open changes nothing.
 // Whoever leads the scheme learns of it by Dispatcher.Changed; when another process does, by the event scheme.changed. The
-// error is ErrNoBeneficiary when the scheme has no such person.
+// error is ErrNoBeneficiary when the scheme has no such person, and ErrNotAgreed when she may not be called so yet.
 func (s *Store) BookCallback(ctx context.Context, scheme int64, c Callback, now time.Time) (Booked, error) {
 	if c.Kind == "" {
 		c.Kind = call.KindCallback
@@ -62,7 +64,11 @@ func (s *Store) BookCallback(ctx context.Context, scheme int64, c Callback, now 
 			return err
 		}
 		if len(list) == 0 {
-			return ErrNoBeneficiary
+			_, err := q.ReadProposal(ctx, sqldb.ReadProposalParams{SchemeID: scheme, BeneficiaryID: c.Beneficiary})
+			if errors.Is(err, pgx.ErrNoRows) {
+				return ErrNoBeneficiary
+			}
+			return errors.Join(ErrNotAgreed, err)
 		}
 		if booked = list[0]; !booked.Before {
 			j.noteScheme("changed", now, changedData{Booked: 1})
@@ -83,6 +89,8 @@ type extra struct {
 	now    time.Time
 	// once leaves out whoever has had one on that day, whatever became of it; otherwise only an open one is left alone.
 	once bool
+	// surge is set for calls of a surge: see Store.Surge for whom they need no consent.
+	surge bool
 }
 
 // bookExtra books them under the scheme's lock and notes an event for each. What comes back is in no order; people whom the
@@ -135,7 +143,7 @@ func bookExtra(ctx context.Context, q *sqldb.Queries, j *journal, e extra) ([]Bo
 	if err != nil {
 		return nil, err
 	}
-	p.Sequences, p.Events = order, 1
+	p.Sequences, p.Events, p.Surge = order, 1, e.surge
 	hangs := make(map[pgtype.UUID]int64, len(slots))
 	for i, id := range p.Uids {
 		hangs[id] = slots[i].agreement

@@ -123,6 +123,10 @@ type (
 		Change  string `json:"change"`
 		Pending bool   `json:"pending,omitempty"` // It had waited for her word.
 	}
+	// consentData tells that somebody who was proposed has answered, and not who.
+	consentData struct {
+		Answer string `json:"answer"`
+	}
 	exceptionData struct {
 		First  string `json:"first"`
 		Last   string `json:"last"`

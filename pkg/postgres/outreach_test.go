@@ -32,7 +32,7 @@ func TestAListIsCalledOnce(t *testing.T) {
 	})
 	number := func(i int) string { return fmt.Sprintf("+328199%04d", i) }
 	require.NoError(t, s.Book(scheme, clock).Edit(ctx, func(page roster.Page) error {
-		return page.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{{Ref: "B1", Numbers: []roster.Number{{E164: number(1)}}}}})
+		return page.Put(ctx, roster.People{Beneficiaries: []roster.Beneficiary{{Ref: "B1", Consent: roster.Consent{State: roster.ConsentGiven}, Numbers: []roster.Number{{E164: number(1)}}}}})
 	}))
 	require.NoError(t, s.Refuse(ctx, scheme, []string{number(2)}, postgres.RefusedToRegistrar, today))
 	var list []roster.Beneficiary

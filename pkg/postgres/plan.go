@@ -100,6 +100,13 @@ func (s *Store) rules(
 	return dispatch.RulesOf(&snap.Scheme, calendar), pauses, nil
 }
 
+// How the first call of an agreement's person stands.
+const (
+	firstAgreed = ""     // She has agreed: the agreement's own calls are booked.
+	firstDue    = "due"  // It is to be booked.
+	firstNone   = "none" // Nothing is to be booked.
+)
+
 // plannedSlot is one call to be booked.
 type plannedSlot struct {
 	schedule.Slot
@@ -114,6 +121,15 @@ func slotsOf(page []sqldb.ReadAgreementsRow, rules schedule.Rules, pauses map[in
 	for _, r := range page {
 		terms, own := agreementOf(r), rules
 		own.Seed, own.PersonZone, own.Pauses = r.AgreementID, known.find(r.Zone), dispatch.PausesFor(call.Kind(r.Kind), pauses[r.BeneficiaryID])
+		switch r.FirstCall {
+		case firstDue:
+			if slot, ok := schedule.First(terms, own, from); ok && slot.Opens.Before(until) {
+				slots = append(slots, planOf(r, slot))
+			}
+			continue
+		case firstNone:
+			continue
+		}
 		for _, slot := range schedule.Between(terms, own, from, until) {
 			slots = append(slots, planOf(r, slot))
 		}
@@ -127,7 +143,10 @@ func planOf(r sqldb.ReadAgreementsRow, slot schedule.Slot) plannedSlot {
 		Slot: slot, agreement: r.AgreementID, beneficiary: r.BeneficiaryID, kind: call.Kind(r.Kind),
 		length: schedule.Length(agreementOf(r)),
 	}
-	if slot.WelcomeBack {
+	switch {
+	case r.FirstCall != firstAgreed:
+		p.kind = call.KindFirst
+	case slot.WelcomeBack:
 		p.kind = call.KindWelcomeBack
 	}
 	return p
@@ -195,9 +214,9 @@ func (s *Store) bookPage(ctx context.Context, scheme, epoch int64, now time.Time
 	return booked, nil
 }
 
-// promised is what counts as one promise a day: a welcome-back call is the scheduled call of its day.
+// promised is what counts as one promise a day: a welcome-back call is the scheduled call of its day, and so is the first call.
 func promised(kind call.Kind) call.Kind {
-	if kind == call.KindWelcomeBack {
+	if kind == call.KindWelcomeBack || kind == call.KindFirst {
 		return call.KindScheduled
 	}
 	return kind

@@ -91,7 +91,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func person(ref string, numbers ...string) roster.Beneficiary {
-	b := roster.Beneficiary{Ref: ref, Given: "Marie"}
+	b := roster.Beneficiary{Ref: ref, Consent: roster.Consent{State: roster.ConsentGiven}, Given: "Marie"}
 	for _, n := range numbers {
 		b.Numbers = append(b.Numbers, roster.Number{E164: n})
 	}

@@ -25,6 +25,8 @@ type replanning struct {
 	// held leaves promises alone whose window has begun or on which she was tried: an agreement changes the future only.
 	// An absence and closed hours bear on those too; a call under way is never touched.
 	held bool
+	// asked, where it is set, puts first calls on a later date than its own: she was asked then.
+	asked time.Time
 }
 
 // replan brings the open promises of people in line with their agreements, the scheme's calendar and their absences, and
@@ -133,6 +135,13 @@ func (r *revising) page(ctx context.Context, q *sqldb.Queries, agreements []sqld
 // revise decides about one agreement.
 func (r *revising) revise(a sqldb.ReadAgreementsRow, rules schedule.Rules, rows []sqldb.ReadPromisesRow) {
 	terms := agreementOf(a)
+	rows = r.consented(a, rows)
+	if a.FirstCall != firstAgreed {
+		if call.Kind(a.Kind) == call.KindScheduled {
+			r.reviseFirst(a, rules, rows)
+		}
+		return
+	}
 	horizon := schedule.Horizon{From: r.now, Until: r.now.AddDate(0, 0, schedule.DefaultAhead)}
 	today := rules.DateIn(r.now)
 	var promises []schedule.Promise
@@ -178,6 +187,54 @@ func (r *revising) revise(a sqldb.ReadAgreementsRow, rules schedule.Rules, rows 
 			r.handed.OccurrenceIds = append(r.handed.OccurrenceIds, p.OccurrenceID)
 			r.handed.AgreementIds = append(r.handed.AgreementIds, a.AgreementID)
 		}
+	}
+}
+
+// consented calls off the open calls that the person's consent does not cover: before she has agreed all but her first call, and
+// that one afterwards. It returns the others.
+func (r *revising) consented(a sqldb.ReadAgreementsRow, rows []sqldb.ReadPromisesRow) []sqldb.ReadPromisesRow {
+	var covered []sqldb.ReadPromisesRow
+	for _, p := range rows {
+		asks := call.Kind(p.Kind) == call.KindFirst
+		if call.OccurrenceState(p.State) == call.OccurrenceOpen && asks == (a.FirstCall == firstAgreed) {
+			r.end(p.OccurrenceID, call.OccurrenceCancelled)
+			r.done.Cancelled++
+			continue
+		}
+		covered = append(covered, p)
+	}
+	return covered
+}
+
+// reviseFirst keeps the first call of a person who has not agreed yet where it can be made, and else puts it where it can.
+func (r *revising) reviseFirst(a sqldb.ReadAgreementsRow, rules schedule.Rules, rows []sqldb.ReadPromisesRow) {
+	due := a.FirstCall == firstDue
+	for _, p := range rows {
+		if call.OccurrenceState(p.State) != call.OccurrenceOpen {
+			continue
+		}
+		slot := schedule.Slot{Date: dateOf(p.LocalDate), Opens: when(p.OpensAt), Closes: when(p.ClosesAt)}
+		if r.held && (p.Attempts > 0 || !slot.Opens.After(r.now)) || schedule.Asks(agreementOf(a), rules, slot) {
+			if p.AgreementID != a.AgreementID {
+				r.handed.OccurrenceIds = append(r.handed.OccurrenceIds, p.OccurrenceID)
+				r.handed.AgreementIds = append(r.handed.AgreementIds, a.AgreementID)
+			}
+			continue
+		}
+		due = true
+		r.end(p.OccurrenceID, call.OccurrenceCancelled)
+		r.done.Cancelled++
+	}
+	if !due {
+		return
+	}
+	find, from := schedule.First, r.now
+	if !r.asked.IsZero() {
+		find, from = schedule.AskAgain, r.asked
+	}
+	if slot, ok := find(agreementOf(a), rules, from); ok {
+		r.book(a, slot, rows)
+		r.done.Booked++
 	}
 }
 

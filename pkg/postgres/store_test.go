@@ -29,11 +29,17 @@ type fixture struct {
 }
 
 func newFixture(t testing.TB, change ...func(*postgres.Options)) *fixture {
+	f, _ := newFixtureAt(t, change...)
+	return f
+}
+
+// newFixtureAt says where its database is, too.
+func newFixtureAt(t testing.TB, change ...func(*postgres.Options)) (*fixture, string) {
 	url := postgrestest.URL(t)
 	return &fixture{
 		Store: postgrestest.Open(t, url, change...), t: t, pool: postgrestest.Pool(t, url),
 		schemes: map[int64]dispatch.Scheme{}, endpoint: map[int64]string{},
-	}
+	}, url
 }
 
 func TestStore(t *testing.T) {
@@ -89,7 +95,7 @@ func (f *fixture) AddOccurrence(scheme int64, o dispatch.Occurrence) int64 {
 		f.people++
 		ref := "B" + strconv.Itoa(f.people)
 		o.Terms.Skills, o.Terms.Hard = o.Skills, o.Hard
-		b := roster.Beneficiary{Ref: ref, Language: o.Language, Class: o.Class, Agreement: o.Terms}
+		b := roster.Beneficiary{Ref: ref, Consent: roster.Consent{State: roster.ConsentGiven}, Language: o.Language, Class: o.Class, Agreement: o.Terms}
 		for _, n := range o.Numbers {
 			b.Numbers = append(b.Numbers, roster.Number{E164: n})
 		}

@@ -28,6 +28,13 @@ type Surge struct {
 	Languages []roster.Language // Empty means every language.
 }
 
+// proposed reports whether people are called too whom others have entered, before they have agreed. Only the heat register is for
+// that, and only for asking how they are: France's is made by the person or by a third party, an entry is effective at once, and it
+// may be used for nothing else (CASF L121-6-1, R121-2 ff.). For every other purpose nobody is called in a surge who has not agreed.
+func (w *Surge) proposed() bool {
+	return w.Purpose == roster.PurposeHeatRegister && (w.Kind == call.KindPresence || w.Kind == call.KindScheduled)
+}
+
 // Surged is what a surge books, or would book.
 type Surged struct {
 	People  int // Of the register who may be called.
@@ -68,7 +75,7 @@ func (s *Store) Surge(ctx context.Context, scheme int64, w Surge, now time.Time,
 		return Surged{}, fmt.Errorf("surge: count callers: %w", storeError(err))
 	}
 	done.Callers = int(ready)
-	run := surging{scheme: scheme, window: window, rules: rules, pauses: pauses, now: now, kind: w.Kind, rehearse: rehearse}
+	run := surging{scheme: scheme, window: window, rules: rules, pauses: pauses, now: now, kind: w.Kind, rehearse: rehearse, proposed: w.proposed()}
 	p := registerParams(scheme, w)
 	for {
 		page, err := s.query.ReadRegister(ctx, p)
@@ -98,6 +105,7 @@ func (s *Store) Surge(ctx context.Context, scheme int64, w Surge, now time.Time,
 func registerParams(scheme int64, w Surge) sqldb.ReadRegisterParams {
 	p := sqldb.ReadRegisterParams{
 		SchemeID: scheme, Purpose: string(w.Purpose), Classes: []int16{}, Languages: words(w.Languages), Page: planPage,
+		Proposed: w.proposed(),
 	}
 	if p.Languages == nil {
 		p.Languages = []string{}
@@ -117,6 +125,7 @@ type surging struct {
 	pauses   map[int64][]schedule.Pause
 	now      time.Time
 	rehearse bool
+	proposed bool // Those who were proposed are called too.
 }
 
 // present leaves out who is away when the calls begin.
@@ -139,7 +148,9 @@ var errRehearsal = errors.New("only rehearsed")
 func (s *Store) surgePage(ctx context.Context, r surging, people []int64) (int, error) {
 	booked := 0
 	err := s.transact(ctx, r.scheme, func(q *sqldb.Queries, j *journal) error {
-		list, err := bookExtra(ctx, q, j, extra{kind: r.kind, people: people, window: r.window, now: r.now, once: true})
+		list, err := bookExtra(ctx, q, j, extra{
+			kind: r.kind, people: people, window: r.window, now: r.now, once: true, surge: r.proposed,
+		})
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,12 @@ func TestARegisterIsCalledOnceADay(t *testing.T) {
 		for i, b := range []roster.Beneficiary{
 			{Class: 3, Agreement: roster.Agreement{Cadence: roster.Weekly}}, {Class: 2}, {Class: 0}, {Class: 3},
 			{Class: 3, Consent: roster.Consent{State: roster.ConsentRefused}}, {Class: 3, Purpose: roster.PurposeHeatRegister},
+			{Class: 3, Consent: roster.Consent{State: roster.ConsentProposed}},
+			{Class: 3, Consent: roster.Consent{State: roster.ConsentProposed}, Purpose: roster.PurposeHeatRegister},
 		} {
+			if b.Consent.State == "" {
+				b.Consent.State = roster.ConsentGiven
+			}
 			b.Ref = "B" + string(rune('1'+i))
 			b.Numbers = []roster.Number{{E164: "+3281990" + "00" + string(rune('1'+i))}}
 			people.Beneficiaries = append(people.Beneficiaries, b)
@@ -69,6 +74,13 @@ func TestARegisterIsCalledOnceADay(t *testing.T) {
 	done, err = f.Surge(ctx, scheme, heat, today, false)
 	require.NoError(t, err)
 	require.Equal(t, 2, done.Booked, "after a stop it can begin anew")
+
+	// Of the heat register those are asked how they are whom others have entered, too, and for nothing else.
+	for kind, people := range map[call.Kind]int{call.KindPresence: 2, call.KindSurvey: 1} {
+		done, err = f.Surge(ctx, scheme, postgres.Surge{Kind: kind, Purpose: roster.PurposeHeatRegister}, today, false)
+		require.NoError(t, err)
+		require.Equal(t, []int{people, people}, []int{done.People, done.Booked}, kind)
+	}
 }
 
 // TestAMachineInFranceShowsANumberOfItsOwn or calls nobody.

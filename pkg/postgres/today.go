@@ -15,7 +15,7 @@ import (
 )
 
 // Wanted is a call of a person as dispatch.Today.Room needs it: for whom, how long, by whom. The error is ErrNoBeneficiary when
-// the scheme has no such person.
+// the scheme has no such person, and ErrNotAgreed when it may not call her so yet.
 func (s *Store) Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch.Occurrence, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
@@ -24,6 +24,9 @@ func (s *Store) Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch
 		return dispatch.Occurrence{}, ErrNoBeneficiary
 	} else if err != nil {
 		return dispatch.Occurrence{}, fmt.Errorf("read who wants a call: %w", storeError(err))
+	}
+	if r.Consent != string(roster.ConsentGiven) {
+		return dispatch.Occurrence{}, ErrNotAgreed
 	}
 	o := dispatch.Occurrence{
 		Beneficiary: beneficiary, Kind: call.KindCallToday, Language: roster.Language(r.Language), Class: int(r.Class),

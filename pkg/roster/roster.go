@@ -75,6 +75,22 @@ func ConsentStates() []ConsentState {
 	return []ConsentState{ConsentProposed, ConsentGiven, ConsentRefused, ConsentWithdrawn}
 }
 
+// ConsentAnswer is what a person answered whom somebody else has proposed, when she was asked whether she agrees to be called.
+type ConsentAnswer string
+
+// The answers, and what it is called when there was none in time.
+const (
+	AnswerAgreed  ConsentAnswer = "agreed"
+	AnswerRefused ConsentAnswer = "refused" // She is erased but for keyed hashes of her numbers.
+	AnswerLater   ConsentAnswer = "later"   // She wants to think about it: she is asked again.
+	AnswerLapsed  ConsentAnswer = "lapsed"  // Nobody had an answer in time: she is erased.
+)
+
+// ConsentAnswers lists every answer.
+func ConsentAnswers() []ConsentAnswer {
+	return []ConsentAnswer{AnswerAgreed, AnswerRefused, AnswerLater, AnswerLapsed}
+}
+
 // DayPart is the part of the day in which a person would rather be called; empty means any.
 type DayPart string
 

@@ -134,7 +134,8 @@ WHERE o.scheme_id = u.scheme_id AND o.occurrence_id = u.occurrence_id;
 -- name: InsertOccurrences :many
 -- Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
 -- that ended meanwhile: another one has taken its place, or none. What hangs on an agreement of another kind was not promised
--- by it.
+-- by it. Nor is anything booked without consent, whoever asks for it: before a person has agreed, only her first call is, and in
+-- a surge what the heat register is for (Store.Surge).
 INSERT INTO occurrence (scheme_id, uid, agreement_id, beneficiary_id, kind, sequence, local_date, opens_at, closes_at,
     length_ms, not_before, instead_of, rang, events)
 SELECT sqlc.arg(scheme_id)::bigint, u.uid, u.agreement_id, u.beneficiary_id, u.kind, u.sequence, u.local_date, u.opens_at, u.closes_at,
@@ -148,11 +149,22 @@ FROM (
         unnest(sqlc.arg(not_befores)::timestamptz[]) AS not_before, unnest(sqlc.arg(insteads)::date[]) AS instead_of,
         unnest(sqlc.arg(rangs)::boolean[]) AS rang
 ) u
-WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
+WHERE (u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.
     SELECT a.kind FROM agreement a
     WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.agreement_id = u.agreement_id AND a.ended_at IS NOT NULL
-) IS DISTINCT FROM CASE u.kind WHEN 'welcome_back' THEN 'scheduled' ELSE u.kind END
+) IS DISTINCT FROM CASE WHEN u.kind IN ('welcome_back', 'first_call') THEN 'scheduled' ELSE u.kind END)
+    -- What she asked for herself needs no consent, nor does the call that asks for it; a person whom nobody knows has given none.
+    AND (u.kind IN ('callback', 'outreach', 'confirmation') OR u.beneficiary_id <= 0 OR (
+        SELECT CASE coalesce((
+                SELECT c.state FROM consent c
+                WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+                ORDER BY c.consent_id DESC LIMIT 1), 'proposed')
+            WHEN 'given' THEN u.kind <> 'first_call'
+            WHEN 'proposed' THEN u.kind = 'first_call' OR sqlc.arg(surge)::boolean AND b.purpose = 'heat_register'
+            ELSE false END
+        FROM beneficiary b
+        WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = u.beneficiary_id))
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid;
 

@@ -199,15 +199,16 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.
 -- name: CancelOccurrences :many
 -- The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
 -- it, such as one that she asked for, stay, and so does one that is tried again. Of whoever has declined none stays, whatever it
--- hangs on. It runs under LockLead.
+-- hangs on; of whoever is only proposed, none but what asks her or what she asked for. It runs under LockLead.
 UPDATE occurrence o
 SET state = 'cancelled', ended_at = sqlc.arg(now), events = events + 1
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.state = 'open' AND (
     o.agreement_id = ANY (sqlc.arg(agreement_ids)::bigint[]) AND o.attempts = 0 AND (
-        o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+        o.kind IN ('scheduled', 'welcome_back', 'first_call') OR EXISTS (
             SELECT FROM agreement a
             WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind))
-    OR o.beneficiary_id = ANY (sqlc.arg(declined)::bigint[]))
+    OR o.beneficiary_id = ANY (sqlc.arg(declined)::bigint[])
+    OR o.beneficiary_id = ANY (sqlc.arg(proposed)::bigint[]) AND o.kind NOT IN ('first_call', 'callback'))
 RETURNING uid, events, attempts, deferred, rang;
 
 -- name: AlikeBeneficiaries :many

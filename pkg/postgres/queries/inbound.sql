@@ -52,7 +52,10 @@ JOIN line_callback c ON c.scheme_id = u.scheme_id AND c.callback_id = u.callback
 -- name: ReadWanted :one
 -- Whom a call today is for, with what was agreed with her; nothing agreed gives a length of 0.
 SELECT b.language, b.class, coalesce(b.reference_id, 0)::bigint AS reference_id, coalesce(b.deputy_id, 0)::bigint AS deputy_id,
-    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity
+    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity, coalesce((
+        SELECT c.state FROM consent c
+        WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed')::text AS consent
 FROM beneficiary b
 LEFT JOIN LATERAL (
     SELECT g.length_ms, g.continuity

@@ -80,7 +80,7 @@ WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id);
 
 -- name: FindAppointments :many
 -- Everybody reached at a number, each with the next promised call that is not over: of a caller, else of a machine that asks
--- whether all is well.
+-- whether all is well. Of a call to which she has not agreed, nothing is told.
 SELECT b.beneficiary_id, b.given_name, n.opens_at, n.closes_at, coalesce(n.occurrence_id, 0)::bigint AS occurrence_id,
     coalesce(n.kind = 'scheduled' AND n.state = 'open', false)::boolean AS changeable
 FROM beneficiary b
@@ -100,7 +100,7 @@ WHERE b.scheme_id = sqlc.arg(scheme_id)
     AND coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') = 'given'
 ORDER BY n.opens_at NULLS LAST, b.beneficiary_id;
 
 -- name: FindFirstName :one

@@ -28,10 +28,10 @@ WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = sqlc.arg(benefici
 
 -- name: ErasePerson :exec
 -- Erases who a person is: her name, her numbers and where she was called, what was registered and left to make a person of her, and
--- what was agreed with her. Her ref becomes one that says nothing of her. That she was called stays, for the figures.
+-- what was agreed with her, and when she was away. Who had proposed her is counted elsewhere. Her ref becomes one that says nothing of her. That she was called stays, for the figures.
 WITH said AS (
     INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
-    SELECT b.scheme_id, b.beneficiary_id, b.purpose, 'refused', sqlc.arg(now)::timestamptz
+    SELECT b.scheme_id, b.beneficiary_id, b.purpose, sqlc.arg(state)::text, sqlc.arg(now)::timestamptz
     FROM beneficiary b
     WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = sqlc.arg(beneficiary_id)
 ), numbers AS (
@@ -41,6 +41,10 @@ WITH said AS (
     FROM occurrence o
     WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = sqlc.arg(beneficiary_id)
         AND a.scheme_id = o.scheme_id AND a.occurrence_id = o.occurrence_id
+), away AS (
+    DELETE FROM absence x WHERE x.scheme_id = sqlc.arg(scheme_id) AND x.beneficiary_id = sqlc.arg(beneficiary_id)
+), not_called AS (
+    DELETE FROM no_call_period x WHERE x.scheme_id = sqlc.arg(scheme_id) AND x.beneficiary_id = sqlc.arg(beneficiary_id)
 ), owed AS (
     UPDATE line_callback c SET number = ''
     WHERE c.scheme_id = sqlc.arg(scheme_id) AND c.beneficiary_id = sqlc.arg(beneficiary_id)
@@ -59,7 +63,8 @@ WITH said AS (
     UPDATE inbox_mark k SET person = '' WHERE k.scheme_id = sqlc.arg(scheme_id) AND k.person = sqlc.arg(ref)
 )
 UPDATE beneficiary b
-SET ref = sqlc.arg(becomes), given_name = '', family_name = '', name_key = '', reference_id = NULL, deputy_id = NULL
+SET ref = sqlc.arg(becomes), given_name = '', family_name = '', name_key = '', reference_id = NULL, deputy_id = NULL,
+    source = 'service', class = 0
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = sqlc.arg(beneficiary_id);
 
 -- name: ForgetRef :exec

@@ -3,17 +3,23 @@
 -- name: ReadAgreementsOf :many
 -- As ReadAgreements, of some people.
 SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone
+    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone,
+    CASE WHEN said.state = 'given' THEN '' WHEN a.kind = 'scheduled' AND NOT EXISTS (
+        SELECT FROM occurrence o
+        WHERE o.scheme_id = a.scheme_id AND o.beneficiary_id = a.beneficiary_id AND o.kind = 'first_call' AND (
+            o.state IN ('open', 'claimed', 'live') OR o.state = 'reached' AND NOT EXISTS (
+                SELECT FROM consent_answer w WHERE w.scheme_id = o.scheme_id AND w.occurrence_id = o.occurrence_id))
+    ) THEN 'due' ELSE 'none' END::text AS first_call
 FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
 JOIN agreement a ON a.beneficiary_id = u.beneficiary_id
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+JOIN LATERAL (SELECT coalesce((
+    SELECT c.state FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+    ORDER BY c.consent_id DESC LIMIT 1), 'proposed') AS state) said ON said.state IN ('given', 'proposed')
 WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.ended_at IS NULL
     AND EXISTS (
         SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
-    AND coalesce((
-        SELECT c.state FROM consent c
-        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
 ORDER BY a.agreement_id;
 
 -- name: ReadPromises :many
@@ -25,7 +31,7 @@ FROM (SELECT unnest(sqlc.arg(beneficiary_ids)::bigint[]) AS beneficiary_id) u
 JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
 JOIN agreement a ON a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id
 WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date >= sqlc.arg(first_day) AND (
-    o.kind IN ('scheduled', 'welcome_back')
+    o.kind IN ('scheduled', 'welcome_back', 'first_call')
     OR a.kind = o.kind AND a.kind IN ('presence', 'reminder', 'survey'))
 ORDER BY o.local_date, o.sequence;
 

@@ -1,8 +1,8 @@
 -- A whole register called on one day. All writes run under LockLead.
 
 -- name: ReadRegister :many
--- A page of the people of a register who may be called: they have a number and did not refuse or withdraw consent to its
--- purpose. Empty classes or languages stand for all.
+-- A page of the people of a register who may be called: they have a number and have agreed to its purpose, or, where proposed is
+-- set, were proposed for it. Empty classes or languages stand for all.
 SELECT b.beneficiary_id
 FROM beneficiary b
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id > sqlc.arg(after) AND b.purpose = sqlc.arg(purpose)
@@ -13,7 +13,7 @@ WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id > sqlc.arg(after) A
     AND coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') = ANY (CASE WHEN sqlc.arg(proposed)::boolean THEN ARRAY['given', 'proposed'] ELSE ARRAY['given'] END)
 ORDER BY b.beneficiary_id
 LIMIT sqlc.arg(page);
 

@@ -154,7 +154,9 @@ func (t town) writePeople(ctx context.Context, url string, scheme int64) error {
 		INSERT INTO beneficiary (scheme_id, uid, ref, class, created_at)
 			SELECT %[1]d, gen_random_uuid(), 'B' || i, i %% 4, '2026-11-01' FROM generate_series(1, %[2]d) i;
 		INSERT INTO contact_number (scheme_id, beneficiary_id, position, e164)
-			SELECT scheme_id, beneficiary_id, 1, '+3281' || (1000000 + beneficiary_id) FROM beneficiary`, scheme, people),
+			SELECT scheme_id, beneficiary_id, 1, '+3281' || (1000000 + beneficiary_id) FROM beneficiary;
+		INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
+			SELECT scheme_id, beneficiary_id, purpose, 'given', created_at FROM beneficiary`, scheme, people),
 		agreements,
 		"UPDATE pg_index SET indisready = false WHERE indrelid = 'occurrence'::regclass", occurrences, held,
 		"UPDATE pg_index SET indisready = true WHERE indrelid = 'occurrence'::regclass", "REINDEX TABLE occurrence",

@@ -188,11 +188,22 @@ FROM (
         unnest($12::timestamptz[]) AS not_before, unnest($13::date[]) AS instead_of,
         unnest($14::boolean[]) AS rang
 ) u
-WHERE u.kind IN ('callback', 'call_today', 'apology') OR (
+WHERE (u.kind IN ('callback', 'call_today', 'apology') OR (
     -- One lookup a row: a join might read the whole table.
     SELECT a.kind FROM agreement a
     WHERE a.scheme_id = $1 AND a.agreement_id = u.agreement_id AND a.ended_at IS NOT NULL
-) IS DISTINCT FROM CASE u.kind WHEN 'welcome_back' THEN 'scheduled' ELSE u.kind END
+) IS DISTINCT FROM CASE WHEN u.kind IN ('welcome_back', 'first_call') THEN 'scheduled' ELSE u.kind END)
+    -- What she asked for herself needs no consent, nor does the call that asks for it; a person whom nobody knows has given none.
+    AND (u.kind IN ('callback', 'outreach', 'confirmation') OR u.beneficiary_id <= 0 OR (
+        SELECT CASE coalesce((
+                SELECT c.state FROM consent c
+                WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+                ORDER BY c.consent_id DESC LIMIT 1), 'proposed')
+            WHEN 'given' THEN u.kind <> 'first_call'
+            WHEN 'proposed' THEN u.kind = 'first_call' OR $15::boolean AND b.purpose = 'heat_register'
+            ELSE false END
+        FROM beneficiary b
+        WHERE b.scheme_id = $1 AND b.beneficiary_id = u.beneficiary_id))
 ON CONFLICT ON CONSTRAINT occurrence_booked DO NOTHING
 RETURNING occurrence_id, uid
 `
@@ -212,6 +223,7 @@ type InsertOccurrencesParams struct {
 	NotBefores     []pgtype.Timestamptz
 	Insteads       []pgtype.Date
 	Rangs          []bool
+	Surge          bool
 }
 
 type InsertOccurrencesRow struct {
@@ -221,7 +233,8 @@ type InsertOccurrencesRow struct {
 
 // Books calls. One that exists already is left as it is and not returned; so is one that would follow from an agreement
 // that ended meanwhile: another one has taken its place, or none. What hangs on an agreement of another kind was not promised
-// by it.
+// by it. Nor is anything booked without consent, whoever asks for it: before a person has agreed, only her first call is, and in
+// a surge what the heat register is for (Store.Surge).
 func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesParams) ([]InsertOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, insertOccurrences,
 		arg.SchemeID,
@@ -238,6 +251,7 @@ func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesPa
 		arg.NotBefores,
 		arg.Insteads,
 		arg.Rangs,
+		arg.Surge,
 	)
 	if err != nil {
 		return nil, err

@@ -162,10 +162,11 @@ UPDATE occurrence o
 SET state = 'cancelled', ended_at = $1, events = events + 1
 WHERE o.scheme_id = $2 AND o.state = 'open' AND (
     o.agreement_id = ANY ($3::bigint[]) AND o.attempts = 0 AND (
-        o.kind IN ('scheduled', 'welcome_back') OR EXISTS (
+        o.kind IN ('scheduled', 'welcome_back', 'first_call') OR EXISTS (
             SELECT FROM agreement a
             WHERE a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id AND a.kind = o.kind))
-    OR o.beneficiary_id = ANY ($4::bigint[]))
+    OR o.beneficiary_id = ANY ($4::bigint[])
+    OR o.beneficiary_id = ANY ($5::bigint[]) AND o.kind NOT IN ('first_call', 'callback'))
 RETURNING uid, events, attempts, deferred, rang
 `
 
@@ -174,6 +175,7 @@ type CancelOccurrencesParams struct {
 	SchemeID     int64
 	AgreementIds []int64
 	Declined     []int64
+	Proposed     []int64
 }
 
 type CancelOccurrencesRow struct {
@@ -186,13 +188,14 @@ type CancelOccurrencesRow struct {
 
 // The open calls of these agreements on which no attempt was made. Those that hang on an agreement without being promised by
 // it, such as one that she asked for, stay, and so does one that is tried again. Of whoever has declined none stays, whatever it
-// hangs on. It runs under LockLead.
+// hangs on; of whoever is only proposed, none but what asks her or what she asked for. It runs under LockLead.
 func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesParams) ([]CancelOccurrencesRow, error) {
 	rows, err := q.db.Query(ctx, cancelOccurrences,
 		arg.Now,
 		arg.SchemeID,
 		arg.AgreementIds,
 		arg.Declined,
+		arg.Proposed,
 	)
 	if err != nil {
 		return nil, err

@@ -34,16 +34,22 @@ func (q *Queries) CountUnplaced(ctx context.Context, schemeID int64) (int64, err
 
 const readAgreements = `-- name: ReadAgreements :many
 SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone
+    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone,
+    CASE WHEN said.state = 'given' THEN '' WHEN a.kind = 'scheduled' AND NOT EXISTS (
+        SELECT FROM occurrence o
+        WHERE o.scheme_id = a.scheme_id AND o.beneficiary_id = a.beneficiary_id AND o.kind = 'first_call' AND (
+            o.state IN ('open', 'claimed', 'live') OR o.state = 'reached' AND NOT EXISTS (
+                SELECT FROM consent_answer w WHERE w.scheme_id = o.scheme_id AND w.occurrence_id = o.occurrence_id))
+    ) THEN 'due' ELSE 'none' END::text AS first_call
 FROM agreement a
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+JOIN LATERAL (SELECT coalesce((
+    SELECT c.state FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+    ORDER BY c.consent_id DESC LIMIT 1), 'proposed') AS state) said ON said.state IN ('given', 'proposed')
 WHERE a.scheme_id = $1 AND a.agreement_id > $2 AND a.ended_at IS NULL
     AND EXISTS (
         SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
-    AND coalesce((
-        SELECT c.state FROM consent c
-        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
 ORDER BY a.agreement_id
 LIMIT $3
 `
@@ -73,10 +79,13 @@ type ReadAgreementsRow struct {
 	PlaceDays     pgtype.Int2
 	PlaceWeek     int16
 	Zone          string
+	FirstCall     string
 }
 
 // A page of the agreements that calls may be booked under: current, of a person who has a number and did not refuse or
-// withdraw consent to the purpose she is known for.
+// withdraw consent to the purpose she is known for. Before she has agreed to it, its calls are not booked: first_call is then
+// 'due' when her first call is to be booked, and 'none' when there is nothing to book, because it is booked, or was made and
+// nobody has said what she answered.
 func (q *Queries) ReadAgreements(ctx context.Context, arg ReadAgreementsParams) ([]ReadAgreementsRow, error) {
 	rows, err := q.db.Query(ctx, readAgreements, arg.SchemeID, arg.After, arg.Page)
 	if err != nil {
@@ -105,6 +114,7 @@ func (q *Queries) ReadAgreements(ctx context.Context, arg ReadAgreementsParams) 
 			&i.PlaceDays,
 			&i.PlaceWeek,
 			&i.Zone,
+			&i.FirstCall,
 		); err != nil {
 			return nil, err
 		}

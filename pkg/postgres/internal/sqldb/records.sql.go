@@ -31,7 +31,7 @@ WHERE b.scheme_id = $3
     AND coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') = 'given'
 ORDER BY n.opens_at NULLS LAST, b.beneficiary_id
 `
 
@@ -52,7 +52,7 @@ type FindAppointmentsRow struct {
 }
 
 // Everybody reached at a number, each with the next promised call that is not over: of a caller, else of a machine that asks
-// whether all is well.
+// whether all is well. Of a call to which she has not agreed, nothing is told.
 func (q *Queries) FindAppointments(ctx context.Context, arg FindAppointmentsParams) ([]FindAppointmentsRow, error) {
 	rows, err := q.db.Query(ctx, findAppointments,
 		arg.Now,

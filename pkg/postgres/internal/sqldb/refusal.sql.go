@@ -53,7 +53,7 @@ func (q *Queries) DeleteRefusal(ctx context.Context, arg DeleteRefusalParams) (i
 const erasePerson = `-- name: ErasePerson :exec
 WITH said AS (
     INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, recorded_at)
-    SELECT b.scheme_id, b.beneficiary_id, b.purpose, 'refused', $4::timestamptz
+    SELECT b.scheme_id, b.beneficiary_id, b.purpose, $4::text, $5::timestamptz
     FROM beneficiary b
     WHERE b.scheme_id = $2 AND b.beneficiary_id = $3
 ), numbers AS (
@@ -63,11 +63,15 @@ WITH said AS (
     FROM occurrence o
     WHERE o.scheme_id = $2 AND o.beneficiary_id = $3
         AND a.scheme_id = o.scheme_id AND a.occurrence_id = o.occurrence_id
+), away AS (
+    DELETE FROM absence x WHERE x.scheme_id = $2 AND x.beneficiary_id = $3
+), not_called AS (
+    DELETE FROM no_call_period x WHERE x.scheme_id = $2 AND x.beneficiary_id = $3
 ), owed AS (
     UPDATE line_callback c SET number = ''
     WHERE c.scheme_id = $2 AND c.beneficiary_id = $3
 ), agreed AS (
-    UPDATE agreement g SET ended_at = $4
+    UPDATE agreement g SET ended_at = $5
     WHERE g.scheme_id = $2 AND g.beneficiary_id = $3 AND g.ended_at IS NULL
 ), asked AS (
     DELETE FROM contact_person p WHERE p.scheme_id = $2 AND p.beneficiary_id = $3
@@ -76,12 +80,13 @@ WITH said AS (
     WHERE w.scheme_id = $2 AND w.beneficiary_id = $3 AND w.closed_at IS NULL
 ), keyed AS (
     DELETE FROM registration r USING inbox_mark k
-    WHERE k.scheme_id = $2 AND k.person = $5 AND r.scheme_id = k.scheme_id AND r.registration_id = k.item
+    WHERE k.scheme_id = $2 AND k.person = $6 AND r.scheme_id = k.scheme_id AND r.registration_id = k.item
 ), marks AS (
-    UPDATE inbox_mark k SET person = '' WHERE k.scheme_id = $2 AND k.person = $5
+    UPDATE inbox_mark k SET person = '' WHERE k.scheme_id = $2 AND k.person = $6
 )
 UPDATE beneficiary b
-SET ref = $1, given_name = '', family_name = '', name_key = '', reference_id = NULL, deputy_id = NULL
+SET ref = $1, given_name = '', family_name = '', name_key = '', reference_id = NULL, deputy_id = NULL,
+    source = 'service', class = 0
 WHERE b.scheme_id = $2 AND b.beneficiary_id = $3
 `
 
@@ -89,17 +94,19 @@ type ErasePersonParams struct {
 	Becomes       string
 	SchemeID      int64
 	BeneficiaryID int64
+	State         string
 	Now           pgtype.Timestamptz
 	Ref           string
 }
 
 // Erases who a person is: her name, her numbers and where she was called, what was registered and left to make a person of her, and
-// what was agreed with her. Her ref becomes one that says nothing of her. That she was called stays, for the figures.
+// what was agreed with her, and when she was away. Who had proposed her is counted elsewhere. Her ref becomes one that says nothing of her. That she was called stays, for the figures.
 func (q *Queries) ErasePerson(ctx context.Context, arg ErasePersonParams) error {
 	_, err := q.db.Exec(ctx, erasePerson,
 		arg.Becomes,
 		arg.SchemeID,
 		arg.BeneficiaryID,
+		arg.State,
 		arg.Now,
 		arg.Ref,
 	)

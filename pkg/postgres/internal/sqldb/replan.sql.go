@@ -359,17 +359,23 @@ func (q *Queries) ListPauses(ctx context.Context, arg ListPausesParams) ([]ListP
 const readAgreementsOf = `-- name: ReadAgreementsOf :many
 
 SELECT a.agreement_id, a.beneficiary_id, a.kind, a.cadence, a.per_week, a.days, a.begins, a.ends, a.length_ms, a.valid_from,
-    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone
+    a.valid_until, a.window_days, a.month_day, a.nth, a.dates, a.place_days, a.place_week, b.zone,
+    CASE WHEN said.state = 'given' THEN '' WHEN a.kind = 'scheduled' AND NOT EXISTS (
+        SELECT FROM occurrence o
+        WHERE o.scheme_id = a.scheme_id AND o.beneficiary_id = a.beneficiary_id AND o.kind = 'first_call' AND (
+            o.state IN ('open', 'claimed', 'live') OR o.state = 'reached' AND NOT EXISTS (
+                SELECT FROM consent_answer w WHERE w.scheme_id = o.scheme_id AND w.occurrence_id = o.occurrence_id))
+    ) THEN 'due' ELSE 'none' END::text AS first_call
 FROM (SELECT unnest($1::bigint[]) AS beneficiary_id) u
 JOIN agreement a ON a.beneficiary_id = u.beneficiary_id
 JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+JOIN LATERAL (SELECT coalesce((
+    SELECT c.state FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
+    ORDER BY c.consent_id DESC LIMIT 1), 'proposed') AS state) said ON said.state IN ('given', 'proposed')
 WHERE a.scheme_id = $2 AND a.ended_at IS NULL
     AND EXISTS (
         SELECT FROM contact_number n WHERE n.scheme_id = a.scheme_id AND n.beneficiary_id = a.beneficiary_id)
-    AND coalesce((
-        SELECT c.state FROM consent c
-        WHERE c.scheme_id = a.scheme_id AND c.beneficiary_id = a.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
 ORDER BY a.agreement_id
 `
 
@@ -397,6 +403,7 @@ type ReadAgreementsOfRow struct {
 	PlaceDays     pgtype.Int2
 	PlaceWeek     int16
 	Zone          string
+	FirstCall     string
 }
 
 // What limits the promises of people, and bringing the promises in line with it. All writes run under LockLead.
@@ -429,6 +436,7 @@ func (q *Queries) ReadAgreementsOf(ctx context.Context, arg ReadAgreementsOfPara
 			&i.PlaceDays,
 			&i.PlaceWeek,
 			&i.Zone,
+			&i.FirstCall,
 		); err != nil {
 			return nil, err
 		}
@@ -447,7 +455,7 @@ FROM (SELECT unnest($1::bigint[]) AS beneficiary_id) u
 JOIN occurrence o ON o.beneficiary_id = u.beneficiary_id
 JOIN agreement a ON a.scheme_id = o.scheme_id AND a.agreement_id = o.agreement_id
 WHERE o.scheme_id = $2 AND o.local_date >= $3 AND (
-    o.kind IN ('scheduled', 'welcome_back')
+    o.kind IN ('scheduled', 'welcome_back', 'first_call')
     OR a.kind = o.kind AND a.kind IN ('presence', 'reminder', 'survey'))
 ORDER BY o.local_date, o.sequence
 `

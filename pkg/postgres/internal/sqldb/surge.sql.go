@@ -104,9 +104,9 @@ WHERE b.scheme_id = $1 AND b.beneficiary_id > $2 AND b.purpose = $3
     AND coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
-        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') NOT IN ('refused', 'withdrawn')
+        ORDER BY c.consent_id DESC LIMIT 1), 'proposed') = ANY (CASE WHEN $6::boolean THEN ARRAY['given', 'proposed'] ELSE ARRAY['given'] END)
 ORDER BY b.beneficiary_id
-LIMIT $6
+LIMIT $7
 `
 
 type ReadRegisterParams struct {
@@ -115,12 +115,13 @@ type ReadRegisterParams struct {
 	Purpose   string
 	Classes   []int16
 	Languages []string
+	Proposed  bool
 	Page      int32
 }
 
 // A whole register called on one day. All writes run under LockLead.
-// A page of the people of a register who may be called: they have a number and did not refuse or withdraw consent to its
-// purpose. Empty classes or languages stand for all.
+// A page of the people of a register who may be called: they have a number and have agreed to its purpose, or, where proposed is
+// set, were proposed for it. Empty classes or languages stand for all.
 func (q *Queries) ReadRegister(ctx context.Context, arg ReadRegisterParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, readRegister,
 		arg.SchemeID,
@@ -128,6 +129,7 @@ func (q *Queries) ReadRegister(ctx context.Context, arg ReadRegisterParams) ([]i
 		arg.Purpose,
 		arg.Classes,
 		arg.Languages,
+		arg.Proposed,
 		arg.Page,
 	)
 	if err != nil {
