@@ -72,9 +72,10 @@ func (p *program) refusePerson() *cobra.Command {
 	return p.inScheme(&cobra.Command{
 		Use:   "person REF",
 		Short: "Erase a person who will not be called, ever, with all but keyed hashes of her numbers",
-		Long: `Erases a person of the list who has refused, as somebody who was proposed by others and said no at the first call: her name, her
-numbers, where she was called and what was registered of her. Her calls are called off, and nobody can be registered at her
-numbers any more. It cannot be undone; the town's own list is not touched.`,
+		Long: `Erases a person of the list who has refused: her name, her numbers, where she was called, when she was away, what was registered of
+her, and what she said to the line from numbers that are hers alone. Her calls are called off, and nobody can be registered at
+her numbers any more. The audit keeps that something was done, and not to whom. It cannot be undone; the town's own list is
+not touched.`,
 		Example: "  rappel refusal person B017",
 		Args:    exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
@@ -84,7 +85,7 @@ numbers any more. It cannot be undone; the town's own list is not touched.`,
 		case err != nil:
 			return err
 		}
-		_, err := fmt.Fprintln(p.out, "She is erased, and nobody can be registered at her numbers.")
-		return err
+		fmt.Fprintln(p.out, "She is erased, and nobody can be registered at her numbers.")
+		return eraseForgotten(ctx, r)
 	})
 }

@@ -50,7 +50,11 @@ type Options struct {
 	Flows     Flows
 	Lines     Lines
 	Prompts   Prompts
-	Door      *auth.Door
+	Consents  Consents
+	Refusals  Refusals
+	// Script is what a caller may say at a first call; it may be nil.
+	Script func(roster.Language) string
+	Door   *auth.Door
 	// Now is the service's clock, which a demo may run faster; nil means time.Now. Tokens and acts always use real time.
 	Now func() time.Time
 	// Secure is set when the pages are reached over TLS: it decides the name of the session's cookie.
@@ -74,8 +78,9 @@ type API struct {
 // New checks the options.
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
-		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Prompts == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, prompts and door are needed")
+		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Prompts == nil ||
+		opts.Consents == nil || opts.Refusals == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, prompts, consents, refusals and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -151,6 +156,16 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"GET schemes/{scheme}/prompts/{prompt}/{language}":    a.people(a.hearPrompt),
 		"PUT schemes/{scheme}/prompts/{prompt}/{language}":    a.answered(needChange, MaxRecording, a.replacePrompt),
 		"DELETE schemes/{scheme}/prompts/{prompt}/{language}": a.change(a.restorePrompt),
+
+		"GET schemes/{scheme}/consents":           a.people(a.consents),
+		"PUT schemes/{scheme}/consents":           a.change(a.putConsentRules),
+		"POST schemes/{scheme}/consents/{person}": a.change(a.answerConsent),
+		"GET schemes/{scheme}/consent-script":     a.shown(a.consentScript),
+
+		"POST schemes/{scheme}/refusals":        a.change(a.addRefusal),
+		"POST schemes/{scheme}/refusals/check":  a.change(a.checkRefusal),
+		"POST schemes/{scheme}/refusals/lift":   a.change(a.liftRefusal),
+		"POST schemes/{scheme}/refusals/person": a.change(a.refusePerson),
 
 		"GET schemes/{scheme}/appointments":                   a.people(a.changes),
 		"GET schemes/{scheme}/appointments/{person}":          a.people(a.appointment),

@@ -133,6 +133,7 @@ type house struct {
 	shelf    shelf
 	line     line
 	prompts  cassettes
+	gate     gate
 	token    string
 	schema   map[string]any
 }
@@ -142,7 +143,9 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, People: &h.town, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Lines: &h.line, Prompts: &h.prompts, Door: h.door})
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, People: &h.town, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Lines: &h.line, Prompts: &h.prompts,
+		Consents: &h.gate, Refusals: &h.gate, Door: h.door, Script: func(roster.Language) string { return "Êtes-vous d'accord ?" },
+	})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())
 	t.Cleanup(func() { a.Close(); h.server.Close(); feeds.Close(); h.server.Client().CloseIdleConnections() })

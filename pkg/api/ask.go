@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -133,7 +134,7 @@ func (a *API) change(do func(ask) (any, error)) http.HandlerFunc {
 // is "204 No Content", an http.Handler answers for itself.
 func (a *API) answered(need need, limit int64, do func(ask) (any, error)) http.HandlerFunc {
 	return a.inScheme(need, func(w http.ResponseWriter, q ask) {
-		_, below, _ := strings.Cut(q.URL.EscapedPath(), q.PathValue("scheme")+"/")
+		_, below, _ := strings.Cut(canonical(q.URL), q.PathValue("scheme")+"/")
 		act, err := a.opts.Door.BeginAct(q.Context(), auth.Act{
 			Scheme: q.scheme.Key, Who: q.who.id, At: time.Now(), What: q.Method + " " + below[:min(len(below), mostWhat)],
 		})
@@ -162,6 +163,18 @@ func (a *API) answered(need need, limit int64, do func(ask) (any, error)) http.H
 			a.reply(told, body)
 		}
 	})
+}
+
+// canonical is the path of an address with each of its parts escaped in the one usual way, so that who is named in the audit is
+// found there when she is to be forgotten.
+func canonical(u *url.URL) string {
+	parts := strings.Split(u.EscapedPath(), "/")
+	for i, part := range parts {
+		if plain, err := url.PathUnescape(part); err == nil {
+			parts[i] = url.PathEscape(plain)
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // status remembers the status of an answer.

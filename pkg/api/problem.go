@@ -101,7 +101,13 @@ func problemOf(err error) problem {
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, ErrHours), errors.Is(err, ErrDates), errors.Is(err, ErrOverflow):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
-	case errors.Is(err, ErrNoPerson):
+	case errors.Is(err, errNotProposed):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
+	case errors.Is(err, roster.ErrRefusalKey):
+		return problem{
+			problemType + "refusal-key", "Refusals cannot be read", http.StatusServiceUnavailable, "An operator puts their key back: secrets.refusals.",
+		}
+	case errors.Is(err, ErrNoPerson), errors.Is(err, roster.ErrNoBeneficiary):
 		return problem{problemType + "no-person", "There is no such person", http.StatusNotFound, "Nobody in the scheme has this reference."}
 	case errors.Is(err, errNoCall):
 		return problem{

@@ -75,8 +75,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 	}
 	a.connector, err = callflow.New(callflow.Options{
 		Switch: pbx, Desk: a.witness, Records: a.store, Outreach: a.store, Voice: voice, Book: a.books.book,
-		Agenda:  agenda{store: a.store, dispatcher: a.dispatcher, now: a.now},
-		Callers: anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
+		Agenda:   agenda{store: a.store, dispatcher: a.dispatcher, now: a.now},
+		Consents: consents{Store: a.store, dispatcher: a.dispatcher, now: a.now},
+		Callers:  anywhere, Now: a.now, Logger: a.log.Named("calls"), Registerer: a.registry, OrdinaryTrunk: a.cfg.Asterisk.OrdinaryTrunk,
 		Recordings: pbx, Questions: a.store,
 		Mend: func(name string) (time.Duration, error) {
 			return wav.Mend(filepath.Join(a.cfg.Asterisk.Recordings, name+".wav"))
@@ -124,6 +125,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("lead", closeLimit, a.background("lead", a.lead))
 	a.onStop("silent sessions", closeLimit, a.background("silent sessions", a.endSilent))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
+	a.forgetting()
 	a.onStop("waiting", closeLimit, a.background("waiting", a.sayWaiting))
 	a.onStop("flows", closeLimit, a.background("flows", func(ctx context.Context) error {
 		return a.again(ctx, flowsEvery, "look for published flows; going on with those known", a.books.look)

@@ -40,6 +40,9 @@ func (s *Switch) Connect(ctx context.Context, c telephony.Connect) error {
 	if c.Confirm {
 		vars["RAPPEL_CONFIRM"] = "1"
 	}
+	if c.ProposedBy != "" {
+		vars["RAPPEL_PROPOSED_BY"] = c.ProposedBy
+	}
 	if c.WrapUp {
 		vars["RAPPEL_WRAPUP"] = "1"
 	}

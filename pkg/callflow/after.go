@@ -46,7 +46,18 @@ func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr
 	if name, vars, ok := h.asking.lookUp(ctx, o.What); ok {
 		return name, vars, true
 	}
-	if o.What != ivr.LookupProposed {
+	switch o.What {
+	case ivr.LookupConsentDue:
+		answer, ok := h.asks(ctx)
+		return answer, nil, ok
+	case ivr.LookupConsentAgreed:
+		return h.answer(ctx, roster.AnswerAgreed), nil, true
+	case ivr.LookupConsentRefused:
+		return h.answer(ctx, roster.AnswerRefused), nil, true
+	case ivr.LookupConsentLater:
+		return h.answer(ctx, roster.AnswerLater), nil, true
+	case ivr.LookupProposed:
+	default:
 		return ivr.AnswerFailed, nil, true
 	}
 	next, err := h.proposed(ctx, s)
@@ -66,14 +77,29 @@ func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr
 	return "between", vars, true
 }
 
-// proposed asks the records until the end of the call is written down. What happens meanwhile is kept for later.
-func (h *closer) proposed(ctx context.Context, s *session) (Proposal, error) {
+// patience is for how long the records are asked whether the end of a call is written down.
+type patience struct {
+	limit    time.Duration
+	evenGone bool // Also when the caller has hung up: what she has said is kept all the same.
+}
+
+// proposed asks the records when the person is called next.
+func (h *closer) proposed(ctx context.Context, s *session) (next Proposal, err error) {
+	err = h.written(s, patience{limit: proposedWait}, func() (err error) {
+		next, err = h.c.o.Records.Proposed(ctx, h.closing.Scheme, h.closing.Attempt)
+		return err
+	})
+	return next, err
+}
+
+// written asks the records again and again until the end of the call is written down, or the time is over. What happens meanwhile
+// is kept for later.
+func (h *closer) written(s *session, p patience, ask func() error) error {
 	var kept []telephony.Event
 	defer func() { s.backlog = append(kept, s.backlog...) }()
-	for end := time.Now().Add(proposedWait); ; {
-		next, err := h.c.o.Records.Proposed(ctx, h.closing.Scheme, h.closing.Attempt)
-		if !errors.Is(err, ErrNotYet) || time.Now().After(end) {
-			return next, err
+	for end := time.Now().Add(p.limit); ; {
+		if err := ask(); !errors.Is(err, ErrNotYet) || time.Now().After(end) {
+			return err
 		}
 		for look := time.Now().Add(proposedPoll); ; {
 			e, woke := s.wait(look)
@@ -82,8 +108,8 @@ func (h *closer) proposed(ctx context.Context, s *session) (Proposal, error) {
 			}
 			kept = append(kept, e)
 		}
-		if s.gone || h.c.ctx.Err() != nil {
-			return Proposal{}, ErrNotYet
+		if s.gone && !p.evenGone || h.c.ctx.Err() != nil {
+			return ErrNotYet
 		}
 	}
 }
@@ -106,9 +132,11 @@ func (h *closer) walked(s *session) {
 // afterCall speaks to the caller whose call has ended, listens to the keypad, ends her line and says that she is free.
 func (c *Connector) afterCall(l *live, o call.Order, outcome call.Outcome) {
 	s := c.session(l, o.Attempt.CallerLeg(o.Offer), o.Scheme)
-	s.begin(flowAfterCall, roster.Language(o.CallerLanguage), ivr.Vars{
-		"result": string(outcome.Result), "reason": string(outcome.Reason),
-	})
+	vars := ivr.Vars{"result": string(outcome.Result), "reason": string(outcome.Reason)}
+	if o.Kind == call.KindFirst {
+		vars["first"] = "yes"
+	}
+	s.begin(flowAfterCall, roster.Language(o.CallerLanguage), vars)
 	s.host = c.closer(l, Closing{Scheme: o.Scheme, Attempt: o.Attempt, Caller: o.Caller})
 	s.run()
 	s.hangUp()

@@ -18,7 +18,11 @@ func (c *Connector) connect(l *live, o call.Order) {
 	defer c.forget(l)
 	begun := time.Now()
 	conn := newConnection(o, begun)
-	err := c.o.Switch.Connect(c.ctx, c.connectCommand(o))
+	command := c.connectCommand(o)
+	if o.Kind == call.KindFirst {
+		command.ProposedBy = c.proposedBy(o)
+	}
+	err := c.o.Switch.Connect(c.ctx, command)
 	if !errors.Is(err, telephony.ErrDown) {
 		c.o.Desk.Placed(o.Attempt, o.Offer, time.Since(begun))
 	}

@@ -28,6 +28,8 @@ const (
 	// offerSlack and ringSlackLong are how much later than agreed the end of ringing may be reported before we ask.
 	offerSlack    = 10 * time.Second
 	ringSlackLong = 15 * time.Second
+	// briefingLimit is how long the dialplan tells a caller, before a first call, what she has to ask.
+	briefingLimit = 45 * time.Second
 	// askAgain is how long to wait before asking a PBX that did not answer.
 	askAgain = 2 * time.Second
 	// refusalLimit is how long the dialplan may take to tell the caller that she was not rung.
@@ -218,7 +220,11 @@ func (c *connection) accept(now time.Time) {
 	}
 	c.accepted, c.acceptedAt, c.caller.up = true, now, true
 	c.step(call.StateAccepted)
-	c.set(timerRing, now.Add(c.order.BeneficiaryRing+ringSlackLong))
+	slack := ringSlackLong
+	if c.order.Kind == call.KindFirst {
+		slack += briefingLimit
+	}
+	c.set(timerRing, now.Add(c.order.BeneficiaryRing+slack))
 }
 
 func (c *connection) ringing() {

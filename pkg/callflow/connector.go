@@ -45,6 +45,8 @@ type Options struct {
 	// Outreach is asked by outreach calls alone.
 	Outreach Outreach
 	Agenda   Agenda
+	// Consents may be nil: then what people answer at their first call is told by nobody by keypad.
+	Consents Consents
 	Voice    Voice
 	// Book returns the flows and prompts that a scheme speaks now, checked; 0 is no scheme's: those that ship. It answers at
 	// once, to several goroutines. A call asks once, at its beginning, so that publishing disturbs nobody who is talking.

@@ -100,6 +100,35 @@ type notes struct {
 	reachErr   error
 	forms
 	agenda
+	consents
+}
+
+// consents is what a desk knows of first calls.
+type consents struct {
+	asked    bool
+	askedErr error
+	said     []roster.ConsentAnswer
+}
+
+func (d *desk) ProposedBy(context.Context, int64, call.ID) (roster.Source, error) {
+	return roster.SourcePharmacist, nil
+}
+
+func (d *desk) Asks(context.Context, int64, call.ID) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.asked, d.askedErr
+}
+
+func (d *desk) AnswerFirstCall(_ context.Context, _ int64, _ call.ID, answer roster.ConsentAnswer) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.notYet > 0 {
+		d.notYet--
+		return ErrNotYet
+	}
+	d.said = append(d.said, answer)
+	return nil
 }
 
 // forms are what was registered.
@@ -461,7 +490,7 @@ func newRig(t tb, change func(*Options)) *rig {
 		logger = zaptest.NewLogger(single, zaptest.Level(zap.ErrorLevel))
 	}
 	o := Options{
-		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Agenda: r.desk, Outreach: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
+		Switch: r.pbx, Desk: r.desk, Callers: r.desk, Records: r.desk, Agenda: r.desk, Consents: r.desk, Outreach: r.desk, Voice: spoken{}, Book: func(int64) *ivr.Book { return r.book }, Now: time.Now,
 		Logger: logger, Fallback: Line{Languages: []roster.Language{roster.French}},
 	}
 	if change != nil {

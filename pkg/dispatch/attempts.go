@@ -69,6 +69,9 @@ func (e *Engine) reserve(w *worker, a *attempt, now time.Time) {
 	e.setState(w, call.CallerReserved, "", now)
 }
 
+// briefing is how long a caller may listen, in real time, before a first call, to what she has to ask.
+const briefing = 45 * time.Second
+
 // order words the nth offer of an attempt; w is nil for a call that needs no caller.
 func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order {
 	o := call.Order{
@@ -91,7 +94,11 @@ func (e *Engine) order(p *promise, w *worker, id call.ID, offer int) call.Order 
 	orDefault(&o.BeneficiaryRing, time.Minute)
 	// She may be rung until the window ends and not later; the PBX itself refuses after that.
 	left := e.opts.real(p.Closes.Sub(e.opts.Now()))
-	o.DialBy = e.opts.RealNow().Add(min(o.CallerRing+e.opts.DialMargin, left))
+	margin := e.opts.DialMargin
+	if p.Kind == call.KindFirst {
+		margin += briefing
+	}
+	o.DialBy = e.opts.RealNow().Add(min(o.CallerRing+margin, left))
 	return o
 }
 

@@ -35,6 +35,10 @@ const (
 	LookupNeverAgain   = "never_again"     // Keep for ever that nobody is to be called at this number: done.
 	LookupAgree        = "agree"           // Make the change that she was told: done, gone.
 	LookupRefuse       = "refuse"          // Drop it: done, gone.
+	LookupConsentDue     = "consent_due"     // Whether the closed call was a first call whose answer nobody has told: yes, no.
+	LookupConsentAgreed  = "consent_agreed"  // Write down that she agrees to be called: done, gone.
+	LookupConsentRefused = "consent_refused" // Write down that she refuses, which erases her: done, gone.
+	LookupConsentLater   = "consent_later"   // Write down that she wants to think about it: done, gone.
 	LookupReady        = "ready"           // Make the caller ready: done, not_now.
 	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.
 	LookupBreak        = "break"           // done, not_now.

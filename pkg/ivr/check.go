@@ -31,6 +31,7 @@ func lookups() []string {
 		LookupAppointments, LookupReady, LookupReadyOnce, LookupBreak, LookupOff, LookupNextCall, LookupProposed,
 		LookupBegin, LookupHerNumber, LookupDays, LookupRegister, LookupForget, LookupNumber, LookupCallback, LookupCallToday, LookupTopics, LookupQuestions, LookupAnswer,
 		LookupConfirm, LookupOtherTimes, LookupAwayFrom, LookupBack, LookupAskChange, LookupAsked, LookupAgree, LookupRefuse, LookupNeverAgain, LookupInterested,
+		LookupConsentDue, LookupConsentAgreed, LookupConsentRefused, LookupConsentLater,
 	}
 }
 

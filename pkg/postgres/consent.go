@@ -19,19 +19,11 @@ import (
 // ErrNotAgreed means that a person whom others have proposed gets no other call than the first one before she has agreed.
 var ErrNotAgreed = errors.New("she has not agreed to be called yet")
 
-// Answered is what a person answered when she was asked whether she agrees to be called.
-type Answered struct {
-	Ref    string
-	Answer roster.ConsentAnswer // AnswerAgreed, AnswerRefused or AnswerLater.
-	// How says how she agreed, as the proof of consent; empty stands for the first call.
-	How string
-}
-
 // AnswerConsent writes down what a person answered, in one transaction. When she agreed, the calls that were proposed for her are
 // booked at once. When she refused, she is erased as by RefusePerson. When she wants to think about it, her next first call is
 // booked. Writing the same down again changes nothing. The errors are ErrNoBeneficiary, callflow.ErrNothing when she was not
 // proposed or has answered otherwise, ErrRefusalKey, and inbox.ErrInCall when she is being called and refuses.
-func (s *Store) AnswerConsent(ctx context.Context, scheme int64, a Answered, now time.Time) error {
+func (s *Store) AnswerConsent(ctx context.Context, scheme int64, a roster.Answered, now time.Time) error {
 	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
 		person, err := findBeneficiary(ctx, q, scheme, a.Ref)
 		if err != nil {
@@ -91,6 +83,17 @@ func (s *Store) Asks(ctx context.Context, scheme int64, attempt call.ID) (bool, 
 		return false, fmt.Errorf("read what she answered: %w", storeError(err))
 	}
 	return p.State == string(roster.ConsentProposed) && !answered, nil
+}
+
+// ProposedBy says who proposed the person of an attempt.
+func (s *Store) ProposedBy(ctx context.Context, scheme int64, attempt call.ID) (roster.Source, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	source, err := s.query.ReadProposedBy(ctx, sqldb.ReadProposedByParams{SchemeID: scheme, AttemptID: attemptUUID(attempt)})
+	if err != nil {
+		return "", fmt.Errorf("read who proposed her: %w", storeError(err))
+	}
+	return roster.Source(source), nil
 }
 
 // firstCall finds the first call of an attempt that has ended. The errors are callflow.ErrNothing and callflow.ErrNotYet.
@@ -210,36 +213,20 @@ func noteAnswer(ctx context.Context, q *sqldb.Queries, j *journal, a answering) 
 	return nil
 }
 
-// Proposal is a person whom somebody else has proposed, and who has not answered yet.
-type Proposal struct {
-	Ref      string
-	Source   roster.Source
-	Language roster.Language
-	Since    time.Time
-	Until    time.Time // When she is erased if nobody has an answer by then.
-	Calls    int       // First calls that were made, or tried in vain on a day.
-	// Opens and Closes are of her next first call; zero when none is booked.
-	Opens, Closes time.Time
-	// Asked is when a first call reached her of which nobody has said what she answered, and AskedBy the ref of its caller; zero
-	// and empty when there is none. Nobody rings her again before that is said.
-	Asked   time.Time
-	AskedBy string
-}
-
 // mostProposals is how many proposals are listed, and erased in one go.
 const mostProposals = 1000
 
 // Proposals lists the scheme's proposals that wait for an answer, the oldest first, 1,000 at most.
-func (s *Store) Proposals(ctx context.Context, scheme int64, now time.Time) ([]Proposal, error) {
+func (s *Store) Proposals(ctx context.Context, scheme int64, now time.Time) ([]roster.Proposal, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
 	rows, err := s.query.ListProposals(ctx, sqldb.ListProposalsParams{SchemeID: scheme, Before: instant(now.AddDate(1, 0, 0)), Most: mostProposals})
 	if err != nil {
 		return nil, fmt.Errorf("list proposals: %w", storeError(err))
 	}
-	list := make([]Proposal, len(rows))
+	list := make([]roster.Proposal, len(rows))
 	for i, r := range rows {
-		list[i] = Proposal{
+		list[i] = roster.Proposal{
 			Ref: r.Ref, Source: roster.Source(r.Source), Language: roster.Language(r.Language), Since: when(r.Since), Until: when(r.Until),
 			Calls: int(r.Calls), Opens: when(r.OpensAt), Closes: when(r.ClosesAt), Asked: when(r.AskedAt), AskedBy: r.AskedBy,
 		}
@@ -247,27 +234,21 @@ func (s *Store) Proposals(ctx context.Context, scheme int64, now time.Time) ([]P
 	return list, nil
 }
 
-// ProposalRules bound what others may propose.
-type ProposalRules struct {
-	Days          int // For how many days a proposal waits for an answer before it is erased; 30 by default.
-	Registrations int // How many registrations one CLI may make within 24 hours; 10 by default.
-}
-
 // ProposalRules returns a scheme's rules.
-func (s *Store) ProposalRules(ctx context.Context, scheme int64) (ProposalRules, error) {
+func (s *Store) ProposalRules(ctx context.Context, scheme int64) (roster.ProposalRules, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	row, err := s.query.ReadProposalRules(ctx, scheme)
 	if err != nil {
-		return ProposalRules{}, fmt.Errorf("read the rules of proposals: %w", storeError(err))
+		return roster.ProposalRules{}, fmt.Errorf("read the rules of proposals: %w", storeError(err))
 	}
-	return ProposalRules{Days: int(row.ProposalDays), Registrations: int(row.RegistrationsADay)}, nil
+	return roster.ProposalRules{Days: int(row.ProposalDays), Registrations: int(row.RegistrationsADay)}, nil
 }
 
-// SetProposalRules changes them. Days are 1 to 365, registrations 1 to 1,000.
-func (s *Store) SetProposalRules(ctx context.Context, scheme int64, r ProposalRules) error {
-	if r.Days < 1 || r.Days > 365 || r.Registrations < 1 || r.Registrations > 1000 {
-		return errors.New("a proposal waits for 1 to 365 days, and one number makes 1 to 1,000 registrations a day")
+// SetProposalRules changes them.
+func (s *Store) SetProposalRules(ctx context.Context, scheme int64, r roster.ProposalRules) error {
+	if err := r.Check(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()

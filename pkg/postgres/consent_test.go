@@ -198,7 +198,9 @@ func TestRefusedOrWithoutAnAnswerNothingStays(t *testing.T) {
 	a := newAsking(t, f, "Namur")
 	const her, shared = "+32470000001", "+32470000002"
 	a.put("B 1", her, func(b *roster.Beneficiary) { b.Numbers = append(b.Numbers, roster.Number{E164: shared}) })
-	a.put("B2", shared, func(b *roster.Beneficiary) { b.Consent.State, b.Given, b.Family = roster.ConsentGiven, "Jan", "Peeters" })
+	a.put("B2", shared, func(b *roster.Beneficiary) {
+		b.Consent.State, b.Given, b.Family = roster.ConsentGiven, "Jan", "Peeters"
+	})
 	_, _, err := f.Announce(ctx, a.scheme, postgres.Pause{Ref: "B 1", First: a.now.AddDate(0, 0, 3).Truncate(24 * time.Hour)}, a.now)
 	require.NoError(t, err)
 	for i, cli := range []string{her, shared} {
@@ -322,7 +324,7 @@ func TestNobodyIsCalledBeforeSheHasAgreed(t *testing.T) {
 				}
 			case "answer":
 				answer := rapid.SampledFrom(roster.ConsentAnswers()[:3]).Draw(rt, "answer")
-				err := a.AnswerConsent(ctx, a.scheme, postgres.Answered{Ref: ref, Answer: answer}, a.now)
+				err := a.AnswerConsent(ctx, a.scheme, roster.Answered{Ref: ref, Answer: answer}, a.now)
 				gone[ref] = gone[ref] || err == nil && answer == roster.AnswerRefused
 				require.True(t, err == nil || errors.Is(err, postgres.ErrNoBeneficiary) || errors.Is(err, callflow.ErrNothing) || errors.Is(err, inbox.ErrInCall), err)
 			case "day":

@@ -33,9 +33,8 @@ func RefusalHows() []RefusalHow {
 // leastRefusalKey is how long the key of refusals is at least, in bytes: numbers are few, so that only the key keeps them.
 const leastRefusalKey = 32
 
-// ErrRefusalKey means that refusals can be neither kept nor looked up, because their key is missing, is too short, or is not
-// the one that the scheme's refusals were made with. Nobody is registered then, rather than somebody who has refused.
-var ErrRefusalKey = errors.New("the key of refusals (secrets.refusals) is not there")
+// ErrRefusalKey is roster.ErrRefusalKey.
+var ErrRefusalKey = roster.ErrRefusalKey
 
 // Refuse keeps for ever that nobody is to be called at the numbers (E.164), as keyed hashes: HMAC-SHA-256 (RFC 2104) under
 // Options.RefusalKey of the scheme and the number. It changes nothing else: who is reached there stays. Refusing again
@@ -46,6 +45,11 @@ func (s *Store) Refuse(ctx context.Context, scheme int64, numbers []string, how 
 		return fmt.Errorf("keep a refusal: %w", err)
 	}
 	return nil
+}
+
+// RefuseNumber is Refuse for somebody who has said so to a registrar.
+func (s *Store) RefuseNumber(ctx context.Context, scheme int64, number string, now time.Time) error {
+	return s.Refuse(ctx, scheme, []string{number}, RefusedToRegistrar, now)
 }
 
 // Refused returns which of the numbers (E.164) were refused. The error may be ErrRefusalKey.

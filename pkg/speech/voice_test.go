@@ -212,6 +212,7 @@ func TestPrepareSpeaksEveryFixedPromptAndNamesTheDialplans(t *testing.T) {
 	for _, n := range []string{
 		"press-a-key", "call-not-placed", "caller-gone", "not-reached", "fallback-greeting", "fallback-emergency",
 		"fallback-message", "fallback-key", "fallback-thanks", "line-unknown", "service-away", "echo-test",
+		"first-call", "first-call-by-pharmacist", "first-call-script",
 	} {
 		require.True(t, playable(filepath.Join(dir, n+".wav")), n)
 		for _, lang := range roster.Languages() {

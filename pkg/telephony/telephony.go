@@ -107,7 +107,10 @@ type Connect struct {
 	BeneficiaryRing time.Duration
 	DialBy          time.Time // By the PBX's clock; the zero value forbids the call.
 	Confirm         bool      // The caller must press a key before she is rung.
-	WrapUp          bool      // The caller's line enters the application when the beneficiary leaves, instead of ending.
+	// ProposedBy is set for a first call, to who proposed the person (a roster.Source): before she is rung, the caller is told that
+	// she must be asked, and hears, in the person's language, how. A key ends that.
+	ProposedBy string
+	WrapUp     bool // The caller's line enters the application when the beneficiary leaves, instead of ending.
 }
 
 // Announce is a call without a caller: see Switch.Announce.

@@ -51,6 +51,8 @@ func TestOutbound(t *testing.T) {
 		"without a caller: a survey is counted":    surveyed,
 		"without a caller: zero and eight":         zeroAndEight,
 		"without a caller: a list is called":       listCalled,
+		"first call: she agrees":                   agreesToBeCalled,
+		"first call: she refuses":                  refusesToBeCalled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,13 @@ SELECT b.ref, b.source, b.purpose, coalesce((
 FROM beneficiary b
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = sqlc.arg(beneficiary_id);
 
+-- name: ReadProposedBy :one
+-- Who proposed the person of an attempt.
+SELECT b.source
+FROM attempt a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.attempt_id = sqlc.arg(attempt_id);
+
 -- name: InsertConsent :exec
 INSERT INTO consent (scheme_id, beneficiary_id, purpose, state, given_on, how, recorded_at)
 VALUES (sqlc.arg(scheme_id), sqlc.arg(beneficiary_id), sqlc.arg(purpose), sqlc.arg(state), sqlc.arg(given_on), sqlc.arg(how),

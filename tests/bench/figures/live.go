@@ -132,7 +132,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	defer feeds.Close()
 	door := auth.NewDoor(store)
 	programs, err := api.New(api.Options{
-		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Prompts: prompts{}, Door: door,
+		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Prompts: prompts{}, Consents: store, Refusals: store, Door: door,
 	})
 	if err != nil {
 		return err

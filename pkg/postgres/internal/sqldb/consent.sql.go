@@ -540,6 +540,26 @@ func (q *Queries) ReadProposalRules(ctx context.Context, schemeID int64) (ReadPr
 	return i, err
 }
 
+const readProposedBy = `-- name: ReadProposedBy :one
+SELECT b.source
+FROM attempt a
+JOIN beneficiary b ON b.scheme_id = a.scheme_id AND b.beneficiary_id = a.beneficiary_id
+WHERE a.scheme_id = $1 AND a.attempt_id = $2
+`
+
+type ReadProposedByParams struct {
+	SchemeID  int64
+	AttemptID pgtype.UUID
+}
+
+// Who proposed the person of an attempt.
+func (q *Queries) ReadProposedBy(ctx context.Context, arg ReadProposedByParams) (string, error) {
+	row := q.db.QueryRow(ctx, readProposedBy, arg.SchemeID, arg.AttemptID)
+	var source string
+	err := row.Scan(&source)
+	return source, err
+}
+
 const setProposals = `-- name: SetProposals :exec
 UPDATE scheme SET proposal_days = $1, registrations_a_day = $2
 WHERE scheme_id = $3

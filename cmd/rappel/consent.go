@@ -1,0 +1,166 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
+)
+
+func (p *program) consent() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "consent",
+		Short: "Whoever was proposed by others: who has not answered yet, and what she answered",
+		Long: `Whoever was registered by somebody else, or is "proposed" on the town's list, is asked first: a caller's first call is the only one
+she gets until she has agreed. The caller keys the answer after the call; what nobody keyed is told here. Without an answer in
+30 days (rappel consent rules) she is erased, and only counted.`,
+	}
+	c.AddCommand(p.listConsents(), p.consentRules(), p.consentScript())
+	for _, one := range []struct {
+		answer                    roster.ConsentAnswer
+		use, short, long, example string
+		done                      string
+	}{
+		{
+			roster.AnswerAgreed, "agreed REF", "Write down that somebody agrees to be called; her calls are planned at once",
+			"--how is the proof of consent, such as the letter in which she said so; without it that is the first call.",
+			`rappel consent agreed B017 --how "letter of 3 November"`, "Her calls are planned.",
+		},
+		{
+			roster.AnswerRefused, "refused REF", "Erase somebody who refuses, for ever, with all but keyed hashes of her numbers",
+			"It cannot be undone; the town's own list is not touched.", "rappel consent refused B017",
+			"She is erased, and nobody can be registered at her numbers.",
+		},
+		{
+			roster.AnswerLater, "later REF", "Have somebody asked again on another day",
+			"Her next first call is booked, as often as was proposed for her, once a week at least.", "rappel consent later B017",
+			"She will be asked again.",
+		},
+	} {
+		how := ""
+		command := p.inScheme(&cobra.Command{
+			Use: one.use, Short: one.short, Long: one.long, Example: "  " + one.example, Args: exactly(1),
+		}, func(ctx context.Context, r records, args []string) error {
+			if len(how) > roster.MaxHow {
+				return usageError{fmt.Errorf("--how is longer than %d letters", roster.MaxHow)}
+			}
+			err := r.AnswerConsent(ctx, r.scheme.Key, roster.Answered{Ref: args[0], Answer: one.answer, How: how}, time.Now())
+			switch {
+			case errors.Is(err, postgres.ErrNoBeneficiary):
+				return noBeneficiary(args[0], err)
+			case errors.Is(err, callflow.ErrNothing):
+				return p.refuse(fmt.Errorf("%s was not proposed, or has answered otherwise; rappel consent list shows who is asked", args[0]))
+			case err != nil:
+				return err
+			}
+			fmt.Fprintln(p.out, one.done)
+			return eraseForgotten(ctx, r)
+		})
+		if one.answer == roster.AnswerAgreed {
+			command.Flags().StringVar(&how, "how", "", "how she agreed, as the proof of consent")
+		}
+		c.AddCommand(command)
+	}
+	return c
+}
+
+func (p *program) listConsents() *cobra.Command {
+	return p.inScheme(&cobra.Command{
+		Use: "list", Short: "List whoever was proposed and has not answered yet, the oldest first", Args: exactly(0),
+		Long: `Lists whoever was proposed and has not answered yet: by whom, since when, when she is called, and when she is erased without an
+answer. ASKED names the caller of a first call whose answer nobody has told: nobody rings her again before that is done, with
+rappel consent agreed, refused or later.`,
+		Example: "  rappel consent list",
+	}, func(ctx context.Context, r records, _ []string) error {
+		list, err := r.Proposals(ctx, r.scheme.Key, time.Now())
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			_, err := fmt.Fprintln(p.out, "Nobody waits to be asked.")
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "PERSON\tBY\tSINCE\tCALLS\tNEXT\tASKED\tERASED AFTER")
+		for _, one := range list {
+			next, asked := "-", "-"
+			if !one.Opens.IsZero() {
+				next = r.clock(one.Opens)
+			}
+			if !one.Asked.IsZero() {
+				asked = r.clock(one.Asked) + " by " + cmp.Or(one.AskedBy, "somebody")
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", one.Ref, one.Source, r.clock(one.Since), one.Calls, next, asked, r.clock(one.Until))
+		}
+		return w.Flush()
+	})
+}
+
+func (p *program) consentRules() *cobra.Command {
+	var days, registrations int
+	c := p.inScheme(&cobra.Command{
+		Use: "rules", Short: "Show or change how long a proposal waits, and how many registrations one number may make", Args: exactly(0),
+		Long: `Without flags it shows the rules. A proposal, and a registration that nobody has made anything of, waits so many days for an
+answer; then it is erased, and counted. One number may make so many registrations within 24 hours: enough for a pharmacist who
+registers several people, and too few for a whole street.`,
+		Example: "  rappel consent rules --days 30 --registrations 10",
+	}, func(ctx context.Context, r records, _ []string) error {
+		rules, err := r.ProposalRules(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		if days != 0 || registrations != 0 {
+			rules = roster.ProposalRules{Days: cmp.Or(days, rules.Days), Registrations: cmp.Or(registrations, rules.Registrations)}
+			if err := rules.Check(); err != nil {
+				return usageError{err}
+			}
+			if err := r.SetProposalRules(ctx, r.scheme.Key, rules); err != nil {
+				return err
+			}
+		}
+		_, err = fmt.Fprintf(p.out, "A proposal waits %d days for an answer. One number makes at most %d registrations within 24 hours.\n",
+			rules.Days, rules.Registrations)
+		return err
+	})
+	c.Flags().IntVar(&days, "days", 0, "how many days a proposal waits for an answer, 1 to 365")
+	c.Flags().IntVar(&registrations, "registrations", 0, "how many registrations one number may make within 24 hours, 1 to 1000")
+	return c
+}
+
+func (p *program) consentScript() *cobra.Command {
+	c := &cobra.Command{
+		Use: "script", Short: "Show what a caller may say at a first call, in all four languages", Args: exactly(0),
+		Example: "  rappel consent script",
+	}
+	c.RunE = func(*cobra.Command, []string) error {
+		cfg, err := app.Read(p.config)
+		if err != nil {
+			return err
+		}
+		texts, err := app.ConsentScript(cfg)
+		if err != nil {
+			return err
+		}
+		for _, lang := range roster.Languages() {
+			fmt.Fprintf(p.out, "%s: %s\n", lang, texts[lang])
+		}
+		return nil
+	}
+	return c
+}
+
+// eraseForgotten erases the files of recordings of whoever was erased, as far as they are at this machine's PBX. The service does
+// so with the others.
+func eraseForgotten(ctx context.Context, r records) error {
+	_, err := app.EraseForgotten(ctx, r.Store, r.scheme.Key, r.config.Asterisk.Recordings, time.Now())
+	return err
+}
