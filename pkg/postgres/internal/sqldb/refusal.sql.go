@@ -76,7 +76,7 @@ WITH said AS (
 ), asked AS (
     DELETE FROM contact_person p WHERE p.scheme_id = $2 AND p.beneficiary_id = $3
 ), worry AS (
-    UPDATE welfare w SET closed_at = $4::timestamptz
+    UPDATE welfare w SET closed_at = $5::timestamptz
     WHERE w.scheme_id = $2 AND w.beneficiary_id = $3 AND w.closed_at IS NULL
 ), keyed AS (
     DELETE FROM registration r USING inbox_mark k
