@@ -56,7 +56,7 @@ func (a *App) buildPages() error {
 		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows}, Prompts: prompts,
 		Consents: a.store, Refusals: a.store,
 		Script: func(lang roster.Language) string { return flows.shipped.Text(lang, firstCallScript, nil) },
-		Door: auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
+		Door:   auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),
 	})
 	if err != nil {

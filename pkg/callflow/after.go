@@ -10,7 +10,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
-	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
 // Flows that the Connector runs by itself.
@@ -60,7 +59,7 @@ func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr
 	default:
 		return ivr.AnswerFailed, nil, true
 	}
-	next, err := h.proposed(ctx, s)
+	next, err := h.proposed(ctx)
 	switch {
 	case s.gone || h.c.ctx.Err() != nil:
 		return "", nil, false
@@ -77,38 +76,27 @@ func (h *closer) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr
 	return "between", vars, true
 }
 
-// patience is for how long the records are asked whether the end of a call is written down.
-type patience struct {
-	limit    time.Duration
-	evenGone bool // Also when the caller has hung up: what she has said is kept all the same.
-}
-
 // proposed asks the records when the person is called next.
-func (h *closer) proposed(ctx context.Context, s *session) (next Proposal, err error) {
-	err = h.written(s, patience{limit: proposedWait}, func() (err error) {
+func (h *closer) proposed(ctx context.Context) (next Proposal, err error) {
+	err = h.written(proposedWait, func() (err error) {
 		next, err = h.c.o.Records.Proposed(ctx, h.closing.Scheme, h.closing.Attempt)
 		return err
 	})
 	return next, err
 }
 
-// written asks the records again and again until the end of the call is written down, or the time is over. What happens meanwhile
-// is kept for later.
-func (h *closer) written(s *session, p patience, ask func() error) error {
-	var kept []telephony.Event
-	defer func() { s.backlog = append(kept, s.backlog...) }()
-	for end := time.Now().Add(p.limit); ; {
+// written asks the records again and again until the end of the call is written down, or the time is over. It takes no events: what
+// happens meanwhile is there afterwards.
+func (h *closer) written(limit time.Duration, ask func() error) error {
+	tick := time.NewTicker(proposedPoll)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); ; {
 		if err := ask(); !errors.Is(err, ErrNotYet) || time.Now().After(end) {
 			return err
 		}
-		for look := time.Now().Add(proposedPoll); ; {
-			e, woke := s.wait(look)
-			if !woke {
-				break
-			}
-			kept = append(kept, e)
-		}
-		if s.gone && !p.evenGone || h.c.ctx.Err() != nil {
+		select {
+		case <-tick.C:
+		case <-h.c.ctx.Done():
 			return ErrNotYet
 		}
 	}

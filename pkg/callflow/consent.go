@@ -28,8 +28,9 @@ type Consents interface {
 const (
 	// sourceWait is how long the records may take to say who proposed the person: her caller's phone rings after that.
 	sourceWait = 2 * time.Second
-	// answerWait is how long the end of the call may take to be written down before her answer is not.
-	answerWait = 15 * time.Second
+	// answerWait is how long the end of the call may take to be written down before her answer is not. It is shorter than the guard
+	// of the caller's line.
+	answerWait = 4 * time.Second
 )
 
 // proposedBy is who the caller is told has proposed the person. While nobody knows it is the service: she is told to ask all the
@@ -50,17 +51,17 @@ func (c *Connector) proposedBy(o call.Order) string {
 }
 
 // asks says whether the closed call was a first call whose answer is to be told.
-func (h *closer) asks(ctx context.Context, s *session) (string, bool) {
+func (h *closer) asks(ctx context.Context) (string, bool) {
 	if h.c.o.Consents == nil {
 		return ivr.AnswerFailed, true
 	}
 	asked := false
-	err := h.written(s, patience{limit: proposedWait}, func() (err error) {
+	err := h.written(proposedWait, func() (err error) {
 		asked, err = h.c.o.Consents.Asks(ctx, h.closing.Scheme, h.closing.Attempt)
 		return err
 	})
 	switch {
-	case s.gone || h.c.ctx.Err() != nil:
+	case h.c.ctx.Err() != nil:
 		return "", false
 	case err != nil:
 		return ivr.AnswerFailed, true
@@ -71,13 +72,13 @@ func (h *closer) asks(ctx context.Context, s *session) (string, bool) {
 }
 
 // answer writes down what the person has answered. That is done even when the caller hangs up as she presses the key.
-func (h *closer) answer(ctx context.Context, s *session, answer roster.ConsentAnswer) string {
+func (h *closer) answer(ctx context.Context, answer roster.ConsentAnswer) string {
 	if h.c.o.Consents == nil {
 		return ivr.AnswerFailed
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
 	defer cancel()
-	err := h.written(s, patience{limit: answerWait, evenGone: true}, func() error {
+	err := h.written(answerWait, func() error {
 		return h.c.o.Consents.AnswerFirstCall(ctx, h.closing.Scheme, h.closing.Attempt, answer)
 	})
 	switch {

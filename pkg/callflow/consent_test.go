@@ -28,7 +28,7 @@ func TestAFirstCallIsToldAndAnswered(t *testing.T) {
 			keys: []string{"2", "2"}, said: []roster.ConsentAnswer{roster.AnswerRefused}, hears: "consent.refused",
 		},
 		"not refused after all": {keys: []string{"2", "1", "3"}, said: []roster.ConsentAnswer{roster.AnswerLater}, hears: "consent.asked_again"},
-		"written down late":     {keys: []string{"1"}, said: []roster.ConsentAnswer{roster.AnswerAgreed}, hears: "consent.agreed", slow: 40},
+		"written down late":     {keys: []string{"1"}, said: []roster.ConsentAnswer{roster.AnswerAgreed}, hears: "consent.agreed", slow: 20},
 		"never written down":    {keys: []string{"1"}, hears: "consent.by_hand", slow: 100_000},
 		"not said":              {hears: "consent.menu"},
 	} {

@@ -24,38 +24,38 @@ const (
 
 // What a flow may look up, or have done. A host that cannot answers AnswerFailed.
 const (
-	LookupAppointments = "appointments"    // The party's next calls: one, several, unknown, slow (asked too often).
-	LookupConfirm      = "confirm"         // She expects the call: done, gone.
-	LookupOtherTimes   = "other_times"     // Other times for it, into "times": some, none, gone.
-	LookupAwayFrom     = "away_from"       // Read from which day on she is away, into "from": ok, bad, often.
-	LookupBack         = "away_back"       // Read on which day she is back, into "back": ok, bad, early (before she leaves), often.
-	LookupAskChange    = "ask_change"      // Make the change: done; or note it and ring her back: soon, later, waits, refused, gone.
-	LookupAsked        = "asked"           // The change that waits for her word: move, skip, away, none.
-	LookupInterested   = "interested"      // Keep for the registrars that she wants to be registered: done.
-	LookupNeverAgain   = "never_again"     // Keep for ever that nobody is to be called at this number: done.
-	LookupAgree        = "agree"           // Make the change that she was told: done, gone.
-	LookupRefuse       = "refuse"          // Drop it: done, gone.
+	LookupAppointments   = "appointments"    // The party's next calls: one, several, unknown, slow (asked too often).
+	LookupConfirm        = "confirm"         // She expects the call: done, gone.
+	LookupOtherTimes     = "other_times"     // Other times for it, into "times": some, none, gone.
+	LookupAwayFrom       = "away_from"       // Read from which day on she is away, into "from": ok, bad, often.
+	LookupBack           = "away_back"       // Read on which day she is back, into "back": ok, bad, early (before she leaves), often.
+	LookupAskChange      = "ask_change"      // Make the change: done; or note it and ring her back: soon, later, waits, refused, gone.
+	LookupAsked          = "asked"           // The change that waits for her word: move, skip, away, none.
+	LookupInterested     = "interested"      // Keep for the registrars that she wants to be registered: done.
+	LookupNeverAgain     = "never_again"     // Keep for ever that nobody is to be called at this number: done.
+	LookupAgree          = "agree"           // Make the change that she was told: done, gone.
+	LookupRefuse         = "refuse"          // Drop it: done, gone.
 	LookupConsentDue     = "consent_due"     // Whether the closed call was a first call whose answer nobody has told: yes, no.
 	LookupConsentAgreed  = "consent_agreed"  // Write down that she agrees to be called: done, gone.
 	LookupConsentRefused = "consent_refused" // Write down that she refuses, which erases her: done, gone.
 	LookupConsentLater   = "consent_later"   // Write down that she wants to think about it: done, gone.
-	LookupReady        = "ready"           // Make the caller ready: done, not_now.
-	LookupReadyOnce    = "ready_once"      // For one more call: done, not_now.
-	LookupBreak        = "break"           // done, not_now.
-	LookupOff          = "off"             // done, not_now.
-	LookupNextCall     = "next_call"       // When the caller is given a call: now, at, none.
-	LookupNumber       = "callback_number" // Read the number that was typed: ok, bad.
-	LookupCallback     = "callback"        // Promise a callback: promised, refused.
-	LookupCallToday    = "call_today"      // Call her today if that can be kept: yes, no, already.
-	LookupBegin        = "register_begin"  // Begin a registration: own (the party's number may be rung), ask.
-	LookupHerNumber    = "register_number" // Read the number that was typed: ok, bad.
-	LookupDays         = "register_days"   // Read the days that were typed: ok, bad.
-	LookupRegister     = "register_keep"   // Keep the registration: kept.
-	LookupForget       = "register_forget" // Forget it: forgotten.
-	LookupProposed     = "proposed"        // When the person of the closed call is called next: around, between, none.
-	LookupTopics       = "topics"          // What questions are about, into "topics": some, none.
-	LookupQuestions    = "questions"       // The questions on the topic chosen, into "questions": some, none.
-	LookupAnswer       = "answer"          // The answer to the question chosen, into "parts": said, foreign (in another language), gone.
+	LookupReady          = "ready"           // Make the caller ready: done, not_now.
+	LookupReadyOnce      = "ready_once"      // For one more call: done, not_now.
+	LookupBreak          = "break"           // done, not_now.
+	LookupOff            = "off"             // done, not_now.
+	LookupNextCall       = "next_call"       // When the caller is given a call: now, at, none.
+	LookupNumber         = "callback_number" // Read the number that was typed: ok, bad.
+	LookupCallback       = "callback"        // Promise a callback: promised, refused.
+	LookupCallToday      = "call_today"      // Call her today if that can be kept: yes, no, already.
+	LookupBegin          = "register_begin"  // Begin a registration: own (the party's number may be rung), ask.
+	LookupHerNumber      = "register_number" // Read the number that was typed: ok, bad.
+	LookupDays           = "register_days"   // Read the days that were typed: ok, bad.
+	LookupRegister       = "register_keep"   // Keep the registration: kept.
+	LookupForget         = "register_forget" // Forget it: forgotten.
+	LookupProposed       = "proposed"        // When the person of the closed call is called next: around, between, none.
+	LookupTopics         = "topics"          // What questions are about, into "topics": some, none.
+	LookupQuestions      = "questions"       // The questions on the topic chosen, into "questions": some, none.
+	LookupAnswer         = "answer"          // The answer to the question chosen, into "parts": said, foreign (in another language), gone.
 )
 
 // Answers of a host besides the names of Lookup.To.

@@ -146,7 +146,7 @@ func (s *Store) answer(ctx context.Context, q *sqldb.Queries, j *journal, a answ
 		return err
 	}
 	again := replanning{now: a.now, people: []int64{a.person}}
-	switch a.answer { //nolint:exhaustive // The others were handled, or nobody gives them.
+	switch a.answer {
 	case roster.AnswerAgreed:
 		if err := s.agree(ctx, q, j, a, p); err != nil {
 			return err

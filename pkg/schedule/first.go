@@ -20,10 +20,15 @@ func First(a roster.Agreement, r Rules, from time.Time) (Slot, bool) {
 }
 
 // AskAgain returns the slot in which she is asked next, on a later date than after's, when she was not reached or wants to think
-// about it: as often as is proposed, and once a week where that is less. It reports false when there is none.
+// about it: as often as is proposed, and once a week where that is less; of calls on given dates, on the next one. It reports false
+// when there is none.
 func AskAgain(a roster.Agreement, r Rules, after time.Time) (Slot, bool) {
-	a = asking(a)
-	if a.Cadence != roster.Daily && a.Cadence != roster.Weekly {
+	switch a.Cadence {
+	case roster.Once: // On one of its dates, if any is to come.
+	case roster.Daily, roster.Weekly:
+		a = asking(a)
+	default:
+		a = asking(a)
 		a.Cadence, a.PerWeek = roster.Weekly, 1
 	}
 	r.Pauses = plain(r.Pauses)
