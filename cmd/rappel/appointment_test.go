@@ -14,7 +14,7 @@ func TestAppointmentsFromTheCommandLine(t *testing.T) {
 	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
 	done(t, dir, "migrate")
 	done(t, dir, "scheme", "create", "--name", "Colmar", "--country", "FR")
-	people := "ref;nom;prénom;téléphone;rythme\nB1;Meyer;Odile;+33 1 99 00 12 34;hebdomadaire\nB2;Weber;Rose;+33 1 99 00 12 35;\n"
+	people := "ref;nom;prénom;téléphone;rythme;consentement;date du consentement\nB1;Meyer;Odile;+33 1 99 00 12 34;hebdomadaire;donné;2026-01-05\nB2;Weber;Rose;+33 1 99 00 12 35;;donné;2026-01-05\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
 	staff := "ref;nom;prénom;rôle\nA1;Klein;Anne;appelant\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "staff.csv"), []byte(staff), 0o600))

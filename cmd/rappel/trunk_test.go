@@ -14,7 +14,7 @@ func TestTrunksAndSurgesFromTheCommandLine(t *testing.T) {
 	dir, _ := place(t, "asterisk: {password: file:ari.secret}\n")
 	done(t, dir, "migrate")
 	done(t, dir, "scheme", "create", "--name", "Colmar", "--country", "FR")
-	people := "ref;nom;prénom;téléphone;rythme\nB1;Meyer;Odile;+33 1 99 00 12 34;quotidien\n"
+	people := "ref;nom;prénom;téléphone;rythme;consentement;date du consentement\nB1;Meyer;Odile;+33 1 99 00 12 34;quotidien;donné;2026-01-05\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
 	done(t, dir, "import", "people.csv")
 	t.Setenv("RAPPEL_TRUNK_SECRET", "4af1c09e")

@@ -23,7 +23,7 @@ func asked(t *testing.T, street *house.Street) (*house.House, *house.Person, *ph
 		b.Agreement.Cadence, b.Agreement.Days = roster.Daily, nil
 	}
 	h, caller, person := one(t, street, plan)
-	require.Equal(t, []string{"first_call open"}, calls(t, h, person), "one call, whatever was proposed")
+	require.Len(t, calls(t, h, person), 1, "one call, whatever was proposed")
 	hers := h.Take(caller)
 	h.Hears(hers, time.Time{}, h.Prompt("dialplan.first-call", nil), time.Minute)
 	h.Hears(hers, time.Time{}, h.Prompt("dialplan.first-call-by-pharmacist", nil), time.Minute)
