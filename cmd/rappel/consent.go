@@ -106,20 +106,19 @@ rappel consent agreed, refused or later.`,
 }
 
 func (p *program) consentRules() *cobra.Command {
-	var days, registrations int
+	var days int
 	c := p.inScheme(&cobra.Command{
-		Use: "rules", Short: "Show or change how long a proposal waits, and how many registrations one number may make", Args: exactly(0),
+		Use: "rules", Short: "Show or change how long a proposal waits", Args: exactly(0),
 		Long: `Without flags it shows the rules. A proposal, and a registration that nobody has made anything of, waits so many days for an
-answer; then it is erased, and counted. One number may make so many registrations within 24 hours: enough for a pharmacist who
-registers several people, and too few for a whole street.`,
-		Example: "  rappel consent rules --days 30 --registrations 10",
+answer; then it is erased, and counted.`,
+		Example: "  rappel consent rules --days 30",
 	}, func(ctx context.Context, r records, _ []string) error {
 		rules, err := r.ProposalRules(ctx, r.scheme.Key)
 		if err != nil {
 			return err
 		}
-		if days != 0 || registrations != 0 {
-			rules = roster.ProposalRules{Days: cmp.Or(days, rules.Days), Registrations: cmp.Or(registrations, rules.Registrations)}
+		if days != 0 {
+			rules.Days = days
 			if err := rules.Check(); err != nil {
 				return usageError{err}
 			}
@@ -127,12 +126,10 @@ registers several people, and too few for a whole street.`,
 				return err
 			}
 		}
-		_, err = fmt.Fprintf(p.out, "A proposal waits %d days for an answer. One number makes at most %d registrations within 24 hours.\n",
-			rules.Days, rules.Registrations)
+		_, err = fmt.Fprintf(p.out, "A proposal waits %d days for an answer.\n", rules.Days)
 		return err
 	})
 	c.Flags().IntVar(&days, "days", 0, "how many days a proposal waits for an answer, 1 to 365")
-	c.Flags().IntVar(&registrations, "registrations", 0, "how many registrations one number may make within 24 hours, 1 to 1000")
 	return c
 }
 

@@ -40,8 +40,7 @@ type proposalBody struct {
 
 // rulesBody bounds what others may propose.
 type rulesBody struct {
-	Days          int `json:"days"`
-	Registrations int `json:"registrations_a_day"`
+	Days int `json:"days"`
 }
 
 // consents lists whoever has not answered yet.

@@ -83,7 +83,7 @@ func (g *gate) RefusePerson(_ context.Context, _ int64, ref string, _ time.Time)
 // TestConsentsAndRefusals are told and written down by programs as by the command line.
 func TestConsentsAndRefusals(t *testing.T) {
 	h := newHouse(t)
-	h.gate.rules = roster.ProposalRules{Days: 30, Registrations: 10}
+	h.gate.rules = roster.ProposalRules{Days: 30}
 	writing, err := h.door.NewToken(t.Context(), auth.Token{Scheme: 1, Name: "the desk", Scope: auth.ScopeWrite}, time.Now())
 	require.NoError(t, err)
 	write, path := bearer(writing), "/api/v1/schemes/"+ours
@@ -112,7 +112,7 @@ func TestConsentsAndRefusals(t *testing.T) {
 	require.Equal(t, 409, post("/consents/B017", `{"answer":"refused"}`).status)
 	require.Equal(t, 204, h.ask(path+"/consents", send("PUT", `{"days":14}`, write)).status)
 	require.Equal(t, 400, h.ask(path+"/consents", send("PUT", `{"days":0}`, write)).status)
-	require.Equal(t, roster.ProposalRules{Days: 14, Registrations: 10}, h.gate.rules)
+	require.Equal(t, roster.ProposalRules{Days: 14}, h.gate.rules)
 	require.Contains(t, string(h.ask(path+"/consent-script").body), `"fr":"Êtes-vous d'accord ?"`, "it names nobody")
 
 	h.gate.err = nil

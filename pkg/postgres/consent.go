@@ -238,11 +238,11 @@ func (s *Store) Proposals(ctx context.Context, scheme int64, now time.Time) ([]r
 func (s *Store) ProposalRules(ctx context.Context, scheme int64) (roster.ProposalRules, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	row, err := s.query.ReadProposalRules(ctx, scheme)
+	days, err := s.query.ReadProposalRules(ctx, scheme)
 	if err != nil {
 		return roster.ProposalRules{}, fmt.Errorf("read the rules of proposals: %w", storeError(err))
 	}
-	return roster.ProposalRules{Days: int(row.ProposalDays), Registrations: int(row.RegistrationsADay)}, nil
+	return roster.ProposalRules{Days: int(days)}, nil
 }
 
 // SetProposalRules changes them.
@@ -253,7 +253,7 @@ func (s *Store) SetProposalRules(ctx context.Context, scheme int64, r roster.Pro
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	err := s.query.SetProposals(ctx, sqldb.SetProposalsParams{
-		SchemeID: scheme, ProposalDays: int16(r.Days), RegistrationsADay: int16(r.Registrations),
+		SchemeID: scheme, ProposalDays: int16(r.Days),
 	})
 	if err != nil {
 		return fmt.Errorf("write the rules of proposals: %w", storeError(err))

@@ -38,14 +38,13 @@ type Proposal struct {
 
 // ProposalRules bound what others may propose.
 type ProposalRules struct {
-	Days          int // For how many days a proposal waits for an answer before it is erased: 1 to 365, 30 by default.
-	Registrations int // How many registrations one CLI may make within 24 hours: 1 to 1,000, 10 by default.
+	Days int // For how many days a proposal waits for an answer before it is erased: 1 to 365, 30 by default.
 }
 
 // Check reports rules that are none.
 func (r ProposalRules) Check() error {
-	if r.Days < 1 || r.Days > 365 || r.Registrations < 1 || r.Registrations > 1000 {
-		return errors.New("a proposal waits for 1 to 365 days, and one number makes 1 to 1,000 registrations a day")
+	if r.Days < 1 || r.Days > 365 {
+		return errors.New("a proposal waits for 1 to 365 days")
 	}
 	return nil
 }

@@ -53,8 +53,6 @@ CREATE INDEX occurrence_first_call ON occurrence (beneficiary_id, scheme_id) WHE
 ALTER TABLE scheme
     -- For how many days a proposal waits for an answer before it is erased.
     ADD COLUMN proposal_days smallint NOT NULL DEFAULT 30 CHECK (proposal_days BETWEEN 1 AND 365),
-    -- How many registrations are taken from one CLI within 24 hours.
-    ADD COLUMN registrations_a_day smallint NOT NULL DEFAULT 10 CHECK (registrations_a_day BETWEEN 1 AND 1000),
     -- Nobody who was proposed before is erased because she was never asked: her days count from here.
     ADD COLUMN asks_since timestamptz NOT NULL DEFAULT '-infinity';
 UPDATE scheme SET asks_since = now();
@@ -113,7 +111,7 @@ ALTER TABLE registration_count
     DROP CONSTRAINT registration_count_outcome_check,
     ADD CONSTRAINT registration_count_outcome_check CHECK (outcome IN
         ('finished', 'unfinished', 'registered', 'refused', 'discarded'));
-ALTER TABLE scheme DROP COLUMN proposal_days, DROP COLUMN registrations_a_day, DROP COLUMN asks_since;
+ALTER TABLE scheme DROP COLUMN proposal_days, DROP COLUMN asks_since;
 DROP TABLE consent_answer;
 DELETE FROM occurrence WHERE kind = 'first_call';
 DELETE FROM attempt WHERE kind = 'first_call';

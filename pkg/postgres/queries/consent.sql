@@ -91,16 +91,11 @@ ORDER BY p.since, b.ref
 LIMIT sqlc.arg(most);
 
 -- name: SetProposals :exec
-UPDATE scheme SET proposal_days = sqlc.arg(proposal_days), registrations_a_day = sqlc.arg(registrations_a_day)
+UPDATE scheme SET proposal_days = sqlc.arg(proposal_days)
 WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadProposalRules :one
-SELECT proposal_days, registrations_a_day FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
-
--- name: CountRegistrationsFrom :one
--- How many registrations were begun from a CLI since an instant.
-SELECT count(*) FROM registration r
-WHERE r.scheme_id = sqlc.arg(scheme_id) AND r.cli = sqlc.arg(cli) AND r.left_at > sqlc.arg(since) AND r.number <> '';
+SELECT proposal_days FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: LapseRegistrations :many
 -- Registrations that nobody has made anything of in time: of a person whom somebody else has proposed, and unfinished ones.

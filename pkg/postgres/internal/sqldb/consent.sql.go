@@ -11,25 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const countRegistrationsFrom = `-- name: CountRegistrationsFrom :one
-SELECT count(*) FROM registration r
-WHERE r.scheme_id = $1 AND r.cli = $2 AND r.left_at > $3 AND r.number <> ''
-`
-
-type CountRegistrationsFromParams struct {
-	SchemeID int64
-	Cli      string
-	Since    pgtype.Timestamptz
-}
-
-// How many registrations were begun from a CLI since an instant.
-func (q *Queries) CountRegistrationsFrom(ctx context.Context, arg CountRegistrationsFromParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countRegistrationsFrom, arg.SchemeID, arg.Cli, arg.Since)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deleteErasure = `-- name: DeleteErasure :exec
 DELETE FROM recording_erasure WHERE scheme_id = $1 AND recording = $2
 `
@@ -525,19 +506,14 @@ func (q *Queries) ReadProposal(ctx context.Context, arg ReadProposalParams) (Rea
 }
 
 const readProposalRules = `-- name: ReadProposalRules :one
-SELECT proposal_days, registrations_a_day FROM scheme WHERE scheme_id = $1
+SELECT proposal_days FROM scheme WHERE scheme_id = $1
 `
 
-type ReadProposalRulesRow struct {
-	ProposalDays      int16
-	RegistrationsADay int16
-}
-
-func (q *Queries) ReadProposalRules(ctx context.Context, schemeID int64) (ReadProposalRulesRow, error) {
+func (q *Queries) ReadProposalRules(ctx context.Context, schemeID int64) (int16, error) {
 	row := q.db.QueryRow(ctx, readProposalRules, schemeID)
-	var i ReadProposalRulesRow
-	err := row.Scan(&i.ProposalDays, &i.RegistrationsADay)
-	return i, err
+	var proposal_days int16
+	err := row.Scan(&proposal_days)
+	return proposal_days, err
 }
 
 const readProposedBy = `-- name: ReadProposedBy :one
@@ -561,17 +537,16 @@ func (q *Queries) ReadProposedBy(ctx context.Context, arg ReadProposedByParams) 
 }
 
 const setProposals = `-- name: SetProposals :exec
-UPDATE scheme SET proposal_days = $1, registrations_a_day = $2
-WHERE scheme_id = $3
+UPDATE scheme SET proposal_days = $1
+WHERE scheme_id = $2
 `
 
 type SetProposalsParams struct {
-	ProposalDays      int16
-	RegistrationsADay int16
-	SchemeID          int64
+	ProposalDays int16
+	SchemeID     int64
 }
 
 func (q *Queries) SetProposals(ctx context.Context, arg SetProposalsParams) error {
-	_, err := q.db.Exec(ctx, setProposals, arg.ProposalDays, arg.RegistrationsADay, arg.SchemeID)
+	_, err := q.db.Exec(ctx, setProposals, arg.ProposalDays, arg.SchemeID)
 	return err
 }
