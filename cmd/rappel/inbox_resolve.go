@@ -49,12 +49,13 @@ func (p *program) resolveInbox() *cobra.Command {
 		Use:   "resolve ID",
 		Short: "Close an item: a message or callback that was dealt with, a registration that becomes a person, or does not",
 		Long: `Closes an item of the inbox. A message or a callback needs nothing more (the call of a callback is called off). A registration
-becomes a person by --ref with her name, with the consent that she gave by keypad, or with --agreed for somebody who was proposed
-by others and has agreed at the first call; --into says that she is there already, whose records stay as they are; --refused
-erases it for ever, so that nobody registers the number again; --discard erases it and nothing else.`,
+becomes a person by --ref with her name. She has agreed by keypad, or to you (--agreed); whoever was proposed by others and was
+not asked yet gets a first call that asks her, and no other before (rappel consent list). --into says that she is there already,
+whose records stay as they are; --refused erases it for ever, so that nobody registers the number again; --discard erases it and
+nothing else.`,
 		Example: `  rappel inbox resolve 0198a2f0-0000-7000-8000-000000000001
   rappel inbox resolve 0198a2f0-0000-7000-8000-000000000002 --ref B120 --given Marie --family Dupont --class 1
-  rappel inbox resolve 0198a2f0-0000-7000-8000-000000000003 --ref B121 --family Lambert --agreed "at the first call, to R01"
+  rappel inbox resolve 0198a2f0-0000-7000-8000-000000000003 --ref B121 --family Lambert --agreed "by telephone, to R01"
   rappel inbox resolve 0198a2f0-0000-7000-8000-000000000004 --into B017
   rappel inbox resolve 0198a2f0-0000-7000-8000-000000000005 --refused`,
 		Args: exactly(1),
@@ -87,7 +88,7 @@ erases it for ever, so that nobody registers the number again; --discard erases 
 	f.StringVar(&o.Given, "given", "", "her given name")
 	f.StringVar(&o.Family, "family", "", "her family name")
 	f.IntVar(&o.Class, "class", 0, "how vulnerable she is, 0 to 3")
-	f.StringVar(&o.Agreed, "agreed", "", "how she agreed at the first call, as the proof of consent")
+	f.StringVar(&o.Agreed, "agreed", "", "how she agreed when you rang her, as the proof of consent")
 	f.StringVar(&o.into, "into", "", "ref of the person it is about, who stays as she is")
 	f.BoolVar(&o.refused, "refused", false, "she will not be called, ever: erase all but a keyed hash of the number")
 	f.BoolVar(&o.discarded, "discard", false, "nothing comes of it: erase it")

@@ -121,8 +121,8 @@ type Resolution struct {
 	// Ref, Given, Family and Class are of the person, for Registered; Ref alone for Into.
 	Ref, Given, Family string
 	Class              int
-	// Agreed says how somebody else's proposal was agreed to at the first call: it becomes the proof of consent. It is not
-	// asked for where she has agreed by keypad.
+	// Agreed says how somebody else's proposal was agreed to when the registrar rang her: it becomes the proof of consent. Without
+	// it she stays proposed, and her first call asks her. It is not asked for where she has agreed by keypad.
 	Agreed string
 }
 
@@ -132,8 +132,9 @@ type Hours struct{ Opens, Closes roster.Clock }
 // noon parts the morning from the afternoon.
 const noon roster.Clock = 12 * 60
 
-// Beneficiary is the person that a registration becomes, with consent and agreement. It returns ErrNoConsent when nobody has
-// agreed, and an error that says what is missing.
+// Beneficiary is the person that a registration becomes, with consent and agreement. Whoever was proposed by others and has
+// not agreed yet stays proposed: her first call asks her. It returns ErrNoConsent when she registered herself without
+// accepting what was read out, or when nothing is known of the calls she is to have, and an error that says what is missing.
 func (i Item) Beneficiary(r Resolution, hours Hours, today time.Time) (roster.Beneficiary, error) {
 	switch {
 	case i.Kind != Registration:
@@ -152,6 +153,8 @@ func (i Item) Beneficiary(r Resolution, hours Hours, today time.Time) (roster.Be
 		if i.Source != roster.SourceSelf {
 			consent.How = fmt.Sprintf("by telephone at the first call, registration %s", i.ID)
 		}
+	case r.Agreed == "" && i.Source != roster.SourceSelf && i.Source != "" && i.Cadence != "":
+		consent = roster.Consent{State: roster.ConsentProposed}
 	case r.Agreed == "":
 		return roster.Beneficiary{}, ErrNoConsent
 	}

@@ -160,10 +160,13 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	for _, one := range []callflow.Registration{g, twice, agrees} {
 		require.NoError(t, store.SaveRegistration(ctx, one))
 	}
-	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B2", Family: "Dupont"}
-	_, _, err := store.ResolveInbox(ctx, scheme.Key, agrees.ID, how, today)
-	require.ErrorIs(t, err, inbox.ErrNoConsent)
-	how.Agreed = "at the first call, to R01"
+	waits := registered(scheme.Key, "+32470000003")
+	require.NoError(t, store.SaveRegistration(ctx, waits))
+	how := inbox.Resolution{Outcome: inbox.Registered, By: "R01", Ref: "B9", Family: "Martin"}
+	_, _, err := store.ResolveInbox(ctx, scheme.Key, waits.ID, how, today)
+	require.NoError(t, err)
+	require.Equal(t, roster.ConsentProposed, found(t, store, scheme.Key, "B9").Consent.State, "her first call asks her")
+	how.Ref, how.Family, how.Agreed = "B2", "Dupont", "by telephone, to R01"
 	_, _, err = store.ResolveInbox(ctx, scheme.Key, agrees.ID, how, today)
 	require.NoError(t, err)
 	b := found(t, store, scheme.Key, "B2")
@@ -229,7 +232,7 @@ func TestAProposalIsAskedForOrErased(t *testing.T) {
 	var counts string
 	require.NoError(t, postgrestest.Pool(t, url).QueryRow(ctx, `SELECT string_agg(concat_ws(' ', source, outcome, count), ', ' ORDER BY source, outcome)
 		FROM registration_count`).Scan(&counts))
-	require.Equal(t, "neighbour finished 3, neighbour refused 2, neighbour registered 1, neighbour unfinished 1, self finished 1, self registered 1", counts)
+	require.Equal(t, "neighbour finished 4, neighbour refused 2, neighbour registered 2, neighbour unfinished 1, self finished 1, self registered 1", counts)
 }
 
 // nowhere requires that no row of any table holds a text.
