@@ -21,8 +21,8 @@ func (p *program) consent() *cobra.Command {
 		Use:   "consent",
 		Short: "Whoever was proposed by others: who has not answered yet, and what she answered",
 		Long: `Whoever was registered by somebody else, or is "proposed" on the town's list, is asked first: a caller's first call is the only one
-she gets until she has agreed. The caller keys the answer after the call; what nobody keyed is told here. Without an answer in
-30 days (rappel consent rules) she is erased, and only counted.`,
+she gets until she has agreed. The caller keys the answer after the call; what nobody keyed is told here. Whoever was
+called and gave no answer within 30 days (rappel consent rules) is erased, and only counted.`,
 	}
 	c.AddCommand(p.listConsents(), p.consentRules(), p.consentScript())
 	for _, one := range []struct {

@@ -15,7 +15,7 @@ func TestConsentFromTheCommandLine(t *testing.T) {
 	done(t, dir, "scheme", "create", "--name", "Colmar", "--country", "FR")
 	people := "ref;nom;prénom;téléphone;rythme\nB1;Meyer;Odile;+33 1 99 00 12 34;hebdomadaire\nB2;Weber;Rose;+33 1 99 00 12 35;quotidien\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(people), 0o600))
-	done(t, dir, "import", "people.csv")
+	require.Contains(t, done(t, dir, "import", "people.csv"), "2 of the scheme have not agreed yet")
 
 	list := done(t, dir, "consent", "list")
 	require.Contains(t, list, "B1")

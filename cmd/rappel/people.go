@@ -87,6 +87,8 @@ func (p *program) bring(ctx context.Context, r records, b bringing) error {
 			summary.Rows, summary.Created, summary.Updated, summary.Unchanged, summary.Refused, count(summary.Hints, "hint"))
 		if b.dry {
 			fmt.Fprintln(p.out, "Nothing was kept. Type the same without --dry-run to keep it.")
+		} else if err == nil {
+			err = p.tellProposals(ctx, r)
 		}
 	}
 	if err != nil {
@@ -134,4 +136,21 @@ func (p *program) exportPeople() *cobra.Command {
 	})
 	c.Flags().Var(language(&words), "language", "language of headings and words: fr, nl, de or en (default: the scheme's)")
 	return c
+}
+
+// tellProposals says how many people of the scheme have not agreed yet, and what that means for them.
+func (p *program) tellProposals(ctx context.Context, r records) error {
+	waiting, err := r.Proposals(ctx, r.scheme.Key, time.Now())
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	rules, err := r.ProposalRules(ctx, r.scheme.Key)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, `%d of the scheme have not agreed yet (1,000 are counted at most): a first call asks each of them, and no other call is made
+before. Whoever was called and gives no answer within %d days is erased. rappel consent list shows them; for people who did agree,
+import the sheet again with the columns "consent" (given) and "consent date".
+`, len(waiting), rules.Days)
+	return err
 }

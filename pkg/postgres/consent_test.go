@@ -241,6 +241,9 @@ func TestRefusedOrWithoutAnAnswerNothingStays(t *testing.T) {
 	require.ErrorIs(t, put(f.Store, a.scheme, person("B9", her)), roster.ErrNumberRefused)
 
 	a.put("B3", "+32470000003", func(b *roster.Beneficiary) { b.Given = "Odette" })
+	reached, first := a.claim("B3", "+32470000003")
+	a.finish(reached, first, call.Outcome{Result: call.ResultAnswered})
+	a.put("B4", "+32470000004", nil)
 	left = nil
 	for day := range 31 {
 		a.now = a.now.AddDate(0, 0, 1)
@@ -250,6 +253,7 @@ func TestRefusedOrWithoutAnAnswerNothingStays(t *testing.T) {
 		require.Zero(t, registrations)
 	}
 	nowhere(t, url, "Odette")
+	require.Equal(t, int64(1), f.one(`SELECT count(*) FROM beneficiary WHERE ref = 'B4'`), "nobody has had the time to ask her")
 	refused, err = f.Refused(ctx, a.scheme, []string{"+32470000003"})
 	require.NoError(t, err)
 	require.Empty(t, refused, "she may be proposed again")

@@ -39,9 +39,9 @@ func (s *Store) RefusePerson(ctx context.Context, scheme int64, ref string, now 
 	return nil
 }
 
-// LapseProposals erases everybody who was proposed and of whom nobody had an answer in time, and registrations that nobody has made
-// anything of. They are counted, and may be proposed again. It returns how many of each. Whoever is being called stays until the
-// next time.
+// LapseProposals erases everybody who was proposed, was called once at least and gave no answer in time, and registrations that
+// nobody has made anything of. They are counted, and may be proposed again. It returns how many of each. Whoever is being called
+// stays until the next time, and whoever nobody has had the time to call until somebody has: a town that is late loses nobody.
 func (s *Store) LapseProposals(ctx context.Context, scheme int64, now time.Time) (people, registrations int, err error) {
 	rules, err := s.ProposalRules(ctx, scheme)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Store) LapseProposals(ctx context.Context, scheme int64, now time.Time)
 		return 0, 0, fmt.Errorf("list proposals: %w", storeError(err))
 	}
 	for _, r := range rows {
-		if !when(r.Until).Before(now) {
+		if r.Calls == 0 || !when(r.Until).Before(now) {
 			continue
 		}
 		err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
