@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -277,6 +278,9 @@ func TestNobodyIsCalledBeforeSheHasAgreed(t *testing.T) {
 		refs := []string{"B1", "B2", "B3"}
 		live, of := map[string]call.ID{}, map[string]dispatch.Occurrence{}
 		gone := map[string]bool{}
+		// A first call that is under way is not called off when she agrees in another way meanwhile: if it fails, it is tried again,
+		// and asks somebody who has agreed.
+		meanwhile := map[string]bool{}
 		steps := rapid.IntRange(5, 25).Draw(rt, "steps")
 		for range steps {
 			ref := rapid.SampledFrom(refs).Draw(rt, "ref")
@@ -296,6 +300,7 @@ func TestNobodyIsCalledBeforeSheHasAgreed(t *testing.T) {
 					purpose = roster.PurposeHeatRegister
 				}
 				cadence := rapid.SampledFrom([]roster.Cadence{roster.Daily, roster.Weekly, roster.Monthly}).Draw(rt, "cadence")
+				meanwhile[ref] = live[ref] != "" && of[ref].Kind == call.KindFirst && state == roster.ConsentGiven
 				a.put(ref, number(ref), func(b *roster.Beneficiary) {
 					b.Consent.State, b.Purpose, b.Agreement = state, purpose, roster.Agreement{Cadence: cadence}
 				})
@@ -337,7 +342,10 @@ func TestNobodyIsCalledBeforeSheHasAgreed(t *testing.T) {
 				_, _, err := a.LapseProposals(ctx, a.scheme, a.now.AddDate(0, 0, rapid.IntRange(0, 40).Draw(rt, "days")))
 				require.NoError(t, err)
 			}
-			require.Empty(t, uncovered(t, a), "%v", a.open())
+			for _, wrong := range uncovered(t, a) {
+				who, why, _ := strings.Cut(wrong, " ")
+				require.True(t, why == "given first_call" && meanwhile[who], "%s: %v", wrong, a.open())
+			}
 		}
 	})
 }
