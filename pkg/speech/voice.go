@@ -48,7 +48,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Workers is how many texts are spoken at the same time; 0 means 2.
 	Workers int
-	// Patience is how long a Speaker may take over one text; 0 means 10 s. One who takes longer rests for a minute.
+	// Patience is how long a Speaker may take over one text; 0 means 6 s, so that the next one is heard within the 8 s that a party
+	// waits. One who takes longer rests for a minute.
 	Patience time.Duration
 	// KeepVariable is how long a text that is no fixed prompt stays, since it may hold a name or a date; 0 means 30 days.
 	KeepVariable time.Duration
@@ -128,7 +129,7 @@ func New(o Options) (*Voice, error) {
 		o.Workers = 2
 	}
 	if o.Patience == 0 {
-		o.Patience = 10 * time.Second
+		o.Patience = 6 * time.Second
 	}
 	if o.KeepVariable == 0 {
 		o.KeepVariable = 30 * 24 * time.Hour
