@@ -241,7 +241,7 @@ func (e *Engine) step(s call.Step, now time.Time) {
 	}
 	e.record(Progress{Step: s})
 	if s.State != call.StateOffered && w != nil && w.State == call.CallerReserved {
-		w.MissedInRow = 0
+		w.MissedInRow, w.unreached = 0, false
 		e.setState(w, call.CallerInCall, "", now)
 	}
 }

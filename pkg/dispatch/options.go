@@ -34,7 +34,7 @@ type Options struct {
 	Horizon       time.Duration // How far ahead occurrences are held in memory at most; 0 means 36 h.
 	Ahead         time.Duration // How far ahead they are booked, Horizon at least; 0 means Horizon.
 	Refresh       time.Duration // How often that is renewed, besides Changed; 0 means 15 min.
-	DeclinePause  time.Duration // How long a caller who declined, or whose call we broke off, is left alone; 0 means 30 s.
+	DeclinePause  time.Duration // How long a caller who declined, could not be reached once, or whose call we broke off, is left alone; 0 means 30 s.
 	PresenceLimit time.Duration // How long a caller may stay on the line in wrap-up; 0 means 10 min, real time.
 	DialMargin    time.Duration // What an order may lose on its way besides the caller's ring time; 0 means 15 s, real time.
 	Lead          time.Duration // No call starts later than this before its window's end; 0 means 10 s, real time.

@@ -106,3 +106,29 @@ func TestARefusedOrderIsNotTriedThereAgain(t *testing.T) {
 		require.Empty(t, h.last().Node)
 	})
 }
+
+// TestAPhoneThatMovesIsNotSetAside: an offer at the PBX that her phone has just left says nothing of her. She is called where it is
+// once that is known. Whoever cannot be reached twice running is set aside.
+func TestAPhoneThatMovesIsNotSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) {
+			s.Retry.After = map[call.Result]time.Duration{call.ResultFailed: time.Second}
+			s.Retry.MaxAttempts = 9
+		})
+		anna := h.caller(func(c *dispatch.Caller) { c.Endpoint = "phone" })
+		h.occurrence("+33600000001")
+		there := map[string]bool{"phone": true}
+		h.openAt(dispatch.PBX{Phones: there}, dispatch.PBX{Node: "two"})
+		unreached := call.Outcome{OfferState: call.OfferFailed}
+		require.Empty(t, h.last().Node)
+		h.end(h.last(), unreached)
+		require.Equal(t, call.CallerWrapUp, h.store.Caller(anna).State)
+		h.desk.UsePBXs([]dispatch.PBX{{}, {Node: "two", Phones: there}})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, "two", h.last().Node)
+		require.Equal(t, call.CallerReserved, h.store.Caller(anna).State)
+		h.end(h.last(), unreached)
+		require.Equal(t, call.CallerSetAside, h.store.Caller(anna).State)
+	})
+}

@@ -25,6 +25,7 @@ type worker struct {
 	presentTo  time.Time // Until when that is believed.
 	closed     call.ID   // The last attempt she closed as difficult.
 	expected   bool      // Her last call was expected to be hard.
+	unreached  bool      // Her phone could not be reached by the last offer, and she has said nothing since.
 	counted    uint64    // The last turn in which one of her counters changed.
 	changed    time.Time // The instant under which her last change of state is recorded.
 }
@@ -73,7 +74,9 @@ func readiness(once bool) call.CallerState {
 }
 
 // afterOffer says what a caller does after an offer she did not take. Missed-offer protection: whoever lets it ring is set
-// aside until she asks for calls again, so that nobody waits for a phone that nobody hears.
+// aside until she asks for calls again, so that nobody waits for a phone that nobody hears. A phone that could not be reached
+// may just have moved to another PBX, and which phones are registered is known some seconds late: so she is left alone for a
+// while first, and set aside only if she cannot be reached then either.
 func (e *Engine) afterOffer(w *worker, state call.OfferState, now time.Time) {
 	if w == nil {
 		return
@@ -88,6 +91,11 @@ func (e *Engine) afterOffer(w *worker, state call.OfferState, now time.Time) {
 		}
 		e.restore(w, now)
 	case call.OfferFailed:
+		if !w.unreached {
+			w.unreached = true
+			e.pause(w, e.opts.DeclinePause, reasonUnreachable, now)
+			return
+		}
 		e.setState(w, call.CallerSetAside, reasonUnreachable, now)
 	case call.OfferDeclined:
 		e.pause(w, e.opts.DeclinePause, reasonDeclined, now)
@@ -283,7 +291,7 @@ func (e *Engine) wish(caller int64, state call.CallerState, reason string, now t
 		return ErrCallerBusy
 	}
 	w.once = state == call.CallerReadyOnce
-	w.MissedInRow = 0
+	w.MissedInRow, w.unreached = 0, false
 	if w.State == call.CallerWrapUp && w.present != "" {
 		w.after, w.afterWord, w.wished = state, reason, true
 		return nil
