@@ -241,7 +241,7 @@ func (e *Engine) step(s call.Step, now time.Time) {
 	}
 	e.record(Progress{Step: s})
 	if s.State != call.StateOffered && w != nil && w.State == call.CallerReserved {
-		w.MissedInRow, w.unreached = 0, false
+		w.heard()
 		e.setState(w, call.CallerInCall, "", now)
 	}
 }

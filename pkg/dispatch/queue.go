@@ -278,7 +278,7 @@ func (e *Engine) joined(key string, now time.Time) {
 	e.record(InboundStep{Party: p.ID, Kind: InboundAnswered, Registrar: p.registrar, At: now})
 	e.meter.answered(now.Sub(p.since))
 	if w := e.staff[p.registrar]; w != nil && w.inbound == key && w.State == call.CallerReserved {
-		w.MissedInRow, w.unreached = 0, false
+		w.heard()
 		e.setState(w, call.CallerInCall, "", now)
 	}
 }
@@ -305,7 +305,8 @@ func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferS
 		e.afterOffer(w, state, now)
 		return nil
 	}
-	w.inbound, w.MissedInRow, w.unreached = "", 0, false
+	w.inbound = ""
+	w.heard()
 	e.wrapUp(w, call.Outcome{Result: call.ResultAnswered}, now)
 	return nil
 }

@@ -30,6 +30,9 @@ type worker struct {
 	changed    time.Time // The instant under which her last change of state is recorded.
 }
 
+// heard notes that she has taken something or said something herself: what she missed before no longer counts against her.
+func (w *worker) heard() { w.MissedInRow, w.unreached = 0, false }
+
 // Words for CallerChange.Reason, of the catalogue.
 const (
 	reasonMissedOffer = "missed_offer"
@@ -291,7 +294,7 @@ func (e *Engine) wish(caller int64, state call.CallerState, reason string, now t
 		return ErrCallerBusy
 	}
 	w.once = state == call.CallerReadyOnce
-	w.MissedInRow, w.unreached = 0, false
+	w.heard()
 	if w.State == call.CallerWrapUp && w.present != "" {
 		w.after, w.afterWord, w.wished = state, reason, true
 		return nil
