@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ var (
 	errSession = errors.New("changes are made with a token")
 	// errBody means that what was sent is not what the document says.
 	errBody = errors.New("the body is not understood")
+	// errNumber is an errBody.
+	errNumber = fmt.Errorf("%w: number is not in the form +33199001234", errBody)
 	// errTooLong means that more was sent than is read.
 	errTooLong = errors.New("the body is too long")
 	// errMedia means that something else than JSON was sent.
@@ -220,4 +223,23 @@ func (q ask) read(into any) error {
 		return fmt.Errorf("%w: something follows the object", errBody)
 	}
 	return nil
+}
+
+// number reads a body that holds one. It is sent in a body because addresses are kept in the audit.
+func (q ask) number() (string, error) {
+	var sent struct {
+		Number string `json:"number"`
+	}
+	if err := q.read(&sent); err != nil {
+		return "", err
+	}
+	if !isE164(sent.Number) {
+		return "", errNumber
+	}
+	return sent.Number, nil
+}
+
+// isE164 reports whether a number is in the form of ITU-T E.164 with a plus before it, and no shorter than six digits.
+func isE164(number string) bool {
+	return regexp.MustCompile(`^\+[1-9][0-9]{5,14}$`).MatchString(number)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -118,8 +117,8 @@ func (a *API) saveNumber(q ask) (any, error) {
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
-	if err := isE164(sent.Number); err != nil {
-		return nil, err
+	if !isE164(sent.Number) {
+		return nil, errNumber
 	}
 	for i, l := range sent.Languages {
 		if !slices.Contains(roster.Languages(), l) || slices.Contains(sent.Languages[:i], l) {
@@ -139,24 +138,12 @@ func (a *API) saveNumber(q ask) (any, error) {
 	})
 }
 
-func isE164(number string) error {
-	if !regexp.MustCompile(`^\+[1-9][0-9]{5,14}$`).MatchString(number) {
-		return fmt.Errorf("%w: number is not in the form +33199001234", errBody)
-	}
-	return nil
-}
-
 func (a *API) removeNumber(q ask) (any, error) {
-	var sent struct {
-		Number string `json:"number"`
-	}
-	if err := q.read(&sent); err != nil {
+	number, err := q.number()
+	if err != nil {
 		return nil, err
 	}
-	if err := isE164(sent.Number); err != nil {
-		return nil, err
-	}
-	return nil, a.opts.Lines.RemoveNumber(q.Context(), q.scheme.Key, sent.Number)
+	return nil, a.opts.Lines.RemoveNumber(q.Context(), q.scheme.Key, number)
 }
 
 func (a *API) setLineHours(q ask) (any, error) {

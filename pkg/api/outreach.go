@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
@@ -42,14 +41,13 @@ func (a *API) addOutreach(q ask) (any, error) {
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
-	e164 := regexp.MustCompile(`^\+[1-9][0-9]{5,14}$`)
 	people := make([]roster.Beneficiary, len(sent.People))
 	for i, p := range sent.People {
 		if p.Language == "" {
 			p.Language = q.scheme.Language
 		}
 		switch {
-		case !e164.MatchString(p.Number):
+		case !isE164(p.Number):
 			return nil, fmt.Errorf("%w: people[%d].number is not in the form +33199001234", errBody, i)
 		case !slices.Contains(roster.Languages(), p.Language):
 			return nil, fmt.Errorf("%w: people[%d].language is none of fr, nl, de and en", errBody, i)

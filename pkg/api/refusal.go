@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -18,20 +17,6 @@ type Refusals interface {
 	LiftRefusal(ctx context.Context, scheme int64, number string) (bool, error)
 	// RefusePerson erases somebody of the list who will not be called, but for keyed hashes of her numbers.
 	RefusePerson(ctx context.Context, scheme int64, ref string, now time.Time) error
-}
-
-// number reads a body that holds one. It is sent in a body because addresses are kept in the audit.
-func (q ask) number() (string, error) {
-	var sent struct {
-		Number string `json:"number"`
-	}
-	if err := q.read(&sent); err != nil {
-		return "", err
-	}
-	if !regexp.MustCompile(`^\+[1-9][0-9]{5,14}$`).MatchString(sent.Number) {
-		return "", fmt.Errorf("%w: number is not in the form +33199001234", errBody)
-	}
-	return sent.Number, nil
 }
 
 func (a *API) addRefusal(q ask) (any, error) {
