@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
@@ -63,36 +65,36 @@ func (p *program) setHours() *cobra.Command {
 Open promises that no longer fit move at once; calls under way go on.`,
 		Args: exactly(2),
 	}, func(ctx context.Context, r records, args []string) error {
-		days, err := schedule.ParseWeekdays(args[0])
-		if err != nil {
-			return usageError{err}
-		}
-		windows, err := schedule.ParseHours(args[1])
-		if err != nil {
-			return usageError{err}
-		}
-		now := time.Now()
-		hours, err := r.Hours(ctx, r.scheme, r.today(now))
+		days, windows, err := weekdayHours(args)
 		if err != nil {
 			return err
 		}
-		open := false
-		for d := range hours.Week {
-			if days.Has(time.Weekday(d)) {
-				hours.Week[d] = windows
+		done, err := r.ChangeHours(ctx, r.scheme.Key, time.Now(), func(w *schedule.Week) error {
+			w.Set(days, windows)
+			if w.Closed() {
+				return errNeverOpen
 			}
-			open = open || len(hours.Week[d]) > 0
-		}
-		if !open {
-			return usageError{fmt.Errorf("no day would be open; to stop calling, type rappel scheme pause")}
-		}
-		done, err := r.SetHours(ctx, r.scheme.Key, hours.Week, now)
+			return nil
+		})
 		if err != nil {
-			return err
+			return mistake(err, postgres.ErrHours, errNeverOpen)
 		}
 		p.tell(done)
 		return nil
 	})
+}
+
+// errNeverOpen means that no day of the week would have hours.
+var errNeverOpen = errors.New("no day would be open; to stop calling, type rappel scheme pause")
+
+// weekdayHours reads DAYS and HOURS.
+func weekdayHours(args []string) (roster.Weekdays, []roster.Window, error) {
+	days, err := schedule.ParseWeekdays(args[0])
+	if err != nil {
+		return 0, nil, usageError{err}
+	}
+	windows, err := schedule.ParseHours(args[1])
+	return days, windows, usage(err)
 }
 
 func (p *program) setRegion() *cobra.Command {

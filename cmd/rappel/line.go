@@ -212,27 +212,22 @@ them it is closed on public holidays too, and on dates on which the scheme is cl
 		},
 	}, func(ctx context.Context, r records, args []string) error {
 		now := time.Now()
+		if len(args) == 2 {
+			days, windows, err := weekdayHours(args)
+			if err != nil {
+				return err
+			}
+			err = r.ChangeLineHours(ctx, r.scheme.Key, now, func(w *schedule.Week) error {
+				w.Set(days, windows)
+				return nil
+			})
+			if err != nil {
+				return mistake(err, postgres.ErrHours)
+			}
+		}
 		hours, err := r.LineHours(ctx, r.scheme.Key, r.today(now))
 		if err != nil {
 			return err
-		}
-		if len(args) == 2 {
-			days, err := schedule.ParseWeekdays(args[0])
-			if err != nil {
-				return usageError{err}
-			}
-			windows, err := schedule.ParseHours(args[1])
-			if err != nil {
-				return usageError{err}
-			}
-			for d := range hours.Week {
-				if days.Has(time.Weekday(d)) {
-					hours.Week[d] = windows
-				}
-			}
-			if err := r.SetLineHours(ctx, r.scheme.Key, hours.Week, now); err != nil {
-				return mistake(err, postgres.ErrHours)
-			}
 		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		tellWeek(w, hours)
@@ -243,11 +238,7 @@ them it is closed on public holidays too, and on dates on which the scheme is cl
 
 // tellWeek prints the days of the week, if there are hours at all.
 func tellWeek(w *tabwriter.Writer, hours postgres.Hours) {
-	some := false
-	for _, windows := range hours.Week {
-		some = some || len(windows) > 0
-	}
-	if !some {
+	if hours.Week.Closed() {
 		fmt.Fprintln(w, "always\tunless nobody is on shift")
 		return
 	}

@@ -21,7 +21,7 @@ type Lines interface {
 	RemoveNumber(ctx context.Context, scheme int64, number string) error
 	// SetLineHours gives some days of the week the hours in which somebody answers. The error may be ErrHours.
 	SetLineHours(ctx context.Context, scheme int64, days roster.Weekdays, hours []roster.Window, now time.Time) error
-	// ExceptLine gives dates other hours, or none. The errors are ErrHours and ErrDates.
+	// ExceptLine gives dates other hours, or none. The errors are ErrHours and ErrDatesBackward.
 	ExceptLine(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error
 	// RevokeLineException takes that back, or returns ErrNoException.
 	RevokeLineException(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error
@@ -37,8 +37,6 @@ var (
 	ErrTaken = errors.New("the number, or the same as the trunk delivers it, is another line already")
 	// ErrNoException means that no exception begins and ends on those dates.
 	ErrNoException = errors.New("no exception begins and ends on these dates")
-	// ErrDates means that the last date is before the first.
-	ErrDates = errors.New("the last date is before the first")
 	// ErrHours means that hours are not in order, overlap, or lie outside the day.
 	ErrHours = errors.New("the hours are not in order and apart, inside one day")
 	// ErrOverflow means that an overflow is none: see Lines.

@@ -120,7 +120,7 @@ func TestLine(t *testing.T) {
 		"hours that overlap": {"hours", "PUT", `{"days":"mon","hours":"9:30-12:00"}`, api.ErrHours, 400, "body"},
 		"no hours":           {"open", "POST", `{"first":"2026-12-24"}`, nil, 400, "body"},
 		"no date":            {"close", "POST", `{"first":"Christmas"}`, nil, 400, "body"},
-		"dates backward":     {"close", "POST", `{"first":"2026-12-24","last":"2026-12-23"}`, api.ErrDates, 400, "body"},
+		"dates backward":     {"close", "POST", `{"first":"2026-12-24","last":"2026-12-23"}`, api.ErrDatesBackward, 400, "body"},
 		"nothing to revoke":  {"usual", "POST", `{"first":"2026-12-24"}`, api.ErrNoException, 404, "no-such"},
 		"no such role":       {"overflow", "PUT", `{"to":"courier"}`, api.ErrOverflow, 400, "body"},
 	} {

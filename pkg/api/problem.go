@@ -99,7 +99,7 @@ func problemOf(err error) problem {
 		return problem{problemType + "no-such", "There is no such thing", http.StatusNotFound, err.Error() + "; GET line shows what there is."}
 	case errors.Is(err, ErrTaken):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
-	case errors.Is(err, ErrHours), errors.Is(err, ErrDates), errors.Is(err, ErrOverflow):
+	case errors.Is(err, ErrHours), errors.Is(err, ErrOverflow):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, errNotProposed):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}

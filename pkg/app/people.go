@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/api"
@@ -14,18 +13,6 @@ import (
 type programPeople struct{ store *postgres.Store }
 
 var _ api.People = programPeople{}
-
-// asProgram turns errors of the records into those that programs are told apart.
-func asProgram(err error) error {
-	for theirs, ours := range map[error]error{
-		postgres.ErrNoBeneficiary: api.ErrNoPerson, postgres.ErrNotAway: api.ErrNotAway, postgres.ErrDatesBackward: api.ErrDatesBackward,
-	} {
-		if errors.Is(err, theirs) {
-			return errors.Join(ours, err)
-		}
-	}
-	return err
-}
 
 // Settings implements api.People.
 func (p programPeople) Settings(ctx context.Context, scheme int64, ref string) (callflow.Settings, error) {

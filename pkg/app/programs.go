@@ -47,15 +47,15 @@ func (p programFlows) SpokenFlows(ctx context.Context, scheme int64) ([]api.Spok
 func (p programFlows) FlowText(ctx context.Context, scheme int64, name string, v api.FlowNumber) (api.FlowVersion, error) {
 	version, err := p.number(ctx, scheme, name, v)
 	if err != nil {
-		return api.FlowVersion{}, flowError(err)
+		return api.FlowVersion{}, asProgram(err)
 	}
 	if version == Shipped {
 		text, err := ShippedFlow(p.cfg, name)
-		return api.FlowVersion{Name: name, Text: string(text)}, flowError(err)
+		return api.FlowVersion{Name: name, Text: string(text)}, asProgram(err)
 	}
 	found, err := p.version(ctx, scheme, postgres.FlowPublication{Name: name, Version: version})
 	if err != nil {
-		return api.FlowVersion{}, flowError(err)
+		return api.FlowVersion{}, asProgram(err)
 	}
 	at := found.At.UTC()
 	return api.FlowVersion{Name: name, Version: version, At: &at, By: found.By, Text: found.Text}, nil
@@ -93,7 +93,7 @@ func (p programFlows) CheckFlow(ctx context.Context, scheme int64, name, text st
 	if err := misnamed(name, text); err != nil {
 		return err
 	}
-	return flowError(p.Check(ctx, scheme, name, text))
+	return asProgram(p.Check(ctx, scheme, name, text))
 }
 
 // misnamed is what is wrong with a text that is another flow than the one it is sent as.
@@ -111,24 +111,24 @@ func (p programFlows) DraftFlow(ctx context.Context, scheme int64, v api.FlowVer
 	}
 	flaws := p.Check(ctx, scheme, v.Name, v.Text)
 	if flaws != nil && !errors.Is(flaws, ErrFlawed) {
-		return api.FlowVersion{}, flowError(flaws)
+		return api.FlowVersion{}, asProgram(flaws)
 	}
 	kept, err := p.Draft(ctx, scheme, postgres.FlowVersion{Text: v.Text, By: v.By}, now)
 	if errors.Is(err, ErrFlawed) && flaws != nil {
 		err = flaws // They name the flow.
 	}
 	if err != nil {
-		return api.FlowVersion{}, flowError(err)
+		return api.FlowVersion{}, asProgram(err)
 	}
 	v.Version = kept.Version
-	return v, flowError(flaws)
+	return v, asProgram(flaws)
 }
 
 // PublishFlow implements api.Flows.
 func (p programFlows) PublishFlow(ctx context.Context, scheme int64, pub api.FlowPublication, now time.Time) (int, error) {
 	version, err := p.number(ctx, scheme, pub.Name, pub.Version)
 	if err != nil {
-		return 0, flowError(err)
+		return 0, asProgram(err)
 	}
 	err = p.Publish(ctx, scheme, postgres.FlowPublication{Name: pub.Name, Version: version, By: pub.By}, now)
 	if errors.Is(err, ErrAlreadySpoken) {
@@ -137,7 +137,7 @@ func (p programFlows) PublishFlow(ctx context.Context, scheme int64, pub api.Flo
 			_, err = ShippedFlow(p.cfg, pub.Name)
 		}
 	}
-	return version, flowError(err)
+	return version, asProgram(err)
 }
 
 // FlowHistory implements api.Flows.
@@ -152,7 +152,7 @@ func (p programFlows) FlowHistory(ctx context.Context, scheme int64, name string
 	}
 	if len(versions)+len(pubs) == 0 {
 		_, err := ShippedFlow(p.cfg, name)
-		return nil, flowError(err)
+		return nil, asProgram(err)
 	}
 	var list []api.FlowChange
 	for _, pub := range pubs {
@@ -164,21 +164,6 @@ func (p programFlows) FlowHistory(ctx context.Context, scheme int64, name string
 	// Of one instant the publication is the later one, and stands first already.
 	slices.SortStableFunc(list, func(a, b api.FlowChange) int { return b.At.Compare(a.At) })
 	return list, nil
-}
-
-// flowError is what programs are told of an error.
-func flowError(err error) error {
-	switch {
-	case errors.Is(err, ErrFlawed):
-		return problemsOf(err)
-	case errors.Is(err, ErrNoFlow), errors.Is(err, postgres.ErrNoFlowVersion):
-		return api.ErrNoFlow
-	case errors.Is(err, postgres.ErrFlowsChanged):
-		return api.ErrFlowsChanged
-	case errors.Is(err, ErrNothingBefore):
-		return api.ErrNothingBefore
-	}
-	return err
 }
 
 // problemsOf takes joined errors apart.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/api"
@@ -61,13 +60,11 @@ func (p programLines) Line(ctx context.Context, scheme int64, now time.Time) (ap
 // lineHours writes the hours of a week; one without any writes nothing.
 func lineHours(week schedule.Week) api.LineHours {
 	var days [7]string
-	some := false
-	for d, windows := range week {
-		some = some || len(windows) > 0
-		days[d] = schedule.FormatHours(windows)
-	}
-	if !some {
+	if week.Closed() {
 		return api.LineHours{}
+	}
+	for d, windows := range week {
+		days[d] = schedule.FormatHours(windows)
 	}
 	return api.LineHours{
 		Mon: days[time.Monday], Tue: days[time.Tuesday], Wed: days[time.Wednesday], Thu: days[time.Thursday], Fri: days[time.Friday],
@@ -91,38 +88,32 @@ func (p programLines) ChangeNumber(
 	}
 	change(&wanted)
 	if err := p.flows.CheckLine(ctx, scheme, postgres.DID(wanted)); err != nil {
-		return api.LineNumber{}, flowError(err)
+		return api.LineNumber{}, asProgram(err)
 	}
-	return wanted, lineError(p.SaveDID(ctx, scheme, postgres.DID(wanted)))
+	return wanted, asProgram(p.SaveDID(ctx, scheme, postgres.DID(wanted)))
 }
 
 // RemoveNumber implements api.Lines.
 func (p programLines) RemoveNumber(ctx context.Context, scheme int64, number string) error {
-	return lineError(p.RemoveDID(ctx, scheme, number))
+	return asProgram(p.RemoveDID(ctx, scheme, number))
 }
 
 // SetLineHours implements api.Lines.
 func (p programLines) SetLineHours(ctx context.Context, scheme int64, days roster.Weekdays, hours []roster.Window, now time.Time) error {
-	before, err := p.LineHours(ctx, scheme, now)
-	if err != nil {
-		return err
-	}
-	for d := range before.Week {
-		if days.Has(time.Weekday(d)) {
-			before.Week[d] = hours
-		}
-	}
-	return lineError(p.Store.SetLineHours(ctx, scheme, before.Week, now))
+	return asProgram(p.ChangeLineHours(ctx, scheme, now, func(w *schedule.Week) error {
+		w.Set(days, hours)
+		return nil
+	}))
 }
 
 // ExceptLine implements api.Lines.
 func (p programLines) ExceptLine(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error {
-	return lineError(p.Store.ExceptLine(ctx, scheme, e, now))
+	return asProgram(p.Store.ExceptLine(ctx, scheme, e, now))
 }
 
 // RevokeLineException implements api.Lines.
 func (p programLines) RevokeLineException(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error {
-	return lineError(p.Store.RevokeLineException(ctx, scheme, e, now))
+	return asProgram(p.Store.RevokeLineException(ctx, scheme, e, now))
 }
 
 // SetOverflow implements api.Lines.
@@ -132,18 +123,5 @@ func (p programLines) SetOverflow(ctx context.Context, scheme int64, change func
 		change(&wanted)
 		*o = postgres.Overflow{After: time.Duration(wanted.After) * time.Second, To: wanted.To}
 	}, now)
-	return lineError(err)
-}
-
-// lineError is what programs are told of an error.
-func lineError(err error) error {
-	for ours, theirs := range map[error]error{
-		postgres.ErrNoDID: api.ErrNoNumber, postgres.ErrTaken: api.ErrTaken, postgres.ErrNoException: api.ErrNoException,
-		postgres.ErrDatesBackward: api.ErrDates, postgres.ErrHours: api.ErrHours, postgres.ErrOverflow: api.ErrOverflow,
-	} {
-		if errors.Is(err, ours) {
-			return theirs
-		}
-	}
-	return err
+	return asProgram(err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,8 +16,6 @@ import (
 )
 
 const (
-	// maxPlays is how many playbacks an earlier process may have left on a channel that is adopted.
-	maxPlays = 16
 	// adoptLimit is how long it may take to find out what to say in a call that is adopted.
 	adoptLimit = 10 * time.Second
 )
@@ -47,11 +44,16 @@ type automatic struct {
 	refused string
 	dial    string
 
+	resumed string // What she had said before another process took the call over, if she is to go on from there.
+
 	asking asking   // The change of her calls that waits for her word,
 	change changing // and what she changes herself.
 
 	answers int    // How many were recorded,
 	last    string // and the last of them.
+
+	// desk leads whoever wants to be registered to a registrar, or through the form; nil but in an outreach call.
+	desk *reception
 
 	speech  speech
 	machine bool // A machine speaks,
@@ -100,6 +102,9 @@ func (c *Connector) newAutomatic(l *live, o call.Order) *automatic {
 	a.change = changing{c: c, key: l.key, scheme: o.Scheme, zone: time.UTC, make: a.makeChange}
 	a.s.host, a.s.guard, a.s.timer = a, guard{}, time.NewTimer(time.Hour)
 	a.s.reconciled, a.s.heard = a.reconciled, a.heard
+	if o.Kind == call.KindOutreach {
+		a.desk = &reception{c: c, l: l, line: Line{Scheme: o.Scheme}, cli: o.Number, callback: o.Number}
+	}
 	return a
 }
 
@@ -143,6 +148,7 @@ func (a *automatic) vars(ctx context.Context) (ivr.Vars, error) {
 		if err := a.c.o.Outreach.MayReachOut(ctx, a.order.Scheme, a.order.Number); err != nil {
 			return nil, err
 		}
+		a.openDesk(ctx, vars)
 	}
 	if name, err := a.c.o.Records.Spoken(ctx, a.order.Scheme); err != nil {
 		a.c.logCommand("look up what the scheme is called", a.l.key, err)
@@ -343,6 +349,9 @@ func (a *automatic) talk() finding {
 	}
 	a.s.guard = guard{on: true, at: time.Now().Add(guardSoon)}
 	a.s.walk(a.first)
+	if a.desk != nil {
+		a.desk.leaveForm()
+	}
 	a.s.hangUp()
 	a.s.awaitGone()
 	switch {
@@ -371,8 +380,12 @@ func (a *automatic) end(f finding) {
 	a.c.report(a.l, o)
 }
 
-// ask does what only a call without a caller may: whoever wants a person is called back by one.
+// ask does what only a call without a caller may: whoever wants a person is called back by one, but who wants to be registered is
+// led to a registrar.
 func (a *automatic) ask(ctx context.Context, s *session, o ivr.Output) (string, ivr.Vars, bool) {
+	if a.desk != nil && o.Ask != ivr.AskLookup {
+		return a.desk.ask(ctx, s, o)
+	}
 	switch o.Ask {
 	case ivr.AskQueue:
 		return ivr.AnswerNobody, nil, true
@@ -387,9 +400,12 @@ func (a *automatic) ask(ctx context.Context, s *session, o ivr.Output) (string, 
 func (a *automatic) lookUp(ctx context.Context, s *session, what string) (string, ivr.Vars) {
 	switch what {
 	case ivr.LookupInterested:
-		return a.interested(ctx), nil
+		return a.interested(), nil
 	case ivr.LookupNeverAgain:
 		return a.neverAgain(ctx), nil
+	}
+	if a.desk != nil && slices.Contains(deskLookups(), what) {
+		return a.desk.lookUp(ctx, s, what)
 	}
 	if name, vars, ok := a.asking.lookUp(ctx, what); ok {
 		return name, vars
@@ -404,6 +420,9 @@ func (a *automatic) makeChange(ctx context.Context, c Change) (string, ivr.Vars,
 
 // walked records what she has answered, as soon as the flow has set it.
 func (a *automatic) walked(s *session) {
+	if a.desk != nil {
+		a.desk.fill(s)
+	}
 	question, answer, survey := s.walker.Text("question"), s.walker.Text("answer"), s.walker.Text("survey")
 	said := question + " " + answer
 	if answer == "" || said == a.last {
@@ -414,49 +433,4 @@ func (a *automatic) walked(s *session) {
 		Scheme: a.order.Scheme, Attempt: a.order.Attempt, N: a.answers, Question: question, Answer: answer, Survey: survey,
 		At: a.c.o.Now(),
 	})
-}
-
-// adoptAutomatic takes a call over that an earlier process left. Whoever is still on the line and has not answered yet hears
-// the flow from its beginning.
-func (c *Connector) adoptAutomatic(l *live, was call.Live, list telephony.Reconciliation, listErr error) {
-	defer c.forget(l)
-	a := c.newAutomatic(l, was.Order)
-	defer a.s.timer.Stop()
-	a.adopted, a.answers, a.state = true, was.Answers, was.State
-	a.s.channel, a.up = was.Channel, was.State == call.StateBridged
-	a.upAt, a.s.plays = time.Now(), maxPlays
-	a.latest = time.Time{}
-	if listErr == nil {
-		a.reconciled(list)
-	}
-	switch f, ok := a.prepare(); {
-	case a.s.gone || a.answers > 0:
-		a.s.hangUp()
-		a.s.awaitGone()
-		a.end(a.adoptedEnd())
-	case !ok && a.s.channel != "": // Her phone rings, or she listens: she would hear nothing.
-		a.s.hangUp()
-		a.s.awaitGone()
-		a.end(f)
-	default:
-		a.silence()
-		a.follow()
-	}
-}
-
-// adoptedEnd says what came of a call that was over before it was adopted.
-func (a *automatic) adoptedEnd() finding {
-	if a.answers > 0 {
-		return finding{call.ResultAnswered, call.ReasonRestart, call.FaultNone}
-	}
-	return finding{call.ResultUnknown, call.ReasonRestart, call.FaultOurs}
-}
-
-// silence ends what an earlier process had begun to say.
-func (a *automatic) silence() {
-	for n := 1; n <= maxPlays && a.inApp; n++ {
-		if err := a.c.o.Switch.StopPlay(a.c.ctx, a.l.key+"-p"+strconv.Itoa(n)); err != nil {
-			a.c.logCommand("stop prompt", a.l.key, err)
-		}
-	}
 }

@@ -45,11 +45,15 @@ func (r *reception) promise(ctx context.Context, s *session) string {
 	if r.callback == "" {
 		return ivr.AnswerFailed
 	}
+	typed := r.callback != r.cli
+	if typed && !r.mayLeave("callback") {
+		return "refused"
+	}
 	if r.asked.IsZero() {
 		r.asked = r.c.o.Now()
 	}
 	err := r.c.o.Callers.PromiseCallback(ctx, Callback{
-		Scheme: r.line.Scheme, Number: r.callback, Typed: r.callback != r.cli, Language: s.walker.Language(), Asked: r.asked,
+		Scheme: r.line.Scheme, Number: r.callback, Typed: typed, Language: s.walker.Language(), Asked: r.asked,
 	})
 	switch {
 	case err == nil:

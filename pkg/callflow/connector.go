@@ -111,6 +111,7 @@ type Connector struct {
 	probes        probes // Of appointments.
 	knowing       probes // Of whether somebody is known, by the flows that branch on it: every call counts, so apart.
 	answers       answersMemory
+	quota         quota // Of what is left on the line.
 
 	ctx    context.Context // Of every live call; ends with Close.
 	cancel context.CancelFunc

@@ -41,6 +41,7 @@ type reception struct {
 	answers  answers // What the line answers, since the party asked for it.
 	// transfers numbers the legs to others whom the party was connected with.
 	transfers int
+	rung      int // Numbers the registrars' legs.
 	form      *registering
 }
 
@@ -199,9 +200,16 @@ func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (st
 	if want.What == ivr.RecordName {
 		return r.recordName(ctx, s, want)
 	}
+	if !r.mayLeave("message") {
+		r.end = "too_much"
+		return ivr.AnswerFull, nil, true
+	}
 	m := r.message(s)
 	r.c.messages.begin(m)
 	t := r.take(ctx, s, want, recordingOf{name: m.Recording, least: leastMessage})
+	if t.answer != ivr.AnswerKept && r.c.ctx.Err() == nil {
+		r.notLeft("message")
+	}
 	switch {
 	case t.answer == ivr.AnswerKept:
 		m.Length, m.At, r.end = t.length, r.c.o.Now(), "message"

@@ -21,6 +21,8 @@ type metrics struct {
 	substitutes *prometheus.CounterVec
 	// appointments counts questions for the next appointment, by what was told.
 	appointments *prometheus.CounterVec
+	// tooMuch counts what nobody was let leave, because so much was left from that number within the hour.
+	tooMuch *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -42,13 +44,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			"Questions for the next appointment: known, unknown, withheld, or slow, asked too often to be told anything.")), []string{"told"}),
 		substitutes: prometheus.NewCounterVec(prometheus.CounterOpts(opts("substituted_prompts_total",
 			"Prompts that were not spoken in time, by what was heard: other_words, other_language, apology, tone, nothing.")), []string{"heard"}),
+		tooMuch: prometheus.NewCounterVec(prometheus.CounterOpts(opts("too_much_left_total",
+			"What was not taken because so much was left from one number within an hour: message, registration, callback.")), []string{"what"}),
 		mute: prometheus.NewCounter(prometheus.CounterOpts(
 			opts("mute_prompts_total", "Prompts that could not be said at all."))),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.substitutes, m.appointments} {
+	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.substitutes, m.appointments, m.tooMuch} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -17,19 +17,37 @@ type Outreach interface {
 	NeverAgain(ctx context.Context, scheme int64, number string, now time.Time) error
 }
 
-// interested keeps for the registrars that whoever listens to an outreach call wants to be registered. A key is no consent: a
-// registrar asks her.
-func (a *automatic) interested(ctx context.Context) string {
-	if a.order.Kind != call.KindOutreach {
+// deskLookups is what whoever wants to be registered may have looked up or done in an outreach call, as on the line.
+func deskLookups() []string {
+	return []string{
+		ivr.LookupBegin, ivr.LookupHerNumber, ivr.LookupDays, ivr.LookupRegister, ivr.LookupForget, ivr.LookupNumber, ivr.LookupCallback,
+	}
+}
+
+// openDesk finds out when somebody may answer whoever wants to be registered. While nobody knows it is always, if a registrar is on
+// shift.
+func (a *automatic) openDesk(ctx context.Context, vars ivr.Vars) {
+	line, err := a.c.o.Records.LineOf(ctx, a.order.Scheme)
+	if err == nil {
+		a.desk.line = line
+	} else {
+		a.c.logCommand("look up when the line is open", a.l.key, err)
+	}
+	vars["cli"], vars["callback_number"], vars["resumed"] = "known", national(a.order.Number), a.resumed
+}
+
+// interested keeps for the registrars that whoever listens to an outreach call wants to be registered, unless she is registered, or
+// thinks better of it, before the call ends. A key is no consent: a registrar asks her.
+func (a *automatic) interested() string {
+	if a.desk == nil {
 		return ivr.AnswerFailed
 	}
-	err := a.c.o.Records.SaveRegistration(ctx, Registration{
-		ID: string(a.order.Attempt), Scheme: a.order.Scheme, CLI: a.order.Number, Number: a.order.Number, Source: roster.SourceSelf,
-		Language: roster.Language(a.order.Language), Consent: roster.ConsentProposed, At: a.c.o.Now(),
-	})
-	if err != nil {
-		a.c.logCommand("keep that she wants to be registered", a.l.key, err)
-		return ivr.AnswerFailed
+	if a.desk.form == nil {
+		a.desk.form = &registering{draft: Registration{
+			ID: string(a.order.Attempt), Scheme: a.order.Scheme, CLI: a.order.Number, Number: a.order.Number, Source: roster.SourceSelf,
+			Language: roster.Language(a.order.Language), Consent: roster.ConsentProposed, At: a.c.o.Now(),
+		}}
+		a.c.registrations.begin(a.desk.form.draft)
 	}
 	return "done"
 }

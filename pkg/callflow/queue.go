@@ -62,7 +62,7 @@ func (r *reception) queue(ctx context.Context, s *session, o ivr.Output) (string
 		r.c.o.Callers.LeaveQueue(r.line.Scheme, r.l.key, why)
 	}()
 	end := time.Now().Add(queueLimit)
-	for n := 1; ; n++ {
+	for {
 		now, answer := r.awaitTurn(ctx, s, waits{turn: turn, end: end, callback: o.Callback})
 		switch {
 		case s.gone || r.c.ctx.Err() != nil:
@@ -75,7 +75,8 @@ func (r *reception) queue(ctx context.Context, s *session, o ivr.Output) (string
 			r.ringing(ctx, s, false)
 			return ivr.AnswerNobody, nil, true
 		}
-		reg, leg := now.Registrar, r.l.key+"-c"+strconv.Itoa(n)
+		r.rung++
+		reg, leg := now.Registrar, r.l.key+"-c"+strconv.Itoa(r.rung)
 		state := r.ring(ctx, s, leg, reg)
 		if state == call.OfferAccepted && (!r.mayTake(ctx, leg, reg) || !r.join(ctx, s, leg)) {
 			state = call.OfferFailed

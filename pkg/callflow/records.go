@@ -185,6 +185,8 @@ type Way struct {
 type Records interface {
 	// Line returns what answers the number dialled, as the trunk delivers it or in E.164.
 	Line(ctx context.Context, did string) (Line, error)
+	// LineOf returns how a scheme answers whoever it has rung itself: its hours, zone and region, without a number dialled.
+	LineOf(ctx context.Context, scheme int64) (Line, error)
 	// Caller returns the enabled caller or registrar whose softphone is the endpoint.
 	Caller(ctx context.Context, endpoint string) (Caller, error)
 	// CallersAt returns the scheme's enabled callers and registrars who work from the ordinary phone with this number

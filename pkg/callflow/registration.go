@@ -42,6 +42,7 @@ type Registration struct {
 // registering is a registration under way.
 type registering struct {
 	draft     Registration
+	begun     bool   // She answers the questions; before it is only known that she wants to be registered.
 	candidate string // The number that is to be confirmed.
 	names     int    // How often the name was recorded.
 	over      bool   // It was kept or forgotten.
@@ -49,8 +50,15 @@ type registering struct {
 
 // beginRegistration makes a registration, and says whether the party can be called where she rings from.
 func (r *reception) beginRegistration(ctx context.Context, s *session) (string, ivr.Vars) {
-	r.form = &registering{draft: Registration{
-		ID: uuid.Must(uuid.NewV7()).String(), Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(),
+	id := uuid.Must(uuid.NewV7()).String()
+	if r.form != nil && !r.form.over {
+		id = r.form.draft.ID // It takes the place of what she had not finished.
+	} else if !r.mayLeave("registration") {
+		r.end = "too_much"
+		return "full", nil
+	}
+	r.form = &registering{begun: true, draft: Registration{
+		ID: id, Scheme: r.line.Scheme, CLI: r.cli, Language: s.walker.Language(),
 		At: r.c.o.Now(), Dialled: r.did,
 	}}
 	// Of one registration nothing stays in the next one of the same call.
@@ -107,7 +115,7 @@ func (r *reception) herDays(s *session) (string, ivr.Vars) {
 
 // fill takes what was said so far into the registration and, when that is more than before, notes it on disk.
 func (r *reception) fill(s *session) {
-	if r.form == nil || r.form.over {
+	if r.form == nil || r.form.over || !r.form.begun {
 		return
 	}
 	was, d, said := r.form.draft, &r.form.draft, s.walker.Text
@@ -204,6 +212,7 @@ func (r *reception) forget() string {
 		return ivr.AnswerFailed
 	}
 	r.form.over, r.end = true, "declined"
+	r.notLeft("registration")
 	r.forgetName()
 	r.c.registrations.drop(r.form.draft.ID)
 	return "forgotten"

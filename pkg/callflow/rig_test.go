@@ -354,6 +354,12 @@ func (d *desk) Line(_ context.Context, did string) (Line, error) {
 	return d.line, nil
 }
 
+func (d *desk) LineOf(context.Context, int64) (Line, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.line, d.lineErr
+}
+
 func (d *desk) SettingsAt(context.Context, int64, string) (Settings, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -262,7 +262,7 @@ func (s *session) play(media ...telephony.Media) bool {
 	}
 	s.stop()
 	s.guard.busy(s, s.lasts(media))
-	s.plays++
+	s.plays = s.plays%mostPlays + 1
 	id := s.l.key + "-p" + strconv.Itoa(s.plays)
 	if err := s.c.o.Switch.Play(s.c.ctx, s.channel, id, media...); err != nil {
 		s.c.logCommand("play prompt", s.l.key, err)

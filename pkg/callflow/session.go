@@ -21,6 +21,10 @@ const (
 	playUnknown = 20 * time.Second
 	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
 	sessionLimit = 30 * time.Minute
+	// mostPlays bounds the numbers of playbacks, which begin anew after it, so that whoever adopts a call can stop what is being
+	// played. An adopted one begins at adoptedPlays.
+	mostPlays    = 32
+	adoptedPlays = 16
 	// leavingWait is how long after the end of a recording the PBX may tell that it was a hang-up that ended it.
 	leavingWait = time.Second
 )

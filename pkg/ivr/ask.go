@@ -13,7 +13,7 @@ type Ask string
 const (
 	AskNothing  Ask = ""
 	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
-	AskRecord   Ask = "record"   // Output.Record; answered "kept" or "empty".
+	AskRecord   Ask = "record"   // Output.Record; answered "kept", "empty" or "full".
 	AskFact     Ask = "fact"     // Output.What, one of the Fact words; answered with its value, or AnswerFailed.
 	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
 	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".
@@ -47,7 +47,7 @@ const (
 	LookupNumber         = "callback_number" // Read the number that was typed: ok, bad.
 	LookupCallback       = "callback"        // Promise a callback: promised, refused.
 	LookupCallToday      = "call_today"      // Call her today if that can be kept: yes, no, already.
-	LookupBegin          = "register_begin"  // Begin a registration: own (the party's number may be rung), ask.
+	LookupBegin          = "register_begin"  // Begin a registration: own (the party's number may be rung), ask, full (AnswerFull).
 	LookupHerNumber      = "register_number" // Read the number that was typed: ok, bad.
 	LookupDays           = "register_days"   // Read the days that were typed: ok, bad.
 	LookupRegister       = "register_keep"   // Keep the registration: kept.
@@ -63,6 +63,7 @@ const (
 	AnswerFailed = "failed" // It could not be done; the dialogue says so and leads to a person.
 	AnswerKept   = "kept"
 	AnswerEmpty  = "empty"
+	AnswerFull   = "full" // So much was left from that number that nothing more is taken for a while.
 	AnswerTalked = "talked"
 	AnswerNobody = "nobody"
 	// AnswerCallback: the party does not wait, and wants to be called back.

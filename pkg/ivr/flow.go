@@ -146,6 +146,7 @@ type Record struct {
 	Silence Duration `yaml:"silence"` // 0 means 5 s.
 	Kept    string   `yaml:"kept"`
 	Empty   string   `yaml:"empty"` // Nothing was said, or it could not be recorded.
+	Full    string   `yaml:"full"`  // So much was left from that number that nothing is recorded; empty means Empty.
 }
 
 // Duration is a time written as in Go ("90s").
@@ -311,6 +312,7 @@ func (s *Step) edges() []edge {
 	case s.Record != nil:
 		add(s.Record.Kept, AnswerKept, false)
 		add(s.Record.Empty, AnswerEmpty, false)
+		add(s.Record.Full, AnswerFull, false)
 	case s.Queue != nil:
 		add(s.Queue.Talked, AnswerTalked, false)
 		add(s.Queue.Nobody, AnswerNobody, false)

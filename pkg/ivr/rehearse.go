@@ -48,6 +48,9 @@ func (r *Rehearsal) Asked() []string {
 	case AskLookup:
 		return slices.Sorted(maps.Keys(s.Lookup.To))
 	case AskRecord:
+		if s.Record.Full != "" {
+			return []string{AnswerKept, AnswerEmpty, AnswerFull}
+		}
 		return []string{AnswerKept, AnswerEmpty}
 	case AskTransfer:
 		return []string{AnswerTalked, AnswerNobody}

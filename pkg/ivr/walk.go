@@ -508,8 +508,13 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 	case AskFact:
 		to = s.Branch.leads(name)
 	case AskRecord:
-		if to = s.Record.Empty; name == AnswerKept {
+		switch {
+		case name == AnswerKept:
 			to = s.Record.Kept
+		case name == AnswerFull && s.Record.Full != "":
+			to = s.Record.Full
+		default:
+			to = s.Record.Empty
 		}
 	case AskTransfer:
 		if to = s.Transfer.Nobody; name == AnswerTalked {

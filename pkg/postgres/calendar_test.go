@@ -138,7 +138,7 @@ func TestClosedHoursMoveEverybodysPromises(t *testing.T) {
 	// Shorter hours on one day of the week; the same day, another window.
 	week := *schedule.Workdays(570, 1020)
 	week[time.Thursday] = []roster.Window{{Begin: 600, End: 660}, {Begin: 840, End: 900}}
-	_, err = store.SetHours(ctx, scheme.Key, week, sunday())
+	_, err = store.ChangeHours(ctx, scheme.Key, sunday(), func(w *schedule.Week) error { w[time.Thursday] = week[time.Thursday]; return nil })
 	require.NoError(t, err)
 	require.Equal(t, []string{"Tue 11-24 09:30-12:00", "Thu 11-26 10:00-11:00", "Mon 11-30 09:30-12:00", "Thu 12-03 10:00-11:00"}, promised(t, store, scheme.Key))
 	hours, err := store.Hours(ctx, scheme, sunday())
@@ -146,7 +146,7 @@ func TestClosedHoursMoveEverybodysPromises(t *testing.T) {
 	require.Equal(t, week, hours.Week)
 	require.Len(t, hours.Exceptions, 1)
 
-	_, err = store.SetHours(ctx, scheme.Key, schedule.Week{}, sunday())
+	_, err = store.ChangeHours(ctx, scheme.Key, sunday(), func(w *schedule.Week) error { *w = schedule.Week{}; return nil })
 	require.NoError(t, err)
 	_, err = store.RevokeException(ctx, scheme.Key, schedule.Exception{First: monday}, sunday())
 	require.NoError(t, err)

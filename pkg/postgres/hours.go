@@ -33,7 +33,7 @@ type Hours struct {
 func (s *Store) Hours(ctx context.Context, scheme Scheme, today time.Time) (Hours, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	h, own, err := s.readHours(ctx, hoursOf{scheme: scheme.Key}, today)
+	h, own, err := readHours(ctx, s.query, hoursOf{scheme: scheme.Key}, today)
 	if !own {
 		h.Week = *schedule.Workdays(scheme.Opens, scheme.Closes)
 	}
@@ -47,15 +47,15 @@ type hoursOf struct {
 }
 
 // readHours reads hours as they were set; own is false when none were.
-func (s *Store) readHours(ctx context.Context, of hoursOf, today time.Time) (h Hours, own bool, err error) {
-	rows, err := s.query.ReadHours(ctx, sqldb.ReadHoursParams{SchemeID: of.scheme, OfLine: of.line})
+func readHours(ctx context.Context, q *sqldb.Queries, of hoursOf, today time.Time) (h Hours, own bool, err error) {
+	rows, err := q.ReadHours(ctx, sqldb.ReadHoursParams{SchemeID: of.scheme, OfLine: of.line})
 	if err != nil {
 		return h, false, fmt.Errorf("read hours: %w", storeError(err))
 	}
 	for _, r := range rows {
 		h.Week[r.Weekday] = windows(r.Begins, r.Ends, nil)
 	}
-	exceptions, err := s.query.ReadExceptions(ctx, sqldb.ReadExceptionsParams{SchemeID: of.scheme, OfLine: of.line, Since: localDate(today)})
+	exceptions, err := q.ReadExceptions(ctx, sqldb.ReadExceptionsParams{SchemeID: of.scheme, OfLine: of.line, Since: localDate(today)})
 	if err != nil {
 		return h, false, fmt.Errorf("read exceptions: %w", storeError(err))
 	}
@@ -67,25 +67,43 @@ func (s *Store) readHours(ctx context.Context, of hoursOf, today time.Time) (h H
 	return h, len(rows) > 0, nil
 }
 
-// SetHours gives a scheme the hours of each day of the week and brings every open promise in line with them, in one
-// transaction; calls under way go on. A week without any hours gives it back those of the scheme itself, Monday to Friday.
-// The error is ErrHours. The scheme's dispatcher waits while it runs: measured with 10,000 people and four promises each on
+// ChangeHours has change decide on the hours of each day of the week as they stand, and keeps what came of it, so that nothing is lost
+// of what others change at the same time; every open promise is brought in line, in the same transaction, and calls under way go on.
+// A week without any hours gives the scheme back those of its own, Monday to Friday. The error is change's as it is, or ErrHours. The
+// scheme's dispatcher waits while it runs: measured with 10,000 people and four promises each on
 // two busy cores, 3 s when one day closes and 11 s when every promise changes its window. After a minute it gives up, and
 // nothing has changed.
-func (s *Store) SetHours(ctx context.Context, scheme int64, week schedule.Week, now time.Time) (Replanned, error) {
-	write, err := writeHours(ctx, hoursOf{scheme: scheme}, week)
-	if err != nil {
-		return Replanned{}, err
-	}
-	return s.changeHours(ctx, scheme, now, write)
+func (s *Store) ChangeHours(ctx context.Context, scheme int64, now time.Time, change func(*schedule.Week) error) (Replanned, error) {
+	return s.changeHours(ctx, scheme, now, changeWeek(ctx, hoursOf{scheme: scheme}, change))
 }
 
-// writeHours replaces hours.
-func writeHours(ctx context.Context, of hoursOf, week schedule.Week) (func(*sqldb.Queries, *journal) error, error) {
+// changeWeek reads hours, lets change decide on them, and replaces them. It runs under the scheme's lock.
+func changeWeek(ctx context.Context, of hoursOf, change func(*schedule.Week) error) func(*sqldb.Queries, *journal) error {
+	return func(q *sqldb.Queries, _ *journal) error {
+		h, own, err := readHours(ctx, q, of, time.Unix(0, 0).UTC())
+		if err != nil {
+			return err
+		}
+		if !own && !of.line {
+			row, err := q.HoldScheme(ctx, of.scheme)
+			if err != nil {
+				return fmt.Errorf("read scheme: %w", err)
+			}
+			h.Week = *schedule.Workdays(roster.Clock(row.Opens), roster.Clock(row.Closes))
+		}
+		if err := change(&h.Week); err != nil {
+			return err
+		}
+		return writeHours(ctx, q, of, h.Week)
+	}
+}
+
+// writeHours replaces hours. The error is ErrHours.
+func writeHours(ctx context.Context, q *sqldb.Queries, of hoursOf, week schedule.Week) error {
 	p := sqldb.InsertHoursParams{SchemeID: of.scheme, OfLine: of.line}
 	for d, hours := range week {
 		if !apart(hours) {
-			return nil, fmt.Errorf("set hours: %w", ErrHours)
+			return ErrHours
 		}
 		if len(hours) > 0 {
 			begins, ends := clocks(hours)
@@ -93,16 +111,14 @@ func writeHours(ctx context.Context, of hoursOf, week schedule.Week) (func(*sqld
 			p.Begins, p.Ends = append(p.Begins, joined(begins)), append(p.Ends, joined(ends))
 		}
 	}
-	return func(q *sqldb.Queries, _ *journal) error {
-		if err := q.DeleteHours(ctx, sqldb.DeleteHoursParams{SchemeID: of.scheme, OfLine: of.line}); err != nil {
-			return err
-		}
-		return q.InsertHours(ctx, p)
-	}, nil
+	if err := q.DeleteHours(ctx, sqldb.DeleteHoursParams{SchemeID: of.scheme, OfLine: of.line}); err != nil {
+		return err
+	}
+	return q.InsertHours(ctx, p)
 }
 
 // Except gives some dates other hours than usual, public holidays included, or none, and brings every open promise in line,
-// as SetHours does. Where two exceptions hold on one date the later made counts. The errors are ErrHours and
+// as ChangeHours does. Where two exceptions hold on one date the later made counts. The errors are ErrHours and
 // ErrDatesBackward; a zero Last means the first day alone.
 func (s *Store) Except(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) (Replanned, error) {
 	write, err := writeException(ctx, hoursOf{scheme: scheme}, e, now)

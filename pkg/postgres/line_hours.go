@@ -16,17 +16,13 @@ import (
 func (s *Store) LineHours(ctx context.Context, scheme int64, today time.Time) (Hours, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	h, _, err := s.readHours(ctx, hoursOf{scheme, true}, today)
+	h, _, err := readHours(ctx, s.query, hoursOf{scheme, true}, today)
 	return h, err
 }
 
-// SetLineHours gives the line hours of its own; a week without any takes them away. The error is ErrHours.
-func (s *Store) SetLineHours(ctx context.Context, scheme int64, week schedule.Week, now time.Time) error {
-	write, err := writeHours(ctx, hoursOf{scheme, true}, week)
-	if err != nil {
-		return err
-	}
-	return s.changeLineHours(ctx, scheme, now, write)
+// ChangeLineHours is ChangeHours for the line's own hours, which move no promise; a week without any takes them away.
+func (s *Store) ChangeLineHours(ctx context.Context, scheme int64, now time.Time, change func(*schedule.Week) error) error {
+	return s.changeLineHours(ctx, scheme, now, changeWeek(ctx, hoursOf{scheme, true}, change))
 }
 
 // ExceptLine gives the line other hours on some dates, or none. The errors are those of Except.
@@ -64,14 +60,14 @@ func (s *Store) changeLineHours(ctx context.Context, scheme int64, now time.Time
 func (s *Store) lineRules(ctx context.Context, line callflow.Line) (*schedule.Rules, error) {
 	// Exceptions of every date: a scheme makes a few of them a year, and whoever rings is not to wait for the day's.
 	ever := time.Unix(0, 0).UTC()
-	own, has, err := s.readHours(ctx, hoursOf{line.Scheme, true}, ever)
+	own, has, err := readHours(ctx, s.query, hoursOf{line.Scheme, true}, ever)
 	if err != nil || !has && len(own.Exceptions) == 0 {
 		return nil, err
 	}
 	if !has {
 		return &schedule.Rules{Zone: line.Zone, Hours: always(), Exceptions: own.Exceptions}, nil
 	}
-	calls, _, err := s.readHours(ctx, hoursOf{scheme: line.Scheme}, ever)
+	calls, _, err := readHours(ctx, s.query, hoursOf{scheme: line.Scheme}, ever)
 	if err != nil {
 		return nil, err
 	}

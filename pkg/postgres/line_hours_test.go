@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/postgres"
@@ -39,13 +40,22 @@ func TestTheLineHasHoursOfItsOwn(t *testing.T) {
 	require.True(t, open(at(20, 3)), "a Sunday night")
 
 	afternoons := []roster.Window{{Begin: 13 * 60, End: 17 * 60}}
-	require.NoError(t, store.SetLineHours(ctx, scheme.Key, schedule.Week{1: afternoons, 2: afternoons, 3: afternoons, 4: afternoons, 5: afternoons}, clock()))
+	// Five coordinators set a day each at once, and none of it is lost.
+	var together errgroup.Group
+	for day := time.Monday; day <= time.Friday; day++ {
+		together.Go(func() error {
+			return store.ChangeLineHours(ctx, scheme.Key, clock(), func(w *schedule.Week) error { w[day] = afternoons; return nil })
+		})
+	}
+	require.NoError(t, together.Wait())
+	err := store.ChangeLineHours(ctx, scheme.Key, clock(), func(w *schedule.Week) error { w[0] = []roster.Window{{Begin: 600, End: 540}}; return nil })
+	require.ErrorIs(t, err, postgres.ErrHours)
 	require.True(t, open(at(23, 14)))
 	require.False(t, open(at(23, 10)), "the scheme calls then, and nobody answers the line")
 	require.False(t, open(at(25, 14)), "Christmas")
 	require.NoError(t, store.ExceptLine(ctx, scheme.Key, schedule.Exception{First: date(25), Hours: afternoons}, clock()))
 	require.True(t, open(at(25, 14)))
-	_, err := store.Except(ctx, scheme.Key, schedule.Exception{First: date(28), Last: date(31)}, clock())
+	_, err = store.Except(ctx, scheme.Key, schedule.Exception{First: date(28), Last: date(31)}, clock())
 	require.NoError(t, err)
 	require.False(t, open(at(29, 14)), "the scheme is closed")
 	require.NoError(t, store.ExceptLine(ctx, scheme.Key, schedule.Exception{First: date(29), Hours: afternoons}, clock()))

@@ -33,15 +33,28 @@ func (s *Store) Line(ctx context.Context, did string) (callflow.Line, error) {
 	} else if err != nil {
 		return callflow.Line{}, fmt.Errorf("find line: %w", storeError(err))
 	}
-	zone, err := time.LoadLocation(row.Zone)
+	return s.answering(ctx, callflow.Line{
+		Scheme: row.SchemeID, Name: row.Spoken, Number: row.E164, Region: row.Country, Flow: row.Flow, Languages: languagesOf(row.Languages),
+	}, sqldb.FindLineOfRow{Zone: row.Zone, Country: row.Country, Region: row.Region})
+}
+
+// LineOf implements callflow.Records.
+func (s *Store) LineOf(ctx context.Context, scheme int64) (callflow.Line, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	row, err := s.query.FindLineOf(ctx, scheme)
 	if err != nil {
+		return callflow.Line{}, fmt.Errorf("find the line of a scheme: %w", storeError(err))
+	}
+	return s.answering(ctx, callflow.Line{Scheme: scheme, Name: row.Spoken, Region: row.Country}, row)
+}
+
+// answering adds when somebody answers a line.
+func (s *Store) answering(ctx context.Context, line callflow.Line, of sqldb.FindLineOfRow) (_ callflow.Line, err error) {
+	if line.Zone, err = time.LoadLocation(of.Zone); err != nil {
 		return callflow.Line{}, fmt.Errorf("load zone of the scheme: %w", err)
 	}
-	line := callflow.Line{
-		Scheme: row.SchemeID, Name: row.Spoken, Number: row.E164, Zone: zone, Region: row.Country, Flow: row.Flow,
-		Languages: languagesOf(row.Languages),
-	}
-	if line.Calendar, err = schedule.NewCalendar(cmp.Or(row.Region, row.Country)); err != nil {
+	if line.Calendar, err = schedule.NewCalendar(cmp.Or(of.Region, of.Country)); err != nil {
 		return callflow.Line{}, fmt.Errorf("find public holidays: %w", err)
 	}
 	line.Hours, err = s.lineRules(ctx, line)

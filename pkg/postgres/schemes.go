@@ -152,7 +152,7 @@ func (s *Store) CreateScheme(ctx context.Context, scheme Scheme, now time.Time) 
 
 // UpdateScheme has change decide on a scheme as it stands, and keeps what came of it: so nothing is lost of what others change
 // at the same time. It returns the scheme as it is then, or change's error as it is. Where that changes when it calls, open
-// promises are brought in line, as SetHours does. The dispatcher sees it when it loads the scheme again.
+// promises are brought in line, as ChangeHours does. The dispatcher sees it when it loads the scheme again.
 func (s *Store) UpdateScheme(ctx context.Context, key int64, now time.Time, change func(*Scheme) error) (Scheme, error) {
 	var scheme Scheme
 	var refused error

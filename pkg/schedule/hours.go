@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -21,6 +22,20 @@ type Week [7][]roster.Window
 func Workdays(opens, closes roster.Clock) *Week {
 	hours := []roster.Window{{Begin: opens, End: closes}}
 	return &Week{1: hours, 2: hours, 3: hours, 4: hours, 5: hours}
+}
+
+// Set gives some days of the week other hours; none closes them.
+func (w *Week) Set(days roster.Weekdays, hours []roster.Window) {
+	for d := range w {
+		if days.Has(time.Weekday(d)) {
+			w[d] = hours
+		}
+	}
+}
+
+// Closed reports whether no day has any hours.
+func (w *Week) Closed() bool {
+	return !slices.ContainsFunc(w[:], func(hours []roster.Window) bool { return len(hours) > 0 })
 }
 
 // Exception replaces the hours of some dates, public holidays included.

@@ -161,6 +161,7 @@ func listCalled(t *testing.T, street *house.Street) {
 	}
 	hears(h, no, press(t, no, "2"), "outreach.sure")
 	press(t, no, "2")
+	hears(h, yes, press(t, yes, "1"), "outreach.alone") // No registrar is on shift.
 	hears(h, yes, press(t, yes, "1"), "outreach.register")
 	hears(h, no, time.Time{}, "outreach.never")
 	h.AwaitDone(yes, 60*time.Second)

@@ -33,7 +33,7 @@ func serviceKilledWhileItSpeaks(t *testing.T, program string) {
 	service.Kill()
 	killed := time.Now()
 
-	street.Serve(t, program)
+	service = street.Serve(t, program)
 	for i, theirs := range []*phone.Call{listens, h.AwaitCall(h.People[1])} {
 		h.Hears(theirs, killed, house.Beginning(h.Prompt("presence.question", nil), 3*time.Second), 60*time.Second)
 		require.NoError(t, theirs.SendDTMF(t.Context(), "1"))
@@ -45,4 +45,5 @@ func serviceKilledWhileItSpeaks(t *testing.T, program string) {
 		require.Len(t, h.Attempts(h.People[i]), 1)
 		require.Len(t, h.Rang(h.People[i].Number), 1, "rung again")
 	}
+	killedWhileTheyRegister(t, street, program, service)
 }

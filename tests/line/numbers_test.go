@@ -101,8 +101,10 @@ func lineHours(t *testing.T, street *house.Street) {
 		h.Hears(party, callback, house.Beginning(confirm, 2*time.Second), hearLimit)
 		h.HangUp(party)
 	}
-	week := schedule.Workdays(13*60+30, 17*60)
-	require.NoError(t, h.Store.SetLineHours(ctx, scheme, *week, now))
+	staffed := func(week schedule.Week) {
+		require.NoError(t, h.Store.ChangeLineHours(ctx, scheme, now, func(w *schedule.Week) error { *w = week; return nil }))
+	}
+	staffed(*schedule.Workdays(13*60+30, 17*60))
 	offersCallback(hears(time.Date(2026, time.June, 16, 13, 30, 0, 0, paris)))
 
 	morning := []roster.Window{{Begin: 9 * 60, End: 12 * 60}}
@@ -115,7 +117,7 @@ func lineHours(t *testing.T, street *house.Street) {
 	require.NoError(t, h.Store.RevokeLineException(ctx, scheme, schedule.Exception{First: date(time.June, 16)}, now))
 
 	// Tuesdays only, closed for weeks, and then comes the fourteenth of July, a Tuesday.
-	require.NoError(t, h.Store.SetLineHours(ctx, scheme, schedule.Week{time.Tuesday: morning}, now))
+	staffed(schedule.Week{time.Tuesday: morning})
 	require.NoError(t, h.Store.ExceptLine(ctx, scheme, schedule.Exception{First: date(time.June, 16), Last: date(time.July, 7)}, now))
 	h.HangUp(hears(time.Date(2026, time.July, 21, 9, 0, 0, 0, paris)))
 }

@@ -11,6 +11,9 @@ WHERE d.e164 = sqlc.arg(dialled) OR d.delivered = sqlc.arg(dialled)
 ORDER BY d.e164 = sqlc.arg(dialled) DESC
 LIMIT 1;
 
+-- name: FindLineOf :one
+SELECT spoken, zone, country, region FROM scheme WHERE scheme_id = sqlc.arg(scheme_id);
+
 -- name: ListLines :many
 -- Every number of the installation.
 SELECT e164, delivered, languages FROM did ORDER BY e164;

@@ -249,6 +249,29 @@ func (q *Queries) FindLine(ctx context.Context, dialled string) (FindLineRow, er
 	return i, err
 }
 
+const findLineOf = `-- name: FindLineOf :one
+SELECT spoken, zone, country, region FROM scheme WHERE scheme_id = $1
+`
+
+type FindLineOfRow struct {
+	Spoken  string
+	Zone    string
+	Country string
+	Region  string
+}
+
+func (q *Queries) FindLineOf(ctx context.Context, schemeID int64) (FindLineOfRow, error) {
+	row := q.db.QueryRow(ctx, findLineOf, schemeID)
+	var i FindLineOfRow
+	err := row.Scan(
+		&i.Spoken,
+		&i.Zone,
+		&i.Country,
+		&i.Region,
+	)
+	return i, err
+}
+
 const findProposed = `-- name: FindProposed :one
 SELECT a.state, s.zone, coalesce(n.state, '')::text AS next_state, n.opens_at, n.closes_at
 FROM attempt a
