@@ -76,26 +76,26 @@ func (a *App) relayOthers(ctx context.Context) error {
 }
 
 func (a *App) relayScheme(ctx context.Context, scheme, last int64) error {
-	events, err := a.store.Events(ctx, scheme, last+1, last+relayBatch)
-	if err != nil || len(events) == 0 {
+	commits, err := a.store.Commits(ctx, scheme, last+1, last+relayBatch)
+	if err != nil || len(commits) == 0 {
 		return err
 	}
+	newest := commits[len(commits)-1]
 	a.relay.mu.Lock()
 	now := a.relay.last[scheme]
-	newest := events[len(events)-1].Number
-	a.relay.last[scheme] = max(now, newest)
+	a.relay.last[scheme] = max(now, newest[len(newest)-1].Number)
 	a.relay.mu.Unlock()
 	changed := false
-	var others []call.Event
-	for _, e := range events {
-		if e.Number <= now {
+	for _, commit := range commits {
+		if commit[len(commit)-1].Number <= now {
 			continue // Our own, published meanwhile.
 		}
-		others = append(others, e)
-		// Who is called, by whom and when was changed; attempts and callers' states are this process's own.
-		changed = changed || (e.Entity == "scheme" && (e.Kind == "roster" || e.Kind == "changed"))
+		a.bus.Publish(commit)
+		for _, e := range commit {
+			// Who is called, by whom and when was changed; attempts and callers' states are this process's own.
+			changed = changed || (e.Entity == "scheme" && (e.Kind == "roster" || e.Kind == "changed"))
+		}
 	}
-	a.bus.Publish(others)
 	if changed {
 		a.log.Info("the records were changed by another process")
 		_ = a.updateAccounts(ctx) // As in leadAll.

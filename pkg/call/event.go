@@ -19,9 +19,6 @@ type Event struct {
 	Data         any       `json:"data,omitempty"`
 }
 
-// Subject is where the event is published.
-func (e Event) Subject() string { return "rappel.v1." + e.Scheme + "." + e.Entity + "." + e.Kind }
-
 // Live is an attempt that has not ended, as recorded, for adoption after a restart.
 type Live struct {
 	Order     Order // Of its last offer.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,16 +18,13 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 )
 
-// Stream is the name of the stream that holds the events; Subjects is what it captures.
-const (
-	Stream   = "RAPPEL"
-	Subjects = "rappel.v1.>"
-)
+// Stream is the name of the stream that holds the events.
+const Stream = "RAPPEL"
 
 const (
 	startLimit = 10 * time.Second // For the embedded server and the first connection.
 	ackLimit   = 2 * time.Second  // For the stream's answer to one batch.
-	batchSize  = 256
+	batchSize  = 64               // Messages sent before their answers are waited for.
 	retryFirst = 100 * time.Millisecond
 	retryLast  = 5 * time.Second
 )
@@ -41,12 +39,14 @@ type Bus struct {
 	js     jetstream.JetStream
 
 	wake   chan struct{} // Size 1: one pending wake-up is enough.
+	packer packer        // The publisher's.
 	cancel context.CancelFunc
 	done   chan struct{} // Closed when the publisher has returned.
 
 	mu     sync.Mutex
-	queue  []call.Event
-	gaps   map[int64]gap // By scheme key: what overflowed and is to be read from the log again.
+	queue  [][]call.Event // By message.
+	queued int            // Events in it.
+	gaps   map[int64]gap  // By scheme key: what overflowed and is to be read from the log again.
 	closed bool
 }
 
@@ -147,7 +147,8 @@ func (b *Bus) ensureStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
 	_, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: Stream, Subjects: []string{Subjects}, Storage: jetstream.FileStorage,
+		// What was published one by one before stays there until it is old.
+		Name: Stream, Subjects: []string{Subject("*"), formerSubjects("*")}, Storage: jetstream.FileStorage,
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		MaxBytes: b.opts.MaxBytes, MaxAge: b.opts.MaxAge, Replicas: b.opts.Replicas,
 		Duplicates: 10 * time.Minute, AllowDirect: true,
@@ -158,11 +159,15 @@ func (b *Bus) ensureStream(ctx context.Context) error {
 	return nil
 }
 
-// missingStream reports whether the server says that there is no stream. Unsure is not missing.
+// missingStream reports whether the server says that there is no stream, or one that does not take our messages: whoever runs an
+// older release beside us has made that. Unsure is not missing.
 func (b *Bus) missingStream(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
-	_, err := b.js.Stream(ctx, Stream)
+	s, err := b.js.Stream(ctx, Stream)
+	if err == nil {
+		return !slices.Contains(s.CachedInfo().Config.Subjects, Subject("*"))
+	}
 	return errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
@@ -170,21 +175,16 @@ func (b *Bus) missingStream(ctx context.Context) bool {
 // the bus; fn must be quick. The payload of each is a json.RawMessage. Events missed while the connection is cut are not
 // delivered later: the numbers tell.
 func (b *Bus) Subscribe(scheme string, fn func(call.Event)) (stop func(), err error) {
-	return b.subscribe("rappel.v1."+scheme+".>", func(m *nats.Msg) {
-		var e wireEvent
-		if err := json.Unmarshal(m.Data, &e); err != nil {
+	return b.subscribe(Subject(scheme), func(m *nats.Msg) {
+		events, err := Events(m)
+		if err != nil {
 			b.met.badEvents.Inc()
 			return
 		}
-		e.Event.Data = e.Data
-		fn(e.Event)
+		for _, e := range events {
+			fn(e)
+		}
 	})
-}
-
-// wireEvent is an event whose payload stays as it was written.
-type wireEvent struct {
-	call.Event
-	Data json.RawMessage `json:"data"`
 }
 
 // waitingSubject is where the dispatcher says by why promises wait. It is in no stream: what was said a second ago is of no
@@ -270,23 +270,26 @@ func (b *Bus) poke() {
 }
 
 // lastNumber returns the number of the scheme's last event in the stream, 0 when it holds none.
-func (b *Bus) lastNumber(ctx context.Context, scheme string) (int64, error) {
+func (b *Bus) lastNumber(ctx context.Context, scheme string) (last int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
 	s, err := b.js.Stream(ctx, Stream)
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", Stream, err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, "rappel.v1."+scheme+".>")
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
+	for _, subject := range []string{Subject(scheme), formerSubjects(scheme)} {
+		m, err := s.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read the last event: %w", err)
+		}
+		number, err := lastOf(m.Header, m.Data)
+		if err != nil {
+			return 0, fmt.Errorf("read the last event: %w", err)
+		}
+		last = max(last, number)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("read the last event: %w", err)
-	}
-	var e call.Event
-	if err := json.Unmarshal(m.Data, &e); err != nil {
-		return 0, fmt.Errorf("decode the last event: %w", err)
-	}
-	return e.Number, nil
+	return last, nil
 }

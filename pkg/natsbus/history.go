@@ -2,7 +2,6 @@ package natsbus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,7 +20,7 @@ func (b *Bus) After(ctx context.Context, scheme string, number int64, limit int)
 		return nil, err
 	}
 	consumer, err := b.js.OrderedConsumer(ctx, Stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"rappel.v1." + scheme + ".>"}, DeliverPolicy: jetstream.DeliverAllPolicy,
+		FilterSubjects: []string{Subject(scheme), formerSubjects(scheme)}, DeliverPolicy: jetstream.DeliverAllPolicy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", Stream, err)
@@ -47,12 +46,18 @@ func (b *Bus) After(ctx context.Context, scheme string, number int64, limit int)
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", Stream, err)
 		}
-		var e wireEvent
-		if err := json.Unmarshal(m.Data(), &e); err != nil {
+		if last, err := lastOf(m.Headers(), m.Data()); err != nil {
 			b.met.badEvents.Inc()
-		} else if e.Number > number {
-			e.Event.Data = e.Data
-			found[e.Number] = e.Event
+		} else if last > number {
+			events, err := unpack(m.Headers(), m.Data())
+			if err != nil {
+				b.met.badEvents.Inc()
+			}
+			for _, e := range events {
+				if e.Number > number {
+					found[e.Number] = e
+				}
+			}
 		}
 		if place.NumPending == 0 {
 			break

@@ -20,7 +20,7 @@ func newMetrics(reg prometheus.Registerer, b *Bus) (*metrics, error) {
 		refilled:   counter("refilled_total", "Events read from the log to fill a gap."),
 		failures:   counter("publish_failures_total", "Batches the stream did not take."),
 		remade:     counter("stream_remade_total", "Times the stream had gone and was made anew."),
-		badEvents:  counter("bad_total", "Events that could not be encoded or decoded."),
+		badEvents:  counter("bad_total", "Messages that could not be encoded or decoded."),
 	}
 	if reg == nil {
 		return m, nil
@@ -30,7 +30,7 @@ func newMetrics(reg prometheus.Registerer, b *Bus) (*metrics, error) {
 	}, func() float64 {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return float64(len(b.queue))
+		return float64(b.queued)
 	})
 	for _, c := range []prometheus.Collector{m.published, m.overflowed, m.refilled, m.failures, m.remade, m.badEvents, queued} {
 		if err := reg.Register(c); err != nil {

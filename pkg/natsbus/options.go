@@ -14,8 +14,9 @@ import (
 
 // Log reads committed events back, to fill gaps. Package postgres implements it.
 type Log interface {
-	// Events returns the scheme's events numbered first to last, both included, in order, as far as they are still kept.
-	Events(ctx context.Context, scheme, first, last int64) ([]call.Event, error)
+	// Commits returns the scheme's events numbered first to last, both included, by the transaction in which they were
+	// committed: each of these whole, in order, as far as they are still kept.
+	Commits(ctx context.Context, scheme, first, last int64) ([][]call.Event, error)
 }
 
 // Options says where the bus runs and how much it may hold. The zero value of a limit means its default.
@@ -29,7 +30,7 @@ type Options struct {
 	MaxBytes  int64         // Bytes the stream holds before the oldest events go; 512 MiB by default.
 	MaxAge    time.Duration // How long the stream holds events; 7 days by default.
 	Replicas  int           // Copies in a cluster; 1 by default.
-	Queue     int           // Events waiting to be published; 16,384 by default.
+	Queue     int           // Once so many events wait to be published, none are added; 16,384 by default.
 
 	Log        Log // Fills gaps; nil leaves them.
 	Logger     *zap.Logger

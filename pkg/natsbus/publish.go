@@ -17,26 +17,25 @@ import (
 // consumers that were away for minutes, not history, which stays in Postgres.
 const catchUpLimit = 10_000
 
-// eventSize is how many bytes nearly every event takes.
-const eventSize = 512
-
-// Publish hands committed events to the publisher and returns at once. What does not fit into the queue is counted, and
-// read from the log again once the stream takes events.
-func (b *Bus) Publish(events []call.Event) {
-	if len(events) == 0 {
+// Publish hands the committed events of one transaction to the publisher and returns at once. They go out together, in one
+// message as a rule. What does not fit into the queue is counted, and read from the log again once the stream takes events.
+func (b *Bus) Publish(commit []call.Event) {
+	if len(commit) == 0 {
 		return
 	}
+	over := 0
 	b.mu.Lock()
-	room := min(max(0, b.opts.Queue-len(b.queue)), len(events))
-	if b.closed {
-		room = 0
-	}
-	b.queue = append(b.queue, events[:room]...)
-	for _, e := range events[room:] {
-		b.widenLocked(e.SchemeKey, e.Number, e.Number)
+	for _, events := range split(commit) {
+		if b.closed || b.queued >= b.opts.Queue {
+			over += len(events)
+			b.widenLocked(events[0].SchemeKey, events[0].Number, events[len(events)-1].Number)
+			continue
+		}
+		b.queue = append(b.queue, events)
+		b.queued += len(events)
 	}
 	b.mu.Unlock()
-	b.met.overflowed.Add(float64(len(events) - room))
+	b.met.overflowed.Add(float64(over))
 	b.poke()
 }
 
@@ -135,6 +134,7 @@ func (b *Bus) flush(ctx context.Context) error {
 				return err
 			}
 			b.mu.Lock()
+			b.queued -= count(batch)
 			b.queue = b.queue[len(batch):]
 			if len(b.queue) == 0 {
 				b.queue = nil
@@ -163,17 +163,26 @@ func (b *Bus) refill(ctx context.Context) (bool, error) {
 	if !found {
 		return true, nil
 	}
-	upTo := min(g.last, g.first+batchSize-1)
+	upTo := min(g.last, g.first+mostEvents-1)
 	read, cancel := context.WithTimeout(ctx, ackLimit)
-	events, err := b.opts.Log.Events(read, scheme, g.first, upTo)
+	commits, err := b.opts.Log.Commits(read, scheme, g.first, upTo)
 	cancel()
 	if err != nil {
 		return false, fmt.Errorf("read events to fill a gap: %w", err)
 	}
-	if err := b.send(ctx, events); err != nil {
+	var batch [][]call.Event
+	for _, commit := range commits {
+		for _, events := range split(commit) {
+			if last := events[len(events)-1].Number; last >= g.first { // A long commit may have been published in part.
+				batch = append(batch, events)
+				upTo = max(upTo, last)
+			}
+		}
+	}
+	if err := b.send(ctx, batch); err != nil {
 		return false, err
 	}
-	b.met.refilled.Add(float64(len(events)))
+	b.met.refilled.Add(float64(count(batch)))
 	b.mu.Lock()
 	switch now := b.gaps[scheme]; {
 	case now.first < g.first: // Widened downwards meanwhile: begin again.
@@ -186,15 +195,22 @@ func (b *Bus) refill(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
+func count(batch [][]call.Event) (n int) {
+	for _, events := range batch {
+		n += len(events)
+	}
+	return n
+}
+
 // send publishes a batch and waits until the stream has all of it. Sending a batch twice is harmless: the stream knows
-// each event by its id.
-func (b *Bus) send(ctx context.Context, events []call.Event) error {
+// each message by its id.
+func (b *Bus) send(ctx context.Context, batch [][]call.Event) error {
 	if !b.conn.IsConnected() {
 		return nats.ErrConnectionClosed
 	}
-	err := b.trySend(ctx, events)
+	err := b.trySend(ctx, batch)
 	if err == nil {
-		b.met.published.Add(float64(len(events)))
+		b.met.published.Add(float64(count(batch)))
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -209,42 +225,73 @@ func (b *Bus) send(ctx context.Context, events []call.Event) error {
 		return errors.Join(err, makeErr)
 	}
 	b.log.Warn("the event stream had gone and was made anew")
-	if err := b.trySend(ctx, events); err != nil {
+	if err := b.trySend(ctx, batch); err != nil {
 		return err
 	}
-	b.met.published.Add(float64(len(events)))
+	b.met.published.Add(float64(count(batch)))
 	return nil
 }
 
-func (b *Bus) trySend(ctx context.Context, events []call.Event) error {
-	futures := make([]jetstream.PubAckFuture, 0, len(events))
-	for i := range events {
-		e := &events[i]
-		data, err := e.AppendJSON(make([]byte, 0, eventSize))
-		if err != nil {
-			b.met.badEvents.Inc()
-			b.log.Error("encode event", zap.String("kind", e.Kind), zap.String("id", e.ID), zap.Error(err))
-			continue
+func (b *Bus) trySend(ctx context.Context, batch [][]call.Event) error {
+	s := sending{bus: b}
+	for _, events := range batch {
+		if err := s.put(ctx, events); err != nil {
+			return err
 		}
-		m := &nats.Msg{Subject: e.Subject(), Data: data, Header: nats.Header{nats.MsgIdHdr: {e.ID}}}
-		f, err := b.js.PublishMsgAsync(m)
-		if err != nil {
-			return fmt.Errorf("publish event: %w", err)
-		}
-		futures = append(futures, f)
 	}
+	return s.settle(ctx)
+}
+
+// sending is a batch on its way to the stream.
+type sending struct {
+	bus  *Bus
+	sent []jetstream.PubAckFuture // The stream has not been heard to take these.
+}
+
+// put sends events as one message, or as several where the server takes only smaller ones.
+func (s *sending) put(ctx context.Context, events []call.Event) error {
+	m, err := s.bus.packer.pack(events)
+	if err != nil {
+		s.bus.met.badEvents.Inc()
+		s.bus.log.Error("events are not published", zap.Error(err))
+	}
+	if m == nil {
+		return nil
+	}
+	if half := len(events) / 2; half > 0 && int64(m.Size()) > s.bus.conn.MaxPayload() {
+		if err := s.put(ctx, events[:half]); err != nil {
+			return err
+		}
+		return s.put(ctx, events[half:])
+	}
+	if len(s.sent) == batchSize {
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+	}
+	f, err := s.bus.js.PublishMsgAsync(m)
+	if err != nil {
+		return fmt.Errorf("publish events: %w", err)
+	}
+	s.sent = append(s.sent, f)
+	return nil
+}
+
+// settle waits until the stream has what was sent.
+func (s *sending) settle(ctx context.Context) error {
 	limit := time.NewTimer(ackLimit)
 	defer limit.Stop()
-	for _, f := range futures {
+	for _, f := range s.sent {
 		select {
 		case <-f.Ok():
 		case err := <-f.Err():
-			return fmt.Errorf("publish event: %w", err)
+			return fmt.Errorf("publish events: %w", err)
 		case <-limit.C:
 			return fmt.Errorf("publish events: no answer within %s", ackLimit)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	s.sent = s.sent[:0]
 	return nil
 }

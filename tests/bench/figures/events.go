@@ -1,10 +1,8 @@
 package figures
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,12 +36,19 @@ func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 		return Result{}, err
 	}
 	var heard heardEvents
-	var behind []float64
+	var behind, alone, together, server []float64 // The last three: microseconds of processor time per call, by round.
+	perCall := func(d time.Duration) float64 { return 1e6 * d.Seconds() / float64(t.due) }
 	busy := ""
 	values, err := measure.Interleave(ctx, rounds,
 		measure.Side{Name: "without", Run: func(ctx context.Context) (rate float64, err error) {
 			err = r.onFresh(ctx, b.template, func(url string) error {
-				rate, err = burn{town: t, scheme: b.scheme, horizon: burnHorizon}.down(ctx, url)
+				var before, after usage
+				burning := burn{town: t, scheme: b.scheme, horizon: burnHorizon, led: func() { before, err = r.used() }}
+				if rate, err = burning.down(ctx, url); err != nil {
+					return err
+				}
+				after, err = r.used()
+				alone = append(alone, perCall(after.postgres-before.postgres+after.bench-before.bench))
 				return err
 			})
 			return rate, err
@@ -56,6 +61,7 @@ func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 				}
 				heard.add(p.heard)
 				behind, busy = append(behind, p.behind.Seconds()), p.busy
+				together, server = append(together, perCall(p.ours)), append(server, perCall(p.theirs))
 				return nil
 			})
 			return rate, err
@@ -76,6 +82,8 @@ func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 			"calls": float64(t.due), "subscribers": listeners, "events": heard.events, "delivered": heard.delivered, "twice": heard.twice,
 			"out_of_order": heard.disorder, "lost": heard.lost, "gaps_made": heard.gapsMade, "gaps_found": heard.gapsFound,
 			"refilled": heard.refilled, "behind_s": measure.Median(behind),
+			"cpu_us_per_call_without": measure.Median(alone), "cpu_us_per_call_with": measure.Median(together),
+			"server_and_subscribers_cpu_us_per_call": measure.Median(server),
 		},
 	}, nil
 }
@@ -106,6 +114,8 @@ type publishing struct {
 	heard  heardEvents
 	behind time.Duration // From the last call to the last event, at the last of the subscribers.
 	busy   string
+	ours   time.Duration // Processor time of Rappel and PostgreSQL.
+	theirs time.Duration // Of the NATS server and the subscribers.
 }
 
 func (p *publishing) run(ctx context.Context) (rate float64, err error) {
@@ -134,9 +144,13 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 	}
 	last := int64(0)
 	var before, after usage
+	var theirs time.Duration
 	rate, err = burn{
 		town: p.town, scheme: p.scheme, horizon: burnHorizon,
-		led: func() { before, _ = p.used() }, // Only for the sentence about the limit.
+		led: func() { // Only for what is told beside the figure.
+			before, _ = p.used()
+			theirs, _ = measure.OfProcess(c.cmd.Process.Pid)
+		},
 		publish: func(events []call.Event) {
 			last = max(last, events[len(events)-1].Number)
 			bus.Publish(events)
@@ -149,7 +163,7 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 	if after, err = p.used(); err != nil {
 		return 0, err
 	}
-	p.busy = after.since(before)
+	p.busy, p.ours = after.since(before), after.postgres-before.postgres+after.bench-before.bench
 	closing, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	if err := bus.Close(closing); err != nil {
@@ -164,6 +178,10 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 		return 0, err
 	}
 	p.behind = time.Since(began)
+	if p.theirs, err = measure.OfProcess(c.cmd.Process.Pid); err != nil {
+		return 0, err
+	}
+	p.theirs -= theirs
 	n := report.Numbers
 	p.heard = heardEvents{
 		events: n["events"], delivered: n["delivered"], twice: n["twice"], disorder: n["disorder"], lost: n["lost"],
@@ -203,7 +221,7 @@ func (o *childOrder) subscribe(ctx context.Context, say *reporter) error {
 			return fmt.Errorf("connect to NATS: %w", err)
 		}
 		defer conn.Close()
-		sub, err := conn.Subscribe("rappel.v1."+o.SchemeID+".>", func(m *nats.Msg) { all[i].hear(m.Data) })
+		sub, err := conn.Subscribe(natsbus.Subject(o.SchemeID), all[i].hear)
 		if err != nil {
 			return fmt.Errorf("subscribe: %w", err)
 		}
@@ -245,13 +263,15 @@ func (o *childOrder) subscribe(ctx context.Context, say *reporter) error {
 	return nil
 }
 
-// listener is one subscriber. It follows the scheme's numbers; a full one also those of every entity.
+// listener is one subscriber. It follows the scheme's numbers, as somebody who only looks for gaps does; a full one reads every
+// event, and follows the numbers of every entity too.
 type listener struct {
 	full bool
 	away bool // Looks away for a while.
 
 	mu                sync.Mutex
 	changed           chan struct{} // Size 1: there may be something new.
+	messages          int
 	first, last       int64
 	heard             int64
 	twice, disorder   int64
@@ -260,43 +280,40 @@ type listener struct {
 	entities          map[string]int64
 }
 
-// Of the listener that looks away: behind which event, counted from the first it heard, and for how many.
+// Of the listener that looks away: behind which message, and for how many.
 const (
-	awayAfter = 100
-	awayFor   = 50
+	awayAfter = 3
+	awayFor   = 2
 )
 
-func (l *listener) hear(data []byte) {
-	number := numberOf(data)
+func (l *listener) hear(m *nats.Msg) {
+	first, last, err := natsbus.Numbers(m)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.messages++
+	if err != nil {
+		l.disorder++
+		return
+	}
 	if l.first == 0 {
-		l.first, l.last = number, number-1
+		l.first, l.last = first, first-1
 	}
-	if behind := number - l.first; l.away && behind >= awayAfter && behind < awayAfter+awayFor {
+	if l.away && l.messages > awayAfter && l.messages <= awayAfter+awayFor {
 		return
 	}
-	l.heard++
 	switch {
-	case number <= l.last:
-		l.twice++
-		return
-	case number > l.last+1:
+	case first <= l.last:
+		l.twice += min(l.last, last) - first + 1
+	case first > l.last+1:
 		l.gaps++
-		l.gapFirst, l.gapLast = l.last+1, number-1
+		l.gapFirst, l.gapLast = l.last+1, first-1
 	}
-	l.last = number
 	if l.full {
-		var e call.Event
-		if err := json.Unmarshal(data, &e); err != nil {
-			l.disorder++
-			return
-		}
-		key := e.Entity + e.EntityID
-		if before, known := l.entities[key]; known && e.EntityNumber != before+1 {
-			l.disorder++
-		}
-		l.entities[key] = e.EntityNumber
+		l.read(m, first, last)
+	}
+	if last > l.last {
+		l.heard += last - max(first, l.last+1) + 1
+		l.last = last
 	}
 	select {
 	case l.changed <- struct{}{}:
@@ -304,16 +321,23 @@ func (l *listener) hear(data []byte) {
 	}
 }
 
-// numberOf reads the number of an event without the rest of it, as somebody who only looks for gaps would.
-func numberOf(data []byte) (n int64) {
-	_, rest, _ := bytes.Cut(data, []byte(`"number":`))
-	for _, c := range rest {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = 10*n + int64(c-'0')
+// read holds every event of a message against what its header says and against those before.
+func (l *listener) read(m *nats.Msg, first, last int64) {
+	events, err := natsbus.Events(m)
+	if err != nil || int64(len(events)) != last-first+1 {
+		l.disorder++
+		return
 	}
-	return n
+	for i, e := range events {
+		if e.Number <= l.last {
+			continue
+		}
+		key := e.Entity + e.EntityID
+		if before, known := l.entities[key]; e.Number != first+int64(i) || known && e.EntityNumber != before+1 {
+			l.disorder++
+		}
+		l.entities[key] = e.EntityNumber
+	}
 }
 
 // until waits until an event was heard.
