@@ -29,10 +29,11 @@ type Board struct {
 	freeItems []int32
 	byID      map[int64]int32
 
-	clerks  []clerk
-	ids     []int64  // By clerk: the caller's key.
-	turns   []uint32 // By clerk: how often she has become free or not.
-	clerkOf map[int64]int32
+	clerks   []clerk
+	profiles []profile // By clerk.
+	ids      []int64   // By clerk: the caller's key.
+	turns    []uint32  // By clerk: how often she has become free or not. She is free while it is odd.
+	clerkOf  map[int64]int32
 
 	lanes     []lane
 	laneAt    map[requirement]int32
@@ -347,22 +348,35 @@ func (b *Board) deferredOf(it *item) int32 {
 	return it.deferred
 }
 
+// rank is what orders an item among others. Heaps hold ranks, so that an item is looked at only when its turn has come, or
+// when nothing else tells two apart.
+type rank struct {
+	slackAt  int64
+	deferred int32
+	item     int32
+	class    uint8
+}
+
+func (b *Board) rankOf(i int32) rank {
+	it := &b.items[i]
+	return rank{slackAt: it.slackAt, deferred: b.deferredOf(it), item: i, class: it.class}
+}
+
 // before is the order in which items start: times deferred, class, slack, age.
-func (b *Board) before(i, j int32) bool {
-	x, y := &b.items[i], &b.items[j]
-	if dx, dy := b.deferredOf(x), b.deferredOf(y); dx != dy {
-		return dx > dy
+func (b *Board) before(x, y rank) bool {
+	if x.deferred != y.deferred {
+		return x.deferred > y.deferred
 	}
 	if x.class != y.class {
 		return x.class > y.class
 	}
-	return x.sooner(y)
+	if x.slackAt != y.slackAt {
+		return x.slackAt < y.slackAt
+	}
+	return b.items[x.item].older(&b.items[y.item])
 }
 
-func (it *item) sooner(other *item) bool {
-	if it.slackAt != other.slackAt {
-		return it.slackAt < other.slackAt
-	}
+func (it *item) older(other *item) bool {
 	if it.opens != other.opens {
 		return it.opens < other.opens
 	}

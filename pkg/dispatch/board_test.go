@@ -331,10 +331,10 @@ func (b *Board) check(t *rapid.T) {
 	}
 	for at := range b.lanes {
 		l := &b.lanes[at]
-		var n [2]int
+		var n [2]int32
 		for k := range b.clerks {
-			if c := &b.clerks[k]; c.free && c.serves(l) && at != autoLane {
-				n[c.kind()]++
+			if b.isFree(int32(k)) && b.profiles[k].serves(l) && at != autoLane {
+				n[b.clerks[k].kind()]++
 			}
 		}
 		if n != l.nFree {
@@ -342,16 +342,16 @@ func (b *Board) check(t *rapid.T) {
 		}
 		for kind := range l.ready {
 			for c, h := range l.ready[kind] {
-				for pos, i := range h {
-					it := &b.items[i]
-					if int(it.pos) != pos || int(it.class) != c || it.phase != phasePooled || int(it.hard) != kind || int(it.lane) != at {
+				for pos, r := range h {
+					it := &b.items[r.item]
+					if r.deferred != it.deferred || r.slackAt != it.slackAt || int(it.pos) != pos || int(it.class) != c || it.phase != phasePooled || int(it.hard) != kind || int(it.lane) != at {
 						t.Fatalf("item misfiled in lane %d", at)
 					}
 				}
 			}
 		}
-		if first := b.foremost(l); (first >= 0) != (l.pos >= 0) || first >= 0 && l.first != first {
-			t.Fatalf("lane %d would start %d, filed with %d at %d", at, first, l.first, l.pos)
+		if first := b.foremost(l); (first.item >= 0) != (l.pos >= 0) || first.item >= 0 && l.first != first {
+			t.Fatalf("lane %d would start %+v, filed with %+v at %d", at, first, l.first, l.pos)
 		}
 	}
 }

@@ -8,26 +8,27 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// clerk is a caller as far as the decision needs her.
-//
-// What every decision looks at stands first: among very many callers each further line of memory is fetched from afar.
+// clerk is a caller as far as every decision looks at her: one line of memory, because among very many callers each line is
+// fetched from afar. Whether she is free stands in Board.turns.
 type clerk struct {
+	own   []int32 // Items kept for her.
+	lanes []int32 // Those she serves, in order.
+	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
+
 	cost   uint8 // Lines that a call of hers uses: her own phone may need one too.
 	column bool  // Is among those to choose from, while they are gathered.
-	free   bool  // May be given a call now.
 	ready  bool  // Free but for her rest and her phone.
 	fit    bool  // Free but for her rest.
 	spent  bool  // Free but for what she has done today.
 	light  bool  // Is spared hard calls now.
 	duty   bool  // Will come back by herself: worth waiting for.
+}
 
-	hard  int32
-	best  int32   // The foremost of her own items while she is free; -1 for none.
-	pos   int32   // In the heap of callers with something kept for them; -1 when not in it.
-	since int64   // Since when she is ready.
-	rest  int64   // Until when she is left alone after a hard call.
-	own   []int32 // Items kept for her.
-	lanes []int32 // Those she serves, in order.
+// profile is what else is known of a caller.
+type profile struct {
+	since int64 // Since when she is ready.
+	rest  int64 // Until when she is left alone after a hard call.
+	hard  int32 // Hard calls today.
 
 	given words    // From which the words were taken.
 	words []uint16 // Her languages, then her skills, as they were given.
@@ -50,12 +51,12 @@ func sameList[T any](a, b []T) bool {
 }
 
 // serves reports whether a caller has a lane's language and skills.
-func (c *clerk) serves(l *lane) bool {
-	if !slices.Contains(c.words[:c.langs], l.language) {
+func (p *profile) serves(l *lane) bool {
+	if !slices.Contains(p.words[:p.langs], l.language) {
 		return false
 	}
 	for _, skill := range l.skills {
-		if !slices.Contains(c.words[c.langs:], skill) {
+		if !slices.Contains(p.words[p.langs:], skill) {
 			return false
 		}
 	}
@@ -88,7 +89,7 @@ func (b *Board) slotOf(caller int64) int32 {
 		return k
 	}
 	k := int32(len(b.clerks))
-	b.clerks = append(b.clerks, clerk{best: -1, pos: -1, cost: 1})
+	b.clerks, b.profiles = append(b.clerks, clerk{pos: -1, cost: 1}), append(b.profiles, profile{})
 	b.ids = append(b.ids, caller)
 	b.endpoints, b.at = append(b.endpoints, ""), append(b.at, everywhere)
 	b.turns = append(b.turns, 0)
@@ -104,13 +105,15 @@ func (b *Board) slotAgain(k int32, caller int64) int32 {
 	return b.slotOf(caller)
 }
 
+// isFree reports whether a caller may be given a call now.
+func (b *Board) isFree(k int32) bool { return b.turns[k]&1 == 1 }
+
 // setFree makes a caller free or not, in every lane of hers.
 func (b *Board) setFree(k int32, free bool) {
-	c := &b.clerks[k]
-	if c.free == free {
+	if b.isFree(k) == free {
 		return
 	}
-	c.free = free
+	c := &b.clerks[k]
 	b.turns[k]++
 	for _, at := range c.lanes {
 		if free {
@@ -130,17 +133,32 @@ func (b *Board) setFree(k int32, free bool) {
 func (b *Board) SetCaller(c *Caller, now time.Time) {
 	k := b.slotAgain(c.slot, c.ID)
 	c.slot = k
-	x := &b.clerks[k]
-	b.setFree(k, false)
+	x, p := &b.clerks[k], &b.profiles[k]
 	load := c.Load.Within(b.limits.Load)
+	there := c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller)
 	duty := c.Enabled && worthWaiting(c.State) && !spent(load, c)
 	spared := spares(load, c)
-	moved := b.setWords(x, c)
+	known := p.given.are(words{languages: c.Languages, skills: c.Skills})
+	if !known || x.light != spared || p.since != c.Since.UnixNano() || p.hard != int32(c.HardToday) {
+		b.setFree(k, false) // She is filed by these.
+	}
+	moved := !known && b.setWords(k, c)
 	refile := len(x.own) > 0 && (moved || x.duty && !duty || !x.light && spared)
-	x.duty, x.light, x.hard, x.since, x.rest = duty, spared, int32(c.HardToday), c.Since.UnixNano(), c.Rest.UnixNano()
+	x.duty, x.light = duty, spared
+	p.since, p.rest, p.hard = c.Since.UnixNano(), c.Rest.UnixNano(), int32(c.HardToday)
 	x.cost = 1
 	if c.Endpoint == "" && c.Number != "" {
 		x.cost = 2
+	}
+	x.ready, x.spent = there && !spent(load, c), there && spent(load, c)
+	if b.endpoints[k] != c.Endpoint {
+		b.endpoints[k] = c.Endpoint
+		b.locate(k)
+	}
+	x.fit = x.ready && b.reachable(k)
+	free := x.fit && !c.Rest.After(now)
+	if !free || refile {
+		b.setFree(k, false)
 	}
 	if refile {
 		for _, i := range append([]int32(nil), x.own...) {
@@ -148,36 +166,23 @@ func (b *Board) SetCaller(c *Caller, now time.Time) {
 			b.file(i, now.UnixNano())
 		}
 	}
-	x = &b.clerks[k]
-	there := c.Enabled && !c.OnLine && c.State.Available() && slices.Contains(c.Roles, roster.RoleCaller)
-	x.ready, x.spent = there && !spent(load, c), there && spent(load, c)
-	if b.endpoints[k] != c.Endpoint {
-		b.endpoints[k] = c.Endpoint
-		b.locate(k)
-	}
-	x.fit = x.ready && b.reachable(k)
 	if c.Rest.After(now) {
-		b.alarm.push(alarm{at: x.rest, item: ^k})
-		b.own.fix(k)
-		return
+		b.alarm.push(alarm{at: p.rest, item: ^k})
 	}
-	b.setFree(k, x.fit)
+	b.setFree(k, free)
 }
 
 // rested makes a caller free again whose rest is over. An alarm of a rest that was changed meanwhile says nothing.
 func (b *Board) rested(k int32, at int64) {
-	if c := &b.clerks[k]; c.fit && !c.free && c.rest == at {
+	if c := &b.clerks[k]; c.fit && !b.isFree(k) && b.profiles[k].rest == at {
 		b.setFree(k, true)
 	}
 }
 
 // setWords takes a caller's languages and skills over and reports whether they have changed.
-func (b *Board) setWords(x *clerk, c *Caller) bool {
-	given := words{languages: c.Languages, skills: c.Skills}
-	if x.given.are(given) {
-		return false
-	}
-	x.given = given
+func (b *Board) setWords(k int32, c *Caller) bool {
+	x := &b.profiles[k]
+	x.given = words{languages: c.Languages, skills: c.Skills}
 	same := len(c.Languages) == x.langs && len(c.Languages)+len(c.Skills) == len(x.words)
 	for i, l := range c.Languages {
 		same = same && b.wordOf(string(l)) == x.words[i]
@@ -188,18 +193,20 @@ func (b *Board) setWords(x *clerk, c *Caller) bool {
 	if same {
 		return false
 	}
-	x.langs, x.words, x.lanes = len(c.Languages), x.words[:0], x.lanes[:0]
+	x.langs, x.words = len(c.Languages), x.words[:0]
 	for _, l := range c.Languages {
 		x.words = append(x.words, b.wordOf(string(l)))
 	}
 	for _, s := range c.Skills {
 		x.words = append(x.words, b.wordOf(s))
 	}
+	lanes := b.clerks[k].lanes[:0]
 	for at := autoLane + 1; at < len(b.lanes); at++ {
 		if x.serves(&b.lanes[at]) {
-			x.lanes = append(x.lanes, int32(at))
+			lanes = append(lanes, int32(at))
 		}
 	}
+	b.clerks[k].lanes = lanes
 	return true
 }
 

@@ -60,11 +60,11 @@ func (b *Board) Preview(caller int64, _ time.Time) int64 {
 		}
 		switch it.phase {
 		case phasePooled, phaseOwn:
-			if best < 0 || b.before(i, best) {
+			if best < 0 || b.before(b.rankOf(i), b.rankOf(best)) {
 				best = i
 			}
 		case phaseHeld:
-			if it.reference == k && (best < 0 || b.before(i, best)) {
+			if it.reference == k && (best < 0 || b.before(b.rankOf(i), b.rankOf(best))) {
 				best = i
 			}
 		case phaseFuture:
@@ -93,7 +93,7 @@ func (b *Board) comesBefore(i, j, k int32) bool {
 	if mine := x.reference == k; mine != (y.reference == k) {
 		return mine
 	}
-	return b.before(i, j)
+	return b.before(b.rankOf(i), b.rankOf(j))
 }
 
 // closeCall records what a caller says of a call. A difficult one counts against her hard calls of the day.

@@ -3,37 +3,43 @@ package dispatch
 // ownHeap orders the free callers who have something kept for them by the foremost of it.
 type ownHeap struct {
 	b *Board
-	h []int32
+	h []keptRank
 }
 
-func (o *ownHeap) before(x, y int) bool {
-	return o.b.before(o.b.clerks[o.h[x]].best, o.b.clerks[o.h[y]].best)
+// keptRank is a caller with the foremost of what is kept for her.
+type keptRank struct {
+	rank
+	clerk int32
 }
+
+func (o *ownHeap) before(x, y int) bool { return o.b.before(o.h[x].rank, o.h[y].rank) }
 
 func (o *ownHeap) swap(x, y int) {
 	o.h[x], o.h[y] = o.h[y], o.h[x]
-	o.b.clerks[o.h[x]].pos, o.b.clerks[o.h[y]].pos = int32(x), int32(y)
+	o.b.clerks[o.h[x].clerk].pos, o.b.clerks[o.h[y].clerk].pos = int32(x), int32(y)
 }
 
 // fix puts a caller where she belongs after her freedom or what is kept for her has changed.
 func (o *ownHeap) fix(k int32) {
 	c := &o.b.clerks[k]
-	c.best = -1
-	for _, i := range c.own {
-		if !c.free {
-			break
-		}
-		if c.suits(&o.b.items[i]) && (c.best < 0 || o.b.before(i, c.best)) {
-			c.best = i
+	best := keptRank{rank: rank{item: -1}, clerk: k}
+	if o.b.isFree(k) {
+		for _, i := range c.own {
+			if !c.suits(&o.b.items[i]) {
+				continue
+			}
+			if r := o.b.rankOf(i); best.item < 0 || o.b.before(r, best.rank) {
+				best.rank = r
+			}
 		}
 	}
-	wanted := c.best >= 0
 	switch {
-	case wanted && c.pos < 0:
+	case best.item >= 0 && c.pos < 0:
 		c.pos = int32(len(o.h))
-		o.h = append(o.h, k)
+		o.h = append(o.h, best)
 		o.up(int(c.pos))
-	case wanted:
+	case best.item >= 0:
+		o.h[c.pos] = best
 		o.down(int(c.pos))
 		o.up(int(c.pos))
 	case c.pos >= 0:

@@ -13,19 +13,18 @@ import (
 // What it holds is kept apart by whether it is expected to be hard, and so are its free callers by whether they may be
 // given hard calls now: one heap each, so that nobody is looked at in vain.
 type lane struct {
+	// What every decision looks at stands first, in one line of memory.
+	first    rank      // Of the item to start first; valid while pos >= 0.
+	pos      int32     // In the heap of lanes from which something can start; -1 when not in it.
+	nFree    [2]int32  // Free callers: [may take both, courtesy only].
+	decision [2]uint32 // The last decision in which something of it was deferred,
+	below    [2]uint8  // and everything below which class.
 	language uint16
-	skills   []uint16 // Sorted; empty asks for none.
+	passed   [2][classCount]int32 // How often a higher class was started instead of the items of such a heap.
 
-	ready    [2][classCount][]int32 // Heaps of pooled items: [courtesy, hard][class].
-	passed   [2][classCount]int32   // How often a higher class was started instead of the items of such a heap.
-	decision [2]uint32              // The last decision in which something of it was deferred,
-	below    [2]uint8               // and everything below which class.
-	free     [2][]freeEntry         // Heaps of free callers: [may take both, courtesy only]; entries outlive the freedom.
-	nFree    [2]int
-	sweep    [2]int // Where stale entries are looked for next.
-
-	first int32 // The item to start first; valid while pos >= 0.
-	pos   int32 // In the heap of lanes from which something can start; -1 when not in it.
+	free   [2]freeCallers
+	ready  [2][classCount][]rank // Heaps of pooled items: [courtesy, hard][class]. Deferrals as item.deferred has them.
+	skills []uint16              // Sorted; empty asks for none.
 }
 
 // autoLane is the lane of the calls that need no caller.
@@ -73,9 +72,9 @@ func (b *Board) laneOf(o *Occurrence) int32 {
 	b.lanes = append(b.lanes, l)
 	b.laneAt[key] = at
 	for k := range b.clerks {
-		if c := &b.clerks[k]; c.serves(&b.lanes[at]) {
-			c.lanes = append(c.lanes, at)
-			if c.free {
+		if b.profiles[k].serves(&b.lanes[at]) {
+			b.clerks[k].lanes = append(b.clerks[k].lanes, at)
+			if b.isFree(int32(k)) {
 				b.pushFree(at, int32(k))
 			}
 		}
@@ -99,7 +98,7 @@ func (b *Board) pushReady(i int32) {
 	it := &b.items[i]
 	l := &b.lanes[it.lane]
 	it.deferred -= l.passed[it.hard][it.class]
-	h := append(l.ready[it.hard][it.class], i)
+	h := append(l.ready[it.hard][it.class], rank{slackAt: it.slackAt, deferred: it.deferred, item: i, class: it.class})
 	l.ready[it.hard][it.class] = h
 	it.pos = int32(len(h) - 1)
 	b.siftUp(h, len(h)-1)
@@ -112,7 +111,7 @@ func (b *Board) dropReady(i int32) {
 	h := l.ready[it.hard][it.class]
 	at, last := int(it.pos), len(h)-1
 	h[at] = h[last]
-	b.items[h[at]].pos = int32(at)
+	b.items[h[at].item].pos = int32(at)
 	l.ready[it.hard][it.class] = h[:last]
 	if at < last {
 		b.siftDown(h[:last], at)
@@ -123,47 +122,42 @@ func (b *Board) dropReady(i int32) {
 	b.fixLane(it.lane)
 }
 
-func (b *Board) pooledBefore(i, j int32) bool {
-	x, y := &b.items[i], &b.items[j]
-	if x.deferred != y.deferred {
-		return x.deferred > y.deferred
-	}
-	return x.sooner(y)
-}
-
-func (b *Board) siftUp(h []int32, at int) {
+func (b *Board) siftUp(h []rank, at int) {
 	for at > 0 {
 		parent := (at - 1) / 2
-		if !b.pooledBefore(h[at], h[parent]) {
+		if !b.before(h[at], h[parent]) {
 			return
 		}
-		h[at], h[parent] = h[parent], h[at]
-		b.items[h[at]].pos, b.items[h[parent]].pos = int32(at), int32(parent)
+		b.swapReady(h, at, parent)
 		at = parent
 	}
 }
 
-func (b *Board) siftDown(h []int32, at int) {
+func (b *Board) siftDown(h []rank, at int) {
 	for {
 		child := 2*at + 1
 		if child >= len(h) {
 			return
 		}
-		if child+1 < len(h) && b.pooledBefore(h[child+1], h[child]) {
+		if child+1 < len(h) && b.before(h[child+1], h[child]) {
 			child++
 		}
-		if !b.pooledBefore(h[child], h[at]) {
+		if !b.before(h[child], h[at]) {
 			return
 		}
-		h[at], h[child] = h[child], h[at]
-		b.items[h[at]].pos, b.items[h[child]].pos = int32(at), int32(child)
+		b.swapReady(h, at, child)
 		at = child
 	}
 }
 
-// foremost is the lane's item to start first among those for which somebody is free; -1 for none.
-func (b *Board) foremost(l *lane) int32 {
-	best := int32(-1)
+func (b *Board) swapReady(h []rank, x, y int) {
+	h[x], h[y] = h[y], h[x]
+	b.items[h[x].item].pos, b.items[h[y].item].pos = int32(x), int32(y)
+}
+
+// foremost is the rank of the lane's item to start first among those for which somebody is free; its item is -1 for none.
+func (b *Board) foremost(l *lane) rank {
+	best := rank{item: -1}
 	heaps := 0 // How many of the two kinds can start.
 	switch {
 	case l == &b.lanes[autoLane]:
@@ -177,8 +171,12 @@ func (b *Board) foremost(l *lane) int32 {
 	}
 	for kind := range heaps {
 		for c := classCount - 1; c >= 0; c-- {
-			if h := l.ready[kind][c]; len(h) > 0 && (best < 0 || b.before(h[0], best)) {
-				best = h[0]
+			if h := l.ready[kind][c]; len(h) > 0 {
+				first := h[0]
+				first.deferred += l.passed[kind][c]
+				if best.item < 0 || b.before(first, best) {
+					best = first
+				}
 			}
 		}
 	}
@@ -194,7 +192,7 @@ func (b *Board) fixLane(at int32) {
 	l := &b.lanes[at]
 	first := b.foremost(l)
 	switch {
-	case first >= 0:
+	case first.item >= 0:
 		l.first = first
 		if l.pos < 0 {
 			l.pos = int32(len(b.startable))

@@ -103,7 +103,7 @@ func (b *Board) refit(k int32, now time.Time) {
 		return
 	}
 	c.fit = fit
-	b.setFree(k, fit && c.rest <= now.UnixNano())
+	b.setFree(k, fit && b.profiles[k].rest <= now.UnixNano())
 }
 
 // AdmitAt bounds how many calls the next Plan starts at a node's PBX; less than 0 bounds nothing, as at first.

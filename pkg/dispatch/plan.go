@@ -207,17 +207,17 @@ func (b *Board) begin(i, k int32, now int64, d *Decision) (started bool, again i
 // that needs none.
 func (b *Board) pick(now int64) (i, k int32) {
 	for {
-		i, k = -1, -1
+		first := rank{item: -1}
+		k = -1
 		if len(b.own.h) > 0 {
-			k = b.own.h[0]
-			i = b.clerks[k].best
+			first, k = b.own.h[0].rank, b.own.h[0].clerk
 		}
 		if len(b.startable) > 0 {
-			if first := b.lanes[b.startable[0]].first; i < 0 || b.before(first, i) {
-				i, k = first, -1
+			if pooled := b.lanes[b.startable[0]].first; first.item < 0 || b.before(pooled, first) {
+				first, k = pooled, -1
 			}
 		}
-		if i < 0 {
+		if i = first.item; i < 0 {
 			return -1, -1
 		}
 		it := &b.items[i]
@@ -241,7 +241,7 @@ func (b *Board) pick(now int64) (i, k int32) {
 
 // mayTake reports whether a caller is free and may take an item.
 func (b *Board) mayTake(k int32, it *item) bool {
-	return k >= 0 && b.clerks[k].free && b.clerks[k].suits(it)
+	return k >= 0 && b.isFree(k) && b.clerks[k].suits(it)
 }
 
 // callerFor chooses among the free callers for an item of which the pool may have a part. Accept may refuse one.

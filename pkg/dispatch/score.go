@@ -61,7 +61,7 @@ func score(tie float64, hardToday int, idle time.Duration) float64 {
 
 // scoreOf is Score by slots, for a pair that is allowed.
 func (b *Board) scoreOf(it *item, k int32, now int64) float64 {
-	c := &b.clerks[k]
+	p := &b.profiles[k]
 	tie := tieOf(it.continuity == rotate, k == it.last, k == it.reference, k == it.deputy)
-	return score(tie, int(c.hard), time.Duration(now-c.since))
+	return score(tie, int(p.hard), time.Duration(now-p.since))
 }

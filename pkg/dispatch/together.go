@@ -65,9 +65,9 @@ func (b *Board) both() bool {
 			see(k)
 		}
 	}
-	for _, k := range b.own.h {
-		items += len(b.clerks[k].own)
-		see(k)
+	for _, kept := range b.own.h {
+		items += len(b.clerks[kept.clerk].own)
+		see(kept.clerk)
 	}
 	return several && items > 1
 }
@@ -267,21 +267,19 @@ func (b *Board) column(k int32) {
 	}
 }
 
-// columnsOf adds the first callers of a lane's heap, which is left as it was.
+// columnsOf adds the first of a lane's free callers, who stay filed.
 func (b *Board) columnsOf(at int32, kind, most int) {
-	l := &b.lanes[at]
+	f := &b.lanes[at].free[kind]
 	taken := b.entries[:0]
-	for len(taken) < most && len(l.free[kind]) > 0 {
-		if e := l.popFree(kind); b.current(e) {
-			taken = append(taken, e)
-			b.column(e.clerk)
+	for len(taken) < most {
+		e, from := f.first(b)
+		if from == nobody {
+			break
 		}
+		f.takeOut(from)
+		taken = append(taken, e)
+		b.column(e.clerk)
 	}
-	h := l.free[kind]
-	for _, e := range taken {
-		h = append(h, e)
-		freeUp(h, len(h)-1)
-	}
-	l.free[kind] = h
+	f.putBack(taken)
 	b.entries = taken[:0]
 }

@@ -92,7 +92,7 @@ func (b *Board) waitingPooled(w *Waiting) (free int) {
 	for k := range b.clerks {
 		c := &b.clerks[k]
 		for kind := range spared {
-			if c.spared(uint8(kind)) {
+			if b.spared(int32(k), uint8(kind)) {
 				for _, at := range c.lanes {
 					spared[kind][at] = true
 				}
@@ -122,13 +122,14 @@ func (b *Board) waitingPooled(w *Waiting) (free int) {
 }
 
 // spared reports whether a caller would be free for a kind of call but for her load limits.
-func (c *clerk) spared(kind uint8) bool {
-	return c.spent || c.fit && (!c.free || c.light && kind == hard)
+func (b *Board) spared(k int32, kind uint8) bool {
+	c := &b.clerks[k]
+	return c.spent || c.fit && (!b.isFree(k) || c.light && kind == hard)
 }
 
 // spares reports whether a caller is spared an item.
 func (b *Board) spares(k int32, it *item) bool {
-	if k < 0 || !b.clerks[k].spared(it.hard) {
+	if k < 0 || !b.spared(k, it.hard) {
 		return false
 	}
 	_, ok := slices.BinarySearch(b.clerks[k].lanes, it.lane)

@@ -46,7 +46,7 @@ func (b *Board) checkWaiting(t *rapid.T, now time.Time) {
 		return // Whoever needs two lines counts as free here.
 	}
 	for k := range b.clerks {
-		if c := &b.clerks[k]; got.LoadLimit > 0 && (c.spent || c.light || c.fit && !c.free) {
+		if c := &b.clerks[k]; got.LoadLimit > 0 && (c.spent || c.light || c.fit && !b.isFree(int32(k))) {
 			want.LoadLimit = got.LoadLimit
 		}
 	}
