@@ -58,7 +58,7 @@ Sign in:         rappel user link`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", configFile(), "configuration file")
 	root.AddCommand(
-		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.pbx(), p.scheme(), p.hours(), p.line(), p.absence(), p.appointment(), p.today(), p.agreement(), p.person(), p.caller(), p.shift(), p.plan(), p.user(), p.importPeople(), p.exportPeople(),
+		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.pbx(), p.scheme(), p.node(), p.hours(), p.line(), p.absence(), p.appointment(), p.today(), p.agreement(), p.person(), p.caller(), p.shift(), p.plan(), p.user(), p.importPeople(), p.exportPeople(),
 		p.flow(), p.faq(), p.prompts(), p.inbox(), p.consent(), p.refusal(), p.surge(), p.outreach(), p.survey(), p.version(),
 	)
 	for _, c := range root.Commands() {

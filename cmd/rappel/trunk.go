@@ -44,7 +44,12 @@ rings back more than a call, nor, in France, a mobile one. An empty number takes
 
   rappel scheme trunk town --host sip.operator.example --cli +33199001000
   rappel scheme trunk town --cli-for presence=+33162000000 --cli-for reminder=+33162000000
-  rappel scheme trunk town --permit +33199001001                  (then rappel scheme share-trunk, in the other scheme)`,
+  rappel scheme trunk town --permit +33199001001                  (then rappel scheme share-trunk, in the other scheme)
+
+With several nodes a trunk is at the PBX of each, unless --nodes names some of them (rappel node list): an operator who knows one
+address only, a line that ends in one building. Calls by it are then placed there.
+
+  rappel scheme trunk town --nodes north-1a2b3c4d                 (--nodes "" is everywhere)`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		known, err := r.Trunk(ctx, r.scheme.Key, args[0])
@@ -66,6 +71,9 @@ rings back more than a call, nor, in France, a mobile one. An empty number takes
 			}
 			if err := app.CheckTrunk(known); err != nil {
 				return usageError{err}
+			}
+			if err := p.checkNodes(ctx, r.Store, known.Nodes); err != nil {
+				return err
 			}
 			err := r.SaveTrunk(ctx, r.scheme.Key, known)
 			if errors.Is(err, postgres.ErrTaken) {
@@ -98,6 +106,7 @@ rings back more than a call, nor, in France, a mobile one. An empty number takes
 	f.BoolVar(&t.Disabled, "disabled", false, "take it out of service; --disabled=false takes that back")
 	f.StringToStringVar(&t.cliFor, "cli-for", nil, "number presented by one kind of call, such as presence=+33162000000; may be given again")
 	f.StringVar(&t.cli, "cli", "", "number presented, which the operator permits (E.164)")
+	f.StringSliceVar(&t.Nodes, "nodes", nil, `nodes at whose PBXs it is; "" is all of them`)
 	f.StringSliceVar(&t.permit, "permit", nil, `further numbers that the operator permits; "" is none`)
 	t.given = f.Changed
 	return c
@@ -122,6 +131,7 @@ func (t *trunkTerms) change(known *postgres.Trunk, country string) (changed bool
 		{"position", func() { known.Position = t.Position }},
 		{"disabled", func() { known.Disabled = t.Disabled }},
 		{"port", func() { known.Port = t.Port }},
+		{"nodes", func() { known.Nodes = slices.DeleteFunc(t.Nodes, func(n string) bool { return n == "" }) }},
 	} {
 		if t.given(flag.name) {
 			flag.lay()
@@ -241,6 +251,7 @@ func (p *program) printTrunk(t postgres.Trunk) error {
 	if t.Disabled {
 		line("disabled", "yes")
 	}
+	line("at the PBXs of", strings.Join(t.Nodes, ", "))
 	presented := map[string]bool{}
 	for _, kind := range slices.Sorted(maps.Keys(t.CLI)) {
 		presented[t.CLI[kind]] = true

@@ -49,6 +49,7 @@ type Options struct {
 	Outreach  Outreach
 	Flows     Flows
 	Lines     Lines
+	Trunks    Trunks
 	Prompts   Prompts
 	Consents  Consents
 	Refusals  Refusals
@@ -78,9 +79,9 @@ type API struct {
 // New checks the options.
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
-		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Prompts == nil ||
+		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Trunks == nil || opts.Prompts == nil ||
 		opts.Consents == nil || opts.Refusals == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, prompts, consents, refusals and door are needed")
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, trunks, prompts, consents, refusals and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -150,6 +151,9 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/line/close":          a.change(a.closeLine),
 		"POST schemes/{scheme}/line/usual":          a.change(a.usualLine),
 		"PUT schemes/{scheme}/line/overflow":        a.change(a.setOverflow),
+
+		"GET schemes/{scheme}/trunks":               a.shown(a.trunks),
+		"PUT schemes/{scheme}/trunks/{trunk}/nodes": a.change(a.setTrunkNodes),
 
 		"GET schemes/{scheme}/prompts":                        a.shown(a.prompts),
 		"POST schemes/{scheme}/prompts/render":                a.change(a.renderPrompts),

@@ -132,6 +132,7 @@ type house struct {
 	outreach outreach
 	shelf    shelf
 	line     line
+	network  network
 	prompts  cassettes
 	gate     gate
 	token    string
@@ -143,7 +144,7 @@ func newHouse(t *testing.T) *house {
 	h.door = auth.NewDoor(h.store)
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
-	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, People: &h.town, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Lines: &h.line, Prompts: &h.prompts,
+	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, People: &h.town, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Lines: &h.line, Trunks: &h.network, Prompts: &h.prompts,
 		Consents: &h.gate, Refusals: &h.gate, Door: h.door, Script: func(roster.Language) string { return "Êtes-vous d'accord ?" },
 	})
 	require.NoError(t, err)
@@ -244,7 +245,7 @@ func TestEveryPathOfTheDocumentIsServed(t *testing.T) {
 			documented = append(documented, method+" "+strings.TrimPrefix(path, "/"))
 			require.NotEmpty(t, operation["operationId"], path)
 			security, own := operation["security"].([]any)
-			res := h.ask("/api/v1"+strings.NewReplacer("{scheme}", ours, "{item}", attempt, "{person}", "B017", "{flow}", "close-last").Replace(path), func(r *http.Request) {
+			res := h.ask("/api/v1"+strings.NewReplacer("{scheme}", ours, "{item}", attempt, "{person}", "B017", "{flow}", "close-last", "{trunk}", "town").Replace(path), func(r *http.Request) {
 				r.Header.Del("Authorization")
 				r.Method = method
 			})

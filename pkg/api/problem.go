@@ -97,6 +97,10 @@ func problemOf(err error) problem {
 		return problem{problemType + "recording", "That cannot be the prompt", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, ErrNoNumber), errors.Is(err, ErrNoException):
 		return problem{problemType + "no-such", "There is no such thing", http.StatusNotFound, err.Error() + "; GET line shows what there is."}
+	case errors.Is(err, ErrNoTrunk):
+		return problem{problemType + "no-such", "There is no such trunk", http.StatusNotFound, "GET trunks shows the scheme's own."}
+	case errors.Is(err, ErrNoNode):
+		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error() + "; rappel node list shows them."}
 	case errors.Is(err, ErrTaken):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, ErrHours), errors.Is(err, ErrOverflow):

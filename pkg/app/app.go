@@ -63,6 +63,7 @@ type App struct {
 	// Of the part that leads.
 	pbxSeen     time.Time // When the PBX was last seen to be there.
 	recordsSeen time.Time // When the records were.
+	checkedIn   time.Time // When they were told last that this node is there.
 	spread      spread    // How the schemes are spread over the nodes; nil when they are not.
 	gave        time.Time // When a scheme was last given away.
 

@@ -223,7 +223,7 @@ func (a *App) writeAccounts(ctx context.Context) (int64, error) {
 	}
 	lines := make([]asterisk.Trunk, 0, len(trunks))
 	for _, t := range trunks {
-		if t.Disabled || t.Host == "" {
+		if t.Disabled || t.Host == "" || !t.At(a.node) {
 			continue
 		}
 		lines = append(lines, trunkOf(t))

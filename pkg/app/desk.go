@@ -190,7 +190,7 @@ func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time
 
 // TakeLine implements callflow.Callers. Whoever leads the scheme knows which lines are free.
 func (c callers) TakeLine(ctx context.Context, scheme int64, key string) (callflow.Way, error) {
-	way, err := c.Dispatcher.TakeLine(ctx, scheme, key)
+	way, err := c.Dispatcher.TakeLine(ctx, scheme, "", key)
 	if errors.Is(err, dispatch.ErrUnknownScheme) {
 		g, err := c.reach.grant(ctx, wish{Scheme: scheme, Line: key})
 		if err == nil && g.Way == nil { // A node of an earlier release.

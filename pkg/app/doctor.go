@@ -109,7 +109,7 @@ type offsetOf struct {
 	within time.Duration // How exactly that is known.
 }
 
-// trunkSeen is a trunk of the records.
+// trunkSeen is a trunk of the records that is to be at this node's PBX.
 type trunkSeen struct{ name string }
 
 // phoneAccount is a SIP phone's account, for the echo call.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 func (e *examination) postgres(ctx context.Context) {
 	rest := []string{
 		"postgres.version", "postgres.migrations", "postgres.role", "postgres.durability", "postgres.connections",
-		"postgres.encoding", "postgres.scheme", "prompts.published",
+		"postgres.encoding", "postgres.scheme", "prompts.published", "trunk.nodes",
 	}
 	var conn *pgx.Conn
 	reached := e.look("postgres.reachable", "database answers", func() outcome {
@@ -91,7 +92,7 @@ func (e *examination) postgres(ctx context.Context) {
 	})
 	e.databaseClock(ctx, conn)
 	if !migrated {
-		e.leave("the schema is not current", "postgres.scheme", "prompts.published")
+		e.leave("the schema is not current", "postgres.scheme", "prompts.published", "trunk.nodes")
 		return
 	}
 	e.look("postgres.scheme", "a scheme to work for", func() outcome {
@@ -108,7 +109,51 @@ func (e *examination) postgres(ctx context.Context) {
 		return fine("%d, with %d callers", schemes, callers)
 	})
 	e.look("prompts.published", "published dialogues are spoken", func() outcome { return e.publishedFlows(ctx) })
+	e.look("trunk.nodes", "every scheme has a trunk at a node that is there", func() outcome { return e.trunkNodes(ctx, conn) })
 	e.recordsOfPBX(ctx, conn)
+}
+
+// trunkNodes looks for trunks that are only at the PBXs of nodes that are not there.
+func (e *examination) trunkNodes(ctx context.Context, conn *pgx.Conn) outcome {
+	rows, err := conn.Query(ctx, `
+		WITH here AS (SELECT node FROM node WHERE seen_at > clock_timestamp() - $1::bigint * interval '1 millisecond'),
+		used AS (
+			SELECT scheme_id, endpoint FROM trunk WHERE enabled
+			UNION SELECT h.scheme_id, t.endpoint FROM trunk_share h JOIN trunk t ON t.endpoint = h.endpoint AND t.enabled),
+		found AS (
+			SELECT u.scheme_id, t.endpoint, t.nodes,
+				t.nodes = '{}' OR EXISTS (SELECT FROM here WHERE here.node = ANY (t.nodes)) AS reached
+			FROM used u JOIN trunk t ON t.endpoint = u.endpoint)
+		SELECT s.name, f.endpoint, array_to_string(f.nodes, ','), (SELECT bool_or(x.reached) FROM found x WHERE x.scheme_id = f.scheme_id)
+		FROM found f JOIN scheme s ON s.scheme_id = f.scheme_id
+		WHERE NOT f.reached ORDER BY 4, 1, 2`, postgres.NodeSilent.Milliseconds())
+	if err != nil {
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
+	}
+	var scheme, trunk, nodes string
+	var others bool
+	first := outcome{}
+	lost := 0
+	_, err = pgx.ForEachRow(rows, []any{&scheme, &trunk, &nodes, &others}, func() error {
+		if lost++; lost > 1 {
+			return nil
+		}
+		seen := fmt.Sprintf("trunk %s of %s is at %s only, which is not there", trunk, scheme, nodes)
+		fix := fmt.Sprintf("start that node, or give the trunk to others: rappel scheme trunk %s --nodes NODE --scheme %q; rappel node list names them", trunk, scheme)
+		if first = wrong(seen, "the scheme can call nobody", fix); others {
+			first = doubtful(seen, "the scheme calls by its other trunks", fix)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
+	case lost == 0:
+		return fine("all are")
+	case lost > 1:
+		first.detail += fmt.Sprintf(", and %d more", lost-1)
+	}
+	return first
 }
 
 // connect opens one connection as the service does.
@@ -210,7 +255,10 @@ func (e *examination) databaseClock(ctx context.Context, conn *pgx.Conn) {
 
 // recordsOfPBX reads which trunks and phones there should be.
 func (e *examination) recordsOfPBX(ctx context.Context, conn *pgx.Conn) {
-	rows, err := conn.Query(ctx, `SELECT endpoint FROM trunk WHERE enabled ORDER BY 1`)
+	// What no node has begun with yet is to be at every PBX.
+	node, _ := os.ReadFile(filepath.Join(e.cfg.Data, "node"))
+	rows, err := conn.Query(ctx, `SELECT endpoint FROM trunk WHERE enabled AND (nodes = '{}' OR $1 = ANY (nodes)) ORDER BY 1`,
+		strings.TrimSpace(string(node)))
 	if err != nil {
 		return
 	}

@@ -27,6 +27,8 @@ const (
 	silenceInBatch = 3 * time.Second
 	spokenLimit    = time.Minute // How long the first start waits for the dialplan's prompts; real time.
 	lostLimit      = 100_000     // Events read back when the database has lost some.
+	// checkInEvery is how often the records are told that this node is there; real time.
+	checkInEvery = postgres.NodeSilent / 6
 )
 
 // lead leads every scheme of the installation, now and as they are made. The database may be away: then it tries again.
@@ -71,6 +73,12 @@ func (a *App) leadAll(ctx context.Context) error {
 		return fmt.Errorf("list schemes: %w", err)
 	}
 	a.recordsSeen = time.Now()
+	if time.Since(a.checkedIn) >= checkInEvery {
+		if err := a.store.CheckIn(ctx, a.node); err != nil {
+			return err
+		}
+		a.checkedIn = time.Now()
+	}
 	if err := a.count(ctx, schemes); err != nil {
 		a.log.Debug("spread schemes", zap.Error(err)) // The event bus is away: every scheme stays where it is.
 	}

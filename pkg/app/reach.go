@@ -28,6 +28,7 @@ type wish struct {
 	State  call.CallerState `json:"state,omitempty"`
 	Known  callflow.Known   `json:"known,omitempty"`
 	Line   string           `json:"line,omitempty"` // Under which key a line is taken,
+	Node   string           `json:"node,omitempty"` // of a trunk that is at this node's PBX,
 	Give   bool             `json:"give,omitempty"` // or given back.
 }
 
@@ -102,7 +103,7 @@ func (r *reach) grant(ctx context.Context, w wish) (granted, error) {
 		return g, dispatch.ErrUnknownScheme
 	}
 	if w.Line != "" {
-		w.Line = r.node + "/" + w.Line // Channels of two PBXs may have one name.
+		w.Line, w.Node = r.node+"/"+w.Line, r.node // Channels of two PBXs may have one name.
 	}
 	question, err := json.Marshal(w)
 	if err != nil {
@@ -138,9 +139,9 @@ func hear(ctx context.Context, here callers, question []byte) ([]byte, error) {
 	case w.Line != "" && w.Give:
 		here.GiveLine(w.Scheme, w.Line)
 	case w.Line != "":
-		var way callflow.Way
-		if way, err = here.TakeLine(ctx, w.Scheme, w.Line); err == nil {
-			g.Way = &way
+		var way dispatch.Way
+		if way, err = here.Dispatcher.TakeLine(ctx, w.Scheme, w.Node, w.Line); err == nil {
+			g.Way = &callflow.Way{Trunk: way.Trunk, CLI: way.CLI}
 			time.AfterFunc(lineKept, func() { here.GiveLine(w.Scheme, w.Line) })
 		}
 	case w.State != "":
@@ -150,7 +151,7 @@ func hear(ctx context.Context, here callers, question []byte) ([]byte, error) {
 		next, err = here.Next(ctx, w.Scheme, w.Caller)
 		g.Next = &next
 	}
-	if err != nil {
+	if err = asFlow(err); err != nil {
 		g = granted{Refused: "error"}
 		for word, refusal := range refusals() {
 			if errors.Is(err, refusal) {

@@ -18,15 +18,15 @@ type Way struct {
 
 // TakeLine uses a line of one of the scheme's trunks for a call beside those that are dispatched: somebody on the line is
 // connected with a help line, say. It counts as any other call out: lines kept for people who ring in stay free, and calls
-// per second are kept. It returns ErrNoLine when there is none now. The key gives it back: see GiveLine. Taking twice under
-// one key is an error.
-func (d *Dispatcher) TakeLine(ctx context.Context, scheme int64, key string) (Way, error) {
+// per second are kept. The trunk is at the PBX of the node; empty is this one. It returns ErrNoLine when there is none now. The key
+// gives it back: see GiveLine. Taking twice under one key is an error.
+func (d *Dispatcher) TakeLine(ctx context.Context, scheme int64, node, key string) (Way, error) {
 	var way Way
 	err := d.ask(ctx, scheme, func(e *Engine, now time.Time) error {
 		if _, taken := e.beside[key]; taken {
 			return fmt.Errorf("take line: one is taken under %s", key)
 		}
-		on, _ := e.board.reserve(1, 0, now.UnixNano(), "")
+		on, _ := e.board.reserve(1, 0, now.UnixNano(), e.asPlaced([]string{node})[0])
 		if on == nil {
 			return ErrNoLine
 		}

@@ -78,6 +78,30 @@ func TestACallLivesWhereItsCallersPhoneIs(t *testing.T) {
 	})
 }
 
+// TestATrunkOfAPBXThatIsAway: a scheme whose only trunk is at a PBX that is not used waits for a line, and says so.
+func TestATrunkOfAPBXThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) {
+			s.Trunks = []dispatch.Trunk{{Endpoint: "theirs", Lines: 5, InboundReserve: 1, Nodes: []string{"two"}}}
+		})
+		h.caller(func(c *dispatch.Caller) { c.Endpoint = "phone" })
+		h.occurrence("+33600000001")
+		there := map[string]bool{"phone": true}
+		h.openAt(dispatch.PBX{Phones: there})
+		waits, err := h.desk.Waiting(t.Context(), h.scheme)
+		require.NoError(t, err)
+		require.Equal(t, dispatch.Waiting{Lines: 1}, waits)
+		_, err = h.desk.TakeLine(t.Context(), h.scheme, "", "a party here")
+		require.ErrorIs(t, err, dispatch.ErrNoLine)
+		way, err := h.desk.TakeLine(t.Context(), h.scheme, "two", "a party there")
+		require.NoError(t, err)
+		require.Equal(t, "theirs", way.Trunk)
+		h.desk.UsePBXs([]dispatch.PBX{{Phones: there}, {Node: "two", Phones: there}})
+		synctest.Wait()
+		require.Equal(t, "two", h.last().Node)
+	})
+}
+
 // TestARefusedOrderIsNotTriedThereAgain: a node that takes no order is given none until it is named again; nothing else waits.
 func TestARefusedOrderIsNotTriedThereAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

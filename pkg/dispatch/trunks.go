@@ -222,9 +222,17 @@ func (t *trunk) wakeAll() {
 func (b *Board) lines() int {
 	most := math.MinInt
 	for _, t := range b.trunks {
-		most = max(most, t.room())
+		if b.atHand(t) {
+			most = max(most, t.room())
+		}
 	}
 	return most
+}
+
+// atHand reports whether a trunk is at a PBX that is used.
+func (b *Board) atHand(t *trunk) bool {
+	only := b.onlyAt[t]
+	return len(only) == 0 || slices.ContainsFunc(b.sites, func(s site) bool { return s.usable && slices.Contains(only, s.node) })
 }
 
 // allLines is how many lines may still be used outbound on all of the scheme's trunks.
@@ -239,7 +247,7 @@ func (b *Board) allLines() (n int) {
 func (b *Board) paceDue() int64 {
 	first := int64(math.MaxInt64)
 	for _, t := range b.trunks {
-		if len(b.trunks) == 1 || t.room() > 0 {
+		if len(b.trunks) == 1 || t.room() > 0 && b.atHand(t) {
 			first = min(first, t.due())
 		}
 	}

@@ -64,7 +64,12 @@ type Trunk struct {
 	// kind for all others.
 	PermittedCLI []string
 	CLI          map[call.Kind]string
+	// Nodes are those at whose PBXs it is; without any it is at every PBX.
+	Nodes []string
 }
+
+// At reports whether the trunk is at a node's PBX.
+func (t Trunk) At(node string) bool { return len(t.Nodes) == 0 || slices.Contains(t.Nodes, node) }
 
 func (t Trunk) filled() Trunk {
 	if t.Position == 0 {
@@ -88,6 +93,9 @@ func (t Trunk) filled() Trunk {
 	if t.CallsPerSecond == 0 {
 		t.CallsPerSecond = 1
 	}
+	if t.Nodes == nil {
+		t.Nodes = []string{}
+	}
 	return t
 }
 
@@ -105,7 +113,7 @@ func (s *Store) SaveTrunk(ctx context.Context, scheme int64, t Trunk) error {
 			SchemeID: scheme, Endpoint: t.Endpoint, Kind: t.Kind, Enabled: !t.Disabled, Position: int16(t.Position),
 			Host: t.Host, Port: int32(t.Port), Transport: t.Transport, Username: t.Username, Secret: t.Secret,
 			FromDomain: t.FromDomain, Codecs: t.Codecs, Dtmf: t.DTMF, Lines: int32(t.Lines),
-			InboundReserve: int32(t.InboundReserve), CallsPerSecond: t.CallsPerSecond,
+			InboundReserve: int32(t.InboundReserve), CallsPerSecond: t.CallsPerSecond, Nodes: t.Nodes,
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrTaken
@@ -148,6 +156,14 @@ func (s *Store) Trunk(ctx context.Context, scheme int64, endpoint string) (Trunk
 		}
 	}
 	return Trunk{}, ErrNoTrunk
+}
+
+// Trunks lists the trunks of a scheme, those out of service included.
+func (s *Store) Trunks(ctx context.Context, scheme int64) ([]Trunk, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	list, err := s.trunks(ctx)
+	return slices.DeleteFunc(list, func(t Trunk) bool { return t.Scheme != scheme }), err
 }
 
 // AccountVersion changes whenever an account or a trunk does. It is cheap enough to be asked for every second.
@@ -206,7 +222,7 @@ func (s *Store) trunks(ctx context.Context) ([]Trunk, error) {
 			Scheme: r.SchemeID, Endpoint: r.Endpoint, Kind: r.Kind, Disabled: !r.Enabled, Position: int(r.Position),
 			Host: r.Host, Port: int(r.Port), Transport: r.Transport, Username: r.Username, Secret: r.Secret,
 			FromDomain: r.FromDomain, Codecs: r.Codecs, DTMF: r.Dtmf, Lines: int(r.Lines),
-			InboundReserve: int(r.InboundReserve), CallsPerSecond: r.CallsPerSecond, CLI: map[call.Kind]string{},
+			InboundReserve: int(r.InboundReserve), CallsPerSecond: r.CallsPerSecond, CLI: map[call.Kind]string{}, Nodes: r.Nodes,
 		}
 		for _, n := range permitted {
 			if n.TrunkID == r.TrunkID {

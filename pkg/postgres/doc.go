@@ -10,8 +10,8 @@
 //
 // What happened on the telephone while Postgres is away goes into a local spool (Spool) and is applied exactly once later.
 //
-// SQL lives in migrations/ and queries/; internal/sqldb is generated from them. Every instant comes from Go: no statement
-// asks the database for the time.
+// SQL lives in migrations/ and queries/; internal/sqldb is generated from them. Every instant comes from Go. The database is asked
+// for the time only to find out whether clocks differ, and since when a node or a session is silent (nodes.sql, silent.go).
 package postgres
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate

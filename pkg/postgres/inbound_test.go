@@ -162,8 +162,28 @@ func TestATrunkIsShared(t *testing.T) {
 	require.Equal(t, snap.Scheme.Trunk, snap.Scheme.Trunks[0].Endpoint, "its own first")
 	require.Equal(t, dispatch.Trunk{
 		Endpoint: theirs, Lines: 5, InboundReserve: snap.Scheme.Trunks[1].InboundReserve, CallsPerSecond: 2,
-		CLI: map[call.Kind]string{"": "+3281000001"},
+		CLI: map[call.Kind]string{"": "+3281000001"}, Nodes: []string{},
 	}, snap.Scheme.Trunks[1])
+
+	// It may be at the PBXs of some nodes only, of those that there are.
+	require.NoError(t, f.CheckIn(t.Context(), "north"))
+	require.NoError(t, f.CheckIn(t.Context(), "north"))
+	nodes, err := f.Nodes(t.Context())
+	require.NoError(t, err)
+	at := slices.IndexFunc(nodes, func(n postgres.Node) bool { return n.Name == "north" })
+	require.True(t, nodes[at].Here())
+	require.Zero(t, nodes[at].Leads)
+	trunk, err := f.Trunk(t.Context(), namur, theirs)
+	require.NoError(t, err)
+	require.True(t, trunk.At("north") && trunk.At("south"))
+	trunk.Nodes = []string{"north"}
+	require.True(t, trunk.At("north") && !trunk.At("south"))
+	require.NoError(t, f.SaveTrunk(t.Context(), namur, trunk))
+	for _, scheme := range []int64{namur, jambes} {
+		snap, err = f.Load(t.Context(), scheme, today, today)
+		require.NoError(t, err)
+		require.Equal(t, []string{"north"}, snap.Scheme.Trunks[len(snap.Scheme.Trunks)-1].Nodes)
+	}
 	require.NoError(t, f.ShareTrunk(t.Context(), jambes, theirs, "", today))
 	require.ErrorIs(t, f.ShareTrunk(t.Context(), jambes, theirs, "", today), postgres.ErrNotShared)
 }

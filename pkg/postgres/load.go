@@ -213,7 +213,7 @@ func readOutbound(ctx context.Context, q *sqldb.Queries, scheme *dispatch.Scheme
 		}
 		way := dispatch.Trunk{
 			Endpoint: t.Endpoint, Lines: int(t.Lines), InboundReserve: int(t.InboundReserve), CallsPerSecond: t.CallsPerSecond,
-			CLI: map[call.Kind]string{},
+			CLI: map[call.Kind]string{}, Nodes: t.Nodes,
 		}
 		for _, n := range numbers {
 			if n.TrunkID == t.TrunkID {
@@ -229,7 +229,7 @@ func readOutbound(ctx context.Context, q *sqldb.Queries, scheme *dispatch.Scheme
 	for _, t := range shared {
 		scheme.Trunks = append(scheme.Trunks, dispatch.Trunk{
 			Endpoint: t.Endpoint, Lines: int(t.Lines), InboundReserve: int(t.InboundReserve), CallsPerSecond: t.CallsPerSecond,
-			CLI: map[call.Kind]string{"": t.E164},
+			CLI: map[call.Kind]string{"": t.E164}, Nodes: t.Nodes,
 		})
 	}
 	if len(scheme.Trunks) > 0 {

@@ -24,7 +24,7 @@ func twoPBXs(t *testing.T, program string) {
 	street.Config.NATS.URL = bus.ClientURL()
 	other := setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.SoundsDir = street.Asterisk.SoundsDir() })
 	dir := t.TempDir()
-	street.Serve(t, program)
+	leader := street.Serve(t, program)
 	plan := house.Plan{Callers: []house.CallerPlan{{}, {}, {}}, NotReady: true, MaxAttempts: 3, WrapUp: time.Second}
 	for _, reference := range []int{1, 2, 2, 3} {
 		plan.People = append(plan.People, house.PersonPlan{
@@ -37,7 +37,7 @@ func twoPBXs(t *testing.T, program string) {
 		leader, _ := h.Lead()
 		return leader != "" && leader == nodeIn(t, street.Config.Data)
 	})
-	street.Node(t, program, dir, other)
+	second := street.Node(t, program, dir, other)
 	near, far, both := h.Callers[0], h.Callers[1], h.Callers[2]
 	require.NoError(t, far.Phone.Unregister(t.Context()))
 	far.Phone = h.PlugInto(far, other)
@@ -79,8 +79,80 @@ func twoPBXs(t *testing.T, program string) {
 	end := h.AwaitEnd(h.People[0])
 	require.Equal(t, call.ResultAnswered, end.Result)
 	require.Len(t, h.Rang(h.People[0].Number), 1)
+	machineLost(t, h, func() {
+		leader.Kill()
+		require.NoError(t, street.Asterisk.Kill())
+	}, dir, other)
+	require.True(t, second.Running())
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 	require.Zero(t, w.Trunk.Ledger().Summary().SilentCalls)
+}
+
+// machineLost: the leader and its PBX die in one instant, while there two callers talk and a phone rings. The node in a folder leads
+// within seconds, and nothing is lost: those who talked were reached, as far as anybody can know, and are not rung again; whoever
+// was being rung is called anew at the PBX that is left, once nothing can ring there any more.
+func machineLost(t *testing.T, h *house.House, kill func(), dir string, left *setup.Asterisk) {
+	near, far, both := h.Callers[0], h.Callers[1], h.Callers[2]
+	talking := map[*house.Person]house.Attempt{}
+	for _, p := range h.People {
+		for _, a := range h.Attempts(p) {
+			if a.State == call.StateBridged {
+				talking[p] = a
+			}
+		}
+	}
+	require.Len(t, talking, 2, "far and both talk")
+	ringing := h.Join(t, house.PersonPlan{
+		Reference: 1, Continuity: roster.Strict, Ring: 30 * time.Second,
+		Choose: func(_ phone.Ring, n int) phone.Behaviour {
+			if n == 0 {
+				return phone.Declines(20 * time.Second) // The operator gives up; nobody hears of it.
+			}
+			return phone.Answers(200*time.Millisecond, house.PersonTone)
+		},
+	})
+	h.Take(near)
+	rings := h.AwaitAttempt(ringing, 1, call.StateRinging)
+	_, epoch := h.Lead()
+
+	kill()
+	lost := time.Now()
+	near.Phone = h.PlugInto(near, left)
+	house.Await(t, time.Minute, "the other node to lead", func(context.Context) bool {
+		node, now := h.Lead()
+		return node == nodeIn(t, dir) && now == epoch+1
+	})
+	tookOver(t, "a machine", lost)
+	for p, a := range talking {
+		n := len(h.Attempts(p))
+		house.Await(t, 3*time.Minute, "the call of a lost machine to be closed", func(context.Context) bool {
+			return h.Attempts(p)[n-1].State == call.StateEnded
+		})
+		end := h.Attempts(p)[n-1]
+		require.Equal(t, a.ID, end.ID)
+		require.Equal(t, call.ResultAnswered, end.Result, "%+v", end)
+		require.Equal(t, call.ReasonRestart, end.Reason, "%+v", end)
+		require.True(t, end.Estimated, "%+v", end)
+		require.Equal(t, call.OccurrenceReached, h.Occurrences(p)[0].State)
+		require.Equal(t, 1, h.Ends(end.ID))
+	}
+	for _, c := range []*house.Caller{far, both} {
+		h.AwaitState(c, call.CallerReady)
+	}
+	_, err := h.Take(near).HearTone(t.Context(), house.PersonTone)
+	require.NoError(t, err)
+	end := h.Attempts(ringing)[0]
+	require.Equal(t, rings.ID, end.ID)
+	require.Equal(t, call.ResultUnknown, end.Result, "%+v", end)
+	require.Equal(t, call.ReasonRestart, end.Reason, "%+v", end)
+	require.Equal(t, call.FaultOurs, end.Fault, "%+v", end)
+	rung := h.Rang(ringing.Number)
+	require.Len(t, rung, 2)
+	require.True(t, rung[0].Ended.Before(rung[1].Invited), "rung by two calls: %+v", rung)
+	require.Empty(t, placedAt(t, h, h.AwaitAttempt(ringing, 2, call.StateBridged).ID), "at the PBX that is left")
+	for p := range talking {
+		require.LessOrEqual(t, len(h.Rang(p.Number)), len(h.Attempts(p)), "rung again")
+	}
 }
 
 // awaitOneOf waits until one of some people is rung, and says who.

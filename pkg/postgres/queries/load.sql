@@ -25,7 +25,7 @@ WHERE a.scheme_id = sqlc.arg(scheme_id) AND a.claimed_at >= sqlc.arg(since) AND 
 
 -- name: ReadTrunks :many
 SELECT trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs, dtmf,
-    lines, inbound_reserve, calls_per_second
+    lines, inbound_reserve, calls_per_second, nodes
 FROM trunk
 WHERE scheme_id = sqlc.arg(scheme_id)
 ORDER BY position, trunk_id;

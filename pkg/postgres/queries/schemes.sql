@@ -62,15 +62,15 @@ SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(kinds)::text[]), unnest(sqlc
 -- name: UpsertTrunk :one
 -- No row comes back when another scheme has a trunk of that name.
 INSERT INTO trunk (scheme_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
-    dtmf, lines, inbound_reserve, calls_per_second)
+    dtmf, lines, inbound_reserve, calls_per_second, nodes)
 VALUES (sqlc.arg(scheme_id), sqlc.arg(endpoint), sqlc.arg(kind), sqlc.arg(enabled), sqlc.arg(position), sqlc.arg(host),
     sqlc.arg(port), sqlc.arg(transport), sqlc.arg(username), sqlc.arg(secret), sqlc.arg(from_domain), sqlc.arg(codecs),
-    sqlc.arg(dtmf), sqlc.arg(lines), sqlc.arg(inbound_reserve), sqlc.arg(calls_per_second))
+    sqlc.arg(dtmf), sqlc.arg(lines), sqlc.arg(inbound_reserve), sqlc.arg(calls_per_second), sqlc.arg(nodes))
 ON CONFLICT (endpoint) DO UPDATE
 SET kind = excluded.kind, enabled = excluded.enabled, position = excluded.position, host = excluded.host, port = excluded.port,
     transport = excluded.transport, username = excluded.username, secret = excluded.secret,
     from_domain = excluded.from_domain, codecs = excluded.codecs, dtmf = excluded.dtmf, lines = excluded.lines,
-    inbound_reserve = excluded.inbound_reserve, calls_per_second = excluded.calls_per_second
+    inbound_reserve = excluded.inbound_reserve, calls_per_second = excluded.calls_per_second, nodes = excluded.nodes
 WHERE trunk.scheme_id = excluded.scheme_id
 RETURNING trunk_id;
 
@@ -130,7 +130,7 @@ SELECT scheme_id, caller_id, endpoint, secret, phone, enabled FROM caller ORDER 
 -- name: ListTrunks :many
 -- The trunks of the whole installation: the PBX is shared.
 SELECT scheme_id, trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
-    dtmf, lines, inbound_reserve, calls_per_second
+    dtmf, lines, inbound_reserve, calls_per_second, nodes
 FROM trunk
 ORDER BY trunk_id;
 
@@ -155,7 +155,7 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
 
 -- name: ReadSharedTrunks :many
 -- The trunks of other schemes that a scheme may use; a number that is no longer permitted takes the trunk away.
-SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, s.e164
+SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, t.nodes, s.e164
 FROM trunk_share s
 JOIN trunk t ON t.endpoint = s.endpoint AND t.enabled
 JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id AND p.e164 = s.e164

@@ -132,7 +132,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	defer feeds.Close()
 	door := auth.NewDoor(store)
 	programs, err := api.New(api.Options{
-		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Prompts: prompts{}, Consents: store, Refusals: store, Door: door,
+		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Trunks: trunks{}, Prompts: prompts{}, Consents: store, Refusals: store, Door: door,
 	})
 	if err != nil {
 		return err
@@ -248,11 +248,14 @@ func (v *viewers) until(ctx context.Context, last func() int64) error {
 	}
 }
 
-// flows, lines, people and prompts are asked for by nobody: programs only follow the figures here.
+// flows, lines, people, prompts and trunks are asked for by nobody: programs only follow the figures here.
 type (
 	flows  struct{ api.Flows }
 	lines  struct{ api.Lines }
 	people struct{ api.People }
+
+	network = api.Trunks
+	trunks  struct{ network }
 
 	catalogue = api.Prompts
 	prompts   struct{ catalogue }

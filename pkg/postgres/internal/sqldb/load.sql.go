@@ -516,7 +516,7 @@ func (q *Queries) ReadTries(ctx context.Context, schemeID int64) ([]ReadTriesRow
 
 const readTrunks = `-- name: ReadTrunks :many
 SELECT trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs, dtmf,
-    lines, inbound_reserve, calls_per_second
+    lines, inbound_reserve, calls_per_second, nodes
 FROM trunk
 WHERE scheme_id = $1
 ORDER BY position, trunk_id
@@ -539,6 +539,7 @@ type ReadTrunksRow struct {
 	Lines          int32
 	InboundReserve int32
 	CallsPerSecond float64
+	Nodes          []string
 }
 
 func (q *Queries) ReadTrunks(ctx context.Context, schemeID int64) ([]ReadTrunksRow, error) {
@@ -567,6 +568,7 @@ func (q *Queries) ReadTrunks(ctx context.Context, schemeID int64) ([]ReadTrunksR
 			&i.Lines,
 			&i.InboundReserve,
 			&i.CallsPerSecond,
+			&i.Nodes,
 		); err != nil {
 			return nil, err
 		}

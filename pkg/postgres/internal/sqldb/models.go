@@ -39,6 +39,7 @@ type Trunk struct {
 	Lines          int32
 	InboundReserve int32
 	CallsPerSecond float64
+	Nodes          []string
 }
 
 type TrunkCli struct {

@@ -794,7 +794,7 @@ func (q *Queries) ListTries(ctx context.Context) ([]SchemeTry, error) {
 
 const listTrunks = `-- name: ListTrunks :many
 SELECT scheme_id, trunk_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
-    dtmf, lines, inbound_reserve, calls_per_second
+    dtmf, lines, inbound_reserve, calls_per_second, nodes
 FROM trunk
 ORDER BY trunk_id
 `
@@ -827,6 +827,7 @@ func (q *Queries) ListTrunks(ctx context.Context) ([]Trunk, error) {
 			&i.Lines,
 			&i.InboundReserve,
 			&i.CallsPerSecond,
+			&i.Nodes,
 		); err != nil {
 			return nil, err
 		}
@@ -839,7 +840,7 @@ func (q *Queries) ListTrunks(ctx context.Context) ([]Trunk, error) {
 }
 
 const readSharedTrunks = `-- name: ReadSharedTrunks :many
-SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, s.e164
+SELECT t.endpoint, t.lines, t.inbound_reserve, t.calls_per_second, t.nodes, s.e164
 FROM trunk_share s
 JOIN trunk t ON t.endpoint = s.endpoint AND t.enabled
 JOIN trunk_permitted_cli p ON p.scheme_id = t.scheme_id AND p.trunk_id = t.trunk_id AND p.e164 = s.e164
@@ -852,6 +853,7 @@ type ReadSharedTrunksRow struct {
 	Lines          int32
 	InboundReserve int32
 	CallsPerSecond float64
+	Nodes          []string
 	E164           string
 }
 
@@ -870,6 +872,7 @@ func (q *Queries) ReadSharedTrunks(ctx context.Context, schemeID int64) ([]ReadS
 			&i.Lines,
 			&i.InboundReserve,
 			&i.CallsPerSecond,
+			&i.Nodes,
 			&i.E164,
 		); err != nil {
 			return nil, err
@@ -981,15 +984,15 @@ func (q *Queries) UpsertDID(ctx context.Context, arg UpsertDIDParams) (int64, er
 
 const upsertTrunk = `-- name: UpsertTrunk :one
 INSERT INTO trunk (scheme_id, endpoint, kind, enabled, position, host, port, transport, username, secret, from_domain, codecs,
-    dtmf, lines, inbound_reserve, calls_per_second)
+    dtmf, lines, inbound_reserve, calls_per_second, nodes)
 VALUES ($1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
-    $13, $14, $15, $16)
+    $13, $14, $15, $16, $17)
 ON CONFLICT (endpoint) DO UPDATE
 SET kind = excluded.kind, enabled = excluded.enabled, position = excluded.position, host = excluded.host, port = excluded.port,
     transport = excluded.transport, username = excluded.username, secret = excluded.secret,
     from_domain = excluded.from_domain, codecs = excluded.codecs, dtmf = excluded.dtmf, lines = excluded.lines,
-    inbound_reserve = excluded.inbound_reserve, calls_per_second = excluded.calls_per_second
+    inbound_reserve = excluded.inbound_reserve, calls_per_second = excluded.calls_per_second, nodes = excluded.nodes
 WHERE trunk.scheme_id = excluded.scheme_id
 RETURNING trunk_id
 `
@@ -1011,6 +1014,7 @@ type UpsertTrunkParams struct {
 	Lines          int32
 	InboundReserve int32
 	CallsPerSecond float64
+	Nodes          []string
 }
 
 // No row comes back when another scheme has a trunk of that name.
@@ -1032,6 +1036,7 @@ func (q *Queries) UpsertTrunk(ctx context.Context, arg UpsertTrunkParams) (int64
 		arg.Lines,
 		arg.InboundReserve,
 		arg.CallsPerSecond,
+		arg.Nodes,
 	)
 	var trunk_id int64
 	err := row.Scan(&trunk_id)
