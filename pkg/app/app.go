@@ -40,7 +40,8 @@ type App struct {
 	cfg      Config
 	log      *zap.Logger
 	registry *prometheus.Registry
-	now      func() time.Time
+	now      func() time.Time // The service's clock.
+	clock    *steadyClock     // Real time.
 	listen   listenFunc
 	steps    []stopStep
 	tasks    []task
@@ -64,6 +65,8 @@ type App struct {
 	pbxSeen     time.Time // When the PBX was last seen to be there.
 	recordsSeen time.Time // When the records were.
 	checkedIn   time.Time // When they were told last that this node is there.
+	clockSeen   time.Time // When the clock was last seen to be right.
+	clockAhead  prometheus.Gauge
 	spread      spread    // How the schemes are spread over the nodes; nil when they are not.
 	gave        time.Time // When a scheme was last given away.
 
@@ -123,9 +126,10 @@ type listenFunc func(network, address string) (net.Listener, error)
 
 func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) (_ *App, err error) {
 	a := &App{
-		cfg: cfg, log: log, registry: prometheus.NewRegistry(), now: newClock(cfg.Clock), listen: listen,
+		cfg: cfg, log: log, registry: prometheus.NewRegistry(), clock: newSteadyClock(), listen: listen,
 		spoken: make(chan struct{}),
 	}
+	a.now = newClock(cfg.Clock, a.clock)
 	a.relay.last = map[int64]int64{}
 	defer func() {
 		if err != nil {

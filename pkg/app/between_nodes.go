@@ -88,6 +88,9 @@ func (a *App) answerNodes(ctx context.Context, here callers, board *switchboard)
 			if a.draining.Load() && !h.Recall {
 				return nil, errors.New("it stops")
 			}
+			if err := a.clock.doubt(); err != nil && !h.Recall {
+				return nil, err
+			}
 			return nil, r.take(ctx, h)
 		},
 		a.node + deskName:   func(ctx context.Context, question []byte) ([]byte, error) { return hear(ctx, here, question) },

@@ -42,11 +42,15 @@ func (a *App) buildCalls(ctx context.Context) error {
 		return fmt.Errorf("set up the PBX: %w", err)
 	}
 	a.pbx = pbx
+	if a.clockAhead, err = newClockGauge(a.registry); err != nil {
+		return fmt.Errorf("register clock: %w", err)
+	}
 	a.witness = &witness{now: time.Now}
 	board := &switchboard{gate: gate{records: a.store}, witness: a.witness, node: a.node}
 	a.dispatcher, err = dispatch.New(dispatch.Options{
 		Store: a.store, Switchboard: board, Logger: a.log.Named("dispatch"), Registerer: a.registry, Holder: a.node,
 		Now: a.now, Speed: a.cfg.Clock.Speed, MaxMissed: a.cfg.Dispatch.MaxMissed, Horizon: a.cfg.Dispatch.Horizon,
+		RealNow: a.clock.now, Doubt: a.clock.doubtful,
 		Ahead: a.cfg.Dispatch.Ahead, StartsPerSecond: float64(a.cfg.Asterisk.StartsPerSecond), Shares: a.shares(),
 	})
 	if err != nil {
@@ -93,10 +97,10 @@ func (a *App) buildCalls(ctx context.Context) error {
 		a.witness.told, a.witness.node = a.tellLeader, a.node
 		a.fleet = &fleet{
 			node: a.node, ask: a.bus.Ask, tell: a.bus.Tell, use: a.dispatcher.UsePBXs, log: a.log.Named("fleet"), others: map[string]*member{},
-			ready: func() bool { return pbx.Connected() && !a.draining.Load() },
+			ready: func() bool { return pbx.Connected() && !a.draining.Load() && !a.clock.doubtful() },
 		}
 		board.elsewhere = &elsewhere{
-			node: a.node, ask: a.askNode, hand: a.handNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now,
+			node: a.node, ask: a.askNode, hand: a.handNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now, real: a.clock.now,
 			refused: func(node string) { a.fleet.refusal(node, time.Now()) },
 		}
 	}
@@ -145,6 +149,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 			return nil
 		}},
 		health{RoleDispatch, func(context.Context) error {
+			if err := a.clock.doubt(); err != nil {
+				return err
+			}
 			if len(a.dispatcher.Schemes()) == 0 {
 				return errors.New("no scheme is led")
 			}

@@ -43,6 +43,7 @@ type elsewhere struct {
 	refused func(node string) // Notes that a node takes no orders now; nil tells nobody.
 	log     *zap.Logger
 	now     func() time.Time // The service's clock.
+	real    func() time.Time // In which the instant to dial by is given.
 
 	wg sync.WaitGroup
 
@@ -302,7 +303,7 @@ func (e *elsewhere) giveUp(node string, calls map[call.ID]*told, silent time.Dur
 				continue
 			}
 			e.desk.CallerLeft(o.Scheme, o.Caller, id, e.now())
-		case silent < silenceLimit, c.live.State != call.StateBridged && time.Now().Before(o.DialBy.Add(o.BeneficiaryRing)):
+		case silent < silenceLimit, c.live.State != call.StateBridged && e.real().Before(o.DialBy.Add(o.BeneficiaryRing)):
 			continue
 		default:
 			e.log.Warn("a node is silent: its call is closed as far as it is known", zap.String("node", node), zap.String("attempt", string(id)))

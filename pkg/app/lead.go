@@ -19,7 +19,7 @@ import (
 const (
 	leadEvery   = time.Second      // How often schemes without a leader are looked for; real time.
 	leaseTerm   = 5 * time.Second  // How long a node that has gone keeps its schemes; real time.
-	pbxPatience = 10 * time.Second // How long a node keeps its schemes while its PBX is away; real time.
+	pbxPatience = 10 * time.Second // How long a node keeps its schemes while its PBX is away, or its clock in doubt; real time.
 	// recordsPatience is how long a node keeps others from leading its schemes while it cannot reach the records; real time.
 	recordsPatience = 5 * time.Second
 	// silenceInBatch is how long a process of ours may keep others waiting within a transaction and say nothing: it is frozen, or
@@ -65,6 +65,9 @@ func (a *App) letGo(ctx context.Context) error {
 
 func (a *App) leadAll(ctx context.Context) error {
 	if err := a.ensureSchema(ctx); err != nil {
+		return err
+	}
+	if err := a.compareClock(ctx); err != nil {
 		return err
 	}
 	published := a.relay.schemes() // Before the records are read: what is published was committed before.
@@ -198,11 +201,15 @@ func (a *App) electLeader() {
 	a.onStop("renewal of leases", closeLimit, a.background("leases", a.leases.Run))
 }
 
-// elected reports whether this node is to lead the scheme: it holds the lease, nobody has overtaken it in the records, and
-// its PBX can place calls.
+// elected reports whether this node is to lead the scheme: it holds the lease, nobody has overtaken it in the records, its
+// PBX can place calls, and it knows what time it is.
 func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, error) {
+	doubt := a.clock.doubtful()
+	if !doubt {
+		a.clockSeen = time.Now()
+	}
 	if a.leases == nil {
-		return true, nil
+		return led || !doubt, nil // Whoever leads starts nothing, and hears of its calls.
 	}
 	if a.dispatcher.Overtaken(s.Key) {
 		// The records decide, whatever the lease says: this process was paused, or cut off from the bus.
@@ -216,7 +223,10 @@ func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, e
 	} else if !led {
 		return false, nil
 	}
-	if !led && a.draining.Load() {
+	if doubt && time.Since(a.clockSeen) > pbxPatience {
+		return false, a.leases.Release(ctx, s.ID)
+	}
+	if !led && (doubt || a.draining.Load()) {
 		return false, nil
 	}
 	mine, err := a.leases.Claim(ctx, s.ID, a.patience())

@@ -50,11 +50,11 @@ func TestASecondSignalCutsEveryStepShort(t *testing.T) {
 func TestTheDemonstrationsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Date(2026, 3, 2, 9, 25, 0, 0, time.UTC)
-		now := newClock(ClockConfig{Start: start, Speed: 60})
+		now := newClock(ClockConfig{Start: start, Speed: 60}, newSteadyClock())
 		require.Equal(t, start, now())
 		time.Sleep(30 * time.Second)
 		require.Equal(t, start.Add(30*time.Minute), now())
-		plain := newClock(ClockConfig{Speed: 1})
+		plain := newClock(ClockConfig{Speed: 1}, newSteadyClock())
 		require.Equal(t, time.Now(), plain())
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,13 @@ type country struct {
 	broken  []string
 	running sync.WaitGroup
 	several bool // Every node places calls at the PBXs of all.
+	windows map[int64]dispatch.Occurrence
+	// How far a node's machine has its clock ahead, which its PBX and its process read.
+	ahead map[string]*atomic.Int64
 }
+
+// clockAt is what the clock of a node's machine shows at an instant.
+func (c *country) clockAt(node string, at time.Time) time.Time { return at.Add(time.Duration(c.ahead[node].Load())) }
 
 // exchangeCall is a call at a PBX. What becomes of it is settled when it is posted; instants that it does not reach are zero.
 type exchangeCall struct {
@@ -66,6 +73,7 @@ type process struct {
 	witness   *witness
 	answers   *respondent
 	elsewhere *elsewhere
+	clock     *steadyClock
 	ctx       context.Context
 	end       context.CancelFunc
 	// Guarded by country.mu.
@@ -76,14 +84,21 @@ type process struct {
 func (c *country) start(name string) *process {
 	p := &process{Memory: c.store, c: c, name: name}
 	p.ctx, p.end = context.WithCancel(c.t.Context())
+	origin := time.Now()
+	p.clock = &steadyClock{
+		wall: func() time.Time { return c.clockAt(name, time.Now()) }, steady: func() time.Duration { return time.Since(origin) },
+		shown: c.clockAt(name, origin),
+	}
+	p.clock.compare(origin, 0)
 	p.witness = &witness{now: time.Now, accounts: map[call.ID]*account{}}
-	p.elsewhere = &elsewhere{node: name, ask: p.ask, hand: p.hand, log: zap.NewNop(), now: time.Now}
+	p.elsewhere = &elsewhere{node: name, ask: p.ask, hand: p.hand, log: zap.NewNop(), now: p.clock.now, real: p.clock.now}
 	p.witness.node, p.witness.told = name, p.tell
 	board := &switchboard{
 		gate: gate{records: &lists{}}, connector: p, witness: p.witness, elsewhere: p.elsewhere, node: name,
 	}
 	d, err := dispatch.New(dispatch.Options{
-		Store: p, Switchboard: board, Logger: zap.NewNop(), Now: time.Now, Holder: name, StartsPerSecond: 20, MaxMissed: 1000,
+		Store: p, Switchboard: board, Logger: zap.NewNop(), Now: p.clock.now, Holder: name, StartsPerSecond: 20, MaxMissed: 1000,
+		RealNow: p.clock.now, Doubt: p.clock.doubtful,
 		FlushLimit: time.Millisecond,
 	})
 	require.NoError(c.t, err)
@@ -100,6 +115,7 @@ func (c *country) start(name string) *process {
 			if c.several {
 				d.UsePBXs(c.pbxs(name))
 			}
+			p.clock.compare(time.Now(), 0)
 			time.Sleep(time.Second)
 		}
 		d.Close()
@@ -128,12 +144,32 @@ func (p *process) Apply(ctx context.Context, scheme, epoch int64, now time.Time,
 	if p.away() {
 		return nil, dispatch.ErrStoreDown
 	}
+	p.c.judge(p.name, ops)
 	errs, err := p.Memory.Apply(ctx, scheme, epoch, now, ops)
 	time.Sleep(5 * time.Millisecond)
 	if p.away() {
 		return nil, dispatch.ErrStoreDown
 	}
 	return errs, err
+}
+
+// judge looks for promises that are given up before their window has ended, and for people called outside of it.
+func (c *country) judge(node string, ops []dispatch.Op) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	for _, op := range ops {
+		switch op := op.(type) {
+		case dispatch.Settle:
+			if o := c.windows[op.Settlement.Occurrence]; op.Settlement.State == call.OccurrenceMissed && now.Before(o.Closes.Add(-11*time.Second)) {
+				c.fail("%s gives a promise up at %s", node, o.Closes.Sub(now))
+			}
+		case dispatch.Claim:
+			if o := c.windows[op.Occurrence]; now.Before(o.Opens) || now.After(o.Closes) {
+				c.fail("%s calls outside the window from %s to %s", node, o.Opens.Format("15:04"), o.Closes.Format("15:04"))
+			}
+		}
+	}
 }
 
 func (p *process) away() bool {
@@ -186,6 +222,9 @@ func (p *process) hand(ctx context.Context, node string, h handover) error {
 		p.c.mu.Unlock()
 		if cut {
 			return natsbus.ErrNobody
+		}
+		if err := other.clock.doubt(); err != nil {
+			return fmt.Errorf("%w: %w", natsbus.ErrRefused, err)
 		}
 		if err := other.answers.take(ctx, h); err != nil {
 			return fmt.Errorf("%w: %w", natsbus.ErrRefused, err)
@@ -269,7 +308,7 @@ func (x *exchangeCall) settle(c *country, at time.Time) {
 		return
 	}
 	x.accepted = at.Add(c.between(time.Second, 10*time.Second))
-	if x.accepted.After(x.order.DialBy) {
+	if c.clockAt(x.node, x.accepted).After(x.order.DialBy) { // The PBX reads its machine's clock.
 		x.over, x.result = x.accepted, call.ResultCancelled
 		return
 	}
@@ -379,8 +418,8 @@ func (p *process) Adopt(_ context.Context, live []call.Live) {
 	}
 }
 
-// TestCallsSurviveTheirLeader: for an hour nodes are killed, cut off from the bus and from the records, and the lead moves,
-// in order or not. Nobody is ever rung by two calls, no leg is posted twice, every attempt ends once, and what was talked is
+// TestCallsSurviveTheirLeader: for an hour nodes are killed, cut off from the bus and from the records, their machines' clocks jump
+// an hour forward or backward, and the lead moves, in order or not. Nobody is ever rung by two calls, no leg is posted twice, every attempt ends once, and what was talked is
 // recorded exactly unless the node at whose PBX it was said nothing for a minute, or nobody asked it until it had forgotten.
 func TestCallsSurviveTheirLeader(t *testing.T) {
 	for seed := range uint64(12) {
@@ -396,7 +435,7 @@ func survive(t *testing.T, seed uint64, several bool) {
 	time.Sleep(82 * time.Hour) // Tuesday, ten o'clock: see TestACallerByTelephone.
 	c := &country{
 		t: t, store: dispatchtest.NewMemory(), rng: rand.New(rand.NewPCG(seed, 7)), calls: map[call.ID]*exchangeCall{},
-		posted: map[string]bool{}, ringing: map[string]call.ID{}, nodes: map[string]*process{}, several: several,
+		ahead: map[string]*atomic.Int64{"one": {}, "two": {}, "three": {}}, posted: map[string]bool{}, ringing: map[string]call.ID{}, windows: map[int64]dispatch.Occurrence{}, nodes: map[string]*process{}, several: several,
 	}
 	c.store.AddScheme(dispatch.Scheme{Zone: time.UTC}) // The first has an allow-list: see lists.
 	c.scheme = c.store.AddScheme(dispatch.Scheme{
@@ -413,17 +452,25 @@ func survive(t *testing.T, seed uint64, several bool) {
 	}
 	day := time.Now().UTC().Truncate(24 * time.Hour)
 	for n := range 120 {
-		c.store.AddOccurrence(c.scheme, dispatch.Occurrence{
-			Kind: call.KindScheduled, Opens: day.Add(570 * time.Minute), Closes: day.Add(17 * time.Hour), LocalDate: day,
+		opens := day.Add(570 * time.Minute)
+		if n%3 == 0 { // A clock that is an hour ahead would call them now.
+			opens = day.Add(11*time.Hour + 15*time.Minute)
+		}
+		o := dispatch.Occurrence{
+			Kind: call.KindScheduled, Opens: opens, Closes: day.Add(17 * time.Hour), LocalDate: day,
 			Length: 5 * time.Minute, Language: roster.French, Continuity: roster.Preferred, Numbers: []string{fmt.Sprintf("+3319900%04d", n)},
 			Terms: roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Tuesday}},
-		})
+		}
+		c.windows[c.store.AddOccurrence(c.scheme, o)] = o
 	}
 	names := []string{"one", "two", "three"}
 	for _, n := range names {
 		c.start(n)
 	}
 	lead := func(p *process) {
+		if p.clock.doubtful() {
+			return
+		}
 		if err := p.desk.Lead(t.Context(), c.scheme); err != nil {
 			require.ErrorIs(t, err, dispatch.ErrStoreDown)
 		}
@@ -432,7 +479,7 @@ func survive(t *testing.T, seed uint64, several bool) {
 	for until := time.Now().Add(time.Hour); time.Now().Before(until); {
 		c.mu.Lock()
 		p := c.nodes[names[c.rng.IntN(len(names))]]
-		what, rest, pause := c.rng.IntN(6), c.between(time.Second, 100*time.Second), c.between(time.Second, 40*time.Second)
+		what, rest, pause := c.rng.IntN(7), c.between(time.Second, 100*time.Second), c.between(time.Second, 40*time.Second)
 		set := func(flag *bool) {
 			*flag = true
 			c.running.Go(func() {
@@ -449,6 +496,13 @@ func survive(t *testing.T, seed uint64, several bool) {
 			set(&p.noBus)
 		case what == 1:
 			set(&p.noRecords)
+		case what == 6:
+			clock, jump := c.ahead[p.name], int64(time.Hour)*int64(1-2*c.rng.IntN(2))
+			clock.Store(jump)
+			c.running.Go(func() {
+				time.Sleep(rest)
+				clock.Store(0)
+			})
 		}
 		c.mu.Unlock()
 		switch {
@@ -464,7 +518,7 @@ func survive(t *testing.T, seed uint64, several bool) {
 				c.living(other).desk.Resign(c.scheme)
 			}
 			lead(p)
-		case what > 3:
+		case what == 4, what == 5:
 			lead(p)
 		}
 		time.Sleep(pause)

@@ -21,6 +21,7 @@ type Board struct {
 	limits Limits
 	rules  schedule.Rules
 	paused bool
+	doubt  bool // It is paused because nobody knows what time it is.
 
 	open       bool  // Scheme hours run, as of Plan's last look.
 	openChange int64 // When that changes; 0 means not looked at yet.
@@ -168,8 +169,8 @@ func (b *Board) Configure(limits Limits, rules schedule.Rules) {
 // Admit bounds how many calls the next Plan starts at the leader's own PBX; see AdmitAt.
 func (b *Board) Admit(room int) { b.AdmitAt("", room) }
 
-// Pause stops or resumes all starts.
-func (b *Board) Pause(paused bool) { b.paused = paused }
+// Pause stops or resumes all starts. Doubt stops them too: nobody knows what time it is.
+func (b *Board) Pause(paused, doubt bool) { b.paused, b.doubt = paused || doubt, doubt && !paused }
 
 // NumberFor is the number to ring next for an occurrence: each counted attempt moves on to the person's next number.
 func NumberFor(o *Occurrence) string {

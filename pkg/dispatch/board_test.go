@@ -143,7 +143,7 @@ func boardProperties(t *rapid.T, together bool) {
 		},
 		"pause": func(t *rapid.T) {
 			m.paused = !m.paused && among(0, 7).Draw(t, "paused") == 0
-			b.Pause(m.paused)
+			b.Pause(m.paused, false)
 			quiet = false
 		},
 		"caller": func(t *rapid.T) {

@@ -178,6 +178,7 @@ const (
 	CauseLapsed  Cause = "lapsed"    // Too near its window's end.
 	CauseClosed  Cause = "closed"    // Outside the scheme's hours.
 	CausePaused  Cause = "paused"    // The scheme is paused.
+	CauseClock   Cause = "clock"     // Nobody knows what time it is.
 	CauseLines   Cause = "lines"     // No line may be used.
 	CausePace    Cause = "pace"      // Calls per second, as agreed or as the PBX bears.
 	CauseNobody  Cause = "no_caller" // No free caller may take it.
@@ -206,6 +207,8 @@ func (b *Board) Why(occurrence int64, now time.Time) Cause {
 	switch {
 	case now.UnixNano() >= it.closes-int64(b.limits.Lead):
 		return CauseLapsed
+	case b.doubt:
+		return CauseClock
 	case b.paused:
 		return CausePaused
 	case !b.hoursRun(now):

@@ -466,7 +466,7 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 func (e *Engine) drain(done chan struct{}) {
 	e.draining = true
 	e.drained = append(e.drained, done)
-	e.board.Pause(true)
+	e.halt()
 	for id, a := range e.attempts {
 		e.recall(id, a)
 	}

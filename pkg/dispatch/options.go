@@ -25,6 +25,8 @@ type Options struct {
 	Speed float64
 	// RealNow is the PBX's clock, in which the instant to dial by is given; nil means time.Now.
 	RealNow func() time.Time
+	// Doubt reports whether nobody knows what time it is: then nothing starts. It is asked at every turn; nil means never.
+	Doubt func() bool
 
 	// StartsPerSecond is how many calls are started at the PBX in a real second at first; the rate then follows how quickly
 	// the PBX answers (see Throttle). 0 bounds nothing.

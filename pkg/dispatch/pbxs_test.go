@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,5 +155,35 @@ func TestAPhoneThatMovesIsNotSetAside(t *testing.T) {
 		require.Equal(t, call.CallerReserved, h.store.Caller(anna).State)
 		h.end(h.last(), unreached)
 		require.Equal(t, call.CallerSetAside, h.store.Caller(anna).State)
+	})
+}
+
+// TestNothingStartsWhileTheClockIsInDoubt: what is due waits, says why, and starts soon after; a call under way goes on.
+func TestNothingStartsWhileTheClockIsInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var doubt atomic.Bool
+		h.opts.Doubt = doubt.Load
+		anna := h.caller()
+		h.occurrence("+33600000001")
+		h.open()
+		first := h.last()
+		h.step(first, call.StateAccepted, call.StateRinging, call.StateBridged)
+		doubt.Store(true)
+		second := h.occurrence("+33600000002")
+		h.desk.Changed(h.scheme)
+		h.end(first, answered)
+		h.desk.CallerLeft(h.scheme, anna, first.Attempt)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 1)
+		waits, err := h.desk.Waiting(t.Context(), h.scheme)
+		require.NoError(t, err)
+		require.Equal(t, dispatch.Waiting{Clock: 1}, waits)
+		require.Equal(t, call.OccurrenceOpen, h.store.Occurrence(second).State)
+		doubt.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 2)
 	})
 }

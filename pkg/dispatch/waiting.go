@@ -7,13 +7,14 @@ import (
 )
 
 // Waiting counts the due occurrences that do not start, by why. Each counts once, for the first cause of these that holds:
-// TooLate, InCall, Queued, Paused, Hours, then that nobody may take it now (Held, LoadLimit, NoCaller; for a call that needs no
+// TooLate, InCall, Queued, Clock, Paused, Hours, then that nobody may take it now (Held, LoadLimit, NoCaller; for a call that needs no
 // caller Lines), then Lines, then Rate; what is left is about to start.
 type Waiting struct {
 	TooLate   int `json:"too_late"`   // So near the end of its window that no phone would ring in time.
 	InCall    int `json:"in_call"`    // The person, or the number, is in another call.
 	Queued    int `json:"queued"`     // A callback whose turn has not come in the registrars' queue.
 	Paused    int `json:"paused"`     // The scheme is paused, or the service stops.
+	Clock     int `json:"clock"`      // The clocks of service and database differ: nobody knows what time it is.
 	Hours     int `json:"hours"`      // Outside the scheme's hours.
 	Held      int `json:"held"`       // Kept for its reference caller, who is not free.
 	LoadLimit int `json:"load_limit"` // Somebody is there who could take it, and is spared by her load limits.
@@ -40,6 +41,9 @@ func (b *Board) Waiting(now time.Time) Waiting {
 	due := b.counts[phaseHeld] + b.counts[phaseOwn] + b.counts[phasePooled]
 	switch {
 	case due == 0:
+		return w
+	case b.doubt:
+		w.Clock = due
 		return w
 	case b.paused:
 		w.Paused = due

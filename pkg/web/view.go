@@ -148,9 +148,9 @@ type cause struct {
 // later. Its count and that of the open promises may be of two instants, a second apart.
 func (v wallView) Causes() []cause {
 	w := v.Waiting
-	due := w.TooLate + w.InCall + w.Queued + w.Paused + w.Hours + w.Held + w.LoadLimit + w.NoCaller + w.Lines + w.Rate + w.Starting
+	due := w.TooLate + w.InCall + w.Queued + w.Clock + w.Paused + w.Hours + w.Held + w.LoadLimit + w.NoCaller + w.Lines + w.Rate + w.Starting
 	all := []cause{
-		{"no_caller", w.NoCaller}, {"load_limit", w.LoadLimit}, {"held", w.Held}, {"lines", w.Lines}, {"rate", w.Rate},
+		{"clock", w.Clock}, {"no_caller", w.NoCaller}, {"load_limit", w.LoadLimit}, {"held", w.Held}, {"lines", w.Lines}, {"rate", w.Rate},
 		{"in_call", w.InCall}, {"queued", w.Queued}, {"hours", w.Hours}, {"paused", w.Paused}, {"too_late", w.TooLate}, {"retry", max(v.Today.Open-due, 0)},
 	}
 	return slices.DeleteFunc(all, func(c cause) bool { return c.N == 0 })

@@ -79,6 +79,7 @@ func twoPBXs(t *testing.T, program string) {
 	end := h.AwaitEnd(h.People[0])
 	require.Equal(t, call.ResultAnswered, end.Result)
 	require.Len(t, h.Rang(h.People[0].Number), 1)
+	h.HangUp(hers)
 	machineLost(t, h, func() {
 		leader.Kill()
 		require.NoError(t, street.Asterisk.Kill())
