@@ -257,7 +257,10 @@ func (l *ledger) offer(o dispatch.Offer) error {
 func (l *ledger) offerEnd(e dispatch.OfferEnd) error {
 	key := offerKey{e.Attempt, e.Offer}
 	a, o := l.attempts[e.Attempt], l.offers[key]
-	if a == nil || o == nil {
+	switch {
+	case a == nil:
+		return errUnknownAttempt
+	case o == nil:
 		return dispatch.ErrStale
 	}
 	if !o.ended.IsZero() || o.state == e.State || a.state == call.StateEnded || e.State == call.OfferRinging {
@@ -296,7 +299,7 @@ func (l *ledger) endOffer(o *offerRow, state call.OfferState, at time.Time) {
 func (l *ledger) progress(s call.Step) error {
 	a := l.attempts[s.Attempt]
 	if a == nil {
-		return dispatch.ErrStale
+		return errUnknownAttempt
 	}
 	if s.State == a.state || !a.state.CanBecome(s.State) || s.State == call.StateEnded || s.Offer < a.offer {
 		return nil
@@ -332,8 +335,12 @@ func (l *ledger) progress(s call.Step) error {
 func (l *ledger) finish(f dispatch.Finish) error {
 	o := f.Outcome
 	a := l.attempts[o.Attempt]
+	if a == nil {
+		l.lookUp(f.Settlement.Next)
+		return errUnknownAttempt
+	}
 	// What an overtaken leader knows of an earlier offer says nothing about the attempt: a later one may be ringing.
-	if a == nil || a.state == call.StateEnded || !o.AttemptEnded() || o.Offer != 0 && o.Offer < a.offer {
+	if a.state == call.StateEnded || !o.AttemptEnded() || o.Offer != 0 && o.Offer < a.offer {
 		l.lookUp(f.Settlement.Next)
 		return dispatch.ErrStale
 	}

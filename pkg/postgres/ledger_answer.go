@@ -22,7 +22,10 @@ type surveyAnswer struct {
 func (l *ledger) answered(op dispatch.Answer) error {
 	g := op.Given
 	a := l.attempts[g.Attempt]
-	if a == nil || a.ended != (time.Time{}) && g.N > a.answers {
+	switch {
+	case a == nil:
+		return errUnknownAttempt
+	case !a.ended.IsZero() && g.N > a.answers:
 		return dispatch.ErrStale
 	}
 	if g.N <= a.answers {

@@ -15,7 +15,7 @@ import (
 func (l *ledger) closeCall(c dispatch.CloseCall) error {
 	a := l.attempts[c.Attempt]
 	if a == nil {
-		return dispatch.ErrStale
+		return errUnknownAttempt
 	}
 	disposition, dayLater := c.Disposition, c.DayLater || a.dayLater
 	if disposition == call.DispositionNone {

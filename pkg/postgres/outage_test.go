@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -62,16 +63,24 @@ func TestOutcomesSurviveAnOutage(t *testing.T) {
 			},
 		},
 	}
+	// Of this one the database will have lost the claim: it comes back as it was some minutes before.
+	ghost := call.NewID()
+	ops = append(ops, dispatch.Finish{Outcome: call.Outcome{
+		Attempt: ghost, Offer: 1, Result: call.ResultAnswered, Talk: 4*time.Minute + 2*time.Second, At: today,
+	}})
 	for range 3 { // The dispatcher tries again and again.
 		_, err = store.Apply(ctx, here.scheme, here.epoch, today, ops)
 		require.ErrorIs(t, err, dispatch.ErrStoreDown)
 		require.NotErrorIs(t, err, postgres.ErrCommitUnknown)
 	}
-	require.Equal(t, 2, store.Spooled(), "the facts, once; the claim is no fact")
+	require.Equal(t, 3, store.Spooled(), "the facts, once; the claim is no fact")
 	message := callflow.Message{
 		ID: uuid.Must(uuid.NewV7()).String(), Scheme: here.scheme, Language: roster.French, Recording: "m", At: today,
 	}
 	require.NoError(t, store.SaveMessage(ctx, message))
+	stray := message
+	stray.ID, stray.Scheme = uuid.Must(uuid.NewV7()).String(), 4711 // A scheme that was made since, too.
+	require.NoError(t, store.SaveMessage(ctx, stray))
 	_, err = store.Load(ctx, here.scheme, today, today)
 	require.ErrorIs(t, err, dispatch.ErrStoreDown)
 	_, err = store.Roll(ctx, here.scheme, today)
@@ -83,7 +92,7 @@ func TestOutcomesSurviveAnOutage(t *testing.T) {
 	require.NoError(t, store.Close())
 	store = open()
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	require.Equal(t, 3, store.Spooled())
+	require.Equal(t, 5, store.Spooled())
 	_, err = store.Lead(ctx, here.scheme, "test", today)
 	require.ErrorIs(t, err, dispatch.ErrStoreDown)
 
@@ -112,6 +121,45 @@ func TestOutcomesSurviveAnOutage(t *testing.T) {
 	require.NoError(t, refused[0])
 	require.ErrorIs(t, refused[1], dispatch.ErrStale)
 	require.Equal(t, before, f.one(`SELECT event_number FROM scheme_lead WHERE scheme_id = $1`, here.scheme))
+
+	// What the records never heard of waits for a person. It is found however often the service dies, and once.
+	left, err := postgres.RefusedIn(spool + postgres.RefusedSuffix)
+	require.NoError(t, err)
+	require.Equal(t, 2, left)
+	kept, err := os.ReadFile(spool + postgres.RefusedSuffix)
+	require.NoError(t, err)
+	for range 2 {
+		running, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1) // Room for the one answer.
+		go func() { ended <- store.Run(running, func() time.Time { return today }) }()
+		require.Eventually(t, func() bool {
+			n, err := postgres.RefusedIn(spool + postgres.RefusedSuffix)
+			return err == nil && n == 1
+		}, time.Minute, 20*time.Millisecond)
+		stop()
+		require.NoError(t, <-ended)
+		list, err := store.RefusedFacts(ctx, here.scheme)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		fact := list[0]
+		require.Equal(t, postgres.RefusedFact{ID: fact.ID, At: today, Kind: "ended", Attempt: ghost, What: "answered, 4m2s", Why: fact.Why}, fact)
+		require.NoError(t, store.Close())
+		require.NoError(t, os.WriteFile(spool+postgres.RefusedSuffix, kept, 0o600)) // As if it had died before the file was changed.
+		store = open()
+	}
+	list, err := store.RefusedFacts(ctx, here.scheme)
+	require.NoError(t, err)
+	_, err = store.CloseRefusedFacts(ctx, here.scheme, []string{list[0].ID, uuid.NewString()}, today)
+	require.ErrorIs(t, err, postgres.ErrNoFact)
+	n, err := store.CountRefusedFacts(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "all or nothing")
+	n, err = store.CloseRefusedFacts(ctx, here.scheme, []string{list[0].ID}, today)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	list, err = store.RefusedFacts(ctx, here.scheme)
+	require.NoError(t, err)
+	require.Empty(t, list)
 }
 
 // TestFactsOutliveTheLead keeps the outcome of a call whose dispatcher was overtaken meanwhile.

@@ -44,6 +44,9 @@ func (s *Store) Run(ctx context.Context, now func() time.Time) error {
 			if err := s.replay(ctx); err != nil && !errors.Is(err, dispatch.ErrStoreDown) {
 				s.log.Error("replay spool", zap.Error(err))
 			}
+			if err := s.fileRefused(ctx); err != nil && !errors.Is(err, dispatch.ErrStoreDown) {
+				s.log.Error("bring what was refused where a person finds it", zap.Error(err))
+			}
 		}
 	}
 }
@@ -151,8 +154,8 @@ func sameBatch(facts []fact) int {
 	return n
 }
 
-// replayFacts applies facts of one scheme and epoch. Facts that the database will never take are set aside, so that they
-// do not keep the others waiting.
+// replayFacts applies facts of one scheme and epoch. Facts that the database will never take, and those of calls that it never heard
+// of, are set aside for a person, so that they do not keep the others waiting.
 func (s *Store) replayFacts(ctx context.Context, facts []fact) error {
 	first := facts[0]
 	var err error
@@ -160,12 +163,21 @@ func (s *Store) replayFacts(ctx context.Context, facts []fact) error {
 		err = s.insertMessage(ctx, first.Scheme, *first.Message)
 	} else {
 		ops := make([]dispatch.Op, 0, len(facts))
+		told := facts[:0:0]
 		for _, f := range facts {
 			if op, ok := f.op(); ok {
-				ops = append(ops, op)
+				ops, told = append(ops, op), append(told, f)
 			}
 		}
-		_, err = s.commit(ctx, first.Scheme, first.Epoch, first.Now, ops)
+		var refused []error
+		refused, err = s.commit(ctx, first.Scheme, first.Epoch, first.Now, ops)
+		for i := range refused {
+			if err == nil && errors.Is(refused[i], errUnknownAttempt) { // What is merely known already is not set aside.
+				if err := s.spool.refuse(told[i], refused[i], time.Now()); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	switch {
 	case err == nil || errors.Is(err, dispatch.ErrStoreDown):
@@ -179,6 +191,6 @@ func (s *Store) replayFacts(ctx context.Context, facts []fact) error {
 		return nil
 	default:
 		s.log.Error("spooled fact refused and set aside", zap.Error(err))
-		return s.spool.refuse(first)
+		return s.spool.refuse(first, err, time.Now())
 	}
 }

