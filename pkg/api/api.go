@@ -50,6 +50,7 @@ type Options struct {
 	Flows     Flows
 	Lines     Lines
 	Trunks    Trunks
+	Recovery  Recovery
 	Prompts   Prompts
 	Consents  Consents
 	Refusals  Refusals
@@ -79,9 +80,9 @@ type API struct {
 // New checks the options.
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
-		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Trunks == nil || opts.Prompts == nil ||
+		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Trunks == nil || opts.Recovery == nil || opts.Prompts == nil ||
 		opts.Consents == nil || opts.Refusals == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, trunks, prompts, consents, refusals and door are needed")
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, trunks, recovery, prompts, consents, refusals and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -151,6 +152,11 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/line/close":          a.change(a.closeLine),
 		"POST schemes/{scheme}/line/usual":          a.change(a.usualLine),
 		"PUT schemes/{scheme}/line/overflow":        a.change(a.setOverflow),
+
+		"GET schemes/{scheme}/lost":        a.people(a.lost),
+		"POST schemes/{scheme}/lost/close": a.change(a.closeRefused),
+		"POST schemes/{scheme}/pause":      a.change(a.pause),
+		"POST schemes/{scheme}/resume":     a.change(a.resume),
 
 		"GET schemes/{scheme}/trunks":               a.shown(a.trunks),
 		"PUT schemes/{scheme}/trunks/{trunk}/nodes": a.change(a.setTrunkNodes),

@@ -97,6 +97,10 @@ func problemOf(err error) problem {
 		return problem{problemType + "recording", "That cannot be the prompt", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, ErrNoNumber), errors.Is(err, ErrNoException):
 		return problem{problemType + "no-such", "There is no such thing", http.StatusNotFound, err.Error() + "; GET line shows what there is."}
+	case errors.Is(err, ErrNoFact):
+		return problem{problemType + "no-such", "There is no such fact", http.StatusNotFound, "GET lost shows those that nobody has closed; none was closed now."}
+	case errors.Is(err, errUndecided):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error() + `; send {"lost": "as_lost"} or {"lost": "call_again"}`}
 	case errors.Is(err, ErrNoTrunk):
 		return problem{problemType + "no-such", "There is no such trunk", http.StatusNotFound, "GET trunks shows the scheme's own."}
 	case errors.Is(err, ErrNoNode):

@@ -32,6 +32,8 @@ const (
 	headerLimit   = 10 * time.Second
 	idleLimit     = 2 * time.Minute
 	maxHeaderSize = 64 << 10
+	// spoolFile is where outcomes are kept while the database is away.
+	spoolFile = "outcomes.spool"
 )
 
 // App is one process of the service. New builds it and binds its ports, Run works until told to stop; Close undoes New when
@@ -302,7 +304,7 @@ func Outdated(err error) bool {
 func (a *App) buildRecords(ctx context.Context) error {
 	spool := ""
 	if a.callsHere() {
-		spool = filepath.Join(a.cfg.Data, "outcomes.spool")
+		spool = filepath.Join(a.cfg.Data, spoolFile)
 	}
 	store, err := postgres.New(ctx, postgres.Options{
 		URL: a.cfg.Postgres.URL.Value(), Role: a.cfg.Postgres.Role, Connections: a.cfg.Postgres.Connections,

@@ -27,7 +27,7 @@ const (
 func (e *examination) postgres(ctx context.Context) {
 	rest := []string{
 		"postgres.version", "postgres.migrations", "postgres.role", "postgres.durability", "postgres.connections",
-		"postgres.encoding", "postgres.scheme", "prompts.published", "trunk.nodes",
+		"postgres.encoding", "postgres.scheme", "prompts.published", "postgres.refused", "trunk.nodes",
 	}
 	var conn *pgx.Conn
 	reached := e.look("postgres.reachable", "database answers", func() outcome {
@@ -92,7 +92,7 @@ func (e *examination) postgres(ctx context.Context) {
 	})
 	e.databaseClock(ctx, conn)
 	if !migrated {
-		e.leave("the schema is not current", "postgres.scheme", "prompts.published", "trunk.nodes")
+		e.leave("the schema is not current", "postgres.scheme", "prompts.published", "postgres.refused", "trunk.nodes")
 		return
 	}
 	e.look("postgres.scheme", "a scheme to work for", func() outcome {
@@ -109,8 +109,31 @@ func (e *examination) postgres(ctx context.Context) {
 		return fine("%d, with %d callers", schemes, callers)
 	})
 	e.look("prompts.published", "published dialogues are spoken", func() outcome { return e.publishedFlows(ctx) })
+	e.look("postgres.refused", "records took every fact of calls", func() outcome { return e.refusedFacts(ctx, conn) })
 	e.look("trunk.nodes", "every scheme has a trunk at a node that is there", func() outcome { return e.trunkNodes(ctx, conn) })
 	e.recordsOfPBX(ctx, conn)
+}
+
+// refusedFacts looks for facts that the records would not take, which a person has to see.
+func (e *examination) refusedFacts(ctx context.Context, conn *pgx.Conn) outcome {
+	var n int
+	var schemes string
+	err := conn.QueryRow(ctx, `
+		SELECT count(*), coalesce(string_agg(DISTINCT s.name, ', '), '')
+		FROM refused_fact f JOIN scheme s ON s.scheme_id = f.scheme_id WHERE f.closed_at IS NULL`).Scan(&n, &schemes)
+	if err != nil {
+		return wrong("unknown", short(err), "rappel migrate --config "+e.file)
+	}
+	path := filepath.Join(e.cfg.Data, spoolFile+postgres.RefusedSuffix)
+	left, err := postgres.RefusedIn(path)
+	switch {
+	case n > 0:
+		return doubtful(fmt.Sprintf("%d refused, of %s", n, schemes), "the database was brought back to a moment before these calls",
+			"rappel scheme lost --config "+e.file+"; it says whom they were with, and closes them")
+	case err == nil && left > 0:
+		return doubtful(fmt.Sprintf("%d refused, in %s", left, path), "the records know no such scheme any more", "read the file, then remove it")
+	}
+	return fine("nothing was refused")
 }
 
 // trunkNodes looks for trunks that are only at the PBXs of nodes that are not there.

@@ -44,7 +44,9 @@ type country struct {
 }
 
 // clockAt is what the clock of a node's machine shows at an instant.
-func (c *country) clockAt(node string, at time.Time) time.Time { return at.Add(time.Duration(c.ahead[node].Load())) }
+func (c *country) clockAt(node string, at time.Time) time.Time {
+	return at.Add(time.Duration(c.ahead[node].Load()))
+}
 
 // exchangeCall is a call at a PBX. What becomes of it is settled when it is posted; instants that it does not reach are zero.
 type exchangeCall struct {

@@ -24,8 +24,9 @@ type health struct {
 
 // readiness is the answer of /readyz.
 type readiness struct {
-	Ready bool                  `json:"ready"`
-	Roles map[string]roleStatus `json:"roles"`
+	Ready    bool                  `json:"ready"`
+	Roles    map[string]roleStatus `json:"roles"`
+	Warnings []string              `json:"warnings,omitempty"` // What a person should look at, though work goes on.
 }
 
 type roleStatus struct {
@@ -53,6 +54,9 @@ func (a *App) ready(ctx context.Context, scheme string) readiness {
 			r.Ready = false
 			r.Roles["scheme"] = roleStatus{Why: err.Error()}
 		}
+	}
+	if n, err := a.store.CountRefusedFacts(ctx); err == nil && n > 0 { // The records' being away is said elsewhere.
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the records would not take %d facts of calls: rappel scheme lost lists them", n))
 	}
 	if a.draining.Load() {
 		r.Ready = false

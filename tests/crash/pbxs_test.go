@@ -69,6 +69,8 @@ func twoPBXs(t *testing.T, program string) {
 	require.Empty(t, placedAt(t, h, h.AwaitAttempt(h.People[3], 1, call.StateBridged).ID), "at the PBX that is left")
 	require.NoError(t, other.Start(t.Context()))
 	require.Equal(t, call.FaultOurs, h.AwaitAttempt(h.People[first], nth, call.StateEnded).Fault, "it says so when it is back")
+	// Her former phone leaves the PBX that is back, which remembers it.
+	house.Await(t, time.Minute, "her to unregister", func(ctx context.Context) bool { return far.Phone.Unregister(ctx) == nil })
 	far.Phone = h.PlugInto(far, street.Asterisk)
 	h.Ready(far)
 	_, err = h.Take(far).HearTone(t.Context(), house.PersonTone)
@@ -98,6 +100,7 @@ func machineLost(t *testing.T, h *house.House, kill func(), dir string, left *se
 	for _, p := range h.People {
 		for _, a := range h.Attempts(p) {
 			if a.State == call.StateBridged {
+				require.Empty(t, placedAt(t, h, a.ID), "at the leader's PBX")
 				talking[p] = a
 			}
 		}
@@ -138,7 +141,7 @@ func machineLost(t *testing.T, h *house.House, kill func(), dir string, left *se
 		require.Equal(t, 1, h.Ends(end.ID))
 	}
 	for _, c := range []*house.Caller{far, both} {
-		t.Logf("%s is %s", c.Ref, h.CallerState(c))
+		h.AwaitState(c, call.CallerReady)
 	}
 	_, err := h.Take(near).HearTone(t.Context(), house.PersonTone)
 	require.NoError(t, err)
