@@ -14,8 +14,7 @@ CREATE TABLE refused_fact (
     refused_at timestamptz NOT NULL,
     closed_at  timestamptz, -- A person has seen it and wants to see it no more.
     PRIMARY KEY (scheme_id, uid),
-    UNIQUE (scheme_id, digest),
-    CONSTRAINT refused_fact_kind_check CHECK (kind IN ('ended', 'step', 'offer_ended', 'answered', 'closed', 'message'))
+    UNIQUE (scheme_id, digest)
 );
 GRANT SELECT, INSERT, UPDATE ON refused_fact TO rappel_app;
 
