@@ -2,10 +2,9 @@ package call
 
 import "time"
 
-// Event is the envelope of one committed change. It holds ids only, never a name, a number or a note. It is written to the
+// Event is the envelope of one committed change, which scheme and number name. It holds ids only, never a name, a number or a note. It is written to the
 // event table in the transaction of the change and published after the commit.
 type Event struct {
-	ID           string    `json:"id"`            // UUIDv7.
 	Scheme       string    `json:"scheme"`        // UUIDv7 of the scheme.
 	SchemeKey    int64     `json:"-"`             // Key inside the database.
 	Entity       string    `json:"entity"`        // "attempt", "occurrence", "caller", "message", …

@@ -12,12 +12,11 @@ import (
 func (e *Event) AppendJSON(to []byte) ([]byte, error) {
 	data, raw := e.Data.(json.RawMessage)
 	if !raw || len(data) == 0 || e.At.Year() < 0 || e.At.Year() > 9999 ||
-		!plain(e.ID) || !plain(e.Scheme) || !plain(e.Entity) || !plain(e.EntityID) || !plain(e.Kind) {
+		!plain(e.Scheme) || !plain(e.Entity) || !plain(e.EntityID) || !plain(e.Kind) {
 		all, err := json.Marshal(e)
 		return append(to, all...), err
 	}
-	to = appendWord(append(to, '{'), `"id":`, e.ID)
-	to = appendWord(to, `,"scheme":`, e.Scheme)
+	to = appendWord(append(to, '{'), `"scheme":`, e.Scheme)
 	to = appendWord(to, `,"entity":`, e.Entity)
 	to = appendWord(to, `,"entity_id":`, e.EntityID)
 	to = strconv.AppendInt(append(to, `,"entity_number":`...), e.EntityNumber, 10)
@@ -51,7 +50,7 @@ func plain(s string) bool {
 // json.RawMessage that shares the text's memory.
 func (e *Event) CutJSON(text []byte) (rest []byte, ok bool) {
 	c := cutter{rest: text, ok: true}
-	*e = Event{ID: c.word(`{"id":"`), Scheme: c.word(`,"scheme":"`), Entity: c.word(`,"entity":"`), EntityID: c.word(`,"entity_id":"`)}
+	*e = Event{Scheme: c.word(`{"scheme":"`), Entity: c.word(`,"entity":"`), EntityID: c.word(`,"entity_id":"`)}
 	e.EntityNumber, e.Number, e.Epoch = c.number(`,"entity_number":`), c.number(`,"number":`), c.number(`,"epoch":`)
 	err := e.At.UnmarshalText(c.until(`,"at":"`, '"'))
 	e.Version, e.Kind = int(c.number(`,"version":`)), c.word(`,"kind":"`)

@@ -67,6 +67,9 @@ func New(ctx context.Context, opts Options) (*Bus, error) {
 	if b.met, err = newMetrics(opts.Registerer, b); err != nil {
 		return nil, err
 	}
+	if b.packer, err = newPacker(); err != nil {
+		return nil, err
+	}
 	connect := []nats.Option{
 		nats.Name("rappel"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.Timeout(startLimit),
 		nats.RetryOnFailedConnect(true),

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -62,7 +61,7 @@ func made(after, n int) []call.Event {
 	for i := range events {
 		number := int64(after + i + 1)
 		events[i] = call.Event{
-			ID: uuid.Must(uuid.NewV7()).String(), Scheme: scheme, SchemeKey: 1, Entity: "attempt",
+			Scheme: scheme, SchemeKey: 1, Entity: "attempt",
 			EntityID: "0198a2f0-0000-7000-8000-0000000000aa", EntityNumber: number, Number: number, Epoch: 3,
 			At: time.Date(2026, 3, 2, 8, 30, 0, 0, time.UTC), Version: 1, Kind: "ringing", Data: json.RawMessage(`{"offer":1}`),
 		}
@@ -238,7 +237,7 @@ func TestAfter(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 2, "the newest")
 	require.Equal(t, int64(6), found[0].Number)
-	require.Equal(t, events[5].ID, found[0].ID)
+	require.Equal(t, events[5].EntityNumber, found[0].EntityNumber)
 	require.Equal(t, int64(3), found[0].Epoch)
 }
 

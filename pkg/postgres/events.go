@@ -41,7 +41,7 @@ func (s *Store) Commits(ctx context.Context, scheme, first, last int64) ([][]cal
 		commit := make([]call.Event, len(r.Kinds))
 		for i, kind := range r.Kinds {
 			commit[i] = call.Event{
-				ID: r.EventIds[i].String(), Scheme: r.Uid.String(), SchemeKey: scheme, Entity: r.Entities[i],
+				Scheme: r.Uid.String(), SchemeKey: scheme, Entity: r.Entities[i],
 				EntityID: r.EntityIds[i].String(), EntityNumber: r.EntityNumbers[i], Number: r.FirstNumber + int64(i), Epoch: r.Epoch,
 				At: when(r.Ats[i]), Version: int(r.Version), Kind: kind, Data: json.RawMessage(r.Data[i]),
 			}

@@ -155,10 +155,9 @@ type journal struct {
 	events   []call.Event
 	// published is how many of the first events were published in an earlier life of the database.
 	published int
-	ids       []pgtype.UUID
 	of        []pgtype.UUID
 	payload   []string
-	err       error // The first payload that could not be written, or id that could not be made.
+	err       error // The first payload that could not be written.
 }
 
 // newJournal returns a journal that goes on where the scheme's last transaction stopped.
@@ -173,7 +172,7 @@ func newJournal(scheme, epoch int64, lead sqldb.LockLeadRow) journal {
 // reserve makes room for about so many events.
 func (j *journal) reserve(n int) {
 	j.events, j.payload = make([]call.Event, 0, n), make([]string, 0, n)
-	j.ids, j.of = make([]pgtype.UUID, 0, n), make([]pgtype.UUID, 0, n)
+	j.of = make([]pgtype.UUID, 0, n)
 }
 
 // noteScheme adds an event of the scheme itself.
@@ -184,21 +183,16 @@ func (j *journal) noteScheme(kind string, at time.Time, data any) {
 
 // note adds an event of an entity, of which it is the nth.
 func (j *journal) note(entity string, id uuid.UUID, nth int, kind string, at time.Time, data any) {
-	event, err := uuid.NewV7()
-	if err != nil && j.err == nil {
-		j.err = fmt.Errorf("make event id: %w", err)
-	}
 	raw, err := json.Marshal(data)
 	if err != nil && j.err == nil {
 		j.err = fmt.Errorf("encode %s.%s event: %w", entity, kind, err)
 	}
 	j.number++
 	j.events = append(j.events, call.Event{
-		ID: event.String(), Scheme: j.name, SchemeKey: j.scheme, Entity: entity, EntityID: id.String(),
+		Scheme: j.name, SchemeKey: j.scheme, Entity: entity, EntityID: id.String(),
 		EntityNumber: int64(nth), Number: j.number, Epoch: j.epoch, At: at.UTC(), Version: eventVersion, Kind: kind,
 		Data: json.RawMessage(raw),
 	})
-	j.ids = append(j.ids, pgtype.UUID{Bytes: event, Valid: true})
 	j.of = append(j.of, pgtype.UUID{Bytes: id, Valid: true})
 	j.payload = append(j.payload, string(raw))
 }
@@ -223,7 +217,7 @@ func (j *journal) row(from, to int) sqldb.InsertEventsParams {
 	n, first, newest := to-from, &j.events[from], time.Time{}
 	p := sqldb.InsertEventsParams{
 		SchemeID: j.scheme, FirstNumber: first.Number, LastNumber: j.events[to-1].Number, Epoch: first.Epoch,
-		Version: int16(first.Version), Ats: make([]pgtype.Timestamptz, n), EventIds: j.ids[from:to],
+		Version: int16(first.Version), Ats: make([]pgtype.Timestamptz, n),
 		Entities: make([]string, n), EntityIds: j.of[from:to], EntityNumbers: make([]int64, n), Kinds: make([]string, n),
 		Data: j.payload[from:to],
 	}

@@ -60,10 +60,6 @@ func (j *journal) keep(e call.Event) error {
 	if e.Number <= j.number {
 		return nil
 	}
-	id, err := uuid.Parse(e.ID)
-	if err != nil {
-		return fmt.Errorf("read id of event %d: %w", e.Number, err)
-	}
 	of, err := uuid.Parse(e.EntityID)
 	if err != nil {
 		return fmt.Errorf("read entity of event %d: %w", e.Number, err)
@@ -78,7 +74,6 @@ func (j *journal) keep(e call.Event) error {
 	j.number = e.Number
 	j.events = append(j.events, e)
 	j.published = len(j.events)
-	j.ids = append(j.ids, pgtype.UUID{Bytes: id, Valid: true})
 	j.of = append(j.of, pgtype.UUID{Bytes: of, Valid: true})
 	j.payload = append(j.payload, string(raw))
 	return nil

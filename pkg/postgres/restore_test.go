@@ -80,7 +80,7 @@ func TestRestored(t *testing.T) {
 	kept, err := f.Events(ctx, scheme, early+1, last)
 	require.NoError(t, err)
 	require.Len(t, kept, len(lost))
-	require.Equal(t, lost[len(lost)-1].ID, kept[len(kept)-1].ID)
+	require.Equal(t, lost[len(lost)-1].EntityID, kept[len(kept)-1].EntityID)
 
 	schemes, err := f.Schemes(ctx)
 	require.NoError(t, err)

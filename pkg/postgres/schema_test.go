@@ -292,7 +292,7 @@ func TestEventPartitions(t *testing.T) {
 	insert := func(number int, at time.Time) {
 		t.Helper()
 		_, err := pool.Exec(ctx, `INSERT INTO event_batch
-			VALUES (1, $1::bigint, $1::bigint, $2::timestamptz, 1, 1, ARRAY[$2::timestamptz], ARRAY[gen_random_uuid()], '{scheme}',
+			VALUES (1, $1::bigint, $1::bigint, $2::timestamptz, 1, 1, ARRAY[$2::timestamptz], '{scheme}',
 				ARRAY[gen_random_uuid()], ARRAY[$1::bigint], '{x}', '{null}')`, number, at)
 		require.NoError(t, err)
 	}

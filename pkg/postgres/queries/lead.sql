@@ -42,10 +42,10 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND event_number = sqlc.arg(event_number);
 SELECT coalesce(pg_xact_status(sqlc.arg(transaction)::text::xid8), '')::text AS state;
 
 -- name: InsertEvents :exec
-INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, event_ids, entities, entity_ids,
+INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, entities, entity_ids,
     entity_numbers, kinds, data)
 VALUES (sqlc.arg(scheme_id), sqlc.arg(first_number), sqlc.arg(last_number), sqlc.arg(at), sqlc.arg(epoch), sqlc.arg(version),
-    sqlc.arg(ats), sqlc.arg(event_ids), sqlc.arg(entities), sqlc.arg(entity_ids), sqlc.arg(entity_numbers), sqlc.arg(kinds),
+    sqlc.arg(ats), sqlc.arg(entities), sqlc.arg(entity_ids), sqlc.arg(entity_numbers), sqlc.arg(kinds),
     sqlc.arg(data));
 
 -- name: NumberEvents :exec
@@ -55,7 +55,7 @@ WHERE scheme_id = sqlc.arg(scheme_id);
 
 -- name: ReadEvents :many
 -- The batches that hold the events from first to last; the outermost hold others too.
-SELECT b.first_number, b.epoch, b.version, b.ats, b.event_ids, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
+SELECT b.first_number, b.epoch, b.version, b.ats, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
 FROM event_batch b
 JOIN scheme s ON s.scheme_id = b.scheme_id
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.last_number >= sqlc.arg(first) AND b.last_number <= coalesce(

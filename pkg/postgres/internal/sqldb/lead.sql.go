@@ -23,11 +23,11 @@ func (q *Queries) DropEventPartitions(ctx context.Context, before pgtype.Date) (
 }
 
 const insertEvents = `-- name: InsertEvents :exec
-INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, event_ids, entities, entity_ids,
+INSERT INTO event_batch (scheme_id, first_number, last_number, at, epoch, version, ats, entities, entity_ids,
     entity_numbers, kinds, data)
 VALUES ($1, $2, $3, $4, $5, $6,
-    $7, $8, $9, $10, $11, $12,
-    $13)
+    $7, $8, $9, $10, $11,
+    $12)
 `
 
 type InsertEventsParams struct {
@@ -38,7 +38,6 @@ type InsertEventsParams struct {
 	Epoch         int64
 	Version       int16
 	Ats           []pgtype.Timestamptz
-	EventIds      []pgtype.UUID
 	Entities      []string
 	EntityIds     []pgtype.UUID
 	EntityNumbers []int64
@@ -55,7 +54,6 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) erro
 		arg.Epoch,
 		arg.Version,
 		arg.Ats,
-		arg.EventIds,
 		arg.Entities,
 		arg.EntityIds,
 		arg.EntityNumbers,
@@ -229,7 +227,7 @@ func (q *Queries) RaiseLoadFrom(ctx context.Context, arg RaiseLoadFromParams) er
 }
 
 const readEvents = `-- name: ReadEvents :many
-SELECT b.first_number, b.epoch, b.version, b.ats, b.event_ids, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
+SELECT b.first_number, b.epoch, b.version, b.ats, b.entities, b.entity_ids, b.entity_numbers, b.kinds, b.data, s.uid
 FROM event_batch b
 JOIN scheme s ON s.scheme_id = b.scheme_id
 WHERE b.scheme_id = $1 AND b.last_number >= $2 AND b.last_number <= coalesce(
@@ -249,7 +247,6 @@ type ReadEventsRow struct {
 	Epoch         int64
 	Version       int16
 	Ats           []pgtype.Timestamptz
-	EventIds      []pgtype.UUID
 	Entities      []string
 	EntityIds     []pgtype.UUID
 	EntityNumbers []int64
@@ -273,7 +270,6 @@ func (q *Queries) ReadEvents(ctx context.Context, arg ReadEventsParams) ([]ReadE
 			&i.Epoch,
 			&i.Version,
 			&i.Ats,
-			&i.EventIds,
 			&i.Entities,
 			&i.EntityIds,
 			&i.EntityNumbers,
