@@ -67,7 +67,10 @@ type Engine struct {
 	draining    bool
 	doubt       bool // Nobody knows what time it is: nothing starts.
 	refreshing  bool
-	again       bool // Somebody asked for another refresh meanwhile.
+	again       bool // Somebody asked for another load meanwhile.
+	planning    bool
+	planAgain   bool // Somebody asked for another plan meanwhile.
+	planNow     bool // What is left to be booked when the lead is taken is booked while calls start.
 	refreshAt   time.Time
 	until       time.Time // What opens before is held; zero means the horizon.
 	holdOff     time.Time // Until when nothing starts, because the switchboard refused an order.
@@ -87,6 +90,10 @@ type (
 		turn uint64 // In which the load began.
 		// unsure: operations were waiting to be committed then, so that counters may be behind.
 		unsure bool
+	}
+	planned struct {
+		booked int
+		err    error
 	}
 	startFailed struct {
 		order call.Order
@@ -180,9 +187,7 @@ func (e *Engine) lead(ctx context.Context) error {
 	}
 	e.epoch, e.recorder = epoch, newRecorder(e, epoch)
 	e.reach(snap.Until, now)
-	if !snap.Until.IsZero() {
-		e.refreshAt = now // What is left to be booked is booked while calls start.
-	}
+	e.planNow = !snap.Until.IsZero()
 	live := map[int64]*LiveAttempt{}
 	for i := range snap.Live {
 		live[snap.Live[i].Order.Caller] = &snap.Live[i]
@@ -343,6 +348,10 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	if !now.Before(e.refreshAt) {
 		e.refresh(now)
 	}
+	if e.planNow {
+		e.planNow = false
+		e.plan(now)
+	}
 	wake := sooner(e.refreshAt, e.settleLingering(now))
 	wake = sooner(wake, e.askClock(now))
 	wake = sooner(wake, e.serveQueue(now)) // First: those who wait on the line hear how long it takes.
@@ -419,6 +428,8 @@ func (e *Engine) hear(m message, now time.Time) {
 		e.notStarted(m, now)
 	case loaded:
 		e.merge(m, now)
+	case planned:
+		e.bookedAhead(m, now)
 	case question:
 		m(now)
 	case storeDown:

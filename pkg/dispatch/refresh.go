@@ -9,9 +9,18 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 )
 
-// refresh books and loads what has come into the horizon or was changed by others, in a goroutine of its own. One runs at
-// a time; asked again meanwhile, another follows.
+// refresh books and loads what has come into the horizon or was changed by others, in goroutines of its own. Of a scheme that is
+// too large to be held to its horizon what opens soon is loaded at once, and what is to be booked is looked for meanwhile: that
+// takes minutes, which nobody has who is to be called next.
 func (e *Engine) refresh(now time.Time) {
+	e.reload(now)
+	if !e.until.IsZero() {
+		e.plan(now)
+	}
+}
+
+// reload loads anew. One load runs at a time; asked again meanwhile, another follows.
+func (e *Engine) reload(now time.Time) {
 	e.refreshAt = now.Add(e.opts.Refresh)
 	if e.refreshing {
 		e.again = true
@@ -19,15 +28,51 @@ func (e *Engine) refresh(now time.Time) {
 	}
 	e.refreshing, e.again = true, false
 	turn, until, ctx, epoch := e.turn, now.Add(e.opts.Horizon), e.ctx, e.epoch
-	ahead := now.Add(e.opts.Ahead)
+	ahead, whole := now.Add(e.opts.Ahead), e.until.IsZero()
 	unsure := e.recorder.waiting() > 0
 	e.aside(func() {
 		l := loaded{turn: turn, unsure: unsure}
-		if _, l.err = e.opts.Store.Plan(ctx, e.scheme, epoch, now, ahead); l.err == nil {
+		if whole {
+			_, l.err = e.opts.Store.Plan(ctx, e.scheme, epoch, now, ahead)
+		}
+		if l.err == nil {
 			l.snap, l.err = e.opts.Store.Load(ctx, e.scheme, now, until)
 		}
 		e.put(l)
 	})
+}
+
+// plan books what is not booked yet of a scheme that is too large to wait for it. One plan runs at a time; asked again meanwhile,
+// another follows.
+func (e *Engine) plan(now time.Time) {
+	if e.planning {
+		e.planAgain = true
+		return
+	}
+	e.planning, e.planAgain = true, false
+	ctx, epoch, ahead := e.ctx, e.epoch, now.Add(e.opts.Ahead)
+	e.aside(func() {
+		booked, err := e.opts.Store.Plan(ctx, e.scheme, epoch, now, ahead)
+		e.put(planned{booked: booked, err: err})
+	})
+}
+
+// bookedAhead learns what came of a plan. What it has booked may be among what is to be held.
+func (e *Engine) bookedAhead(p planned, now time.Time) {
+	e.planning = false
+	switch {
+	case errors.Is(p.err, ErrFenced):
+		e.fencedOff = true
+		return
+	case p.err != nil && e.ctx.Err() == nil:
+		e.log.Warn("book ahead failed", zap.Error(p.err))
+		e.refreshAt = sooner(e.refreshAt, now.Add(e.opts.service(lastRetry)))
+	case p.booked > 0:
+		e.reload(now)
+	}
+	if e.planAgain {
+		e.plan(now)
+	}
 }
 
 // merge takes a load over. What the owner has changed since the load began, or has not committed yet, is newer than the
@@ -36,7 +81,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 	e.refreshing = false
 	defer func() {
 		if e.again && !e.fencedOff {
-			e.refresh(now)
+			e.reload(now)
 		}
 	}()
 	if errors.Is(l.err, ErrFenced) {

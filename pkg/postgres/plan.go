@@ -15,6 +15,9 @@ import (
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
+// restWhenBusy is how many times as long as a page took nothing is planned after it, while dispatch commits.
+const restWhenBusy = 7
+
 // planPage is how many agreements are booked in one transaction: the scheme's other batches wait meanwhile.
 const planPage = 500
 
@@ -46,7 +49,7 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 	}
 	booked := 0
 	for after := int64(0); ; {
-		began := time.Now()
+		began, last := time.Now(), s.lastCommitted(scheme)
 		page, err := s.query.ReadAgreements(ctx, sqldb.ReadAgreementsParams{SchemeID: scheme, After: after, Page: planPage})
 		if err != nil {
 			return booked, fmt.Errorf("read agreements: %w", storeError(err))
@@ -60,9 +63,13 @@ func (s *Store) Plan(ctx context.Context, scheme, epoch int64, now, until time.T
 			return booked, storeError(err)
 		}
 		if len(slots) == 0 {
-			// As a rule nothing is new: that is looked for in half of the time, and calls have the other half.
-			if len(page) == planPage {
-				rest(ctx, time.Since(began))
+			// As a rule nothing is new: that is looked for in half of the time, and calls have the other half. While calls are
+			// under way they have more.
+			if took := time.Since(began); len(page) == planPage {
+				if s.lastCommitted(scheme) != last {
+					took *= restWhenBusy
+				}
+				rest(ctx, took)
 			}
 			continue
 		}
