@@ -142,7 +142,7 @@ func (c *Connector) session(l *live, channel string, scheme int64) *session {
 
 // speakFor has the session say what a scheme says now, in its words and with its recordings.
 func (s *session) speakFor(scheme int64) {
-	s.book, s.recorded = s.c.o.Book(scheme), s.c.o.Voice.Recorded(scheme)
+	s.scheme, s.book, s.recorded = scheme, s.c.o.Book(scheme), s.c.o.Voice.Recorded(scheme)
 }
 
 // begin puts the dialogue at the beginning of a flow.

@@ -171,3 +171,25 @@ func (s scene) leave(t *testing.T, way []string, after time.Duration) (place str
 	r.sound(t)
 	return place
 }
+
+// TestAKeyToldTwiceCountsOnce: the PBX tells some keys again that came too close behind another; whoever presses one key twice is
+// slower than that.
+func TestAKeyToldTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 16, 10, 0, 0, 0, time.UTC)
+	key := func(digit string, ms int) telephony.Event {
+		return telephony.Event{Type: telephony.EventDigit, Channel: "c", Digit: digit, Time: at.Add(time.Duration(ms) * time.Millisecond)}
+	}
+	s := &session{}
+	count := func(events ...telephony.Event) (digits string) {
+		for _, e := range s.once(events) {
+			digits += e.Digit
+		}
+		return digits
+	}
+	require.Equal(t, "12", count(key("1", 0), key("2", 10), key("2", 46)))
+	require.Equal(t, "22", count(key("2", 146), key("2", 230)), "pressed three times")
+	require.Equal(t, "3", count(key("3", 235), key("3", 281)))
+	require.Equal(t, "3", count(telephony.Event{Type: telephony.EventDigit, Channel: "c", Digit: "3"}), "no time, no doubt")
+	require.Len(t, s.once([]telephony.Event{{Type: telephony.EventGone, Channel: "c"}}), 1)
+}

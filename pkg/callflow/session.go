@@ -27,6 +27,8 @@ const (
 	adoptedPlays = 16
 	// leavingWait is how long after the end of a recording the PBX may tell that it was a hang-up that ended it.
 	leavingWait = time.Second
+	// keyAgain is how soon after a key the same one cannot be pressed again: 40 ms down and 40 ms up are the least (ITU-T Q.24).
+	keyAgain = 70 * time.Millisecond
 )
 
 // eventTurn is no event of the PBX: it is the turn of a party who waits in the queue.
@@ -38,6 +40,7 @@ type session struct {
 	l       *live
 	channel string
 	lang    roster.Language
+	scheme  int64     // 0 for none.
 	book    *ivr.Book // As it was when the call began, like what is recorded.
 	walker  *ivr.Walker
 	host    host
@@ -54,9 +57,10 @@ type session struct {
 	pressed  time.Time // When a key was pressed last.
 	quiet    time.Time // Since when nothing is heard, as far as we know; only of use while nothing is playing.
 	backlog  []telephony.Event
-	other    string      // A second leg of the call, whose end must not be missed either.
-	turn     <-chan Turn // Of a party in the queue; nil otherwise.
-	told     Turn        // With eventTurn.
+	key      telephony.Event // The last one pressed.
+	other    string          // A second leg of the call, whose end must not be missed either.
+	turn     <-chan Turn     // Of a party in the queue; nil otherwise.
+	told     Turn            // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
 	broken   bool // The flow is; the party is not to be hung up on.
@@ -101,6 +105,7 @@ func (s *session) walk(out ivr.Output) {
 // carryOut does what the walker says, and what follows from it at once. It reports true when the dialogue is over.
 func (s *session) carryOut(out ivr.Output) (over bool) {
 	for {
+		s.trace(out)
 		if out.Stop {
 			s.stop()
 		}
@@ -137,6 +142,15 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 			out = s.walker.Answered(name, vars)
 			s.host.walked(s)
 		}
+	}
+}
+
+// trace says where the dialogue is, for whoever looks for what went wrong in one.
+func (s *session) trace(out ivr.Output) {
+	if e := s.c.o.Logger.Check(zap.DebugLevel, "a step of a dialogue"); e != nil {
+		at := s.walker.Place(out.Ask)
+		e.Write(zap.String("call", s.l.key), zap.Int64("scheme", s.scheme), zap.String("flow", at.Flow), zap.String("step", at.Step),
+			zap.String("does", string(at.Does)))
 	}
 }
 
@@ -196,7 +210,7 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 		alarm(s.timer, s.guard.next(s, at))
 		select {
 		case <-s.l.box.Wake():
-			s.backlog = append(s.backlog, s.l.box.Take()...)
+			s.backlog = append(s.backlog, s.once(s.l.box.Take())...)
 		case <-s.l.wake:
 			if _, recon := s.l.signals(); recon != nil {
 				if s.reconciled != nil {
@@ -215,6 +229,19 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 			return telephony.Event{}, false
 		}
 	}
+}
+
+// once leaves out the keys that the PBX tells twice. Asterisk holds a key back that follows another within 45 ms, as those do that
+// were held up on the way, and tells of it again when it comes to it (main/channel.c, AST_MIN_DTMF_GAP).
+func (s *session) once(events []telephony.Event) []telephony.Event {
+	return slices.DeleteFunc(events, func(e telephony.Event) bool {
+		if e.Type != telephony.EventDigit || e.Time.IsZero() {
+			return false
+		}
+		twice := e.Channel == s.key.Channel && e.Digit == s.key.Digit && e.Time.Sub(s.key.Time) < keyAgain
+		s.key = e
+		return twice
+	})
 }
 
 // goOn says what follows a playback that has ended, and reports whether anything does: then its end is nobody's business.

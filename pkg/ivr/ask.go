@@ -13,7 +13,7 @@ type Ask string
 const (
 	AskNothing  Ask = ""
 	AskLookup   Ask = "lookup"   // Output.What; answered with a name of Lookup.To and variables.
-	AskRecord   Ask = "record"   // Output.Record; answered "kept", "empty" or "full".
+	AskRecord   Ask = "record"   // Output.Record; answered "kept", "empty", "full" or AnswerFailed.
 	AskFact     Ask = "fact"     // Output.What, one of the Fact words; answered with its value, or AnswerFailed.
 	AskQueue    Ask = "queue"    // Output.What and Callback; answered "talked", "nobody" or "callback".
 	AskTransfer Ask = "transfer" // Output.What, the number; answered "talked" or "nobody".

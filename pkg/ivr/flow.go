@@ -145,8 +145,11 @@ type Record struct {
 	Max     Duration `yaml:"max"`     // 0 means 2 min.
 	Silence Duration `yaml:"silence"` // 0 means 5 s.
 	Kept    string   `yaml:"kept"`
-	Empty   string   `yaml:"empty"` // Nothing was said, or it could not be recorded.
-	Full    string   `yaml:"full"`  // So much was left from that number that nothing is recorded; empty means Empty.
+	Empty   string   `yaml:"empty"` // Nothing was said.
+	// Failed is where it leads when it could not be recorded, or not to its end; empty means Empty.
+	Failed string `yaml:"failed"`
+	// Full is where it leads when so much was left from that number that nothing is recorded; empty means Empty.
+	Full string `yaml:"full"`
 }
 
 // Duration is a time written as in Go ("90s").
@@ -313,6 +316,7 @@ func (s *Step) edges() []edge {
 		add(s.Record.Kept, AnswerKept, false)
 		add(s.Record.Empty, AnswerEmpty, false)
 		add(s.Record.Full, AnswerFull, false)
+		add(s.Record.Failed, AnswerFailed, false)
 	case s.Queue != nil:
 		add(s.Queue.Talked, AnswerTalked, false)
 		add(s.Queue.Nobody, AnswerNobody, false)

@@ -49,9 +49,9 @@ func (r *Rehearsal) Asked() []string {
 		return slices.Sorted(maps.Keys(s.Lookup.To))
 	case AskRecord:
 		if s.Record.Full != "" {
-			return []string{AnswerKept, AnswerEmpty, AnswerFull}
+			return []string{AnswerKept, AnswerEmpty, AnswerFailed, AnswerFull}
 		}
-		return []string{AnswerKept, AnswerEmpty}
+		return []string{AnswerKept, AnswerEmpty, AnswerFailed}
 	case AskTransfer:
 		return []string{AnswerTalked, AnswerNobody}
 	case AskQueue:

@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -508,11 +509,13 @@ func (w *Walker) Answered(name string, vars Vars) Output {
 	case AskFact:
 		to = s.Branch.leads(name)
 	case AskRecord:
-		switch {
-		case name == AnswerKept:
+		switch name {
+		case AnswerKept:
 			to = s.Record.Kept
-		case name == AnswerFull && s.Record.Full != "":
-			to = s.Record.Full
+		case AnswerFailed:
+			to = cmp.Or(s.Record.Failed, s.Record.Empty)
+		case AnswerFull:
+			to = cmp.Or(s.Record.Full, s.Record.Empty)
 		default:
 			to = s.Record.Empty
 		}

@@ -28,6 +28,8 @@ type DialOptions struct {
 	// Mute sends no audio at all, not even silence, as through a firewall that lets audio pass one way only. Keys as RTP events
 	// are sent all the same.
 	Mute bool
+	// Hasty presses keys as a phone's memory does, one every 100 ms: 60 ms down and 40 ms up. It is for events and tones.
+	Hasty bool
 	// OnProgress, when set, is called for each provisional response but 100, with
 	// the audio that will be the call's: early media can be heard on it. It must
 	// return at once.
@@ -49,7 +51,7 @@ func (a *agent) dial(ctx context.Context, target sip.Uri, o DialOptions) (*Call,
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	media.keys, media.mute = o.Keys, o.Mute
+	media.keys, media.mute, media.hasty = o.Keys, o.Mute, o.Hasty
 	media.Say(o.Say)
 	d := &dialing{agent: a, media: media, req: a.invite(target, o, media), progress: o.OnProgress}
 	if d.tx, err = a.begin(ctx, d.req); err != nil {

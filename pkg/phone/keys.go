@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -49,7 +50,18 @@ func (c *Call) SendDTMF(ctx context.Context, keys string) error {
 		return fmt.Errorf("press keys: %w", ErrClosed)
 	}
 	defer c.agent.leave()
-	for _, key := range keys {
+	held := time.NewTicker((dtmfFrames + 1 + dtmfGap) * frameTime)
+	defer held.Stop()
+	for i, key := range keys {
+		if i > 0 {
+			select {
+			case <-held.C:
+			case <-c.Done():
+				return fmt.Errorf("press keys: %w", ErrAudioEnded)
+			case <-ctx.Done():
+				return fmt.Errorf("press keys: %w", ctx.Err())
+			}
+		}
 		req := c.request(sip.INFO)
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/dtmf-relay"))
 		req.SetBody(fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", key, keyMillis))

@@ -49,6 +49,7 @@ type Media struct {
 	presses  []press
 	keys     KeyWay // Set before audio flows, like mute.
 	mute     bool   // No audio is sent.
+	hasty    bool   // Keys are short.
 	sent     uint64
 	buf      []byte
 }
@@ -276,20 +277,24 @@ func (m *Media) tickAudio() {
 
 func (m *Media) tickKey() {
 	p := &m.presses[0]
+	down, up := dtmfFrames, dtmfGap
+	if m.hasty {
+		down, up = hastyFrames, hastyGap
+	}
 	if p.step == 0 {
 		p.start = m.ts
 	}
 	switch {
-	case p.step <= dtmfFrames && m.keys == KeysTones:
+	case p.step <= down && m.keys == KeysTones:
 		m.send(packet{payloadType: uint8(m.codec), marker: m.marker, timestamp: m.ts}, p.tone(m.codec))
 		m.marker = false
-		if p.step == dtmfFrames && p.done != nil {
+		if p.step == down && p.done != nil {
 			p.done <- nil
 			p.done = nil
 		}
-	case p.step <= dtmfFrames:
+	case p.step <= down:
 		key := keyPress{
-			digit: p.digit, volume: dtmfVolume, end: p.step == dtmfFrames,
+			digit: p.digit, volume: dtmfVolume, end: p.step == down,
 			duration: time.Duration(p.step+1) * frameTime,
 		}
 		payload, err := appendKeyPress(nil, key)
@@ -311,7 +316,7 @@ func (m *Media) tickKey() {
 		m.tickAudio()
 	}
 	p.step++
-	if p.step > dtmfFrames+dtmfGap {
+	if p.step > down+up {
 		m.presses = m.presses[1:]
 	}
 }

@@ -19,6 +19,8 @@ const (
 	dtmfFrames   = 5 // 100 ms of key press, one packet per 20 ms
 	dtmfRepeats  = 3 // the end packet is sent three times (RFC 4733, 2.5.1.4)
 	dtmfGap      = 4 // 80 ms of audio between two keys
+	hastyFrames  = 2 // 60 ms of a key that is typed in haste
+	hastyGap     = 2 // 40 ms until the next one
 	dtmfVolume   = 10
 	dtmfPayload  = 101 // offered dynamic payload type
 	maxRTPPacket = 1500

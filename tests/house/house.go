@@ -70,7 +70,7 @@ type House struct {
 	People     []*Person
 
 	t  *testing.T
-	mu sync.Mutex
+	mu *sync.Mutex            // Guards what follows.
 	at map[string]*subscriber // By number.
 }
 
@@ -93,7 +93,7 @@ type Person struct {
 // Move makes a House and waits until its callers are ready. It ends with the test.
 func (s *Street) Move(t *testing.T, plan Plan) *House {
 	t.Helper()
-	h := &House{Street: s, t: t, at: map[string]*subscriber{}}
+	h := &House{Street: s, t: t, mu: &sync.Mutex{}, at: map[string]*subscriber{}}
 	h.openTrunk()
 	h.write(plan)
 	h.plugIn()
@@ -103,6 +103,13 @@ func (s *Street) Move(t *testing.T, plan Plan) *House {
 		}
 	}
 	return h
+}
+
+// For is the same house for a test within the one that moved in: it is that one which fails.
+func (h *House) For(t *testing.T) *House {
+	in := *h
+	in.t = t
+	return &in
 }
 
 func (h *House) openTrunk() {
@@ -273,8 +280,13 @@ func (h *House) Join(t *testing.T, plan PersonPlan) *Person {
 
 // Stranger is somebody with a telephone whom the scheme does not know.
 func (h *House) Stranger(does phone.Behaviour) *Person {
+	return h.StrangerWho(func(phone.Ring, int) phone.Behaviour { return does })
+}
+
+// StrangerWho is Stranger by the call and its number from 0.
+func (h *House) StrangerWho(does func(phone.Ring, int) phone.Behaviour) *Person {
 	p := &Person{Number: h.Street.Number()}
-	p.calls = h.subscribe(p.Number, func(phone.Ring, int) phone.Behaviour { return does }, nil).calls
+	p.calls = h.subscribe(p.Number, does, nil).calls
 	return p
 }
 

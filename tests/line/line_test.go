@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/rappel-tel/rappel/pkg/app"
@@ -42,7 +43,8 @@ const (
 func TestLine(t *testing.T) {
 	t.Parallel()
 	warnings, warned := observer.New(zap.WarnLevel)
-	street := house.Build(t, house.Options{Logger: zap.New(warnings), Configure: func(c *app.Config) { c.Speech.Command = failing() }})
+	tr := newTrail()
+	street := house.Build(t, house.Options{Logger: zap.New(zapcore.NewTee(warnings, tr)), Configure: func(c *app.Config) { c.Speech.Command = failing() }})
 	t.Run("ways", func(t *testing.T) {
 		for name, way := range map[string]func(*testing.T, *house.Street){
 			"greeting and repeat":            greeting,
@@ -91,6 +93,7 @@ func TestLine(t *testing.T) {
 				way(t, street)
 			})
 		}
+		t.Run("hang-up in every step", everyStep(street, tr))
 	})
 	// Whoever hung up wherever: nothing stays behind.
 	house.Await(t, time.Minute, "the PBX to be quiet", func(ctx context.Context) bool {
