@@ -10,7 +10,9 @@ package asteriskconf
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -185,9 +187,41 @@ func Render(s Settings) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[name] = rendered
+		out[name] = append([]byte(mark(text)), rendered...)
 	}
 	return out, nil
+}
+
+// mark is the first line of a file that was rendered: it tells templates apart, whatever the settings.
+func mark(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "; rappel pbx files: " + hex.EncodeToString(sum[:6]) + "\n"
+}
+
+// Outdated names the files of a folder that another release has written, or that are missing, sorted. What somebody has changed below
+// the first line is no business of ours.
+func Outdated(dir fs.FS) ([]string, error) {
+	names, err := fs.Glob(files, "*.conf")
+	if err != nil {
+		return nil, fmt.Errorf("list Asterisk templates: %w", err)
+	}
+	var old []string
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read Asterisk template: %w", err)
+		}
+		there, err := fs.ReadFile(dir, name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			old = append(old, name)
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		case !bytes.HasPrefix(there, []byte(mark(text))):
+			old = append(old, name)
+		}
+	}
+	return old, nil
 }
 
 // RenderText renders one further template of the same kind, for example a

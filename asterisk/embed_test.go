@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -95,4 +96,24 @@ func TestHardening(t *testing.T) {
 			require.Contains(t, "\n"+string(files[name]), "\n"+line+"\n", name)
 		}
 	}
+}
+
+// TestOutdated: what another release wrote is told apart from what an operator has changed.
+func TestOutdated(t *testing.T) {
+	t.Parallel()
+	rendered, err := asteriskconf.Render(good())
+	require.NoError(t, err)
+	dir := fstest.MapFS{}
+	for name, text := range rendered {
+		dir[name] = &fstest.MapFile{Data: text}
+	}
+	old, err := asteriskconf.Outdated(dir)
+	require.NoError(t, err)
+	require.Empty(t, old)
+	dir["logger.conf"].Data = append(dir["logger.conf"].Data, "; of the town's own\n"...)
+	dir["extensions.conf"].Data = append([]byte("; rappel pbx files: 000000000000\n"), dir["extensions.conf"].Data...)
+	delete(dir, "stasis.conf")
+	old, err = asteriskconf.Outdated(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"extensions.conf", "stasis.conf"}, old)
 }

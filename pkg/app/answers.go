@@ -46,7 +46,7 @@ func (a *App) speakAhead(ctx context.Context, voice *speech.Voice, book *ivr.Boo
 		if err == nil {
 			work.Languages = used
 		}
-		if !slices.Equal(prepared, work.Languages) {
+		if reformat := a.reformat.Swap(false); reformat || !slices.Equal(prepared, work.Languages) {
 			if err := voice.Prepare(ctx, work); err != nil && ctx.Err() == nil {
 				a.log.Warn("some prompts are heard in another voice or language", zap.Error(err))
 			}

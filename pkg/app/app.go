@@ -25,6 +25,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/natsbus"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/speech"
 )
 
 const (
@@ -58,8 +59,10 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	witness    *witness
 	books      *books
-	fleet      *fleet // The PBXs of all nodes; nil where no other node shares the event bus.
-	reach      *reach // To the nodes that lead other schemes; nil when schemes are not spread.
+	voice      *speech.Voice
+	reformat   atomic.Bool // Trunks ask for prompts in a codec that they were not written in.
+	fleet      *fleet      // The PBXs of all nodes; nil where no other node shares the event bus.
+	reach      *reach      // To the nodes that lead other schemes; nil when schemes are not spread.
 
 	node   string          // The name of this node; only where calls are made.
 	leases *natsbus.Leases // Nil when no other node shares the event bus.

@@ -64,6 +64,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.voice = voice
 	if a.books, err = newBooks(flows, voice, a.log.Named("flows"), a.registry); err != nil {
 		return err
 	}
@@ -237,6 +238,13 @@ func (a *App) writeAccounts(ctx context.Context) (int64, error) {
 	}
 	if err := a.pbx.SyncAccounts(ctx, callersOf, lines); err != nil {
 		return 0, err
+	}
+	codecs := []string{"alaw", "ulaw"} // Of callers' phones: asterisk/pjsip_templates.conf.
+	for _, t := range lines {
+		codecs = append(codecs, t.Codecs...)
+	}
+	if a.voice.Use(codecs) {
+		a.reformat.Store(true)
 	}
 	a.log.Info("SIP accounts written", zap.Int("callers", len(callersOf)), zap.Int("trunks", len(lines)))
 	return version, nil

@@ -130,7 +130,7 @@ type SpeechConfig struct {
 	// and sox; where these are not installed, texts that nobody has recorded are heard as a tone.
 	Installation string `yaml:"installation"`
 	// Command is a voice of the town's own, which speaks before the others: a program and its arguments, of which {lang} and
-	// {out} stand for the language and the WAV file to write (8 kHz, mono, 16 bit); the text comes on standard input. What it
+	// {out} stand for the language and the WAV file to write (8 or 16 kHz, mono, 16 bit); the text comes on standard input. What it
 	// cannot speak the others do. Empty is none.
 	Command []string `yaml:"command"`
 	// Language of the prompts that the PBX plays by itself while the service is away.

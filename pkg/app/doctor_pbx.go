@@ -7,12 +7,16 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/coder/websocket"
+
+	asteriskconf "github.com/rappel-tel/rappel/asterisk"
 )
 
 const (
@@ -91,9 +95,10 @@ func (e *examination) probe() *ariProbe {
 func (e *examination) pbx(ctx context.Context) {
 	rest := []string{"pbx.user", "pbx.version", "pbx.rights", "pbx.events", "pbx.modules", "pbx.codecs", "prompts.sounds"}
 	if !e.cfg.Has(RoleSwitch) {
-		e.leave("this process does not drive a PBX", append(rest, "pbx.reachable")...)
+		e.leave("this process does not drive a PBX", append(rest, "pbx.files", "pbx.reachable")...)
 		return
 	}
+	e.look("pbx.files", "configuration of this release", func() outcome { return pbxFiles(filepath.Dir(e.cfg.Asterisk.Accounts), e.file) })
 	p := e.probe()
 	defer p.client.CloseIdleConnections()
 	var status int
@@ -309,4 +314,19 @@ func (e *examination) sounds(ctx context.Context, p *ariProbe) outcome {
 		return doubtful("missing: "+strings.Join(missing, ", "), "the core sounds are not installed", "apt-get install asterisk-core-sounds-fr-wav asterisk-core-sounds-en-wav")
 	}
 	return fine("core sounds are there")
+}
+
+// pbxFiles finds files of the PBX's configuration that another release has written: an upgrade of the service alone does not bring
+// them.
+func pbxFiles(dir, config string) outcome {
+	old, err := asteriskconf.Outdated(os.DirFS(dir))
+	if err != nil {
+		return skipped("the files of " + dir + " cannot be read: " + short(err))
+	}
+	if len(old) > 0 {
+		return doubtful(fmt.Sprintf("%d of the files in %s are of another release: %s", len(old), dir, strings.Join(old, ", ")),
+			"an upgrade replaces the program, not the PBX's own files",
+			"rappel pbx files --config "+config+" NEW-FOLDER, with the flags of the first time; compare with diff -r, and copy them to "+dir)
+	}
+	return fine("%s", dir)
 }

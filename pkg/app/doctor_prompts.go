@@ -14,6 +14,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/speech"
 	"github.com/rappel-tel/rappel/sounds"
 )
 
@@ -141,5 +142,5 @@ func fallbackFiles(dir string) outcome {
 		return doubtful(fmt.Sprintf("%d of %d missing, such as %s", len(missing), n, missing[0]),
 			"the service writes them within a minute of its first start", "start the service once: rappel serve")
 	}
-	return fine("%d files", n)
+	return fine("%d files; all prompts take %d MB", n, speech.DiskUse(dir)>>20)
 }

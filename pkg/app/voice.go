@@ -108,6 +108,7 @@ func (a *App) speakers(ctx context.Context) ([]speech.Speaker, error) {
 	case err != nil:
 		return nil, err
 	default:
+		voice = voice.Wide()
 		list = append(list, voice, voice.Plain())
 	}
 	if len(list) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type Voice struct {
 	inst *Installation
 	// plain has espeak-ng speak every language.
 	plain bool
+	// wide has it speak at 16 kHz.
+	wide bool
 }
 
 // NewVoice returns the voices of an installation.
@@ -37,7 +40,18 @@ func NewVoice(inst *Installation) (*Voice, error) {
 
 // Plain returns the voice that speaks every language in the plainest way: for
 // when the better ones fail.
-func (v *Voice) Plain() *Voice { return &Voice{inst: v.inst, plain: true} }
+func (v *Voice) Plain() *Voice { return &Voice{inst: v.inst, plain: true, wide: v.wide} }
+
+// Wide returns the voice at 16 kHz, for phones and trunks that carry more than a
+// telephone.
+func (v *Voice) Wide() *Voice { return &Voice{inst: v.inst, plain: v.plain, wide: true} }
+
+func (v *Voice) rate() int {
+	if v.wide {
+		return wav.Wideband
+	}
+	return wav.Rate
+}
 
 // MachineVoice returns the voices of the machine's own pico2wave, espeak-ng and
 // sox, for a service without root. What it writes meanwhile is below dir, which
@@ -65,7 +79,7 @@ func picoLanguage(lang string) (string, bool) {
 }
 
 // Speak writes the text, spoken in one of fr, nl, de and en, as a WAV file of
-// 8 kHz, 16 bit, mono, at the loudness of wav.Normalise. The file appears complete
+// 8 kHz (or 16, see Wide), 16 bit, mono, at the loudness of wav.Normalise. The file appears complete
 // or not at all. ErrNoVoice is returned for other languages.
 func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	if strings.TrimSpace(text) == "" {
@@ -89,7 +103,7 @@ func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	sox.path = v.inst.voices.sox
 	// The filters keep what a telephone carries; -G guards against clipping.
 	sox.args = []string{
-		"-G", sox.inside("spoken.wav"), "-r", "8000", "-c", "1", "-b", "16", "-e", "signed-integer",
+		"-G", sox.inside("spoken.wav"), "-r", strconv.Itoa(v.rate()), "-c", "1", "-b", "16", "-e", "signed-integer",
 		sox.inside("telephone.wav"), "highpass", "120",
 	}
 	if _, err := sox.run(ctx); err != nil {
@@ -99,13 +113,13 @@ func (v *Voice) Speak(ctx context.Context, lang, text, outWAV string) error {
 	if err != nil {
 		return fmt.Errorf("speak %s: %w", lang, err)
 	}
-	samples, err := wav.Decode(spoken)
+	sound, err := wav.DecodeSound(spoken)
 	if err != nil {
 		return fmt.Errorf("speak %s: %w", lang, err)
 	}
-	samples = wav.Tighten(samples)
-	wav.Normalise(samples)
-	if err := writeFile(outWAV, wav.Encode(samples), 0o644); err != nil {
+	sound = sound.Tighten()
+	sound.Normalise()
+	if err := writeFile(outWAV, sound.Encode(), 0o644); err != nil {
 		return fmt.Errorf("write speech: %w", err)
 	}
 	return nil

@@ -15,7 +15,7 @@ type Command struct {
 }
 
 // NewCommand takes the program and its arguments. In an argument {lang} and {out} stand for the language and the file to
-// write (WAV, 8 kHz, mono, 16-bit); the text comes on standard input, where no other user of the machine sees it.
+// write (WAV, 8 or 16 kHz, mono, 16-bit); the text comes on standard input, where no other user of the machine sees it.
 func NewCommand(command []string) (*Command, error) {
 	if len(command) == 0 || command[0] == "" {
 		return nil, errors.New("speech command: no program is named")

@@ -18,12 +18,12 @@ import (
 	"github.com/rappel-tel/rappel/pkg/telephony/wav"
 )
 
-// smallDisk is a file system of 1 MiB that ends with the test. Where the machine does not let us mount one the test is skipped,
+// smallDisk is a file system of 3 MiB that ends with the test. Where the machine does not let us mount one the test is skipped,
 // but not where it must run.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("rappel", dir, "tmpfs", 0, "size=1m"); err != nil {
+	if err := syscall.Mount("rappel", dir, "tmpfs", 0, "size=3m"); err != nil {
 		if os.Getenv("CI") == "true" || !errors.Is(err, syscall.EPERM) {
 			require.NoError(t, err)
 		}
@@ -48,11 +48,11 @@ func TestAFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	half := v.Silence(ivr.AfterKey)
 	menu, bye := ivr.Wording{Key: "main.menu", Language: roster.French}, ivr.Wording{Key: "goodbye", Language: roster.French}
-	l := &library{list: []ivr.Recording{{Wording: menu, Scheme: 1, Sum: "aa", Sound: beep()}}}
+	l := &library{list: []ivr.Recording{{Wording: menu, Scheme: 1, Sum: "aa", Sound: beep().Encode()}}}
 	require.NoError(t, v.Refresh(t.Context(), l))
 
 	ballast := filepath.Join(dir, "ballast")
-	fill := os.WriteFile(ballast, make([]byte, 2<<20), 0o600)
+	fill := os.WriteFile(ballast, make([]byte, 4<<20), 0o600)
 	require.ErrorIs(t, fill, syscall.ENOSPC)
 	_, err = v.Media(t.Context(), roster.French, "Votre prochain appel est mardi.")
 	require.ErrorIs(t, err, syscall.ENOSPC)
@@ -87,4 +87,37 @@ func TestAFullDisk(t *testing.T) {
 	require.Contains(t, v.Recorded(1), bye)
 	_, err = v.Media(t.Context(), roster.French, "Votre prochain appel est mercredi.")
 	require.NoError(t, err)
+}
+
+// TestADiskThatIsNearlyFull: the WAV file alone is heard while there is no room for other formats, and they follow when there is.
+func TestADiskThatIsNearlyFull(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t)
+	logs, logged := observer.New(zap.WarnLevel)
+	s := &fakeSpeaker{data: wav.Encode(note(300, 1000))}
+	v, err := New(Options{Speakers: []Speaker{s}, Dir: dir, Logger: zap.New(logs)})
+	require.NoError(t, err)
+	t.Cleanup(v.Close)
+	ballast := filepath.Join(dir, "ballast")
+	require.ErrorIs(t, os.WriteFile(ballast, make([]byte, 4<<20), 0o600), syscall.ENOSPC)
+	info, err := os.Stat(ballast)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(ballast, info.Size()-9*4096)) // What is spoken and the WAV file take four pages each.
+	m, err := v.Media(t.Context(), roster.French, "Bonjour")
+	require.NoError(t, err)
+	file := string(m[len("sound:"):]) + ".wav"
+	require.True(t, playable(file))
+	require.Equal(t, []string{"wav"}, formats(t, file))
+	require.Len(t, logged.FilterMessageSnippet("in every format").All(), 1)
+	left, err := filepath.Glob(filepath.Join(dir, "*", ".writing-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	require.NoError(t, os.Remove(ballast))
+	anew, err := New(Options{Speakers: []Speaker{s}, Dir: dir, Logger: zap.New(logs)})
+	require.NoError(t, err)
+	t.Cleanup(anew.Close)
+	_, err = anew.Media(t.Context(), roster.French, "Bonjour")
+	require.NoError(t, err)
+	require.Equal(t, []string{"alaw", "ulaw", "wav"}, formats(t, file))
 }

@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +102,7 @@ func (v *Voice) Prepare(ctx context.Context, w Work) error {
 	if err := v.purge(w.Prompts.Fixed()); err != nil {
 		v.o.Logger.Warn("remove old prompts failed", zap.Error(err))
 	}
+	v.disk.Set(float64(DiskUse(v.o.Dir)))
 	return err
 }
 
@@ -112,7 +112,8 @@ func (v *Voice) Render(
 	ctx context.Context, prompts *ivr.Catalogue, wanted func(ivr.Fixed) bool, progress func(done, total int),
 ) (spoken int, err error) {
 	fixed := slices.DeleteFunc(prompts.Fixed(), func(f ivr.Fixed) bool {
-		return !wanted(f) || playable(v.file(name(f.Language, f.Text)))
+		file := v.file(name(f.Language, f.Text))
+		return !wanted(f) || playable(file) && v.whole(file)
 	})
 	return len(fixed), v.speakAll(ctx, batch{fixed, "", v.o.Workers, progress})
 }
@@ -134,7 +135,7 @@ type batch struct {
 }
 
 func (v *Voice) speakAll(ctx context.Context, b batch) error {
-	if err := writeChanged(filepath.Join(v.o.Dir, beepName+".wav"), beep()); err != nil {
+	if err := v.writeSound(filepath.Join(v.o.Dir, beepName), beep()); err != nil {
 		return fmt.Errorf("prepare prompts: %w", err)
 	}
 	var told sync.Mutex
@@ -178,36 +179,28 @@ func (v *Voice) prepare(ctx context.Context, f ivr.Fixed, main roster.Language) 
 	if !ok {
 		return nil
 	}
-	data, err := os.ReadFile(v.file(file))
+	sound, err := readSound(v.file(file))
 	if err != nil {
-		return fmt.Errorf("read prompt: %w", err)
+		return err
 	}
 	dir := filepath.Join(v.o.Dir, string(f.Language))
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // The PBX reads it.
 		return fmt.Errorf("make folder of prompts: %w", err)
 	}
-	if err := writeChanged(filepath.Join(dir, named+".wav"), data); err != nil {
+	if err := v.writeSound(filepath.Join(dir, named), sound); err != nil {
 		return err
 	}
 	if f.Language != main {
 		return nil
 	}
-	return writeChanged(filepath.Join(v.o.Dir, named+".wav"), data)
-}
-
-// writeChanged leaves a file alone that has the content already.
-func writeChanged(file string, data []byte) error {
-	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) { //nolint:gosec // Our own folder.
-		return nil
-	}
-	return writeWhole(file, data)
+	return v.writeSound(filepath.Join(v.o.Dir, named), sound)
 }
 
 // purge removes texts that are no fixed prompts once they are old, and what a killed process left half written.
 func (v *Voice) purge(fixed []ivr.Fixed) error {
 	keep := map[string]bool{}
 	for _, f := range fixed {
-		keep[name(f.Language, f.Text)+".wav"] = true
+		keep[name(f.Language, f.Text)] = true
 	}
 	dir := filepath.Join(v.o.Dir, cacheDir)
 	entries, err := os.ReadDir(dir)
@@ -217,7 +210,7 @@ func (v *Voice) purge(fixed []ivr.Fixed) error {
 	var errs []error
 	for _, e := range entries {
 		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) || keep[e.Name()] {
+		if errors.Is(err, fs.ErrNotExist) || keep[baseOf(e.Name())] {
 			continue
 		}
 		if err != nil {
@@ -225,15 +218,15 @@ func (v *Voice) purge(fixed []ivr.Fixed) error {
 			continue
 		}
 		limit := v.o.KeepVariable
-		if !strings.HasSuffix(e.Name(), ".wav") {
+		if baseOf(e.Name()) == e.Name() {
 			limit = time.Hour // Nothing takes that long to speak.
 		}
 		if time.Since(info.ModTime()) < limit {
 			continue
 		}
 		v.mu.Lock()
-		delete(v.ready, strings.TrimSuffix(e.Name(), ".wav"))
-		delete(v.failed, strings.TrimSuffix(e.Name(), spare+".wav"))
+		delete(v.ready, baseOf(e.Name()))
+		delete(v.failed, strings.TrimSuffix(baseOf(e.Name()), spare))
 		v.mu.Unlock()
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}

@@ -46,7 +46,7 @@ func (v *Voice) Refresh(ctx context.Context, from Library) error {
 	var failed error
 	for _, r := range list {
 		file := filepath.Join(dir, filepath.Base(r.Sum)+".wav")
-		if !playable(file) {
+		if !playable(file) || !v.whole(file) {
 			if err := v.bring(ctx, from, r, file); err != nil {
 				failed = fmt.Errorf("bring recording of %s in %s: %w", r.Key, r.Language, err)
 				continue
@@ -55,7 +55,7 @@ func (v *Voice) Refresh(ctx context.Context, from Library) error {
 		if now[r.Scheme] == nil {
 			now[r.Scheme] = map[ivr.Wording]telephony.Media{}
 		}
-		used[filepath.Base(file)] = true
+		used[baseOf(filepath.Base(file))] = true
 		now[r.Scheme][r.Wording] = v.media(recordedDir, strings.TrimSuffix(filepath.Base(file), ".wav"))
 	}
 	v.mu.Lock()
@@ -76,13 +76,14 @@ func (v *Voice) bring(ctx context.Context, from Library, r ivr.Recording, file s
 	if err != nil {
 		return err
 	}
-	if _, err := wav.Decode(sound); err != nil {
+	samples, err := wav.Decode(sound)
+	if err != nil {
 		return fmt.Errorf("check recording: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // The PBX reads it.
 		return fmt.Errorf("make folder of recordings: %w", err)
 	}
-	return writeWhole(file, sound)
+	return v.writeSound(strings.TrimSuffix(file, ".wav"), wav.Sound{Rate: wav.Rate, Samples: samples})
 }
 
 // sweep removes the files that are not used and were written before an instant: a service beside this one may use the others.
@@ -95,7 +96,7 @@ func sweep(dir string, used map[string]bool, before time.Time) error {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || used[e.Name()] || info.ModTime().After(before) {
+		if err != nil || used[baseOf(e.Name())] || info.ModTime().After(before) {
 			continue // One that is gone meanwhile was somebody else's to remove.
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {

@@ -40,13 +40,13 @@ func TestRecordingsComeToWhereThePBXPlaysThem(t *testing.T) {
 	menu := ivr.Wording{Key: "main.menu", Language: roster.French}
 	bye := ivr.Wording{Key: "goodbye", Language: roster.Dutch}
 	l := &library{list: []ivr.Recording{
-		{Wording: menu, Scheme: 1, Sum: "aa", Sound: beep()}, {Wording: menu, Scheme: 2, Sum: "bb", Sound: tone()},
+		{Wording: menu, Scheme: 1, Sum: "aa", Sound: beep().Encode()}, {Wording: menu, Scheme: 2, Sum: "bb", Sound: tone().Encode()},
 		{Wording: bye, Scheme: 2, Sum: "cc", Sound: []byte("rubbish")},
 	}}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, recordedDir), 0o755))
 	old, young := filepath.Join(dir, recordedDir, "old.wav"), filepath.Join(dir, recordedDir, "young.wav")
 	for _, file := range []string{old, young} {
-		require.NoError(t, os.WriteFile(file, tone(), 0o600))
+		require.NoError(t, os.WriteFile(file, tone().Encode(), 0o600))
 	}
 	long := time.Now().Add(-365 * 24 * time.Hour)
 	require.NoError(t, os.Chtimes(old, long, long))
@@ -66,7 +66,7 @@ func TestRecordingsComeToWhereThePBXPlaysThem(t *testing.T) {
 	require.Error(t, v.Refresh(t.Context(), l))
 	require.Len(t, v.Recorded(1), 1, "what was known stays")
 
-	l.err, l.list[0].Sum, l.list[0].Sound = nil, "dd", tone()
+	l.err, l.list[0].Sum, l.list[0].Sound = nil, "dd", tone().Encode()
 	require.NoError(t, v.Refresh(t.Context(), l))
 	require.NotEqual(t, before[menu], v.Recorded(1)[menu])
 	require.True(t, playable(hostFile(t, dir, string(before[menu]))), "a dialogue that goes on still hears the former")

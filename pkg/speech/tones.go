@@ -34,7 +34,7 @@ const (
 
 // comfort is what somebody hears who waits: a slow chord, note by note, for twenty seconds. It is soft, so that a voice that
 // follows is heard at once, and has no note in it that a telephone could take for a key.
-func comfort() []byte {
+func comfort() wav.Sound {
 	chords := [][]float64{{220, 277, 330, 440}, {185, 220, 277, 370}, {147, 220, 294, 370}, {165, 247, 330, 415}, {220, 277, 330, 440}}
 	var s []int16
 	for _, chord := range chords {
@@ -46,21 +46,21 @@ func comfort() []byte {
 			s = append(s, n...)
 		}
 	}
-	return wav.Encode(s)
+	return wav.Sound{Rate: wav.Rate, Samples: s}
 }
 
 // tone is what is played when nothing can be said: three short soft notes.
-func tone() []byte {
+func tone() wav.Sound {
 	var s []int16
 	for range 3 {
 		s = append(s, note(440, 250)...)
 		s = append(s, make([]int16, wav.Rate/5)...)
 	}
-	return wav.Encode(s)
+	return wav.Sound{Rate: wav.Rate, Samples: s}
 }
 
 // beep is the signal before a message.
-func beep() []byte { return wav.Encode(note(1000, 350)) }
+func beep() wav.Sound { return wav.Sound{Rate: wav.Rate, Samples: note(1000, 350)} }
 
 // note is a sine of so many milliseconds at a quarter of full scale, with soft ends.
 func note(hertz float64, ms int) []int16 {
@@ -133,9 +133,9 @@ func (v *Voice) Silence(d time.Duration) telephony.Media {
 	v.mu.Lock()
 	defer v.mu.Unlock() // It takes a moment, once for each length.
 	key := silenceDir + "/" + name
-	if file := filepath.Join(v.o.Dir, silenceDir, name+".wav"); !v.ready[key] && !playable(file) {
-		data := wav.Encode(make([]int16, int(steps)*int(silenceStep*wav.Rate/time.Second)))
-		if err := writeWhole(file, data); err != nil {
+	if !v.ready[key] {
+		quiet := wav.Sound{Rate: wav.Rate, Samples: make([]int16, int(steps)*int(silenceStep*wav.Rate/time.Second))}
+		if err := v.writeFormats(filepath.Join(v.o.Dir, silenceDir, name), quiet, v.formats); err != nil {
 			v.o.Logger.Warn("write a silence failed, a whole second is played", zap.Error(err))
 			return pbxSilence
 		}

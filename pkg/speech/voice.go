@@ -1,5 +1,5 @@
-// Package speech turns text into audio files that the PBX plays, once per text: 8 kHz, mono, 16-bit WAV, named by their
-// content and written so that a file is whole or absent. What a voice cannot speak the next one does, in the same language,
+// Package speech turns text into audio files that the PBX plays, once per text: 8 kHz, mono, 16-bit WAV, and beside each the same in
+// the codecs of trunks and phones (formats.go), named by their content and written so that a file is whole or absent. What a voice cannot speak the next one does, in the same language,
 // until the first is well again; that is logged and counted. What none can speak, or what finds no room on the disk, is an error:
 // whoever talks to somebody says something else then (package callflow), and there is always a tone, never silence.
 package speech
@@ -14,7 +14,9 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,7 +33,7 @@ var ErrClosed = errors.New("the voice is closed")
 
 // Speaker speaks one text into a WAV file. Package setup has one.
 type Speaker interface {
-	// Speak writes the text, in one of the languages fr, nl, de and en, as a WAV file (8 kHz, mono, 16-bit PCM).
+	// Speak writes the text, in one of the languages fr, nl, de and en, as a WAV file (8 or 16 kHz, mono, 16-bit PCM).
 	Speak(ctx context.Context, lang, text, outWAV string) error
 }
 
@@ -44,6 +46,8 @@ type Options struct {
 	// PBXDir is the same folder as the PBX sees it; empty means Dir.
 	PBXDir string
 	Logger *zap.Logger
+	// Codecs are those of phones and trunks, as Asterisk calls them; see Use. Empty means alaw and ulaw.
+	Codecs []string
 	// Registerer may be nil: then nothing is counted.
 	Registerer prometheus.Registerer
 	// Workers is how many texts are spoken at the same time; 0 means 2.
@@ -89,13 +93,18 @@ type Voice struct {
 	o       Options
 	workers chan struct{} // One token per text being spoken for somebody who listens; preparing has workers of its own.
 	counts  *prometheus.CounterVec
+	disk    prometheus.Gauge
 
 	ctx    context.Context // Of every rendering; ends with Close.
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	cramped     atomic.Bool // The last sound did not find room for all its formats.
+	narrowVoice atomic.Bool // The first Speaker spoke at 8 kHz last.
+
 	mu      sync.Mutex
 	closed  bool
+	formats []format
 	ready   map[string]bool
 	failed  map[string]failure
 	resting []time.Time // Of each Speaker, until when it is not asked.
@@ -139,24 +148,30 @@ func New(o Options) (*Voice, error) {
 			return nil, fmt.Errorf("make folder of prompts: %w", err)
 		}
 	}
-	for name, sound := range map[string][]byte{toneName: tone(), musicName: comfort()} {
-		if err := writeChanged(filepath.Join(o.Dir, name+".wav"), sound); err != nil {
-			o.Logger.Error("write a sound failed; what is there already is played", zap.Error(err)) // A full disk stops nobody from answering.
-		}
-	}
 	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "rappel", Subsystem: "speech", Name: "texts_total", Help: "Texts asked for, by how they were said.",
 	}, []string{"how"})
+	disk := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "rappel", Subsystem: "speech", Name: "disk_bytes", Help: "What prompts take on the disk, in every format, when they were last counted.",
+	})
 	if o.Registerer != nil {
-		if err := o.Registerer.Register(counts); err != nil {
-			return nil, fmt.Errorf("set up speech: %w", err)
+		for _, c := range []prometheus.Collector{counts, disk} {
+			if err := o.Registerer.Register(c); err != nil {
+				return nil, fmt.Errorf("set up speech: %w", err)
+			}
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Voice{
-		o: o, workers: make(chan struct{}, o.Workers), counts: counts, ctx: ctx, cancel: cancel,
+	v := &Voice{
+		o: o, workers: make(chan struct{}, o.Workers), counts: counts, disk: disk, ctx: ctx, cancel: cancel, formats: formatsOf(o.Codecs),
 		ready: map[string]bool{}, failed: map[string]failure{}, resting: make([]time.Time, len(o.Speakers)), pending: map[string]*rendering{},
-	}, nil
+	}
+	for name, sound := range map[string]wav.Sound{toneName: tone(), musicName: comfort()} {
+		if err := v.writeSound(filepath.Join(o.Dir, name), sound); err != nil {
+			o.Logger.Error("write a sound failed; what is there already is played", zap.Error(err)) // A full disk stops nobody from answering.
+		}
+	}
+	return v, nil
 }
 
 // Close stops speaking and waits for what is under way.
@@ -171,7 +186,7 @@ func (v *Voice) Close() {
 // name is the file of a text, without extension: its content, so that another text is another file. The number is that of the
 // way in which voices are worked on: another way is another file too.
 func name(lang roster.Language, text string) string {
-	sum := sha256.Sum256([]byte("3\x00" + string(lang) + "\x00" + text))
+	sum := sha256.Sum256([]byte("4\x00" + string(lang) + "\x00" + text))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -299,9 +314,15 @@ func (v *Voice) speak(r *rendering, workers chan struct{}, lang roster.Language,
 // produce has the Speakers try, in their order, and returns the name of the file.
 func (v *Voice) produce(workers chan struct{}, lang roster.Language, text string) (file string, err error) {
 	n := name(lang, text)
-	if playable(v.file(n)) {
+	spoken := playable(v.file(n))
+	if spoken && v.whole(v.file(n)) {
 		return n, nil
 	}
+	defer func() {
+		if err != nil && spoken && v.ctx.Err() == nil {
+			file, err = n, nil // The PBX converts what is there.
+		}
+	}()
 	if workers != nil {
 		select {
 		case workers <- struct{}{}:
@@ -373,13 +394,16 @@ func (v *Voice) utter(i int, speaker Speaker, u utterance) error {
 	if err != nil {
 		return fmt.Errorf("read speech: %w", err)
 	}
-	samples, err := wav.Decode(data)
+	sound, err := wav.DecodeSound(data)
 	if err != nil {
 		return fmt.Errorf("check speech: %w", err)
 	}
-	if samples = wav.Tighten(samples); wav.Silent(samples) {
+	if sound = sound.Tighten(); sound.Silent() {
 		return errors.New("check speech: nothing is heard in it")
 	}
-	wav.Normalise(samples)
-	return writeWhole(u.file, wav.Encode(samples))
+	sound.Normalise()
+	if i == 0 {
+		v.narrowVoice.Store(sound.Rate != wav.Wideband)
+	}
+	return v.writeSound(strings.TrimSuffix(u.file, ".wav"), sound)
 }

@@ -49,7 +49,7 @@ func (s *fakeSpeaker) Speak(ctx context.Context, lang, _, out string) error {
 	}
 	data := s.data
 	if data == nil {
-		data = beep()
+		data = beep().Encode()
 	}
 	return os.WriteFile(out, data, 0o600)
 }
@@ -113,7 +113,7 @@ func TestWhatOneVoiceCannotSpeakTheNextOneDoes(t *testing.T) {
 		"it writes rubbish":  {first: &fakeSpeaker{data: []byte("not a sound")}},
 		"it writes nothing":  {first: &fakeSpeaker{data: []byte{}}},
 		"it writes silence":  {first: &fakeSpeaker{data: wav.Encode(make([]int16, wav.Rate))}},
-		"it has other rates": {first: &fakeSpeaker{data: func() []byte { d := beep(); d[24], d[25] = 0x80, 0x3e; return d }()}},
+		"it has other rates": {first: &fakeSpeaker{data: func() []byte { d := beep().Encode(); d[24], d[25] = 0x11, 0x2b; return d }()}},
 		"it hangs":           {first: &fakeSpeaker{gate: make(chan struct{})}, hangs: true},
 	} {
 		t.Run(name, func(t *testing.T) {

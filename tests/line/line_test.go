@@ -127,10 +127,29 @@ func greeting(t *testing.T, street *house.Street) {
 	house.Took(t, "until the greeting", party.Answered(), heard.At)
 	h.Hears(party, time.Time{}, h.Prompt("line.greeting_named", ivr.Vars{"scheme": "Gardons le contact"}), hearLimit)
 	menu := h.Hears(party, time.Time{}, start(h, "main.menu"), hearLimit)
+	untranscoded(t, street)
 	again := press(t, party, "9")
 	h.Hears(party, again, h.Again("main.menu", nil), hearLimit)
 	require.Greater(t, again, menu.At)
 	h.HangUp(party)
+}
+
+// untranscoded asserts that the PBX converts nothing for somebody who listens to a prompt.
+func untranscoded(t *testing.T, street *house.Street) {
+	t.Helper()
+	channels, err := street.Asterisk.Console(t.Context(), "core show channels concise")
+	require.NoError(t, err)
+	listening := 0
+	for line := range strings.Lines(channels) {
+		name, _, _ := strings.Cut(line, "!")
+		about, err := street.Asterisk.Console(t.Context(), "core show channel "+name)
+		require.NoError(t, err)
+		if strings.Contains(about, "Write Transcode") || strings.Contains(about, "WriteTranscode") {
+			t.Log(about)
+			listening++
+		}
+	}
+	require.Positive(t, listening)
 }
 
 func appointment(t *testing.T, street *house.Street) {

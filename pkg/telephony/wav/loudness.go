@@ -8,8 +8,6 @@ const (
 	speechLevel = -20.0
 	// peakLevel is the highest sample allowed, in dB relative to full scale.
 	peakLevel = -1.0
-	// frameSamples is 20 ms.
-	frameSamples = Rate / 50
 	// pauseBelow is how far under the loudest frame a frame counts as pause, in dB.
 	pauseBelow = 30.0
 )
@@ -17,24 +15,36 @@ const (
 // amplitude is the factor of so many dB.
 func amplitude(db float64) float64 { return math.Pow(10, db/20) }
 
+// Sound is speech at a rate, in samples a second.
+type Sound struct {
+	Rate    int
+	Samples []int16
+}
+
+// frame is how many samples 20 ms are.
+func (s Sound) frame() int { return s.Rate / 50 }
+
 // Normalise brings speech to one loudness: an active level of -20 dBFS, less where a sample would exceed -1 dBFS. Silence
 // stays silence. The samples are changed in their place.
-func Normalise(samples []int16) {
-	gain := speechGain(samples)
-	for i, s := range samples {
-		samples[i] = int16(math.Round(float64(s) * gain))
+func Normalise(samples []int16) { Sound{Rate, samples}.Normalise() }
+
+// Normalise is [Normalise] at any rate.
+func (s Sound) Normalise() {
+	gain := s.gain()
+	for i, v := range s.Samples {
+		s.Samples[i] = int16(math.Round(float64(v) * gain))
 	}
 }
 
-// speechGain is the factor that brings the samples to speechLevel.
-func speechGain(samples []int16) float64 {
-	powers, loudest := powers(samples)
+// gain is the factor that brings the samples to speechLevel.
+func (s Sound) gain() float64 {
+	powers, loudest := s.powers()
 	if loudest == 0 {
 		return 1
 	}
 	peak := 0.0
-	for _, s := range samples {
-		peak = max(peak, math.Abs(float64(s)/(1<<15)))
+	for _, v := range s.Samples {
+		peak = max(peak, math.Abs(float64(v)/(1<<15)))
 	}
 	threshold := loudest * amplitude(-pauseBelow) * amplitude(-pauseBelow)
 	var sum float64
@@ -49,12 +59,12 @@ func speechGain(samples []int16) float64 {
 }
 
 // powers is the mean square of each frame, relative to full scale, and the greatest of them.
-func powers(samples []int16) (list []float64, loudest float64) {
-	for start := 0; start < len(samples); start += frameSamples {
-		frame := samples[start:min(start+frameSamples, len(samples))]
+func (s Sound) powers() (list []float64, loudest float64) {
+	for start := 0; start < len(s.Samples); start += s.frame() {
+		frame := s.Samples[start:min(start+s.frame(), len(s.Samples))]
 		var sum float64
-		for _, s := range frame {
-			v := float64(s) / (1 << 15)
+		for _, sample := range frame {
+			v := float64(sample) / (1 << 15)
 			sum += v * v
 		}
 		list = append(list, sum/float64(len(frame)))

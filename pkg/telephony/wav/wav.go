@@ -19,8 +19,15 @@ const (
 // ErrNotWAV means that a file is no WAV file, or holds sound in a way that is not read here.
 var ErrNotWAV = errors.New("not a WAV file with plain samples (PCM)")
 
+// Wideband is the rate of speech that is clearer than a telephone, in samples a second.
+const Wideband = 2 * Rate
+
 // Encode writes samples as a WAV file of 8 kHz, mono, 16 bit.
-func Encode(samples []int16) []byte {
+func Encode(samples []int16) []byte { return Sound{Rate, samples}.Encode() }
+
+// Encode writes a WAV file, mono, 16 bit.
+func (s Sound) Encode() []byte {
+	samples := s.Samples
 	out := make([]byte, 0, HeaderSize+2*len(samples))
 	size := uint32(2 * len(samples)) //nolint:gosec // Seconds of sound.
 	out = append(out, "RIFF"...)
@@ -29,14 +36,14 @@ func Encode(samples []int16) []byte {
 	out = binary.LittleEndian.AppendUint32(out, 16)
 	out = binary.LittleEndian.AppendUint16(out, formatPCM)
 	out = binary.LittleEndian.AppendUint16(out, 1)
-	out = binary.LittleEndian.AppendUint32(out, Rate)
-	out = binary.LittleEndian.AppendUint32(out, 2*Rate)
+	out = binary.LittleEndian.AppendUint32(out, uint32(s.Rate))   //nolint:gosec // A rate.
+	out = binary.LittleEndian.AppendUint32(out, uint32(2*s.Rate)) //nolint:gosec // A rate.
 	out = binary.LittleEndian.AppendUint16(out, 2)
 	out = binary.LittleEndian.AppendUint16(out, 16)
 	out = append(out, "data"...)
 	out = binary.LittleEndian.AppendUint32(out, size)
-	for _, s := range samples {
-		out = binary.LittleEndian.AppendUint16(out, uint16(s)) //nolint:gosec // The same bits.
+	for _, v := range samples {
+		out = binary.LittleEndian.AppendUint16(out, uint16(v)) //nolint:gosec // The same bits.
 	}
 	return out
 }
@@ -44,22 +51,31 @@ func Encode(samples []int16) []byte {
 // Decode reads what a telephone plays as it is: 8 kHz, mono, 16 bit. It gives at least one sample, and ErrNotWAV for anything
 // else. A file that is cut short gives what is there.
 func Decode(data []byte) ([]int16, error) {
+	s, err := DecodeSound(data)
+	if err == nil && s.Rate != Rate {
+		return nil, fmt.Errorf("%d Hz: wanted %d: %w", s.Rate, Rate, ErrNotWAV)
+	}
+	return s.Samples, err
+}
+
+// DecodeSound is Decode for wideband speech too.
+func DecodeSound(data []byte) (Sound, error) {
 	f, body, err := open(data)
 	if err != nil {
-		return nil, err
+		return Sound{}, err
 	}
-	if f.kind != formatPCM || f.channels != 1 || f.rate != Rate || f.bits != 16 {
-		return nil, fmt.Errorf("format %d, %d channels, %d Hz, %d bits: wanted PCM, 1, %d, 16: %w",
-			f.kind, f.channels, f.rate, f.bits, Rate, ErrNotWAV)
+	if f.kind != formatPCM || f.channels != 1 || f.rate != Rate && f.rate != Wideband || f.bits != 16 {
+		return Sound{}, fmt.Errorf("format %d, %d channels, %d Hz, %d bits: wanted PCM, 1, %d or %d, 16: %w",
+			f.kind, f.channels, f.rate, f.bits, Rate, Wideband, ErrNotWAV)
 	}
 	samples := make([]int16, len(body)/2)
 	if len(samples) == 0 {
-		return nil, fmt.Errorf("the WAV file is empty: %w", ErrNotWAV)
+		return Sound{}, fmt.Errorf("the WAV file is empty: %w", ErrNotWAV)
 	}
 	for i := range samples {
 		samples[i] = int16(binary.LittleEndian.Uint16(body[2*i:])) //nolint:gosec // The same bits.
 	}
-	return samples, nil
+	return Sound{f.rate, samples}, nil
 }
 
 // Kinds of samples (RFC 2361), and the kind that stands for one named further on.

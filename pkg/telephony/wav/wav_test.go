@@ -193,8 +193,38 @@ func TestAVoiceIsTightened(t *testing.T) {
 		return out
 	}
 	pause := func(ms int) []int16 { return make([]int16, 8*ms) }
-	got := wav.Tighten(slices.Concat(pause(200), say(400), pause(900), say(400), pause(300), say(400), pause(700)))
+	tighten := func(s []int16) []int16 { return wav.Sound{Rate: wav.Rate, Samples: s}.Tighten().Samples }
+	got := tighten(slices.Concat(pause(200), say(400), pause(900), say(400), pause(300), say(400), pause(700)))
 	require.Equal(t, slices.Concat(pause(40), say(400), pause(440), say(400), pause(300), say(400), pause(240)), got)
-	require.Equal(t, got, wav.Tighten(got), "once is enough")
-	require.Len(t, wav.Tighten(pause(500)), 4000, "silence stays silence")
+	require.Equal(t, got, tighten(got), "once is enough")
+	require.Len(t, tighten(pause(500)), 4000, "silence stays silence")
+}
+
+// TestNarrow keeps what a telephone carries as it is, and takes away what would fold into it.
+func TestNarrow(t *testing.T) {
+	t.Parallel()
+	tone := func(hertz float64, rate int) []int16 {
+		s := make([]int16, rate)
+		for i := range s {
+			s[i] = int16(10_000 * math.Sin(2*math.Pi*hertz*float64(i)/float64(rate)))
+		}
+		return s
+	}
+	for hertz, kept := range map[float64]bool{200: true, 1000: true, 3000: true, 5000: false, 6500: false} {
+		narrow := wav.Sound{Rate: wav.Wideband, Samples: tone(hertz, wav.Wideband)}.Narrow()
+		require.Equal(t, wav.Rate, narrow.Rate)
+		require.Len(t, narrow.Samples, wav.Rate)
+		inside := narrow.Samples[100 : wav.Rate-100]
+		if kept {
+			require.InDeltaSlice(t, tone(hertz, wav.Rate)[100:wav.Rate-100], inside, 200, "%g Hz", hertz)
+		} else {
+			require.Less(t, peak(inside), -40.0, "%g Hz", hertz)
+		}
+	}
+	both := wav.Sound{Rate: wav.Wideband, Samples: tone(440, wav.Wideband)}
+	again, err := wav.DecodeSound(both.Encode())
+	require.NoError(t, err)
+	require.Equal(t, both, again)
+	_, err = wav.Decode(both.Encode())
+	require.ErrorIs(t, err, wav.ErrNotWAV, "it is no telephone's")
 }
