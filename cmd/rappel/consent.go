@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/app"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -24,7 +26,7 @@ func (p *program) consent() *cobra.Command {
 she gets until she has agreed. The caller keys the answer after the call; what nobody keyed is told here. Whoever was
 called and gave no answer within 30 days (rappel consent rules) is erased, and only counted.`,
 	}
-	c.AddCommand(p.listConsents(), p.consentRules(), p.consentScript())
+	c.AddCommand(p.listConsents(), p.consentRules(), p.consentScript(), p.origins())
 	for _, one := range []struct {
 		answer                    roster.ConsentAnswer
 		use, short, long, example string
@@ -152,6 +154,54 @@ func (p *program) consentScript() *cobra.Command {
 		}
 		return nil
 	}
+	return c
+}
+
+func (p *program) origins() *cobra.Command {
+	var month string
+	c := p.inScheme(&cobra.Command{
+		Use: "figures", Short: "Count who registers people, and what came of it", Args: exactly(0),
+		Long: `Counts who registers people (themselves, family, neighbours, pharmacists, nurses, shops, the town), and what came of it: FINISHED and
+UNFINISHED are registrations on the line, REGISTERED and DISCARDED what registrars made of them, and AGREED, REFUSED and LAPSED what people
+answered whom others had proposed. Only these counts outlive whoever is erased.`,
+		Example: "  rappel consent figures\n  rappel consent figures --month 2026-11",
+	}, func(ctx context.Context, r records, _ []string) error {
+		if _, err := time.Parse("2006-01", month); month != "" && err != nil {
+			return usageError{fmt.Errorf("--month %q is no month; write 2026-11, for example", month)}
+		}
+		list, err := r.Origins(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		counts := map[roster.Source]map[string]int{}
+		for _, o := range list {
+			if month != "" && o.Month.Format("2006-01") != month {
+				continue
+			}
+			if counts[o.Source] == nil {
+				counts[o.Source] = map[string]int{}
+			}
+			counts[o.Source][o.Outcome] += o.Count
+		}
+		if len(counts) == 0 {
+			_, err := fmt.Fprintln(p.out, "Nobody has registered anybody on the line yet, or answered whether she agrees.")
+			return err
+		}
+		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintf(w, "BY\t%s\n", strings.ToUpper(strings.Join(report.Outcomes(), "\t")))
+		for _, source := range append(roster.Sources(), "") {
+			if counts[source] == nil {
+				continue
+			}
+			fmt.Fprint(w, cmp.Or(source, "not said"))
+			for _, outcome := range report.Outcomes() {
+				fmt.Fprintf(w, "\t%d", counts[source][outcome])
+			}
+			fmt.Fprintln(w)
+		}
+		return w.Flush()
+	})
+	c.Flags().StringVar(&month, "month", "", "of one month only, such as 2026-11")
 	return c
 }
 

@@ -171,6 +171,7 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"PUT schemes/{scheme}/consents":           a.change(a.putConsentRules),
 		"POST schemes/{scheme}/consents/{person}": a.change(a.answerConsent),
 		"GET schemes/{scheme}/consent-script":     a.shown(a.consentScript),
+		"GET schemes/{scheme}/origins":            a.shown(a.origins),
 
 		"POST schemes/{scheme}/refusals":        a.change(a.addRefusal),
 		"POST schemes/{scheme}/refusals/check":  a.change(a.checkRefusal),

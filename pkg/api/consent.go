@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -20,6 +21,8 @@ type Consents interface {
 	AnswerConsent(ctx context.Context, scheme int64, a roster.Answered, now time.Time) error
 	ProposalRules(ctx context.Context, scheme int64) (roster.ProposalRules, error)
 	SetProposalRules(ctx context.Context, scheme int64, r roster.ProposalRules) error
+	// Origins lists who registers people, and what came of it, by month, the latest first.
+	Origins(ctx context.Context, scheme int64) ([]report.Origin, error)
 }
 
 // errNotProposed means that a person was not proposed, or has answered otherwise.
@@ -123,4 +126,27 @@ func (a *API) consentScript(ask) (any, error) {
 	return struct {
 		Texts map[roster.Language]string `json:"texts"`
 	}{texts}, nil
+}
+
+// originBody is how often something came of people whom a source has registered.
+type originBody struct {
+	Month   string        `json:"month"`
+	Source  roster.Source `json:"source"`
+	Outcome string        `json:"outcome"`
+	Count   int           `json:"count"`
+}
+
+// origins tells who registers people, and what came of it. It names nobody.
+func (a *API) origins(q ask) (any, error) {
+	list, err := a.opts.Consents.Origins(q.Context(), q.scheme.Key)
+	if err != nil {
+		return nil, err
+	}
+	body := struct {
+		Origins []originBody `json:"origins"`
+	}{[]originBody{}}
+	for _, o := range list {
+		body.Origins = append(body.Origins, originBody{o.Month.Format("2006-01"), o.Source, o.Outcome, o.Count})
+	}
+	return body, nil
 }

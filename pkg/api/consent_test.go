@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/inbox"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -55,6 +57,10 @@ func (g *gate) ProposalRules(context.Context, int64) (roster.ProposalRules, erro
 func (g *gate) SetProposalRules(_ context.Context, _ int64, r roster.ProposalRules) error {
 	g.rules = r
 	return nil
+}
+
+func (g *gate) Origins(context.Context, int64) ([]report.Origin, error) {
+	return []report.Origin{{Month: nine, Source: roster.SourceNurse, Outcome: "agreed", Count: 3}, {Month: nine, Outcome: "unfinished", Count: 1}}, nil
 }
 
 func (g *gate) RefuseNumber(_ context.Context, _ int64, number string, _ time.Time) error {
@@ -114,6 +120,9 @@ func TestConsentsAndRefusals(t *testing.T) {
 	require.Equal(t, 400, h.ask(path+"/consents", send("PUT", `{"days":0}`, write)).status)
 	require.Equal(t, roster.ProposalRules{Days: 14}, h.gate.rules)
 	require.Contains(t, string(h.ask(path+"/consent-script").body), `"fr":"Êtes-vous d'accord ?"`, "it names nobody")
+
+	origins := h.valid(h.ask(path+"/origins").body, "Origins")["origins"].([]any)
+	require.Equal(t, map[string]any{"month": nine.Format("2006-01"), "source": "nurse", "outcome": "agreed", "count": json.Number("3")}, origins[0])
 
 	h.gate.err = nil
 	require.Equal(t, 400, post("/refusals", `{"number":"0199001234"}`).status)

@@ -18,6 +18,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/postgres"
+	"github.com/rappel-tel/rappel/pkg/report"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
@@ -216,9 +217,20 @@ func TestRefusedOrWithoutAnAnswerNothingStays(t *testing.T) {
 		_, err = f.AddAct(ctx, auth.Act{Scheme: a.scheme, Who: uuid.NewString(), At: a.now, What: what})
 		require.NoError(t, err)
 	}
+	wall := func() (proposed, untold int) {
+		roll, err := f.Roll(ctx, a.scheme, a.now)
+		require.NoError(t, err)
+		return roll.Proposed, roll.Untold
+	}
+	waiting, _ := wall()
+	require.Equal(t, 1, waiting, "B2 has agreed")
 	id := a.ring("B 1", her, call.Outcome{Result: call.ResultAnswered})
+	_, untold := wall()
+	require.Equal(t, 1, untold)
 	require.NoError(t, a.AnswerFirstCall(ctx, a.scheme, id, roster.AnswerRefused, a.now))
 	require.ErrorIs(t, a.AnswerFirstCall(ctx, a.scheme, id, roster.AnswerAgreed, a.now), callflow.ErrNothing)
+	waiting, untold = wall()
+	require.Zero(t, waiting+untold)
 
 	for _, text := range []string{her[1:], "B 1", "B%201", "Zoe", "Quintens", "quintens"} {
 		nowhere(t, url, text)
@@ -261,6 +273,11 @@ func TestRefusedOrWithoutAnAnswerNothingStays(t *testing.T) {
 	require.NoError(t, f.pool.QueryRow(ctx, `SELECT array_agg(source || ' ' || outcome || ' ' || count ORDER BY source, outcome)
 		FROM registration_count WHERE scheme_id = $1 AND outcome IN ('refused', 'lapsed')`, a.scheme).Scan(&left))
 	require.Equal(t, []string{"pharmacist lapsed 1", "pharmacist refused 1"}, left, "where people came from is counted")
+	counts, err := f.Origins(ctx, a.scheme)
+	require.NoError(t, err)
+	require.Contains(t, counts, report.Origin{
+		Month: time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC), Source: roster.SourcePharmacist, Outcome: "refused", Count: 1,
+	})
 	require.Equal(t, int64(0), f.one(`SELECT count(*) FROM beneficiary WHERE ref LIKE 'X-%' AND (source <> 'service' OR class <> 0)`))
 }
 

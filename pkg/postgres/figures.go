@@ -55,7 +55,7 @@ func (s *Store) Roll(ctx context.Context, scheme int64, now time.Time) (report.R
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		r := rollReader{query: s.query.WithTx(tx), scheme: scheme, now: now, roll: &roll}
-		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last, r.welfare, r.inbox, r.asked} {
+		for _, read := range []func(context.Context) error{r.head, r.names, r.live, r.last, r.welfare, r.inbox, r.proposed, r.asked} {
 			if err := read(ctx); err != nil {
 				return err
 			}
@@ -93,6 +93,15 @@ func (r *rollReader) inbox(ctx context.Context) error {
 		return fmt.Errorf("read since when the inbox waits: %w", err)
 	}
 	r.roll.Oldest = when(oldest)
+	return nil
+}
+
+func (r *rollReader) proposed(ctx context.Context) error {
+	row, err := r.query.CountProposals(ctx, r.scheme)
+	if err != nil {
+		return fmt.Errorf("count who has not answered yet: %w", err)
+	}
+	r.roll.Proposed, r.roll.Untold = int(row.Waiting), int(row.Untold)
 	return nil
 }
 

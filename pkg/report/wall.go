@@ -35,6 +35,9 @@ type Roll struct {
 	// Welfare are people who were not reached as they were promised, and whom nobody has looked after yet, the longest first, at most
 	// MostWelfare of them.
 	Welfare []Worry
+	// Proposed is how many people were proposed and have not answered yet, and Untold of how many of them it is not written down what
+	// they answered at their first call.
+	Proposed, Untold int
 	// Oldest is since when the oldest item of the inbox waits; zero when none does.
 	Oldest time.Time
 	// Asked are the questions that the line was asked most in the last AskedDays days, at most MostAsked of them. Nobody is in it.

@@ -45,5 +45,6 @@ func serviceKilledWhileItSpeaks(t *testing.T, program string) {
 		require.Len(t, h.Attempts(h.People[i]), 1)
 		require.Len(t, h.Rang(h.People[i].Number), 1, "rung again")
 	}
-	killedWhileTheyRegister(t, street, program, service)
+	service = killedWhileTheyRegister(t, street, program, service)
+	killedWhileTheyAreAsked(t, street, program, service)
 }

@@ -15,7 +15,7 @@ import (
 
 // killedWhileTheyRegister: of a list one presses one and talks to a registrar, and another waits for her. The service is killed: the
 // two who talk hear each other on, and whoever waits is told of it and waits on, until the registrar has time for her.
-func killedWhileTheyRegister(t *testing.T, street *house.Street, program string, service *house.Process) {
+func killedWhileTheyRegister(t *testing.T, street *house.Street, program string, service *house.Process) *house.Process {
 	t.Helper()
 	h := street.Move(t, house.Plan{Registrars: 1, WrapUp: time.Second})
 	desk := h.Registrars[0]
@@ -53,7 +53,7 @@ func killedWhileTheyRegister(t *testing.T, street *house.Street, program string,
 	service.Kill()
 	killed := time.Now()
 
-	street.Serve(t, program)
+	service = street.Serve(t, program)
 	h.Hears(waits, killed, house.Beginning(h.Prompt("outreach.again", nil), 3*time.Second), 60*time.Second)
 	h.Hears(waits, killed, house.Beginning(h.Prompt("outreach.connecting", nil), 3*time.Second), 60*time.Second)
 	now := time.Now().Add(-200 * time.Millisecond)
@@ -83,6 +83,7 @@ func killedWhileTheyRegister(t *testing.T, street *house.Street, program string,
 		list, err := h.Store.Inbox(ctx, h.Scheme.Key, false)
 		return err == nil && len(list) == 2 && list[0].Number == first.Number && list[1].Number == second.Number
 	})
+	return service
 }
 
 // answer is what the records have of what was keyed in her call.

@@ -90,6 +90,30 @@ WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose <> 'outreach' AND p.since 
 ORDER BY p.since, b.ref
 LIMIT sqlc.arg(most);
 
+-- name: CountProposals :one
+-- How many have not answered yet, and of those to how many somebody has talked at a first call and not told the answer.
+SELECT count(*) AS waiting, count(*) FILTER (WHERE EXISTS (
+    SELECT FROM occurrence o
+    WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call' AND o.state = 'reached'
+        AND NOT EXISTS (SELECT FROM consent_answer x WHERE x.scheme_id = o.scheme_id AND x.occurrence_id = o.occurrence_id))) AS untold
+FROM beneficiary b
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose <> 'outreach' AND EXISTS (
+    SELECT FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state = 'proposed')
+    AND NOT EXISTS (
+    SELECT FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state <> 'proposed'
+        AND c.consent_id > (
+            SELECT max(p.consent_id) FROM consent p
+            WHERE p.scheme_id = c.scheme_id AND p.beneficiary_id = c.beneficiary_id AND p.purpose = c.purpose AND p.state = 'proposed'));
+
+-- name: ReadOrigins :many
+-- Who registers people, and what came of it, by month.
+SELECT month, source, outcome, count
+FROM registration_count
+WHERE scheme_id = sqlc.arg(scheme_id)
+ORDER BY month DESC, source, outcome;
+
 -- name: SetProposals :exec
 UPDATE scheme SET proposal_days = sqlc.arg(proposal_days)
 WHERE scheme_id = sqlc.arg(scheme_id);

@@ -11,6 +11,36 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const countProposals = `-- name: CountProposals :one
+SELECT count(*) AS waiting, count(*) FILTER (WHERE EXISTS (
+    SELECT FROM occurrence o
+    WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call' AND o.state = 'reached'
+        AND NOT EXISTS (SELECT FROM consent_answer x WHERE x.scheme_id = o.scheme_id AND x.occurrence_id = o.occurrence_id))) AS untold
+FROM beneficiary b
+WHERE b.scheme_id = $1 AND b.purpose <> 'outreach' AND EXISTS (
+    SELECT FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state = 'proposed')
+    AND NOT EXISTS (
+    SELECT FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state <> 'proposed'
+        AND c.consent_id > (
+            SELECT max(p.consent_id) FROM consent p
+            WHERE p.scheme_id = c.scheme_id AND p.beneficiary_id = c.beneficiary_id AND p.purpose = c.purpose AND p.state = 'proposed'))
+`
+
+type CountProposalsRow struct {
+	Waiting int64
+	Untold  int64
+}
+
+// How many have not answered yet, and of those to how many somebody has talked at a first call and not told the answer.
+func (q *Queries) CountProposals(ctx context.Context, schemeID int64) (CountProposalsRow, error) {
+	row := q.db.QueryRow(ctx, countProposals, schemeID)
+	var i CountProposalsRow
+	err := row.Scan(&i.Waiting, &i.Untold)
+	return i, err
+}
+
 const deleteErasure = `-- name: DeleteErasure :exec
 DELETE FROM recording_erasure WHERE scheme_id = $1 AND recording = $2
 `
@@ -455,6 +485,46 @@ func (q *Queries) ReadFirstCalls(ctx context.Context, arg ReadFirstCallsParams) 
 	for rows.Next() {
 		var i ReadFirstCallsRow
 		if err := rows.Scan(&i.OccurrenceID, &i.State); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const readOrigins = `-- name: ReadOrigins :many
+SELECT month, source, outcome, count
+FROM registration_count
+WHERE scheme_id = $1
+ORDER BY month DESC, source, outcome
+`
+
+type ReadOriginsRow struct {
+	Month   pgtype.Date
+	Source  string
+	Outcome string
+	Count   int64
+}
+
+// Who registers people, and what came of it, by month.
+func (q *Queries) ReadOrigins(ctx context.Context, schemeID int64) ([]ReadOriginsRow, error) {
+	rows, err := q.db.Query(ctx, readOrigins, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadOriginsRow
+	for rows.Next() {
+		var i ReadOriginsRow
+		if err := rows.Scan(
+			&i.Month,
+			&i.Source,
+			&i.Outcome,
+			&i.Count,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
