@@ -11,9 +11,14 @@ import (
 	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
-// sweepAfter is how long after the start channels that nobody follows are looked for: adoption has had its time then, and
-// whoever came in as the last process died has not waited in silence for long.
-const sweepAfter = 3 * time.Second
+// How long after the start channels that nobody follows are looked for.
+const (
+	// sweepAfter is for inbound parties: whoever came in as the last process died has not waited in silence for long.
+	sweepAfter = 3 * time.Second
+	// sweepAttemptsAfter is for legs of attempts: on a slow machine it takes a while until this node leads and adopts them. The
+	// dialplan speaks to whoever hears nothing meanwhile.
+	sweepAttemptsAfter = 10 * time.Second
+)
 
 // Adopt takes over attempts that were live when an earlier process ended; see dispatch.Switchboard. What lives is followed
 // to its end. What is gone was answered when the bridge was recorded; anything else ends as unknown, once nothing of it can
@@ -159,8 +164,8 @@ func (c *Connector) talked(a call.Live) time.Duration {
 
 // sweep takes care of channels in the application that an earlier process left and nobody adopted: a caller at the keypad is
 // let go, a beneficiary hears the apology, an inbound party goes to the dialplan's own answer, and two people who talk are
-// watched, so that neither is left in silence.
-func (c *Connector) sweep() {
+// watched, so that neither is left in silence. With attempts it takes care of their legs, otherwise of all others.
+func (c *Connector) sweep(attempts bool) {
 	channels, err := c.o.Switch.Channels(c.ctx)
 	if err != nil {
 		c.logCommand("list channels", "sweep", err)
@@ -168,12 +173,13 @@ func (c *Connector) sweep() {
 	}
 	groups := map[string][]telephony.Channel{}
 	for _, ch := range channels {
-		if ch.InApp {
+		_, _, _, noAttempt := call.ParseLeg(ch.Leg)
+		if ch.InApp && attempts == (noAttempt == nil) {
 			groups[call.Of(ch.Leg)] = append(groups[call.Of(ch.Leg)], ch)
 		}
 	}
 	for key, group := range groups {
-		l, err := c.open(key)
+		l, err := c.openAs(key, attempts) // An attempt may be adopted later still: see adoptLater.
 		if err != nil {
 			continue // Somebody follows it.
 		}

@@ -189,8 +189,9 @@ func (c *Connector) Run(ctx context.Context) error {
 	keepers.Go(func() { c.stored.run(ctx) })
 	defer keepers.Wait()
 	defer cancel()
-	sweep := time.NewTimer(sweepAfter)
+	sweep, late := time.NewTimer(sweepAfter), time.NewTimer(sweepAttemptsAfter)
 	defer sweep.Stop()
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -198,7 +199,9 @@ func (c *Connector) Run(ctx context.Context) error {
 		case <-c.ctx.Done():
 			return nil
 		case <-sweep.C:
-			c.sweep()
+			c.sweep(false)
+		case <-late.C:
+			c.sweep(true)
 		case e, open := <-c.o.Switch.Arrivals():
 			if !open {
 				return nil

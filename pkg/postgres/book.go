@@ -227,6 +227,16 @@ func beneficiariesOf(ctx context.Context, q *sqldb.Queries, scheme int64, rows [
 	for _, n := range numbers {
 		of[n.BeneficiaryID] = append(of[n.BeneficiaryID], roster.Number{E164: n.E164, Extension: n.Extension})
 	}
+	named, err := q.ContactsOf(ctx, sqldb.ContactsOfParams{SchemeID: scheme, BeneficiaryIds: ids})
+	if err != nil {
+		return nil, fmt.Errorf("read contact people: %w", storeError(err))
+	}
+	contacts := make(map[int64][]roster.ContactPerson, len(named))
+	for _, n := range named {
+		contacts[n.BeneficiaryID] = append(contacts[n.BeneficiaryID], roster.ContactPerson{
+			Name: n.Name, Relation: roster.Relation(n.Relation), Number: n.E164,
+		})
+	}
 	list := make([]roster.Beneficiary, len(rows))
 	for i, r := range rows {
 		list[i] = roster.Beneficiary{
@@ -234,6 +244,7 @@ func beneficiariesOf(ctx context.Context, q *sqldb.Queries, scheme int64, rows [
 			Language: roster.Language(r.Language), Zone: r.Zone, Class: int(r.Class), Purpose: roster.Purpose(r.Purpose),
 			Consent: roster.Consent{State: roster.ConsentState(r.ConsentState), On: dateOf(r.GivenOn), How: r.ConsentHow},
 			Source:  roster.Source(r.Source), Reference: r.Reference, Deputy: r.Deputy,
+			LongerWaits: r.LongerWaits, Simpler: r.Simpler, StraightToPerson: r.StraightToPerson, Contacts: contacts[r.BeneficiaryID],
 			Agreement: termsOf(sqldb.CurrentAgreementsRow{
 				Cadence: r.Cadence, PerWeek: r.PerWeek, Days: r.Days, Begins: r.Begins, Ends: r.Ends, LengthMs: r.LengthMs,
 				ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Continuity: r.Continuity, CallerRingMs: r.CallerRingMs,

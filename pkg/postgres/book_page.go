@@ -273,6 +273,9 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 		if len(b.Numbers) == 0 {
 			return fmt.Errorf("%w: it has no number", roster.ErrRefused)
 		}
+		if err := roster.CheckContactPeople(b.Contacts); err != nil {
+			return fmt.Errorf("%w: %w", roster.ErrRefused, err)
+		}
 		if b.Zone != "" && known.find(b.Zone) == nil {
 			return fmt.Errorf("%w: it has an unknown time zone", roster.ErrRefused)
 		}
@@ -293,6 +296,8 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 		p.Purposes = append(p.Purposes, string(b.Purpose))
 		p.ReferenceIds = append(p.ReferenceIds, callers[b.Reference])
 		p.DeputyIds = append(p.DeputyIds, callers[b.Deputy])
+		p.LongerWaits, p.Simpler = append(p.LongerWaits, b.LongerWaits), append(p.Simpler, b.Simpler)
+		p.StraightToPerson = append(p.StraightToPerson, b.StraightToPerson)
 	}
 	before, err := w.query.ZonesByRef(ctx, sqldb.ZonesByRefParams{SchemeID: w.scheme, Refs: p.Refs})
 	if err != nil {
@@ -317,7 +322,7 @@ func (w *putting) beneficiaries(ctx context.Context, list []roster.Beneficiary) 
 	for i, r := range rows {
 		ids[i], people[r.BeneficiaryID] = r.BeneficiaryID, normal[r.Ref]
 	}
-	for _, write := range []func(context.Context, []int64, map[int64]roster.Beneficiary) error{w.numbers, w.consents, w.agreements} {
+	for _, write := range []func(context.Context, []int64, map[int64]roster.Beneficiary) error{w.numbers, w.contacts, w.consents, w.agreements} {
 		if err := write(ctx, ids, people); err != nil {
 			return err
 		}
@@ -367,6 +372,27 @@ func (w *putting) numbers(ctx context.Context, ids []int64, people map[int64]ros
 	}
 	if err := w.query.InsertNumbers(ctx, p); err != nil {
 		return fmt.Errorf("write numbers: %w", err)
+	}
+	return nil
+}
+
+// contacts replaces whom people have named to be asked after them.
+func (w *putting) contacts(ctx context.Context, ids []int64, people map[int64]roster.Beneficiary) error {
+	if err := w.query.DeleteContacts(ctx, sqldb.DeleteContactsParams{SchemeID: w.scheme, BeneficiaryIds: ids}); err != nil {
+		return fmt.Errorf("replace contact people: %w", err)
+	}
+	p := sqldb.InsertContactsParams{SchemeID: w.scheme}
+	for _, id := range ids {
+		for i, c := range people[id].Contacts {
+			p.BeneficiaryIds, p.Positions = append(p.BeneficiaryIds, id), append(p.Positions, int16(i+1))
+			p.Names, p.Relations, p.Numbers = append(p.Names, c.Name), append(p.Relations, string(c.Relation)), append(p.Numbers, c.Number)
+		}
+	}
+	if len(p.Names) == 0 {
+		return nil
+	}
+	if err := w.query.InsertContacts(ctx, p); err != nil {
+		return fmt.Errorf("write contact people: %w", err)
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func CheckContactPeople(list []ContactPerson) error {
 	numbers := map[string]bool{}
 	for _, c := range list {
 		switch {
-		case c.Name == "" || len(c.Name) > longestName || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl):
+		case c.Name == "" || len(c.Name) > longestName || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unicode.IsControl),
+			strings.Contains(c.Name, ";"): // It parts them in a sheet.
 			return fmt.Errorf("%w: a name is missing, or is none", ErrContactPerson)
 		case !slices.Contains(Relations(), c.Relation):
 			return fmt.Errorf("%w: %q is no relation; it is one of %v", ErrContactPerson, c.Relation, Relations())
@@ -79,6 +80,11 @@ type Beneficiary struct {
 	Source    Source   // Who registered her; empty means SourceService.
 	Reference string   // Ref of her reference caller; empty means none.
 	Deputy    string   // Ref of the deputy; empty means none.
+	// How the line treats her when she rings from a number of hers: twice as long waits for every key, simpler words sentence by
+	// sentence, a person without a menu.
+	LongerWaits, Simpler, StraightToPerson bool
+	// Contacts are whom she has named to be asked after her when she is not reached, in that order.
+	Contacts []ContactPerson
 	// Agreement is what was agreed about calls. An empty Cadence means that nothing was agreed: she is on the register and
 	// no call is booked.
 	Agreement Agreement
@@ -125,7 +131,7 @@ func joinName(given, family string) string {
 // Normal returns the beneficiary with every default written out and every list in its canonical order, so that two that
 // mean the same are Equal. It shares no slice with b.
 func (b Beneficiary) Normal() Beneficiary {
-	b.Numbers = slices.Clone(b.Numbers)
+	b.Numbers, b.Contacts = slices.Clone(b.Numbers), slices.Clone(b.Contacts)
 	b.Language = orElse(b.Language, French)
 	b.Purpose = orElse(b.Purpose, PurposeCallingScheme)
 	b.Consent.State = orElse(b.Consent.State, ConsentProposed)
@@ -202,7 +208,9 @@ func (b Beneficiary) Equal(other Beneficiary) bool {
 	return x.Ref == y.Ref && x.Given == y.Given && x.Family == y.Family && slices.Equal(x.Numbers, y.Numbers) &&
 		x.Language == y.Language && x.Zone == y.Zone && x.Class == y.Class && x.Purpose == y.Purpose &&
 		x.Consent.State == y.Consent.State && x.Consent.On.Equal(y.Consent.On) && x.Consent.How == y.Consent.How &&
-		x.Source == y.Source && x.Reference == y.Reference && x.Deputy == y.Deputy && x.Agreement.Equal(y.Agreement)
+		x.Source == y.Source && x.Reference == y.Reference && x.Deputy == y.Deputy && x.LongerWaits == y.LongerWaits &&
+		x.Simpler == y.Simpler && x.StraightToPerson == y.StraightToPerson && slices.Equal(x.Contacts, y.Contacts) &&
+		x.Agreement.Equal(y.Agreement)
 }
 
 // Equal reports whether two agreements are the same after Normal.

@@ -16,7 +16,7 @@ WHERE scheme_id = sqlc.arg(scheme_id) AND ref = ANY (sqlc.arg(refs)::text[]);
 
 -- name: PageBeneficiaries :many
 SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
-    coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
+    b.longer_waits, b.simpler, b.straight_to_person, coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
@@ -40,7 +40,7 @@ LIMIT sqlc.arg(page);
 
 -- name: FindBeneficiaries :many
 SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
-    coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
+    b.longer_waits, b.simpler, b.straight_to_person, coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
@@ -65,6 +65,21 @@ SELECT beneficiary_id, e164, extension
 FROM contact_number
 WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[])
 ORDER BY beneficiary_id, position;
+
+-- name: ContactsOf :many
+SELECT beneficiary_id, name, relation, e164
+FROM contact_person
+WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[])
+ORDER BY beneficiary_id, position;
+
+-- name: DeleteContacts :exec
+DELETE FROM contact_person
+WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = ANY (sqlc.arg(beneficiary_ids)::bigint[]);
+
+-- name: InsertContacts :exec
+INSERT INTO contact_person (scheme_id, beneficiary_id, position, name, relation, e164)
+SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(beneficiary_ids)::bigint[]), unnest(sqlc.arg(positions)::smallint[]),
+    unnest(sqlc.arg(names)::text[]), unnest(sqlc.arg(relations)::text[]), unnest(sqlc.arg(numbers)::text[]);
 
 -- name: InsertRefs :exec
 INSERT INTO person_ref (scheme_id, ref, staff)
@@ -111,16 +126,18 @@ SELECT caller_id, ref FROM caller WHERE scheme_id = sqlc.arg(scheme_id) AND ref 
 
 -- name: UpsertBeneficiaries :many
 INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, zone, class, source, purpose,
-    reference_id, deputy_id, created_at)
+    reference_id, deputy_id, longer_waits, simpler, straight_to_person, created_at)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(uids)::uuid[]), unnest(sqlc.arg(refs)::text[]),
     unnest(sqlc.arg(given_names)::text[]), unnest(sqlc.arg(family_names)::text[]), unnest(sqlc.arg(name_keys)::text[]),
     unnest(sqlc.arg(languages)::text[]), unnest(sqlc.arg(zones)::text[]), unnest(sqlc.arg(classes)::smallint[]),
     unnest(sqlc.arg(sources)::text[]), unnest(sqlc.arg(purposes)::text[]), nullif(unnest(sqlc.arg(reference_ids)::bigint[]), 0),
-    nullif(unnest(sqlc.arg(deputy_ids)::bigint[]), 0), sqlc.arg(now)::timestamptz
+    nullif(unnest(sqlc.arg(deputy_ids)::bigint[]), 0), unnest(sqlc.arg(longer_waits)::boolean[]), unnest(sqlc.arg(simpler)::boolean[]),
+    unnest(sqlc.arg(straight_to_person)::boolean[]), sqlc.arg(now)::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
     language = excluded.language, zone = excluded.zone, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
-    reference_id = excluded.reference_id, deputy_id = excluded.deputy_id
+    reference_id = excluded.reference_id, deputy_id = excluded.deputy_id, longer_waits = excluded.longer_waits,
+    simpler = excluded.simpler, straight_to_person = excluded.straight_to_person
 RETURNING beneficiary_id, ref;
 
 -- name: ZonesByRef :many

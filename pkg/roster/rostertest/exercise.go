@@ -170,7 +170,11 @@ func Lea() roster.Beneficiary {
 		Language: roster.Dutch, Class: 2, Purpose: roster.PurposeCallingScheme,
 		Consent:   roster.Consent{State: roster.ConsentGiven, On: date(2020, 4, 3), How: "lettre"},
 		Source:    roster.SourcePharmacist,
-		Reference: "C1",
+		Reference: "C1", LongerWaits: true, Simpler: true, StraightToPerson: true,
+		Contacts: []roster.ContactPerson{
+			{Name: "Marc d'Hooghe", Relation: roster.RelationFamily, Number: "+33199000009"},
+			{Name: "Rosa, en face", Relation: roster.RelationNeighbour, Number: "+33199000008"},
+		},
 		Agreement: roster.Agreement{
 			Cadence: roster.Weekly, PerWeek: 2, Days: []time.Weekday{time.Monday, time.Thursday},
 			Windows: []roster.Window{{Begin: 570, End: 720}, {Begin: 840, End: 1020}}, Length: 30 * time.Minute,
@@ -203,6 +207,8 @@ func changes() []func(*roster.Beneficiary) {
 			b.Agreement.Skills, b.Agreement.Hard = []string{"deuil", "langue des signes"}, true
 		},
 		func(b *roster.Beneficiary) { b.Agreement.Hard = true },
+		func(b *roster.Beneficiary) { b.LongerWaits, b.StraightToPerson, b.Contacts = false, false, b.Contacts[1:] },
+		func(b *roster.Beneficiary) { b.Simpler, b.Contacts = false, nil },
 	}
 }
 

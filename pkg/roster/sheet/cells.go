@@ -68,6 +68,40 @@ func (c *cells) dialled(numbers []roster.Number) ([]roster.Number, Code) {
 	return numbers, ""
 }
 
+// contacts reads contact people, each as NAME, RELATION, NUMBER, and parted by semicolons or lines.
+func (c *cells) contacts(text string) ([]roster.ContactPerson, Code) {
+	var people []roster.ContactPerson
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == '\n' }) {
+		rest, dialled, some := cutLast(part)
+		name, relation, more := cutLast(rest)
+		if !some || !more {
+			return nil, CodeContacts
+		}
+		number, err := numbering.Parse(dialled, c.region)
+		if err != nil {
+			return nil, numberCode(dialled, err)
+		}
+		word, ambiguous := c.speech.relations.read(relation, c.lang)
+		if word == "" || ambiguous || number.Extension != "" {
+			return nil, CodeContacts
+		}
+		people = append(people, roster.ContactPerson{Name: name, Relation: roster.Relation(word), Number: number.E164})
+	}
+	if roster.CheckContactPeople(people) != nil {
+		return nil, CodeContacts
+	}
+	return people, ""
+}
+
+// cutLast cuts at the last comma.
+func cutLast(text string) (before, after string, found bool) {
+	i := strings.LastIndexByte(text, ',')
+	if i < 0 {
+		return text, "", false
+	}
+	return strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:]), true
+}
+
 // cadence reads a rhythm, with the number of calls a week when it names one (0 otherwise).
 func (c *cells) cadence(text string) (roster.Cadence, int, Code) {
 	if value, ambiguous := c.speech.cadences.read(text, c.lang); value != "" && !ambiguous {

@@ -25,7 +25,8 @@ func exportColumns() []string {
 	return []string{
 		columnRef, columnKind, columnFamily, columnGiven, columnNumber, columnNumber, columnNumber, columnLanguage, columnClass,
 		columnCadence, columnPerWeek, columnDays, columnMonthDay, columnNth, columnDates, columnWindows, columnZone, columnLength,
-		columnFrom, columnUntil, columnContinuity, columnCallerRing, columnRing, columnHard, columnReference, columnDeputy, columnConsent, columnConsentOn, columnConsentHow,
+		columnFrom, columnUntil, columnContinuity, columnCallerRing, columnRing, columnHard, columnWaits, columnSimpler, columnStraight, columnContacts,
+		columnReference, columnDeputy, columnConsent, columnConsentOn, columnConsentHow,
 		columnSource, columnPurpose, columnSkills, columnMaxTalk, columnMaxCalls, columnMaxHard, columnMaxInRow, columnBreather,
 		columnActive,
 	}
@@ -164,7 +165,12 @@ func (w *writer) beneficiary(b roster.Beneficiary) map[string]string {
 		columnConsent:   w.speech.consents.write(string(b.Consent.State), w.lang),
 		columnConsentOn: dateText(b.Consent.On), columnConsentHow: b.Consent.How,
 		columnSource:  w.speech.sources.write(string(b.Source), w.lang),
-		columnPurpose: w.speech.purposes.write(string(b.Purpose), w.lang),
+		columnPurpose: w.speech.purposes.write(string(b.Purpose), w.lang), columnContacts: w.contacts(b.Contacts),
+	}
+	for column, set := range map[string]bool{columnWaits: b.LongerWaits, columnSimpler: b.Simpler, columnStraight: b.StraightToPerson} {
+		if set {
+			texts[column] = w.speech.truths.write("yes", w.lang)
+		}
 	}
 	if a := b.Agreement; a.Cadence != "" {
 		texts[columnCadence] = w.speech.cadences.write(string(a.Cadence), w.lang)
@@ -185,6 +191,15 @@ func (w *writer) beneficiary(b roster.Beneficiary) map[string]string {
 		texts[columnRing] = strconv.Itoa(int(a.Ring / time.Second))
 	}
 	return texts
+}
+
+// contacts writes each as "Marie Dupont, voisine, +33199001234".
+func (w *writer) contacts(list []roster.ContactPerson) string {
+	texts := make([]string, len(list))
+	for i, c := range list {
+		texts[i] = strings.Join([]string{c.Name, w.speech.relations.write(string(c.Relation), w.lang), c.Number}, ", ")
+	}
+	return strings.Join(texts, "; ")
 }
 
 func (w *writer) days(days []time.Weekday) string {

@@ -88,7 +88,7 @@ func list(terms []term, lang int) string {
 
 // speech is every lexicon of a sheet.
 type speech struct {
-	headings, kinds, languages, cadences, days, dayRanges, nths, halves, continuities, consents, sources, purposes, truths lexicon
+	headings, kinds, languages, cadences, days, dayRanges, nths, halves, continuities, consents, sources, relations, purposes, truths lexicon
 }
 
 func newSpeech() *speech {
@@ -97,7 +97,7 @@ func newSpeech() *speech {
 		cadences: newLexicon(cadenceTerms()), days: newLexicon(dayTerms()), dayRanges: newLexicon(dayRangeTerms()),
 		nths:   newLexicon(nthTerms()),
 		halves: newLexicon(halfTerms()), continuities: newLexicon(continuityTerms()), consents: newLexicon(consentTerms()),
-		sources: newLexicon(sourceTerms()), purposes: newLexicon(purposeTerms()), truths: newLexicon(truthTerms()),
+		sources: newLexicon(sourceTerms()), relations: newLexicon(relationTerms()), purposes: newLexicon(purposeTerms()), truths: newLexicon(truthTerms()),
 	}
 }
 

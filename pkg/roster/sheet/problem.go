@@ -27,6 +27,7 @@ const (
 	CodeKind           Code = "kind"
 	CodeKindChanged    Code = "kind_changed"
 	CodeNotForStaff    Code = "not_for_staff"
+	CodeContacts       Code = "contacts"
 	CodeNotForCalled   Code = "not_for_beneficiary"
 	CodeNoName         Code = "no_name"
 	CodeNoNumber       Code = "no_number"

@@ -159,6 +159,14 @@ func drawPeople(t *rapid.T) roster.People {
 			Source:    rapid.SampledFrom(roster.Sources()).Draw(t, "source"),
 			Reference: rapid.SampledFrom(callers).Draw(t, "reference"),
 		}
+		b.LongerWaits, b.Simpler = rapid.Bool().Draw(t, "longer waits"), rapid.Bool().Draw(t, "simpler")
+		b.StraightToPerson = rapid.Bool().Draw(t, "straight to a person")
+		for _, number := range rapid.SliceOfNDistinct(rapid.Custom(drawNumber), 0, 5, func(n roster.Number) string { return n.E164 }).Draw(t, "contacts") {
+			b.Contacts = append(b.Contacts, roster.ContactPerson{
+				Name:     strings.ReplaceAll(words(12).Draw(t, "contact"), ";", ","),
+				Relation: rapid.SampledFrom(roster.Relations()).Draw(t, "relation"), Number: number.E164,
+			})
+		}
 		if rapid.Bool().Draw(t, "how?") {
 			b.Consent.How = words(30).Draw(t, "how")
 		}

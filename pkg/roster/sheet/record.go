@@ -129,6 +129,16 @@ func (c *cells) readCell(r *record, field, text string) (code Code, other string
 		return code, other
 	case columnZone:
 		p.Zone, code = c.zone(text)
+	case columnWaits:
+		return c.truth(&p.LongerWaits, text)
+	case columnSimpler:
+		return c.truth(&p.Simpler, text)
+	case columnStraight:
+		return c.truth(&p.StraightToPerson, text)
+	case columnContacts:
+		if p.Contacts, code = c.contacts(text); code != "" {
+			return code, list(relationTerms(), c.lang)
+		}
 	case columnMaxTalk:
 		r.load.Talk, code = c.span(text)
 	case columnMaxCalls:
@@ -269,6 +279,10 @@ func (r *record) beneficiary(old roster.Beneficiary) roster.Beneficiary {
 	lay(r, columnSource, &b.Source, r.person.Source)
 	lay(r, columnPurpose, &b.Purpose, r.person.Purpose)
 	lay(r, columnZone, &b.Zone, r.person.Zone)
+	lay(r, columnWaits, &b.LongerWaits, r.person.LongerWaits)
+	lay(r, columnSimpler, &b.Simpler, r.person.Simpler)
+	lay(r, columnStraight, &b.StraightToPerson, r.person.StraightToPerson)
+	lay(r, columnContacts, &b.Contacts, r.person.Contacts)
 	if r.given[columnNumber] {
 		b.Numbers = r.numbers
 	}
@@ -396,7 +410,7 @@ func (r *record) member(old roster.Staff) roster.Staff {
 		}
 	}
 	for _, field := range append(termColumns(), columnCadence, columnClass, columnReference, columnDeputy, columnConsent,
-		columnConsentOn, columnConsentHow, columnSource, columnPurpose, columnZone) {
+		columnConsentOn, columnConsentHow, columnSource, columnPurpose, columnZone, columnWaits, columnSimpler, columnStraight, columnContacts) {
 		if heading, ok := r.filled[field]; ok {
 			r.problem(CodeNotForStaff, heading, "", "")
 		}
@@ -409,7 +423,7 @@ func (r *record) member(old roster.Staff) roster.Staff {
 
 // lay sets a field when the file has its column.
 func lay[T string | int | bool | time.Time | []time.Time | []string | time.Duration | []time.Weekday | []roster.Window | roster.ConsentState | roster.Source |
-	roster.Purpose | roster.Cadence | roster.Continuity](r *record, field string, into *T, value T) {
+	roster.Purpose | roster.Cadence | roster.Continuity | []roster.ContactPerson](r *record, field string, into *T, value T) {
 	if r.given[field] {
 		*into = value
 	}

@@ -65,6 +65,12 @@ func sentences() []saying {
 			"la référence {given} est celle de quelqu'un d'un autre type ({other}) ; donnez-en une autre", "referentie {given} is van iemand van een andere soort ({other}); geef een andere",
 			"die Referenz {given} gehört jemandem anderer Art ({other}); wählen Sie eine andere", "reference {given} is that of somebody of another kind ({other}); choose another one",
 		}},
+		{CodeContacts, [4]string{
+			"écrivez chaque personne ainsi : Marie Dupont, voisine, +33199001234 ; cinq au plus, séparées par des points-virgules ; le lien est {other}",
+			"schrijf elke persoon zo: Marie Dupont, buurvrouw, +33199001234; hoogstens vijf, met puntkomma's ertussen; de band is {other}",
+			"schreiben Sie jede Person so: Marie Dupont, Nachbarin, +33199001234; höchstens fünf, durch Strichpunkte getrennt; die Beziehung ist {other}",
+			"write each person like this: Marie Dupont, neighbour, +33199001234; five at most, with semicolons between them; the relation is {other}",
+		}},
 		{CodeNotForStaff, [4]string{
 			"cette colonne ne vaut que pour les bénéficiaires ; videz la cellule", "deze kolom geldt alleen voor begunstigden; maak de cel leeg",
 			"diese Spalte gilt nur für Begünstigte; leeren Sie die Zelle", "this column is for beneficiaries only; empty the cell",

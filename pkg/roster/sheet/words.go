@@ -35,6 +35,10 @@ const (
 	columnNth        = "nth"
 	columnDates      = "dates"
 	columnHard       = "hard"
+	columnWaits      = "longer_waits"
+	columnSimpler    = "simpler"
+	columnStraight   = "straight_to_person"
+	columnContacts   = "contacts"
 	columnMaxTalk    = "max_talk"
 	columnMaxCalls   = "max_calls"
 	columnMaxHard    = "max_hard"
@@ -142,6 +146,20 @@ func headingTerms() []term {
 		{columnHard, [4]string{
 			"appels difficiles|appel difficile|difficile", "moeilijke oproepen|moeilijk", "schwierige Anrufe|schwierig",
 			"hard calls|hard call|difficult",
+		}},
+		{columnWaits, [4]string{
+			"plus de temps|plus de temps au téléphone|attentes plus longues", "meer tijd|meer tijd aan de telefoon|langer wachten",
+			"mehr Zeit|mehr Zeit am Telefon|längeres Warten", "longer waits|more time",
+		}},
+		{columnSimpler, [4]string{
+			"mots plus simples|plus simple", "eenvoudiger woorden|eenvoudiger", "einfachere Worte|einfacher", "simpler words|simpler",
+		}},
+		{columnStraight, [4]string{
+			"tout de suite une personne|sans menu", "meteen iemand|zonder menu", "sofort ein Mensch|ohne Menü", "straight to a person|no menu",
+		}},
+		{columnContacts, [4]string{
+			"personnes à prévenir|personnes de contact|personne de contact|contacts", "contactpersonen|contactpersoon|te verwittigen",
+			"Kontaktpersonen|Kontaktperson|zu verständigen", "contact people|contact person|contacts",
 		}},
 		{columnMaxTalk, [4]string{
 			"minutes par jour|minutes max par jour", "minuten per dag|max minuten per dag", "Minuten pro Tag|max Minuten pro Tag",
@@ -334,6 +352,22 @@ func sourceTerms() []term {
 			"service|ville|commune|cpas|ccas|mairie|service social", "dienst|gemeente|stad|ocmw", "Dienst|Gemeinde|Stadt|öshz",
 			"service|town",
 		}},
+	}
+}
+
+func relationTerms() []term {
+	return []term{
+		{"family", [4]string{
+			"famille|fille|fils|proche|sœur|frère|conjoint", "familie|dochter|zoon|zus|broer|partner",
+			"Familie|Tochter|Sohn|Schwester|Bruder|Angehörige", "family|daughter|son|sister|brother|relative",
+		}},
+		{"neighbour", [4]string{"voisin|voisine|voisinage", "buur|buurman|buurvrouw", "Nachbar|Nachbarin", "neighbour|neighbor"}},
+		{"friend", [4]string{"ami|amie", "vriend|vriendin", "Freund|Freundin", "friend"}},
+		{"doctor", [4]string{"médecin|docteur|médecin traitant", "arts|huisarts|dokter", "Arzt|Ärztin|Hausarzt|Hausärztin", "doctor|GP"}},
+		{"nurse", [4]string{
+			"infirmier|infirmière|soins à domicile", "verpleegkundige|thuisverpleging", "Pflegekraft|Krankenpfleger|Pfleger", "nurse",
+		}},
+		{"other", [4]string{"autre", "ander|andere", "andere|sonstige", "other"}},
 	}
 }
 

@@ -221,6 +221,50 @@ func (q *Queries) CancelOccurrences(ctx context.Context, arg CancelOccurrencesPa
 	return items, nil
 }
 
+const contactsOf = `-- name: ContactsOf :many
+SELECT beneficiary_id, name, relation, e164
+FROM contact_person
+WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[])
+ORDER BY beneficiary_id, position
+`
+
+type ContactsOfParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+}
+
+type ContactsOfRow struct {
+	BeneficiaryID int64
+	Name          string
+	Relation      string
+	E164          string
+}
+
+func (q *Queries) ContactsOf(ctx context.Context, arg ContactsOfParams) ([]ContactsOfRow, error) {
+	rows, err := q.db.Query(ctx, contactsOf, arg.SchemeID, arg.BeneficiaryIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ContactsOfRow
+	for rows.Next() {
+		var i ContactsOfRow
+		if err := rows.Scan(
+			&i.BeneficiaryID,
+			&i.Name,
+			&i.Relation,
+			&i.E164,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countForeignRefs = `-- name: CountForeignRefs :one
 SELECT count(*) FROM person_ref
 WHERE scheme_id = $1 AND ref = ANY ($2::text[]) AND staff <> $3
@@ -319,6 +363,21 @@ func (q *Queries) CurrentAgreements(ctx context.Context, arg CurrentAgreementsPa
 	return items, nil
 }
 
+const deleteContacts = `-- name: DeleteContacts :exec
+DELETE FROM contact_person
+WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[])
+`
+
+type DeleteContactsParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+}
+
+func (q *Queries) DeleteContacts(ctx context.Context, arg DeleteContactsParams) error {
+	_, err := q.db.Exec(ctx, deleteContacts, arg.SchemeID, arg.BeneficiaryIds)
+	return err
+}
+
 const deleteNumbers = `-- name: DeleteNumbers :exec
 DELETE FROM contact_number
 WHERE scheme_id = $1 AND beneficiary_id = ANY ($2::bigint[])
@@ -370,7 +429,7 @@ func (q *Queries) EnsureRegisters(ctx context.Context, arg EnsureRegistersParams
 
 const findBeneficiaries = `-- name: FindBeneficiaries :many
 SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
-    coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
+    b.longer_waits, b.simpler, b.straight_to_person, coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
@@ -397,37 +456,40 @@ type FindBeneficiariesParams struct {
 }
 
 type FindBeneficiariesRow struct {
-	BeneficiaryID int64
-	Ref           string
-	GivenName     string
-	FamilyName    string
-	Language      string
-	Zone          string
-	Class         int16
-	Purpose       string
-	Source        string
-	ConsentState  string
-	GivenOn       pgtype.Date
-	ConsentHow    string
-	Reference     string
-	Deputy        string
-	Cadence       string
-	PerWeek       int16
-	Days          []int16
-	Begins        []int16
-	Ends          []int16
-	LengthMs      int64
-	ValidFrom     pgtype.Date
-	ValidUntil    pgtype.Date
-	Continuity    string
-	CallerRingMs  int64
-	RingMs        int64
-	WindowDays    []int16
-	MonthDay      int16
-	Nth           int16
-	Dates         []pgtype.Date
-	Skills        []string
-	Hard          bool
+	BeneficiaryID    int64
+	Ref              string
+	GivenName        string
+	FamilyName       string
+	Language         string
+	Zone             string
+	Class            int16
+	Purpose          string
+	Source           string
+	LongerWaits      bool
+	Simpler          bool
+	StraightToPerson bool
+	ConsentState     string
+	GivenOn          pgtype.Date
+	ConsentHow       string
+	Reference        string
+	Deputy           string
+	Cadence          string
+	PerWeek          int16
+	Days             []int16
+	Begins           []int16
+	Ends             []int16
+	LengthMs         int64
+	ValidFrom        pgtype.Date
+	ValidUntil       pgtype.Date
+	Continuity       string
+	CallerRingMs     int64
+	RingMs           int64
+	WindowDays       []int16
+	MonthDay         int16
+	Nth              int16
+	Dates            []pgtype.Date
+	Skills           []string
+	Hard             bool
 }
 
 func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesParams) ([]FindBeneficiariesRow, error) {
@@ -449,6 +511,9 @@ func (q *Queries) FindBeneficiaries(ctx context.Context, arg FindBeneficiariesPa
 			&i.Class,
 			&i.Purpose,
 			&i.Source,
+			&i.LongerWaits,
+			&i.Simpler,
+			&i.StraightToPerson,
 			&i.ConsentState,
 			&i.GivenOn,
 			&i.ConsentHow,
@@ -692,6 +757,33 @@ func (q *Queries) InsertConsents(ctx context.Context, arg InsertConsentsParams) 
 	return items, nil
 }
 
+const insertContacts = `-- name: InsertContacts :exec
+INSERT INTO contact_person (scheme_id, beneficiary_id, position, name, relation, e164)
+SELECT $1::bigint, unnest($2::bigint[]), unnest($3::smallint[]),
+    unnest($4::text[]), unnest($5::text[]), unnest($6::text[])
+`
+
+type InsertContactsParams struct {
+	SchemeID       int64
+	BeneficiaryIds []int64
+	Positions      []int16
+	Names          []string
+	Relations      []string
+	Numbers        []string
+}
+
+func (q *Queries) InsertContacts(ctx context.Context, arg InsertContactsParams) error {
+	_, err := q.db.Exec(ctx, insertContacts,
+		arg.SchemeID,
+		arg.BeneficiaryIds,
+		arg.Positions,
+		arg.Names,
+		arg.Relations,
+		arg.Numbers,
+	)
+	return err
+}
+
 const insertEntries = `-- name: InsertEntries :exec
 INSERT INTO register_entry (scheme_id, register_id, beneficiary_id, entered_at)
 SELECT r.scheme_id, r.register_id, u.beneficiary_id, $1::timestamptz
@@ -801,7 +893,7 @@ func (q *Queries) NumbersOf(ctx context.Context, arg NumbersOfParams) ([]Numbers
 
 const pageBeneficiaries = `-- name: PageBeneficiaries :many
 SELECT b.beneficiary_id, b.ref, b.given_name, b.family_name, b.language, b.zone, b.class, b.purpose, b.source,
-    coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
+    b.longer_waits, b.simpler, b.straight_to_person, coalesce(c.state, '') AS consent_state, c.given_on, coalesce(c.how, '') AS consent_how,
     coalesce(r.ref, '') AS reference, coalesce(d.ref, '') AS deputy,
     coalesce(a.cadence, '') AS cadence, coalesce(a.per_week, 0) AS per_week, coalesce(a.days, '{}') AS days,
     coalesce(a.begins, '{}') AS begins, coalesce(a.ends, '{}') AS ends, coalesce(a.length_ms, 0) AS length_ms,
@@ -831,37 +923,40 @@ type PageBeneficiariesParams struct {
 }
 
 type PageBeneficiariesRow struct {
-	BeneficiaryID int64
-	Ref           string
-	GivenName     string
-	FamilyName    string
-	Language      string
-	Zone          string
-	Class         int16
-	Purpose       string
-	Source        string
-	ConsentState  string
-	GivenOn       pgtype.Date
-	ConsentHow    string
-	Reference     string
-	Deputy        string
-	Cadence       string
-	PerWeek       int16
-	Days          []int16
-	Begins        []int16
-	Ends          []int16
-	LengthMs      int64
-	ValidFrom     pgtype.Date
-	ValidUntil    pgtype.Date
-	Continuity    string
-	CallerRingMs  int64
-	RingMs        int64
-	WindowDays    []int16
-	MonthDay      int16
-	Nth           int16
-	Dates         []pgtype.Date
-	Skills        []string
-	Hard          bool
+	BeneficiaryID    int64
+	Ref              string
+	GivenName        string
+	FamilyName       string
+	Language         string
+	Zone             string
+	Class            int16
+	Purpose          string
+	Source           string
+	LongerWaits      bool
+	Simpler          bool
+	StraightToPerson bool
+	ConsentState     string
+	GivenOn          pgtype.Date
+	ConsentHow       string
+	Reference        string
+	Deputy           string
+	Cadence          string
+	PerWeek          int16
+	Days             []int16
+	Begins           []int16
+	Ends             []int16
+	LengthMs         int64
+	ValidFrom        pgtype.Date
+	ValidUntil       pgtype.Date
+	Continuity       string
+	CallerRingMs     int64
+	RingMs           int64
+	WindowDays       []int16
+	MonthDay         int16
+	Nth              int16
+	Dates            []pgtype.Date
+	Skills           []string
+	Hard             bool
 }
 
 func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesParams) ([]PageBeneficiariesRow, error) {
@@ -883,6 +978,9 @@ func (q *Queries) PageBeneficiaries(ctx context.Context, arg PageBeneficiariesPa
 			&i.Class,
 			&i.Purpose,
 			&i.Source,
+			&i.LongerWaits,
+			&i.Simpler,
+			&i.StraightToPerson,
 			&i.ConsentState,
 			&i.GivenOn,
 			&i.ConsentHow,
@@ -987,34 +1085,39 @@ func (q *Queries) PageStaff(ctx context.Context, arg PageStaffParams) ([]PageSta
 
 const upsertBeneficiaries = `-- name: UpsertBeneficiaries :many
 INSERT INTO beneficiary (scheme_id, uid, ref, given_name, family_name, name_key, language, zone, class, source, purpose,
-    reference_id, deputy_id, created_at)
+    reference_id, deputy_id, longer_waits, simpler, straight_to_person, created_at)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::text[]),
     unnest($4::text[]), unnest($5::text[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[]), unnest($9::smallint[]),
     unnest($10::text[]), unnest($11::text[]), nullif(unnest($12::bigint[]), 0),
-    nullif(unnest($13::bigint[]), 0), $14::timestamptz
+    nullif(unnest($13::bigint[]), 0), unnest($14::boolean[]), unnest($15::boolean[]),
+    unnest($16::boolean[]), $17::timestamptz
 ON CONFLICT (scheme_id, ref) DO UPDATE
 SET given_name = excluded.given_name, family_name = excluded.family_name, name_key = excluded.name_key,
     language = excluded.language, zone = excluded.zone, class = excluded.class, source = excluded.source, purpose = excluded.purpose,
-    reference_id = excluded.reference_id, deputy_id = excluded.deputy_id
+    reference_id = excluded.reference_id, deputy_id = excluded.deputy_id, longer_waits = excluded.longer_waits,
+    simpler = excluded.simpler, straight_to_person = excluded.straight_to_person
 RETURNING beneficiary_id, ref
 `
 
 type UpsertBeneficiariesParams struct {
-	SchemeID     int64
-	Uids         []pgtype.UUID
-	Refs         []string
-	GivenNames   []string
-	FamilyNames  []string
-	NameKeys     []string
-	Languages    []string
-	Zones        []string
-	Classes      []int16
-	Sources      []string
-	Purposes     []string
-	ReferenceIds []int64
-	DeputyIds    []int64
-	Now          pgtype.Timestamptz
+	SchemeID         int64
+	Uids             []pgtype.UUID
+	Refs             []string
+	GivenNames       []string
+	FamilyNames      []string
+	NameKeys         []string
+	Languages        []string
+	Zones            []string
+	Classes          []int16
+	Sources          []string
+	Purposes         []string
+	ReferenceIds     []int64
+	DeputyIds        []int64
+	LongerWaits      []bool
+	Simpler          []bool
+	StraightToPerson []bool
+	Now              pgtype.Timestamptz
 }
 
 type UpsertBeneficiariesRow struct {
@@ -1037,6 +1140,9 @@ func (q *Queries) UpsertBeneficiaries(ctx context.Context, arg UpsertBeneficiari
 		arg.Purposes,
 		arg.ReferenceIds,
 		arg.DeputyIds,
+		arg.LongerWaits,
+		arg.Simpler,
+		arg.StraightToPerson,
 		arg.Now,
 	)
 	if err != nil {
