@@ -21,7 +21,18 @@ func (p *program) importPeople() *cobra.Command {
 	c := p.inScheme(&cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Bring people in from a spreadsheet's file; good rows are kept, bad ones named by line and reason",
-		Args:  exactly(1),
+		Long: `Brings people in from a spreadsheet's file (CSV). Good rows are kept, bad ones named by line and reason. What the file has no column for
+stays as it was; an empty cell of a column that it has empties it. Headings and words may be French, Dutch, German or English:
+
+  who           ref, kind (beneficiary, caller, registrar, coordinator), family name, given name, phone, language, class
+  the line      more time, simpler words, straight to a person
+  asked after   contact people: "Marie Dupont, neighbour, +33199001234; …"
+  agreement     cadence, times a week, days, windows, length, from, until, reference caller, deputy, hard calls, skills …
+  consent       consent, consent date, consent proof, registered by, register
+
+rappel export writes every column that there is. deploy/example/personnes.csv is an example.`,
+		Example: "  rappel import people.csv --dry-run\n  rappel import people.csv",
+		Args:    exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
 		b.file = args[0]
 		return p.bring(ctx, r, b)
@@ -109,7 +120,10 @@ func (p *program) exportPeople() *cobra.Command {
 	c := p.inScheme(&cobra.Command{
 		Use:   "export [FILE.csv]",
 		Short: "Write everybody as a spreadsheet's file that import reads back",
-		Args:  atMostOne,
+		Long: `Writes everybody as a spreadsheet's file with every column that import knows: how the line treats a person, and whom she has named to be
+asked after her, too. Importing it changes nothing.`,
+		Example: "  rappel export people.csv\n  rappel export --language nl > mensen.csv",
+		Args:    atMostOne,
 	}, func(ctx context.Context, r records, args []string) (err error) {
 		out := p.out
 		if len(args) == 1 {

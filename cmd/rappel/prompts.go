@@ -207,7 +207,8 @@ func (p *program) replacePrompt() *cobra.Command {
 		Long: fmt.Sprintf(`Puts a recording in the place of one prompt in one language. Any WAV file of plain samples will do, with one or two channels;
 its silent ends are taken away and it is made as loud as the other prompts. It may last %.0f seconds. - is standard input.
 
-A prompt that names a day, a number or a name (rappel prompts list: "varies") keeps its voice.`, wav.LongestPrompt.Seconds()),
+A prompt that names a day, a number or a name (rappel prompts list: "varies") keeps the machine's voice for the whole of it; with
+speech.command that voice is one of your own.`, wav.LongestPrompt.Seconds()),
 		Example: "  rappel prompts replace line.emergency fr anne.wav",
 		Args:    exactly(3),
 	}, func(ctx context.Context, r records, args []string) error {
@@ -219,7 +220,9 @@ A prompt that names a day, a number or a name (rappel prompts list: "varies") ke
 		if err != nil {
 			return err
 		}
-		if err := prompts.MayRecord(w); err != nil {
+		if err := prompts.MayRecord(w); errors.Is(err, ivr.ErrVariables) {
+			return usageError{fmt.Errorf("%w; the machine's voice says it whole. To have one voice throughout, give the machine that voice: speech.command", err)}
+		} else if err != nil {
 			return usageError{err}
 		}
 		data, err := readUpload(args[2])

@@ -34,10 +34,19 @@ func TestSettings(t *testing.T) {
 	got, err = store.SettingsAt(ctx, scheme, "+33199000002")
 	require.NoError(t, err)
 	require.Equal(t, callflow.Settings{LongerWaits: true}, got, "she shares this number with somebody who speaks French")
-	writeTwo(t, store, scheme)
+	require.NoError(t, store.SetContactPeople(ctx, scheme, "B1", []roster.ContactPerson{{Name: "Rosa", Relation: roster.RelationFriend, Number: "+33199000003"}}))
+	require.NoError(t, store.Book(scheme, time.Now).Edit(ctx, func(page roster.Page) error {
+		found, err := page.Find(ctx, []string{"B1"})
+		require.NoError(t, err)
+		found.Beneficiaries[0].Class = 2
+		return page.Put(ctx, found)
+	}))
 	got, err = store.Settings(ctx, scheme, "B1")
 	require.NoError(t, err)
-	require.True(t, got.LongerWaits, "an import leaves it")
+	require.True(t, got.LongerWaits, "an import lays what a sheet says over what is known")
+	named, err := store.ContactPeople(ctx, scheme, "B1")
+	require.NoError(t, err)
+	require.Len(t, named, 1)
 }
 
 // settled is a scheme of its own.
