@@ -43,8 +43,10 @@ func killedWhileTheyAreAsked(t *testing.T, street *house.Street, program string,
 		Source: roster.SourceSelf, Language: roster.French, Consent: roster.ConsentGiven, At: h.Now(),
 	}))
 	var hers []*phone.Call
-	for i, caller := range h.Callers {
-		line := h.Take(caller)
+	for _, caller := range h.Callers {
+		hers = append(hers, h.Take(caller))
+	}
+	for i, line := range hers {
 		h.Hears(line, time.Time{}, h.Prompt("dialplan.first-call", nil), time.Minute)
 		require.NoError(t, line.SendDTMF(t.Context(), "1"))
 		theirs := h.AwaitCall(h.People[i])
@@ -52,12 +54,13 @@ func killedWhileTheyAreAsked(t *testing.T, street *house.Street, program string,
 		require.NoError(t, err)
 		h.HangUp(theirs)
 		h.Hears(line, theirs.Answered(), house.Beginning(h.Prompt("consent.menu", nil), 4*time.Second), time.Minute)
-		hers = append(hers, line)
+		if h.People[i] == refuses {
+			require.NoError(t, line.SendDTMF(t.Context(), "2"))
+			h.Hears(line, time.Time{}, h.Prompt("consent.sure", nil), time.Minute)
+			require.NoError(t, line.SendDTMF(t.Context(), "2"))
+			h.Hears(line, time.Time{}, house.Beginning(h.Prompt("consent.refused", nil), 2*time.Second), time.Minute)
+		}
 	}
-	require.NoError(t, hers[0].SendDTMF(t.Context(), "2"))
-	h.Hears(hers[0], time.Time{}, h.Prompt("consent.sure", nil), time.Minute)
-	require.NoError(t, hers[0].SendDTMF(t.Context(), "2"))
-	h.Hears(hers[0], time.Time{}, house.Beginning(h.Prompt("consent.refused", nil), 2*time.Second), time.Minute)
 	service.Kill()
 
 	street.Serve(t, program)

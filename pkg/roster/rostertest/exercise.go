@@ -207,7 +207,9 @@ func changes() []func(*roster.Beneficiary) {
 			b.Agreement.Skills, b.Agreement.Hard = []string{"deuil", "langue des signes"}, true
 		},
 		func(b *roster.Beneficiary) { b.Agreement.Hard = true },
-		func(b *roster.Beneficiary) { b.LongerWaits, b.StraightToPerson, b.Contacts = false, false, b.Contacts[1:] },
+		func(b *roster.Beneficiary) {
+			b.LongerWaits, b.StraightToPerson, b.Contacts = false, false, b.Contacts[1:]
+		},
 		func(b *roster.Beneficiary) { b.Simpler, b.Contacts = false, nil },
 	}
 }
