@@ -83,7 +83,7 @@ answer. ASKED names the caller of a first call whose answer nobody has told: nob
 rappel consent agreed, refused or later.`,
 		Example: "  rappel consent list",
 	}, func(ctx context.Context, r records, _ []string) error {
-		list, err := r.Proposals(ctx, r.scheme.Key, time.Now())
+		list, err := r.Proposals(ctx, r.scheme.Key)
 		if err != nil {
 			return err
 		}

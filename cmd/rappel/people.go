@@ -154,7 +154,7 @@ asked after her, too. Importing it changes nothing.`,
 
 // tellProposals says how many people of the scheme have not agreed yet, and what that means for them.
 func (p *program) tellProposals(ctx context.Context, r records) error {
-	waiting, err := r.Proposals(ctx, r.scheme.Key, time.Now())
+	waiting, err := r.Proposals(ctx, r.scheme.Key)
 	if err != nil || len(waiting) == 0 {
 		return err
 	}

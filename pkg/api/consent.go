@@ -15,7 +15,7 @@ import (
 // Consents is who was proposed by others, and what they answer. Package postgres implements it.
 type Consents interface {
 	// Proposals lists whoever has not answered yet.
-	Proposals(ctx context.Context, scheme int64, now time.Time) ([]roster.Proposal, error)
+	Proposals(ctx context.Context, scheme int64) ([]roster.Proposal, error)
 	// AnswerConsent writes down what somebody answered. The errors are roster.ErrNoBeneficiary, roster.ErrRefusalKey, inbox.ErrInCall, and
 	// callflow.ErrNothing when she was not proposed, or has answered otherwise.
 	AnswerConsent(ctx context.Context, scheme int64, a roster.Answered, now time.Time) error
@@ -48,7 +48,7 @@ type rulesBody struct {
 
 // consents lists whoever has not answered yet.
 func (a *API) consents(q ask) (any, error) {
-	list, err := a.opts.Consents.Proposals(q.Context(), q.scheme.Key, q.now)
+	list, err := a.opts.Consents.Proposals(q.Context(), q.scheme.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type gate struct {
 	err      error
 }
 
-func (g *gate) Proposals(context.Context, int64, time.Time) ([]roster.Proposal, error) {
+func (g *gate) Proposals(context.Context, int64) ([]roster.Proposal, error) {
 	return []roster.Proposal{
 		{
 			Ref: "B017", Source: roster.SourcePharmacist, Language: roster.Dutch, Since: nine, Until: nine.AddDate(0, 0, 30), Calls: 1,

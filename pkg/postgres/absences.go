@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
@@ -47,7 +48,8 @@ type Pause struct {
 }
 
 // Announce keeps an absence or a no-call period and brings the person's promises in line with it, in one transaction:
-// open calls on those days are moved or cancelled, also one that is due at this moment; a call that is under way goes on.
+// open calls on those days are moved or cancelled, also one that is due at this moment and those of a surge; a call that is under
+// way, or that she has asked for herself, goes on.
 // Of two that overlap both hold; announced again, it stays one, and only whether she is welcomed back may change. The errors are ErrNoBeneficiary and ErrDatesBackward.
 func (s *Store) Announce(ctx context.Context, scheme int64, p Pause, now time.Time) (Pause, Replanned, error) {
 	var done Replanned
@@ -119,7 +121,38 @@ func (s *Store) announce(ctx context.Context, q *sqldb.Queries, j *journal, p an
 		return Replanned{}, fmt.Errorf("insert absence: %w", err)
 	}
 	j.note("absence", id, 1, "announced", p.now, pauseDataOf(*p.Pause))
-	return s.rearrange(ctx, q, j, again)
+	done, err := s.replan(ctx, q, j, again)
+	if err != nil {
+		return Replanned{}, err
+	}
+	besides, err := callOffBesides(ctx, q, j, p)
+	if err != nil {
+		return Replanned{}, err
+	}
+	done.Cancelled += besides
+	j.noteScheme("changed", p.now, changedData(done))
+	return done, nil
+}
+
+// callOffBesides calls off what a person would be called for on those days besides what her agreements promise: by a surge, to
+// apologise. What she has asked for herself stays. It returns how many calls that were.
+func callOffBesides(ctx context.Context, q *sqldb.Queries, j *journal, p announcement) (int, error) {
+	besides := sqldb.ReadBesidesParams{
+		SchemeID: j.scheme, BeneficiaryID: p.person, FirstDay: localDate(p.First), LastDay: lastDay(p.Last), Requested: []string{},
+	}
+	for _, kind := range call.Kinds() {
+		if kind.Requested() {
+			besides.Requested = append(besides.Requested, string(kind))
+		}
+	}
+	ids, err := q.ReadBesides(ctx, besides)
+	if err != nil {
+		return 0, fmt.Errorf("read calls besides: %w", err)
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	return j.cancelPromises(ctx, q, ids, p.now)
 }
 
 // EndAbsence ends the absence or no-call period of a person that begins first of those that are not over: she is back on a

@@ -217,10 +217,10 @@ func noteAnswer(ctx context.Context, q *sqldb.Queries, j *journal, a answering) 
 const mostProposals = 1000
 
 // Proposals lists the scheme's proposals that wait for an answer, the oldest first, 1,000 at most.
-func (s *Store) Proposals(ctx context.Context, scheme int64, now time.Time) ([]roster.Proposal, error) {
+func (s *Store) Proposals(ctx context.Context, scheme int64) ([]roster.Proposal, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	rows, err := s.query.ListProposals(ctx, sqldb.ListProposalsParams{SchemeID: scheme, Before: instant(now.AddDate(1, 0, 0)), Most: mostProposals})
+	rows, err := s.query.ListProposals(ctx, sqldb.ListProposalsParams{SchemeID: scheme, Most: mostProposals})
 	if err != nil {
 		return nil, fmt.Errorf("list proposals: %w", storeError(err))
 	}

@@ -43,24 +43,15 @@ func (s *Store) RefusePerson(ctx context.Context, scheme int64, ref string, now 
 // nobody has made anything of. They are counted, and may be proposed again. It returns how many of each. Whoever is being called
 // stays until the next time, and whoever nobody has had the time to call until somebody has: a town that is late loses nobody.
 func (s *Store) LapseProposals(ctx context.Context, scheme int64, now time.Time) (people, registrations int, err error) {
-	rules, err := s.ProposalRules(ctx, scheme)
-	if err != nil {
-		return 0, 0, err
-	}
 	limited, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	rows, err := s.query.ListProposals(limited, sqldb.ListProposalsParams{
-		SchemeID: scheme, Before: instant(now.AddDate(0, 0, -rules.Days)), Most: mostProposals,
-	})
+	lapsed, err := s.query.ListLapsed(limited, sqldb.ListLapsedParams{SchemeID: scheme, Now: instant(now), Most: mostProposals})
 	if err != nil {
-		return 0, 0, fmt.Errorf("list proposals: %w", storeError(err))
+		return 0, 0, fmt.Errorf("list proposals that lapsed: %w", storeError(err))
 	}
-	for _, r := range rows {
-		if r.Calls == 0 || !when(r.Until).Before(now) {
-			continue
-		}
+	for _, person := range lapsed {
 		err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-			p, err := q.ReadProposal(ctx, sqldb.ReadProposalParams{SchemeID: scheme, BeneficiaryID: r.BeneficiaryID})
+			p, err := q.ReadProposal(ctx, sqldb.ReadProposalParams{SchemeID: scheme, BeneficiaryID: person})
 			if err != nil {
 				return fmt.Errorf("read proposal: %w", err)
 			}
@@ -68,7 +59,7 @@ func (s *Store) LapseProposals(ctx context.Context, scheme int64, now time.Time)
 				return inbox.ErrHandled // She has answered meanwhile.
 			}
 			return s.erase(ctx, q, j, erasure{
-				person: r.BeneficiaryID, ref: p.Ref, source: p.Source, occurrence: p.Asked, answer: roster.AnswerLapsed, now: now,
+				person: person, ref: p.Ref, source: p.Source, occurrence: p.Asked, answer: roster.AnswerLapsed, now: now,
 			})
 		})
 		switch {

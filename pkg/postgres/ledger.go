@@ -27,6 +27,7 @@ type ledger struct {
 	lastCallers map[int64]int64  // By beneficiary.
 	later       []*attemptRow    // Closed with "a day later" in this batch, or ended after that.
 	worries     []*occurrenceRow // Ended so that the welfare ladder begins.
+	firsts      []*occurrenceRow // First calls that were settled.
 	asked       []*occurrenceRow // Ended that asked for somebody's word.
 	refused     []int64          // People whose outreach call ended: they may have refused in it.
 	parties     map[string]*partyRow
@@ -440,6 +441,9 @@ func (l *ledger) settleRow(occ *occurrenceRow, s dispatch.Settlement) {
 	l.noteOccurrence(occ, string(s.State), s.At, settledData{Attempts: s.Attempts, Deferred: s.Deferred, Rang: occ.rang})
 	if occ.kind.Welfare(s.State) && occ.agreement >= 0 { // Who is called back by the line is perhaps nobody we know.
 		l.worries = append(l.worries, occ)
+	}
+	if occ.kind == call.KindFirst {
+		l.firsts = append(l.firsts, occ)
 	}
 	if occ.kind == call.KindConfirmation && s.State.Ended() {
 		l.asked = append(l.asked, occ)

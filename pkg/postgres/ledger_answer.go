@@ -7,8 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
@@ -83,4 +85,28 @@ func (l *ledger) countAnswers(ctx context.Context, q *sqldb.Queries) error {
 		p.Given = append(p.Given, given)
 	}
 	return q.CountAnswers(ctx, p)
+}
+
+// askNoMore calls off what would ask again whoever has answered while her first call was under way: no further try of it, and no
+// further one. The calls that she has agreed to were booked with her answer.
+func (l *ledger) askNoMore(ctx context.Context, q *sqldb.Queries) error {
+	for _, occ := range l.firsts {
+		state, err := q.ConsentOf(ctx, sqldb.ConsentOfParams{SchemeID: l.scheme, BeneficiaryID: occ.beneficiary})
+		if err != nil {
+			return fmt.Errorf("read consent: %w", err)
+		}
+		if state == "" || roster.ConsentState(state) == roster.ConsentProposed {
+			continue
+		}
+		for _, b := range l.bookings {
+			if b.next.Kind == call.KindFirst && b.next.Beneficiary == occ.beneficiary {
+				b.find = true
+			}
+		}
+		if occ.state == call.OccurrenceOpen {
+			occ.state, occ.ended = call.OccurrenceCancelled, l.at
+			l.noteOccurrence(occ, string(occ.state), l.at, settledData{Attempts: occ.attempts, Deferred: occ.deferred, Rang: occ.rang})
+		}
+	}
+	return nil
 }

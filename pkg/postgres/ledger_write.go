@@ -38,6 +38,7 @@ func (l *ledger) write(ctx context.Context, p *pipeline, readRules rulesReader) 
 		{"new attempts", l.insertAttempts},
 		{"attempts", l.updateAttempts},
 		{"offers", l.writeOffers},
+		{"first calls", l.askNoMore},
 		{"bookings", func(ctx context.Context, q *sqldb.Queries) error { return l.book(ctx, p, q) }},
 		{"calls back", l.bookCallbacks},
 		{"survey answers", l.countAnswers},

@@ -76,7 +76,7 @@ func killedWhileTheyAreAsked(t *testing.T, street *house.Street, program string,
 		return err == nil && len(left) == 0
 	})
 	house.Await(t, 60*time.Second, "the other to be shown as asked", func(ctx context.Context) bool {
-		list, err := h.Store.Proposals(ctx, h.Scheme.Key, h.Now())
+		list, err := h.Store.Proposals(ctx, h.Scheme.Key)
 		return err == nil && len(list) == 1 && list[0].Ref == thinks.Ref && !list[0].Asked.IsZero() && list[0].Opens.IsZero()
 	})
 	require.NoError(t, h.Store.AnswerConsent(t.Context(), h.Scheme.Key, roster.Answered{Ref: thinks.Ref, Answer: roster.AnswerAgreed}, h.Now()))

@@ -65,7 +65,7 @@ SELECT b.beneficiary_id, b.ref, b.source, b.language, p.since::timestamptz AS si
     n.opens_at, n.closes_at, w.ended_at AS asked_at, coalesce(w.caller, '')::text AS asked_by, (
         SELECT count(*) FROM occurrence o
         WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call'
-            AND o.state IN ('reached', 'unreached', 'missed')) AS calls
+            AND (o.state IN ('reached', 'unreached') OR o.state = 'missed' AND o.attempts > 0)) AS calls
 FROM p
 JOIN scheme s ON s.scheme_id = p.scheme_id
 JOIN beneficiary b ON b.scheme_id = p.scheme_id AND b.beneficiary_id = p.beneficiary_id AND b.purpose = p.purpose
@@ -86,7 +86,27 @@ LEFT JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM consent_answer x WHERE x.scheme_id = o.scheme_id AND x.occurrence_id = o.occurrence_id)
     ORDER BY o.ended_at DESC LIMIT 1
 ) w ON true
-WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose <> 'outreach' AND p.since < sqlc.arg(before)::timestamptz
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose <> 'outreach'
+ORDER BY p.since, b.ref
+LIMIT sqlc.arg(most);
+
+-- name: ListLapsed :many
+-- Whose time to answer is over, of those who were asked or tried in vain, whoever has waited longest first.
+SELECT b.beneficiary_id
+FROM beneficiary b
+JOIN scheme s ON s.scheme_id = b.scheme_id
+JOIN LATERAL (
+    SELECT min(c.recorded_at) AS since FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state = 'proposed'
+        AND NOT EXISTS (
+            SELECT FROM consent x
+            WHERE x.scheme_id = c.scheme_id AND x.beneficiary_id = c.beneficiary_id AND x.purpose = c.purpose
+                AND x.consent_id > c.consent_id AND x.state <> 'proposed')
+) p ON greatest(p.since, s.asks_since) + make_interval(days => s.proposal_days) < sqlc.arg(now)::timestamptz
+WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.purpose <> 'outreach' AND EXISTS (
+    SELECT FROM occurrence o
+    WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call'
+        AND (o.state IN ('reached', 'unreached') OR o.state = 'missed' AND o.attempts > 0))
 ORDER BY p.since, b.ref
 LIMIT sqlc.arg(most);
 

@@ -35,6 +35,16 @@ WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.local_date >= sqlc.arg(first_day) 
     OR a.kind = o.kind AND a.kind IN ('presence', 'reminder', 'survey'))
 ORDER BY o.local_date, o.sequence;
 
+-- name: ReadBesides :many
+-- The open calls of a person from a day to a day which she has not asked for herself, and which no agreement about calls of their
+-- kind has promised: those of a surge, an apology.
+SELECT o.occurrence_id
+FROM occurrence o
+WHERE o.scheme_id = sqlc.arg(scheme_id) AND o.beneficiary_id = sqlc.arg(beneficiary_id) AND o.state = 'open'
+    AND o.local_date BETWEEN sqlc.arg(first_day)::date AND sqlc.arg(last_day)::date
+    AND o.kind <> ALL (sqlc.arg(requested)::text[]) AND o.kind <> 'first_call'
+ORDER BY o.occurrence_id;
+
 -- name: EndPromises :many
 UPDATE occurrence o
 SET state = u.state, ended_at = sqlc.arg(now), events = o.events + 1

@@ -302,6 +302,53 @@ func (q *Queries) LapseRegistrations(ctx context.Context, arg LapseRegistrations
 	return items, nil
 }
 
+const listLapsed = `-- name: ListLapsed :many
+SELECT b.beneficiary_id
+FROM beneficiary b
+JOIN scheme s ON s.scheme_id = b.scheme_id
+JOIN LATERAL (
+    SELECT min(c.recorded_at) AS since FROM consent c
+    WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose AND c.state = 'proposed'
+        AND NOT EXISTS (
+            SELECT FROM consent x
+            WHERE x.scheme_id = c.scheme_id AND x.beneficiary_id = c.beneficiary_id AND x.purpose = c.purpose
+                AND x.consent_id > c.consent_id AND x.state <> 'proposed')
+) p ON greatest(p.since, s.asks_since) + make_interval(days => s.proposal_days) < $1::timestamptz
+WHERE b.scheme_id = $2 AND b.purpose <> 'outreach' AND EXISTS (
+    SELECT FROM occurrence o
+    WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call'
+        AND (o.state IN ('reached', 'unreached') OR o.state = 'missed' AND o.attempts > 0))
+ORDER BY p.since, b.ref
+LIMIT $3
+`
+
+type ListLapsedParams struct {
+	Now      pgtype.Timestamptz
+	SchemeID int64
+	Most     int32
+}
+
+// Whose time to answer is over, of those who were asked or tried in vain, whoever has waited longest first.
+func (q *Queries) ListLapsed(ctx context.Context, arg ListLapsedParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, listLapsed, arg.Now, arg.SchemeID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var beneficiary_id int64
+		if err := rows.Scan(&beneficiary_id); err != nil {
+			return nil, err
+		}
+		items = append(items, beneficiary_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listProposals = `-- name: ListProposals :many
 WITH p AS (
     SELECT c.scheme_id, c.beneficiary_id, c.purpose, min(c.recorded_at)::timestamptz AS since
@@ -317,7 +364,7 @@ SELECT b.beneficiary_id, b.ref, b.source, b.language, p.since::timestamptz AS si
     n.opens_at, n.closes_at, w.ended_at AS asked_at, coalesce(w.caller, '')::text AS asked_by, (
         SELECT count(*) FROM occurrence o
         WHERE o.scheme_id = b.scheme_id AND o.beneficiary_id = b.beneficiary_id AND o.kind = 'first_call'
-            AND o.state IN ('reached', 'unreached', 'missed')) AS calls
+            AND (o.state IN ('reached', 'unreached') OR o.state = 'missed' AND o.attempts > 0)) AS calls
 FROM p
 JOIN scheme s ON s.scheme_id = p.scheme_id
 JOIN beneficiary b ON b.scheme_id = p.scheme_id AND b.beneficiary_id = p.beneficiary_id AND b.purpose = p.purpose
@@ -338,14 +385,13 @@ LEFT JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM consent_answer x WHERE x.scheme_id = o.scheme_id AND x.occurrence_id = o.occurrence_id)
     ORDER BY o.ended_at DESC LIMIT 1
 ) w ON true
-WHERE b.scheme_id = $1 AND b.purpose <> 'outreach' AND p.since < $2::timestamptz
+WHERE b.scheme_id = $1 AND b.purpose <> 'outreach'
 ORDER BY p.since, b.ref
-LIMIT $3
+LIMIT $2
 `
 
 type ListProposalsParams struct {
 	SchemeID int64
-	Before   pgtype.Timestamptz
 	Most     int32
 }
 
@@ -366,7 +412,7 @@ type ListProposalsRow struct {
 // Everybody who has not answered yet, whoever has waited longest first: since when, until when at most, when she is called next,
 // when she was asked without anybody having said what she answered, and how often she was asked or tried in vain.
 func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([]ListProposalsRow, error) {
-	rows, err := q.db.Query(ctx, listProposals, arg.SchemeID, arg.Before, arg.Most)
+	rows, err := q.db.Query(ctx, listProposals, arg.SchemeID, arg.Most)
 	if err != nil {
 		return nil, err
 	}

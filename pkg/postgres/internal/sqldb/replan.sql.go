@@ -448,6 +448,51 @@ func (q *Queries) ReadAgreementsOf(ctx context.Context, arg ReadAgreementsOfPara
 	return items, nil
 }
 
+const readBesides = `-- name: ReadBesides :many
+SELECT o.occurrence_id
+FROM occurrence o
+WHERE o.scheme_id = $1 AND o.beneficiary_id = $2 AND o.state = 'open'
+    AND o.local_date BETWEEN $3::date AND $4::date
+    AND o.kind <> ALL ($5::text[]) AND o.kind <> 'first_call'
+ORDER BY o.occurrence_id
+`
+
+type ReadBesidesParams struct {
+	SchemeID      int64
+	BeneficiaryID int64
+	FirstDay      pgtype.Date
+	LastDay       pgtype.Date
+	Requested     []string
+}
+
+// The open calls of a person from a day to a day which she has not asked for herself, and which no agreement about calls of their
+// kind has promised: those of a surge, an apology.
+func (q *Queries) ReadBesides(ctx context.Context, arg ReadBesidesParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, readBesides,
+		arg.SchemeID,
+		arg.BeneficiaryID,
+		arg.FirstDay,
+		arg.LastDay,
+		arg.Requested,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var occurrence_id int64
+		if err := rows.Scan(&occurrence_id); err != nil {
+			return nil, err
+		}
+		items = append(items, occurrence_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const readPromises = `-- name: ReadPromises :many
 SELECT o.occurrence_id, o.agreement_id, o.beneficiary_id, o.kind, o.sequence, o.local_date, o.opens_at, o.closes_at, o.state,
     o.attempts, o.instead_of
