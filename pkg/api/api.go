@@ -53,6 +53,7 @@ type Options struct {
 	Recovery  Recovery
 	Prompts   Prompts
 	Consents  Consents
+	Surges    Surges
 	Refusals  Refusals
 	// Script is what a caller may say at a first call; it may be nil.
 	Script func(roster.Language) string
@@ -81,8 +82,8 @@ type API struct {
 func New(opts Options) (*API, error) {
 	if opts.Schemes == nil || opts.Live == nil || opts.Days == nil || opts.Inbox == nil || opts.Agenda == nil || opts.People == nil ||
 		opts.Questions == nil || opts.Outreach == nil || opts.Flows == nil || opts.Lines == nil || opts.Trunks == nil || opts.Recovery == nil || opts.Prompts == nil ||
-		opts.Consents == nil || opts.Refusals == nil || opts.Door == nil {
-		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, trunks, recovery, prompts, consents, refusals and door are needed")
+		opts.Consents == nil || opts.Surges == nil || opts.Refusals == nil || opts.Door == nil {
+		return nil, errors.New("api: schemes, live figures, days, inbox, agenda, people, questions, outreach, flows, lines, trunks, recovery, prompts, consents, surges, refusals and door are needed")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -135,6 +136,11 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/outreach/start":  a.change(a.startOutreach),
 		"POST schemes/{scheme}/outreach/stop":   a.change(a.stopOutreach),
 		"POST schemes/{scheme}/outreach/end":    a.change(a.endOutreach),
+
+		"GET schemes/{scheme}/surges":         a.shown(a.surges),
+		"POST schemes/{scheme}/surges":        a.change(a.startSurge),
+		"POST schemes/{scheme}/surges/stop":   a.change(a.stopSurge),
+		"GET schemes/{scheme}/survey-answers": a.shown(a.surveyAnswers),
 
 		"GET schemes/{scheme}/flows":                  a.people(a.flows),
 		"GET schemes/{scheme}/flows/{flow}":           a.people(a.flow),

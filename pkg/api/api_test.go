@@ -136,6 +136,7 @@ type house struct {
 	loss     loss
 	prompts  cassettes
 	gate     gate
+	wave     wave
 	token    string
 	schema   map[string]any
 }
@@ -146,7 +147,7 @@ func newHouse(t *testing.T) *house {
 	feeds, err := report.NewFeeds(report.Options{Records: h.records, Bus: h.records, Now: func() time.Time { return nine }})
 	require.NoError(t, err)
 	a, err := api.New(api.Options{Schemes: h.records, Live: feeds, Days: days{}, Inbox: h.inbox, Recordings: newTapes(), Agenda: &h.agenda, People: &h.town, Questions: &h.leaflet, Outreach: &h.outreach, Flows: &h.shelf, Lines: &h.line, Trunks: &h.network, Recovery: &h.loss, Prompts: &h.prompts,
-		Consents: &h.gate, Refusals: &h.gate, Door: h.door, Script: func(roster.Language) string { return "Êtes-vous d'accord ?" },
+		Consents: &h.gate, Surges: &h.wave, Refusals: &h.gate, Door: h.door, Script: func(roster.Language) string { return "Êtes-vous d'accord ?" },
 	})
 	require.NoError(t, err)
 	h.server = httptest.NewServer(a.Handler())

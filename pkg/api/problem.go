@@ -109,7 +109,7 @@ func problemOf(err error) problem {
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, ErrHours), errors.Is(err, ErrOverflow):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
-	case errors.Is(err, errNotProposed):
+	case errors.Is(err, ErrNoSurge), errors.Is(err, errNotProposed):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, roster.ErrRefusalKey):
 		return problem{

@@ -106,7 +106,7 @@ func remote(t *testing.T, state call.State) (f *far, h *heard, live call.Live, b
 	if state == call.StateBridged {
 		live.BridgedAt = time.Now()
 	}
-	e := &elsewhere{ask: f.ask, desk: h, log: zap.NewNop(), now: time.Now}
+	e := &elsewhere{ask: f.ask, desk: h, log: zap.NewNop(), now: time.Now, real: time.Now}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); e.wait() })
 	return f, h, live, func() { e.follow(ctx, "far", []call.Live{live}) }

@@ -54,7 +54,7 @@ func (a *App) buildPages() error {
 	programs, err := api.New(api.Options{
 		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store,
 		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows}, Trunks: programTrunks{a.store}, Recovery: programRecovery{a.store}, Prompts: prompts,
-		Consents: a.store, Refusals: a.store,
+		Consents: a.store, Refusals: a.store, Surges: programSurges{a.store},
 		Script: func(lang roster.Language) string { return flows.shipped.Text(lang, firstCallScript, nil) },
 		Door:   auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),
 		Logger: a.log.Named("api"),

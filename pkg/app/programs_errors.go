@@ -17,7 +17,7 @@ func asProgram(err error) error {
 		postgres.ErrNoDID: api.ErrNoNumber, postgres.ErrTaken: api.ErrTaken, postgres.ErrNoException: api.ErrNoException,
 		postgres.ErrHours: api.ErrHours, postgres.ErrOverflow: api.ErrOverflow,
 		ErrNoFlow: api.ErrNoFlow, postgres.ErrNoFlowVersion: api.ErrNoFlow, postgres.ErrFlowsChanged: api.ErrFlowsChanged,
-		ErrNothingBefore: api.ErrNothingBefore,
+		postgres.ErrNoSurge: api.ErrNoSurge, ErrNothingBefore: api.ErrNothingBefore,
 	} {
 		if errors.Is(err, ours) {
 			return theirs

@@ -132,7 +132,7 @@ func (f *following) run(ctx context.Context) (err error) {
 	defer feeds.Close()
 	door := auth.NewDoor(store)
 	programs, err := api.New(api.Options{
-		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Trunks: trunks{}, Recovery: recovery{}, Prompts: prompts{}, Consents: store, Refusals: store, Door: door,
+		Schemes: store, Live: feeds, Days: store, Inbox: store, Agenda: store, People: people{}, Questions: store, Outreach: store, Flows: flows{}, Lines: lines{}, Trunks: trunks{}, Recovery: recovery{}, Prompts: prompts{}, Consents: store, Surges: surges{}, Refusals: store, Door: door,
 	})
 	if err != nil {
 		return err
@@ -248,7 +248,7 @@ func (v *viewers) until(ctx context.Context, last func() int64) error {
 	}
 }
 
-// flows, lines, people, prompts, recovery and trunks are asked for by nobody: programs only follow the figures here.
+// flows, lines, people, prompts, recovery, surges and trunks are asked for by nobody: programs only follow the figures here.
 type (
 	flows  struct{ api.Flows }
 	lines  struct{ api.Lines }
@@ -261,4 +261,7 @@ type (
 
 	catalogue = api.Prompts
 	prompts   struct{ catalogue }
+
+	wave   = api.Surges
+	surges struct{ wave }
 )
