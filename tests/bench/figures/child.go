@@ -38,6 +38,8 @@ type childOrder struct {
 	Node  string
 	PBX   string // Socket of the exchange; empty: phones of its own.
 	Count int    // Of subscribers.
+
+	Standby bool // A node that waits until it may lead.
 }
 
 func (o *childOrder) now() time.Time { return o.At.Add(time.Since(o.Anchor)) }

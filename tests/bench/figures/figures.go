@@ -1,4 +1,4 @@
-// Package figures measures what is promised of the dispatcher, figure by figure (P1 to P9): speed, lateness, memory, growth,
+// Package figures measures what is promised of the dispatcher, figure by figure (P1 to P9, and two more): speed, lateness, memory, growth,
 // restart, quality and safety, each beside a peer or a bound that is measured in the same run. One file per figure.
 package figures
 
@@ -17,7 +17,7 @@ import (
 // Options say what is measured. The zero value of a number means its default.
 type Options struct {
 	Root     string   // Of the module; its .rappel holds the programs and what is run. Required.
-	Only     []string // Figures, "P1" to "P9" and "live"; none means all.
+	Only     []string // Figures, "P1" to "P9", "takeover" and "live"; none means all.
 	Quick    bool     // A small form of each: shows that it works, measures nothing.
 	Full     bool     // What is held grows to ten million instead of one.
 	Rounds   int      // 5 by default, 1 when Quick.
@@ -59,6 +59,7 @@ func table() []figure {
 		{"P7", "events on NATS with 50 subscribers", "≥ 0.9 × dispatch without; once, in order per call, gaps detectable", events},
 		{"P8", "assignment of a backlog", "≥ 0.95 of the Hungarian optimum on 200 × 200; idle shares spread ≤ 1.1 × longest idle first", quality},
 		{"P9", "safety under faults, counted at the far phones", "≥ 200 faults: 0 double, 0 lost, 0 outside the window", faults},
+		{"takeover", "the leading node is killed, or frozen, to the other's first dispatch", "≤ 10 s", takeover},
 		{"live", "how far live figures are behind: 500 calls/s, 50 viewers", "p99 ≤ 1 s", liveFigures},
 	}
 }

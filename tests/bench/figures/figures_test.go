@@ -74,6 +74,8 @@ func TestQuickFormMeasuresEveryFigure(t *testing.T) {
 	require.Positive(t, of("P9", "overtaken"))
 	require.LessOrEqual(t, of("P9", "kept")+of("P9", "missed"), of("P9", "calls"))
 	require.GreaterOrEqual(t, of("P8", "of_the_best_for_those_served"), 0.95)
+	require.Positive(t, of("takeover", "killed_s"))
+	require.Positive(t, of("takeover", "frozen_s"))
 	require.Positive(t, of("live", "told"))
 	require.GreaterOrEqual(t, of("live", "events"), 2*of("live", "calls"))
 }

@@ -203,8 +203,17 @@ func (o *childOrder) serve(ctx context.Context, say *reporter) (err error) {
 	}
 	defer d.Close()
 	board.ended = d.Ended
-	leases := bus.Leases(o.Node, 5*time.Second)
-	if mine, err := leases.Claim(ctx, o.SchemeID, 0); err != nil || !mine {
+	leases := bus.Leases(o.Node, standbyTerm)
+	if o.Standby {
+		renewing, stop := context.WithCancel(ctx)
+		var renewal sync.WaitGroup
+		defer renewal.Wait()
+		defer stop()
+		renewal.Go(func() { _ = leases.Run(renewing) }) // It ends with its context.
+		if err := o.elect(ctx, leases, store, say); err != nil {
+			return err
+		}
+	} else if mine, err := leases.Claim(ctx, o.SchemeID, 0); err != nil || !mine {
 		return errors.Join(errors.New("the lease is another's"), err)
 	}
 	began := time.Now()
