@@ -28,7 +28,7 @@ func (p *program) serve() *cobra.Command {
 			return p.work(c.Context(), cfg)
 		},
 	}
-	c.Flags().StringSliceVar(&roles, "roles", nil, "what this process does: switch, dispatch, web (default: as configured)")
+	c.Flags().StringSliceVar(&roles, "roles", nil, "what this process does: switch,dispatch for calls, web for pages (default: as configured)")
 	return c
 }
 

@@ -235,7 +235,7 @@ func rolesTogether(roles []string) (what, remedy string) {
 	case len(roles) == 0:
 		return "names no role", "remove the key to run all of them"
 	case slices.Contains(roles, RoleSwitch) != slices.Contains(roles, RoleDispatch):
-		return "parts switch from dispatch, which run in one process in this release", "name both of them, or neither"
+		return "parts switch from dispatch, which are always one process", "name both of them, or neither"
 	}
 	return "", ""
 }

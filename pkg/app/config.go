@@ -11,7 +11,7 @@ import (
 type Config struct {
 	// Data is the directory for what the service writes: the event bus, spools, spoken prompts.
 	Data string `yaml:"data"`
-	// Roles are what this process does: switch, dispatch, web; all of them by default.
+	// Roles are what this process does: switch, dispatch, web; all of them by default. Switch and dispatch go together.
 	Roles []string `yaml:"roles"`
 	// Drain is how long calls may go on after SIGTERM before the service leaves them to the PBX, to be adopted later.
 	Drain time.Duration `yaml:"drain"`

@@ -63,7 +63,7 @@ func TestEachFaultIsOneLineWithItsRemedy(t *testing.T) {
 		"bad bool":           {good + "calls: {no_wrap_up: perhaps}\n", `calls.no_wrap_up: "perhaps" is neither true nor false; write true or false`},
 		"bad instant":        {good + "clock: {start: tomorrow}\n", `clock.start: "tomorrow" is not an instant`},
 		"bad role":           {good + "roles: [web, boss]\n", `:7:14: roles[1]: "boss" is not a role; roles are switch, dispatch, web`},
-		"parted roles":       {good + "roles: [dispatch, web]\n", `roles: parts switch from dispatch, which run in one process in this release; name both of them, or neither`},
+		"parted roles":       {good + "roles: [dispatch, web]\n", `roles: parts switch from dispatch, which are always one process; name both of them, or neither`},
 		"not a list":         {good + "roles: web\n", `:7:8: roles: "web" is not a list; write it as [one, two]`},
 		"not a group":        {good + "web: 8080\n", `:7:6: web: "8080" is not a group of keys; write one of its keys per line`},
 		"twice":              {good + "data: x\n", `mapping key "data" already defined at [2:1]; keep one of the two`},
