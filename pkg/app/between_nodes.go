@@ -128,9 +128,22 @@ func (a *App) hail(ctx context.Context) error {
 
 // lookForNodes learns of the other nodes' PBXs.
 func (a *App) lookForNodes(ctx context.Context) error {
-	return a.again(ctx, hailEvery, "learn which phones are registered with other PBXs; trying again", func(ctx context.Context) error {
-		return a.fleet.look(ctx, time.Now())
-	})
+	tick := time.NewTicker(hailEvery)
+	defer tick.Stop()
+	quiet := false
+	for {
+		err := errors.Join(a.fleet.share(ctx, time.Now()), a.fleet.look(ctx, time.Now()))
+		if err != nil && !quiet && ctx.Err() == nil {
+			a.log.Warn("learn who is on the line at other PBXs, and which phones are registered there; trying again", zap.Error(err))
+		}
+		quiet = err != nil
+		select {
+		case <-tick.C:
+		case <-a.fleet.wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // lookForPhones learns which phones are registered with this node's PBX.

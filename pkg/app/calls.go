@@ -75,8 +75,11 @@ func (a *App) buildCalls(ctx context.Context) error {
 	}
 	anywhere := here
 	if a.cfg.NATS.URL != "" {
+		a.fleet = newFleet(a.node, a.log.Named("fleet"))
+		a.fleet.ask, a.fleet.tell, a.fleet.use, a.fleet.line, a.fleet.records = a.bus.Ask, a.bus.Tell, a.dispatcher.UsePBXs, a.dispatcher, a.store
+		a.fleet.ready = func() bool { return pbx.Connected() && !a.draining.Load() && !a.clock.doubtful() }
 		a.reach = &reach{node: a.node, ask: a.bus.Ask}
-		anywhere.reach = a.reach
+		anywhere.reach, anywhere.fleet = a.reach, a.fleet
 	}
 	a.connector, err = callflow.New(callflow.Options{
 		Switch: pbx, Desk: a.witness, Records: a.store, Outreach: a.store, Voice: voice, Book: a.books.book,
@@ -96,10 +99,6 @@ func (a *App) buildCalls(ctx context.Context) error {
 	if a.cfg.NATS.URL != "" {
 		a.witness.accounts = map[call.ID]*account{}
 		a.witness.told, a.witness.node = a.tellLeader, a.node
-		a.fleet = &fleet{
-			node: a.node, ask: a.bus.Ask, tell: a.bus.Tell, use: a.dispatcher.UsePBXs, log: a.log.Named("fleet"), others: map[string]*member{},
-			ready: func() bool { return pbx.Connected() && !a.draining.Load() && !a.clock.doubtful() },
-		}
 		board.elsewhere = &elsewhere{
 			node: a.node, ask: a.askNode, hand: a.handNode, desk: leader{a.dispatcher}, log: a.log.Named("elsewhere"), now: a.now, real: a.clock.now,
 			refused: func(node string) { a.fleet.refusal(node, time.Now()) },

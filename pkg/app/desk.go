@@ -19,6 +19,7 @@ type callers struct {
 	people  people
 	witness *witness // Of the calls at this node's PBX.
 	reach   *reach   // To the node that leads a scheme; nil when only this one is asked.
+	fleet   *fleet   // The other nodes, which are told who is on the line here; nil when there are none.
 	log     *zap.Logger
 	gate    *gate
 	books   callBooks
@@ -41,7 +42,7 @@ type people interface {
 }
 
 var (
-	_ callflow.Callers     = callers{} // OnLine is the dispatcher's own.
+	_ callflow.Callers     = callers{}
 	_ dispatch.Switchboard = (*callflow.Connector)(nil)
 )
 
@@ -234,13 +235,21 @@ func (c callers) ReleaseRegistrar(ctx context.Context, scheme, registrar int64, 
 // HoldNumber implements callflow.Callers.
 func (c callers) HoldNumber(_ context.Context, number, key, trunk string) error {
 	c.Dispatcher.HoldNumber(number, key, trunk)
+	c.fleet.hold(key, number)
 	return nil
 }
 
 // ReleaseNumber implements callflow.Callers.
 func (c callers) ReleaseNumber(_ context.Context, _, key string) error {
 	c.Dispatcher.ReleaseNumber(key)
+	c.fleet.release(key)
 	return nil
+}
+
+// OnLine implements callflow.Callers.
+func (c callers) OnLine(scheme, caller int64, inUse bool) {
+	c.Dispatcher.OnLine(scheme, caller, inUse)
+	c.fleet.onLine(dispatch.OnLine{Scheme: scheme, Caller: caller}, inUse)
 }
 
 // switchboard stands for the connector until it is made: the dispatcher and the connector need each other. No order reaches

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,9 @@ type hail struct {
 	Node   string `json:"node"`
 	Ready  bool   `json:"ready"`  // Calls can be placed at its PBX.
 	Phones int64  `json:"phones"` // The version of its registrations; another one means that they have changed.
+	// Numbers is the version of the numbers that are on the line there, which are in the records: nobody's number travels.
+	Numbers int64             `json:"numbers,omitempty"`
+	OnLine  []dispatch.OnLine `json:"on_line,omitempty"` // Callers whose own phones are in use there.
 }
 
 // phonesQuestion asks for the endpoints registered with a PBX, after one, in order.
@@ -59,11 +63,27 @@ type fleet struct {
 	use   func([]dispatch.PBX)
 	ready func() bool // Calls can be placed at this node's PBX.
 	log   *zap.Logger
+	// line is the dispatcher, which is told who is on the line at other PBXs; records keep the numbers.
+	line interface {
+		OnLineAt(node string, list []dispatch.OnLine)
+		HoldNumbersAt(node string, numbers []string)
+	}
+	records interface {
+		HoldNumbers(ctx context.Context, node string, numbers []string) error
+		HeldNumbers(ctx context.Context, node string) ([]string, error)
+	}
+	wake chan struct{} // Size 1: who is on the line here has changed, or elsewhere.
 
 	mu     sync.Mutex
 	own    registrations
+	here   onLine
 	others map[string]*member
 	used   string // What use was told last.
+}
+
+// newFleet returns a fleet of one node. Its other fields must be set before it is used.
+func newFleet(node string, log *zap.Logger) *fleet {
+	return &fleet{node: node, log: log, wake: make(chan struct{}, 1), others: map[string]*member{}, here: onLine{numbers: map[string]string{}, changed: true}}
 }
 
 // member is another node.
@@ -72,6 +92,7 @@ type member struct {
 	heard   time.Time // Real time.
 	refused time.Time // When it refused an order.
 	known   registrations
+	numbers int64 // The version of those that the dispatcher was told.
 }
 
 // hear takes another node's hail.
@@ -88,6 +109,10 @@ func (f *fleet) hear(what []byte, now time.Time) {
 		f.others[h.Node] = m
 	}
 	m.hail, m.heard = h, now
+	f.line.OnLineAt(h.Node, h.OnLine)
+	if h.Numbers != m.numbers {
+		f.poke()
+	}
 }
 
 // register notes which phones are registered with this node's PBX.
@@ -102,7 +127,9 @@ func (f *fleet) register(phones map[string]bool, now time.Time) {
 // say says that this node is there.
 func (f *fleet) say() error {
 	f.mu.Lock()
-	h := hail{Node: f.node, Ready: f.ready() && f.own.version != 0, Phones: f.own.version}
+	h := hail{
+		Node: f.node, Ready: f.ready() && f.own.version != 0, Phones: f.own.version, Numbers: f.here.version, OnLine: slices.Clone(f.here.callers),
+	}
 	f.mu.Unlock()
 	text, err := json.Marshal(h)
 	if err != nil {
@@ -157,7 +184,7 @@ func (f *fleet) look(ctx context.Context, now time.Time) error {
 		f.mu.Unlock()
 	}
 	f.choose(now)
-	return failed
+	return errors.Join(failed, f.learnNumbers(ctx, now))
 }
 
 // stale lists the nodes that are there and whose registrations have changed.

@@ -22,8 +22,9 @@ type Dispatcher struct {
 
 	mu      sync.Mutex
 	engines map[int64]*running
-	pbxs    []PBX           // At which calls may be placed; nil: at this node's.
-	held    map[string]held // Calls on the inbound line, by key, for schemes led later.
+	pbxs    []PBX               // At which calls may be placed; nil: at this node's.
+	held    map[string]held     // Calls on the inbound line, by key, for schemes led later.
+	online  map[string][]OnLine // By the node at whose PBX their phones are in use; empty is this one.
 	network trunks
 	closed  bool
 }
@@ -49,7 +50,7 @@ func New(opts Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register dispatch metrics: %w", err)
 	}
-	d := &Dispatcher{opts: opts, metrics: m, admissions: a, engines: map[int64]*running{}, held: map[string]held{}}
+	d := &Dispatcher{opts: opts, metrics: m, admissions: a, engines: map[int64]*running{}, held: map[string]held{}, online: map[string][]OnLine{}}
 	d.network.short = make(chan struct{}, 1)
 	if opts.Shares != nil {
 		d.network.clock = opts.RealNow
@@ -92,6 +93,13 @@ func (d *Dispatcher) Lead(ctx context.Context, scheme int64) error {
 	}
 	for key, h := range d.held {
 		e.hold(h.number, key)
+	}
+	for _, list := range d.online {
+		for _, who := range list {
+			if who.Scheme == scheme {
+				e.onLine(who.Caller, true, d.opts.Now())
+			}
+		}
 	}
 	d.engines[scheme] = r
 	d.network.starve() // Calls that were adopted use lines.
@@ -272,14 +280,6 @@ func (d *Dispatcher) CallerLeft(scheme, caller int64, attempt call.ID) {
 	}
 }
 
-// OnLine says that a caller's or registrar's own phone is in use (a feature code), or free again: meanwhile she is offered
-// nothing, whatever her state. It queues and returns.
-func (d *Dispatcher) OnLine(scheme, caller int64, inUse bool) {
-	if r, err := d.engine(scheme); err == nil {
-		r.put(question(func(now time.Time) { r.onLine(caller, inUse, now) }))
-	}
-}
-
 // JoinQueue puts an inbound party at the end of the registrars' queue. Her turn is told through tell, which must return at once:
 // a registrar reserved for her, again and again until LeaveQueue or until she has talked. Whoever comes while nobody is on
 // shift gets ErrNobodyFree and does not wait.
@@ -355,8 +355,8 @@ func (d *Dispatcher) ReleaseRegistrar(
 	})
 }
 
-// held is a call on the inbound line.
-type held struct{ number, trunk string }
+// held is a call on the inbound line. Which trunk it uses is not known of one at another node's PBX.
+type held struct{ number, trunk, node string }
 
 // HoldNumber marks a number (E.164, empty when withheld) as being on the inbound line, in every scheme: nobody rings it, and a
 // line of the trunk through which it came is used; where that is not known (empty), one of each. Holding twice under a key is
@@ -365,7 +365,7 @@ func (d *Dispatcher) HoldNumber(number, key, trunk string) {
 	d.mu.Lock()
 	_, known := d.held[key]
 	if !known {
-		d.held[key] = held{number, trunk}
+		d.held[key] = held{number: number, trunk: trunk}
 	}
 	d.mu.Unlock()
 	if known {

@@ -63,3 +63,32 @@ func (s *Store) Clock(ctx context.Context) (time.Time, error) {
 	}
 	return when(now), nil
 }
+
+// HoldNumbers says which numbers (E.164) are on the line at a node's PBX now, in place of those said before.
+func (s *Store) HoldNumbers(ctx context.Context, node string, numbers []string) error {
+	numbers = append([]string{}, numbers...)
+	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
+		if err := q.CheckIn(ctx, node); err != nil {
+			return err
+		}
+		if err := q.DeleteHeldNumbers(ctx, sqldb.DeleteHeldNumbersParams{Node: node, Numbers: numbers}); err != nil {
+			return err
+		}
+		return q.InsertHeldNumbers(ctx, sqldb.InsertHeldNumbersParams{Node: node, Numbers: numbers})
+	})
+	if err != nil {
+		return fmt.Errorf("hold numbers: %w", storeError(err))
+	}
+	return nil
+}
+
+// HeldNumbers lists the numbers that are on the line at a node's PBX.
+func (s *Store) HeldNumbers(ctx context.Context, node string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	numbers, err := s.query.ListHeldNumbers(ctx, node)
+	if err != nil {
+		return nil, fmt.Errorf("read numbers on the line: %w", storeError(err))
+	}
+	return numbers, nil
+}

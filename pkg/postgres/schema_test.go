@@ -187,6 +187,9 @@ func TestEveryQueryNamesItsScheme(t *testing.T) {
 		"DeleteGoneTrunkGrants": "belongs to ReadTrunkGrants",
 		"UpsertTrunkGrants":     "belongs to ReadTrunkGrants",
 		"CheckIn":               "one node works for all schemes",
+		"DeleteHeldNumbers":     "a number on the line is rung by no scheme",
+		"InsertHeldNumbers":     "belongs to DeleteHeldNumbers",
+		"ListHeldNumbers":       "belongs to DeleteHeldNumbers",
 		"ForgetNodes":           "belongs to CheckIn",
 		"ListNodes":             "one node works for all schemes; counters tell nothing of anybody",
 		"ReadClock":             "reads no table",
@@ -256,7 +259,7 @@ func TestEveryTableNamesItsScheme(t *testing.T) {
 	require.NoError(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{"account_version", "goose_db_version", "node", "trunk_grant"}, tables)
+	require.ElementsMatch(t, []string{"account_version", "goose_db_version", "held_number", "node", "trunk_grant"}, tables)
 }
 
 func TestTheServiceCannotRewriteHistoryOrTheSchema(t *testing.T) {

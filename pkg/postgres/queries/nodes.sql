@@ -16,3 +16,18 @@ ORDER BY n.node;
 
 -- name: ReadClock :one
 SELECT clock_timestamp()::timestamptz AS now;
+
+-- name: DeleteHeldNumbers :exec
+-- What is on the line at a node no more, and what nodes have left that were silent for a day.
+DELETE FROM held_number h
+USING node n
+WHERE n.node = h.node AND (h.node = sqlc.arg(node) AND NOT (h.e164 = ANY (sqlc.arg(numbers)::text[]))
+    OR n.seen_at < clock_timestamp() - interval '1 day');
+
+-- name: InsertHeldNumbers :exec
+INSERT INTO held_number (node, e164)
+SELECT sqlc.arg(node)::text, unnest(sqlc.arg(numbers)::text[])
+ON CONFLICT (node, e164) DO NOTHING;
+
+-- name: ListHeldNumbers :many
+SELECT e164 FROM held_number WHERE node = sqlc.arg(node);

@@ -23,6 +23,24 @@ func (q *Queries) CheckIn(ctx context.Context, node string) error {
 	return err
 }
 
+const deleteHeldNumbers = `-- name: DeleteHeldNumbers :exec
+DELETE FROM held_number h
+USING node n
+WHERE n.node = h.node AND (h.node = $1 AND NOT (h.e164 = ANY ($2::text[]))
+    OR n.seen_at < clock_timestamp() - interval '1 day')
+`
+
+type DeleteHeldNumbersParams struct {
+	Node    string
+	Numbers []string
+}
+
+// What is on the line at a node no more, and what nodes have left that were silent for a day.
+func (q *Queries) DeleteHeldNumbers(ctx context.Context, arg DeleteHeldNumbersParams) error {
+	_, err := q.db.Exec(ctx, deleteHeldNumbers, arg.Node, arg.Numbers)
+	return err
+}
+
 const forgetNodes = `-- name: ForgetNodes :exec
 DELETE FROM node WHERE seen_at < clock_timestamp() - $1::bigint * interval '1 millisecond'
 `
@@ -31,6 +49,46 @@ DELETE FROM node WHERE seen_at < clock_timestamp() - $1::bigint * interval '1 mi
 func (q *Queries) ForgetNodes(ctx context.Context, silentMs int64) error {
 	_, err := q.db.Exec(ctx, forgetNodes, silentMs)
 	return err
+}
+
+const insertHeldNumbers = `-- name: InsertHeldNumbers :exec
+INSERT INTO held_number (node, e164)
+SELECT $1::text, unnest($2::text[])
+ON CONFLICT (node, e164) DO NOTHING
+`
+
+type InsertHeldNumbersParams struct {
+	Node    string
+	Numbers []string
+}
+
+func (q *Queries) InsertHeldNumbers(ctx context.Context, arg InsertHeldNumbersParams) error {
+	_, err := q.db.Exec(ctx, insertHeldNumbers, arg.Node, arg.Numbers)
+	return err
+}
+
+const listHeldNumbers = `-- name: ListHeldNumbers :many
+SELECT e164 FROM held_number WHERE node = $1
+`
+
+func (q *Queries) ListHeldNumbers(ctx context.Context, node string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listHeldNumbers, node)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var e164 string
+		if err := rows.Scan(&e164); err != nil {
+			return nil, err
+		}
+		items = append(items, e164)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listNodes = `-- name: ListNodes :many
