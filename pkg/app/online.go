@@ -81,7 +81,7 @@ func (f *fleet) share(ctx context.Context, now time.Time) error {
 			return err
 		}
 		f.mu.Lock()
-		f.here.version = now.UnixNano()
+		f.here.version = max(now.UnixNano(), f.here.version+1)
 		f.mu.Unlock()
 	}
 	if !news {
