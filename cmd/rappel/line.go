@@ -123,32 +123,30 @@ func (p *program) addLine() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d, err := lineOf(ctx, r, number)
-		if err != nil {
-			return err
-		}
+		var spoken []roster.Language
 		if c.Flags().Changed("languages") {
-			if d.Languages, err = languagesOf("--languages", languages); err != nil {
+			if spoken, err = languagesOf("--languages", languages); err != nil {
 				return err
 			}
-		}
-		if c.Flags().Changed("flow") {
-			d.Flow = flow
-		}
-		if c.Flags().Changed("delivered") {
-			d.Delivered = delivered
 		}
 		flows, err := app.NewFlows(r.config, r.Store)
 		if err != nil {
 			return err
 		}
-		if err := flows.CheckLine(ctx, r.scheme.Key, d); err != nil {
-			if errors.Is(err, app.ErrNoFlow) {
-				return usageError{err}
+		_, err = flows.ChangeLine(ctx, r.scheme.Key, number, func(d *postgres.DID) {
+			if len(spoken) > 0 {
+				d.Languages = spoken
 			}
-			return err
+			if c.Flags().Changed("flow") {
+				d.Flow = flow
+			}
+			if c.Flags().Changed("delivered") {
+				d.Delivered = delivered
+			}
+		})
+		if errors.Is(err, app.ErrNoFlow) {
+			return usageError{err}
 		}
-		err = r.SaveDID(ctx, r.scheme.Key, d)
 		if errors.Is(err, postgres.ErrTaken) {
 			return usageError{fmt.Errorf("%s, or the same as the trunk delivers it, is another line already, of this scheme (rappel line list) or of another", number)}
 		}
@@ -159,20 +157,6 @@ func (p *program) addLine() *cobra.Command {
 	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
 	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
 	return c
-}
-
-// lineOf is a number that people dial as it is kept, or without anything but the number.
-func lineOf(ctx context.Context, r records, number string) (postgres.DID, error) {
-	lines, err := r.DIDs(ctx, r.scheme.Key)
-	if err != nil {
-		return postgres.DID{}, err
-	}
-	for _, d := range lines {
-		if d.Number == number {
-			return d, nil
-		}
-	}
-	return postgres.DID{Number: number}, nil
 }
 
 func (p *program) listLines() *cobra.Command {

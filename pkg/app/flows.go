@@ -49,6 +49,7 @@ type flowRecords interface {
 	FlowPublications(ctx context.Context, scheme int64, name string) ([]postgres.FlowPublication, error)
 	PublishedFlows(ctx context.Context, scheme int64) ([]postgres.FlowVersion, int, error)
 	FlowNumbers(ctx context.Context) (map[int64]int, error)
+	ChangeDID(ctx context.Context, scheme int64, number string, change func(*postgres.DID) error) (postgres.DID, error)
 }
 
 // NewFlows reads the flows that ship and those of the configured folder, and checks them.
@@ -267,14 +268,18 @@ func (f *Flows) version(ctx context.Context, scheme int64, p postgres.FlowPublic
 	return postgres.FlowVersion{}, postgres.ErrNoFlowVersion
 }
 
-// CheckLine refuses a number that people dial whose flow is not there: they would hear nothing but an apology.
-func (f *Flows) CheckLine(ctx context.Context, scheme int64, d postgres.DID) error {
+// ChangeLine changes a number that people dial, or makes it: change decides on it as it stands. One whose flow is not there is refused
+// with ErrNoFlow, since people would hear nothing but an apology; the error may be postgres.ErrTaken.
+func (f *Flows) ChangeLine(ctx context.Context, scheme int64, number string, change func(*postgres.DID)) (postgres.DID, error) {
 	book, _, _, err := f.Book(ctx, scheme)
 	if err != nil {
-		return err
+		return postgres.DID{}, err
 	}
-	if d.Flow != "" && !book.Has(d.Flow) {
-		return fmt.Errorf("line %s: %w %q; there are %s", d.Number, ErrNoFlow, d.Flow, strings.Join(book.Flows(), ", "))
-	}
-	return nil
+	return f.store.ChangeDID(ctx, scheme, number, func(d *postgres.DID) error {
+		change(d)
+		if d.Flow != "" && !book.Has(d.Flow) {
+			return fmt.Errorf("line %s: %w %q; there are %s", d.Number, ErrNoFlow, d.Flow, strings.Join(book.Flows(), ", "))
+		}
+		return nil
+	})
 }

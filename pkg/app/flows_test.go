@@ -67,6 +67,11 @@ func (s *flowShelf) FlowNumbers(context.Context) (map[int64]int, error) {
 	return map[int64]int{7: len(s.pubs)}, s.away
 }
 
+func (s *flowShelf) ChangeDID(_ context.Context, _ int64, number string, change func(*postgres.DID) error) (postgres.DID, error) {
+	d := postgres.DID{Number: number}
+	return d, errors.Join(change(&d), s.away)
+}
+
 // noted is a voice that notes what it was to speak.
 type noted struct{ texts []string }
 

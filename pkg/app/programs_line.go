@@ -76,21 +76,15 @@ func lineHours(week schedule.Week) api.LineHours {
 func (p programLines) ChangeNumber(
 	ctx context.Context, scheme int64, number string, change func(*api.LineNumber),
 ) (api.LineNumber, error) {
-	numbers, err := p.DIDs(ctx, scheme)
-	if err != nil {
-		return api.LineNumber{}, err
-	}
-	wanted := api.LineNumber{Number: number, Delivered: number, Flow: "registration", Languages: []roster.Language{roster.French}}
-	for _, d := range numbers {
-		if d.Number == number {
-			wanted = api.LineNumber(d)
+	changed, err := p.flows.ChangeLine(ctx, scheme, number, func(d *postgres.DID) {
+		if d.Flow == "" { // It is new.
+			*d = postgres.DID{Number: number, Delivered: number, Flow: "registration", Languages: []roster.Language{roster.French}}
 		}
-	}
-	change(&wanted)
-	if err := p.flows.CheckLine(ctx, scheme, postgres.DID(wanted)); err != nil {
-		return api.LineNumber{}, asProgram(err)
-	}
-	return wanted, asProgram(p.SaveDID(ctx, scheme, postgres.DID(wanted)))
+		wanted := api.LineNumber(*d)
+		change(&wanted)
+		*d = postgres.DID(wanted)
+	})
+	return api.LineNumber(changed), asProgram(err)
 }
 
 // RemoveNumber implements api.Lines.

@@ -48,7 +48,26 @@ func TestTheLineHasHoursOfItsOwn(t *testing.T) {
 		})
 	}
 	require.NoError(t, together.Wait())
-	err := store.ChangeLineHours(ctx, scheme.Key, clock(), func(w *schedule.Week) error { w[0] = []roster.Window{{Begin: 600, End: 540}}; return nil })
+	// So do two with one number: its languages, and how it is delivered.
+	for _, change := range []func(*postgres.DID){
+		func(d *postgres.DID) { d.Languages = []roster.Language{roster.Dutch} }, func(d *postgres.DID) { d.Delivered = "0081" },
+	} {
+		together.Go(func() error {
+			_, err := store.ChangeDID(ctx, scheme.Key, "+3281000003", func(d *postgres.DID) error {
+				change(d)
+				return nil
+			})
+			return err
+		})
+	}
+	require.NoError(t, together.Wait())
+	dialled, err := store.DIDs(ctx, scheme.Key)
+	require.NoError(t, err)
+	require.Contains(t, dialled, postgres.DID{
+		Number: "+3281000003", Delivered: "0081", Flow: "registration", Languages: []roster.Language{roster.Dutch},
+	})
+	require.NoError(t, store.RemoveDID(ctx, scheme.Key, "+3281000003"))
+	err = store.ChangeLineHours(ctx, scheme.Key, clock(), func(w *schedule.Week) error { w[0] = []roster.Window{{Begin: 600, End: 540}}; return nil })
 	require.ErrorIs(t, err, postgres.ErrHours)
 	require.True(t, open(at(23, 14)))
 	require.False(t, open(at(23, 10)), "the scheme calls then, and nobody answers the line")

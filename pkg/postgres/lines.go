@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,29 +28,50 @@ type DID struct {
 	Languages []roster.Language // In the order in which they are offered; empty means French.
 }
 
-// SaveDID makes or changes a number that people dial. ErrTaken means that it belongs to another scheme.
+// SaveDID makes or replaces a number that people dial. ErrTaken means that it belongs to another scheme.
 func (s *Store) SaveDID(ctx context.Context, scheme int64, did DID) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
-	defer cancel()
-	if did.Delivered == "" {
-		did.Delivered = did.Number
-	}
-	if did.Flow == "" {
-		did.Flow = "registration"
-	}
-	if len(did.Languages) == 0 {
-		did.Languages = []roster.Language{roster.French}
-	}
-	n, err := s.query.UpsertDID(ctx, sqldb.UpsertDIDParams{
-		SchemeID: scheme, E164: did.Number, Delivered: did.Delivered, Flow: did.Flow, Languages: words(did.Languages),
+	_, err := s.ChangeDID(ctx, scheme, did.Number, func(d *DID) error {
+		*d = did
+		return nil
 	})
-	if err == nil && n == 0 {
-		err = ErrTaken
-	}
+	return err
+}
+
+// ChangeDID has change decide on a number that people dial as it stands, or on one that has only the number, and keeps what came of it:
+// so nothing is lost of what others change at the same time. The error is change's as it is, or ErrTaken when the number belongs to
+// another scheme.
+func (s *Store) ChangeDID(ctx context.Context, scheme int64, number string, change func(*DID) error) (DID, error) {
+	var did DID
+	err := s.transact(ctx, scheme, func(q *sqldb.Queries, _ *journal) error {
+		rows, err := q.ListDIDs(ctx, scheme)
+		if err != nil {
+			return fmt.Errorf("list numbers dialled: %w", err)
+		}
+		did = DID{Number: number}
+		for _, r := range rows {
+			if r.E164 == number {
+				did = DID{Number: r.E164, Delivered: r.Delivered, Flow: r.Flow, Languages: languagesOf(r.Languages)}
+			}
+		}
+		if err := change(&did); err != nil {
+			return err
+		}
+		did.Number, did.Delivered, did.Flow = number, cmp.Or(did.Delivered, number), cmp.Or(did.Flow, "registration")
+		if len(did.Languages) == 0 {
+			did.Languages = []roster.Language{roster.French}
+		}
+		n, err := q.UpsertDID(ctx, sqldb.UpsertDIDParams{
+			SchemeID: scheme, E164: number, Delivered: did.Delivered, Flow: did.Flow, Languages: words(did.Languages),
+		})
+		if err == nil && n == 0 {
+			return ErrTaken
+		}
+		return taken(err)
+	})
 	if err != nil {
-		return fmt.Errorf("save number dialled: %w", taken(storeError(err)))
+		return did, fmt.Errorf("save number dialled: %w", err)
 	}
-	return nil
+	return did, nil
 }
 
 // RemoveDID takes a number that people dial away from a scheme: whoever dials it then is told that it is nobody's. The error may
