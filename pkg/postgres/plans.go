@@ -16,8 +16,11 @@ type plans struct {
 }
 
 const (
-	planAge = 10 * time.Second // After which plans are made anew in any case, at a few milliseconds.
-	planOps = 100              // After which they are made anew for the first time; then after twice as many, and so on.
+	planAge = 10 * time.Second // After which plans are made anew in any case.
+	planOps = 100              // After which they are made anew for the first time; then after planGrowth times as many, and so on.
+	// planGrowth is how many times as large as it was a table may be. Making all of them anew takes some ten milliseconds, in
+	// which a dozen calls of a busy morning come due and wait.
+	planGrowth = 4
 )
 
 // plansOf returns the state of a connection, which only its present user may touch.
@@ -37,9 +40,9 @@ func (p *plans) outgrown(ops int, now time.Time) bool {
 	p.ops += ops
 	switch {
 	case now.Sub(p.made) >= planAge:
-		p.limit = planOps
+		p.limit = max(planOps, p.ops) // As busy as it was, it may go on.
 	case p.ops >= p.limit:
-		p.limit *= 2
+		p.limit *= planGrowth
 	default:
 		return false
 	}
