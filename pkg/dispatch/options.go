@@ -47,7 +47,7 @@ type Options struct {
 	// takes if that is less, go together. 0 means 20 ms, less means that nothing waits; real time.
 	Gather time.Duration
 	// Together is how long starts wait for company when several occurrences and several callers could be paired, as at the
-	// opening hour: they are then paired as well as possible. 0 means 5 ms, less means one by one; real time.
+	// opening hour: they are then paired as well as possible. Where there are callers enough nobody waits. 0 means 5 ms, less means one by one; real time.
 	Together   time.Duration
 	FlushLimit time.Duration // How long Close tries to commit what is left; 0 means 5 s, real time.
 }

@@ -84,9 +84,16 @@ func (b *Board) advance(now int64, d *Decision) {
 // startAll starts what can start, and returns when to look again (math.MaxInt64 for never).
 func (b *Board) startAll(now int64, d *Decision) int64 {
 	if b.limits.Gather > 0 {
-		for b.admits() && b.both() {
+		for b.admits() {
+			both, plenty := b.both()
+			if !both {
+				break
+			}
 			if b.gathered == 0 {
-				b.gathered = now + int64(b.limits.Gather)
+				b.gathered = now
+				if !plenty {
+					b.gathered += int64(b.limits.Gather)
+				}
 			}
 			if now < b.gathered {
 				return b.gathered
@@ -102,7 +109,7 @@ func (b *Board) startAll(now int64, d *Decision) int64 {
 				break
 			}
 		}
-		if !b.both() {
+		if both, _ := b.both(); !both {
 			b.gathered = 0
 		}
 	}

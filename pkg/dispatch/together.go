@@ -41,12 +41,13 @@ type laneRows struct {
 	n    int
 }
 
-// both reports whether several occurrences and several callers could be paired now.
-func (b *Board) both() bool {
+// both reports whether several occurrences and several callers could be paired now, and whether there are so many callers that
+// nobody is worth waiting for: as many as would be looked at.
+func (b *Board) both() (yes, plenty bool) {
 	if b.allLines() < 2 || len(b.own.h)+len(b.startable) == 0 {
-		return false
+		return false, false
 	}
-	items, only := 0, int32(-1)
+	items, only, free := 0, int32(-1), 0
 	several := false
 	see := func(k int32) {
 		several = several || only >= 0 && only != k
@@ -59,7 +60,9 @@ func (b *Board) both() bool {
 				items += len(l.ready[kind][c])
 			}
 		}
-		if l.nFree[anything]+l.nFree[light] > 1 {
+		n := int(l.nFree[anything] + l.nFree[light])
+		free = max(free, n)
+		if n > 1 {
 			several = true
 		} else if k := b.freest(at, courtesy, nil); k >= 0 {
 			see(k)
@@ -69,7 +72,7 @@ func (b *Board) both() bool {
 		items += len(b.clerks[kept.clerk].own)
 		see(kept.clerk)
 	}
-	return several && items > 1
+	return several && items > 1, free >= 2*items+spareCallers
 }
 
 // startTogether pairs and starts one batch. It reports whether anything started, and when to look again if the pace stopped it.
