@@ -25,6 +25,8 @@ func (b *Board) checkWaiting(t *rapid.T, now time.Time) {
 			want.TooLate++
 		case CauseInCall:
 			want.InCall++
+		case CauseClock:
+			want.Clock++
 		case CausePaused:
 			want.Paused++
 		case CauseClosed:

@@ -153,7 +153,7 @@ func (f *fixture) counted(t require.TestingT, scheme int64, now time.Time) repor
 }
 
 // TestLiveFiguresEqualTheRows applies whatever the ledger takes, and much that it refuses, to a scheme; loses what is
-// published, brings it twice and late, restarts, lets hours pass and days begin; and holds the folded figures to the rows.
+// published, brings it twice, late and out of order, restarts, lets hours pass and days begin; and holds the folded figures to the rows.
 func TestLiveFiguresEqualTheRows(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -183,13 +183,16 @@ func TestLiveFiguresEqualTheRows(t *testing.T) {
 			for range rapid.IntRange(1, 5).Draw(rt, "works") {
 				l.work(rt)
 			}
-			switch rapid.SampledFrom([]string{"all come", "all come", "some are lost", "twice", "crash", "none come"}).Draw(rt, "wire") {
+			switch rapid.SampledFrom([]string{"all come", "all come", "some are lost", "twice", "out of order", "crash", "none come"}).Draw(rt, "wire") {
 			case "all come":
 				x.deliver(rt, w.now, func(int) bool { return false })
 			case "some are lost":
 				x.deliver(rt, w.now, func(int) bool { return rapid.Bool().Draw(rt, "lost") })
 			case "twice":
 				x.wire = append(slices.Clone(x.wire), x.wire...)
+				x.deliver(rt, w.now, func(int) bool { return false })
+			case "out of order": // Of a node that led before, and was frozen.
+				slices.Reverse(x.wire)
 				x.deliver(rt, w.now, func(int) bool { return false })
 			case "crash":
 				x.wire = nil
