@@ -8,7 +8,8 @@
  *
  * There is one number. Two nodes lead one scheme in turn, or (TWO_SCHEMES) each a scheme of its own that knows the same
  * person. A node that is paused is one whose next step comes late; one that dies takes the lead anew and has forgotten
- * everything. A leg is one offer: an order to the PBX with its own instant to dial by. Legs are numbered as they are
+ * everything. A call may be at a PBX of its own that only another node reaches (ELSEWHERE): then what that node says is all that
+ * is heard of it, or nothing. A leg is one offer: an order to the PBX with its own instant to dial by. Legs are numbered as they are
  * committed, and their instants to dial by come in that order. No time is counted: the instants of the first "late" legs
  * have passed, and for the first "quiet" of them the ring time after it has, too. A phone that began to ring in time has
  * stopped by then; one that began too late has not.
@@ -45,7 +46,11 @@
 #else
 #define CURRENT (live[s] == n) /* The outcome names the attempt's last offer. */
 #endif
+#ifdef ELSEWHERE
+#define THERE(l) false /* It is at a PBX which whoever leads cannot ask: that of a node that died, or is cut off. */
+#else
 #define THERE(l) (leg[l] == offering || leg[l] == ringing) /* The PBX knows it. */
+#endif
 
 /* Postgres. Every step on it is one transaction. */
 byte epoch[2];

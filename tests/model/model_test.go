@@ -20,8 +20,9 @@ const patience = 5 * time.Minute
 
 func TestNobodyIsRungTwice(t *testing.T) {
 	for name, flags := range map[string][]string{
-		"two nodes lead one scheme":   nil,
-		"two schemes know one person": {"-DTWO_SCHEMES", "-DLEADS=2"},
+		"two nodes lead one scheme":            nil,
+		"two schemes know one person":          {"-DTWO_SCHEMES", "-DLEADS=2"},
+		"the call is at a PBX of another node": {"-DELSEWHERE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := search(t, flags...)
@@ -47,6 +48,9 @@ func TestEveryGuardIsNeeded(t *testing.T) {
 				flags = append(flags, "-DTWO_SCHEMES")
 			}
 			require.Regexp(t, `assertion violated \(*`+broken, search(t, flags...))
+			if guard == "NO_WAIT" || guard == "NO_DIALBY" { // Which alone guard a call of which nothing is heard.
+				require.Regexp(t, `assertion violated \(*`+broken, search(t, append(flags, "-DELSEWHERE")...))
+			}
 		})
 	}
 }
