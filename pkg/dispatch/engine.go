@@ -16,9 +16,6 @@ import (
 // longestSleep is the longest real time an engine sleeps without looking at its clock: somebody may set that clock.
 const longestSleep = time.Minute
 
-// doubtAgain is how soon an engine asks again whether the time is known; real time.
-const doubtAgain = time.Second
-
 // Engine is the dispatcher of one scheme. One goroutine owns everything below "owner"; the others put messages into its
 // inbox. The inbox grows and never refuses: a live call sends a handful of messages, so it is bounded by the calls under
 // way.
@@ -380,21 +377,6 @@ func (e *Engine) act(now time.Time, batch []message) time.Time {
 	}
 	return wake
 }
-
-// askClock asks whether the time is known, and says when to ask again while it is not.
-func (e *Engine) askClock(now time.Time) (again time.Time) {
-	if doubt := e.opts.Doubt != nil && e.opts.Doubt(); doubt != e.doubt {
-		e.doubt = doubt
-		e.halt()
-	}
-	if e.doubt {
-		again = now.Add(e.opts.service(doubtAgain))
-	}
-	return again
-}
-
-// halt has nothing start while that must not be.
-func (e *Engine) halt() { e.board.Pause(e.settings.Paused || e.draining, e.doubt) }
 
 // isHere reports whether an attempt is at this node's PBX. Another caller is offered only such a one: one that is elsewhere ends
 // when its caller does not take it, and the next attempt is made wherever there is room.
