@@ -130,6 +130,7 @@ func (a *App) buildCalls(ctx context.Context) error {
 	a.onStop("silent sessions", closeLimit, a.background("silent sessions", a.endSilent))
 	a.onStop("relay", closeLimit, a.background("relay", a.relayOthers))
 	a.forgetting()
+	a.watchDisks()
 	a.onStop("waiting", closeLimit, a.background("waiting", a.sayWaiting))
 	a.onStop("flows", closeLimit, a.background("flows", func(ctx context.Context) error {
 		return a.again(ctx, flowsEvery, "look for published flows; going on with those known", a.books.look)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // leastRoom is how much must be free on the disks that calls need, in bytes. Outcomes are kept there while the database is
@@ -31,6 +34,27 @@ func roomFor(folders map[string]string, least uint64) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// disksEvery is how often it is looked whether there is room; real time.
+const disksEvery = 10 * time.Second
+
+// watchDisks complains as soon as a disk is nearly full, and counts those that are.
+func (a *App) watchDisks() {
+	full := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "rappel", Name: "disk_nearly_full", Help: "1 while a disk on which calls depend is nearly full; /readyz says which.",
+	})
+	a.registry.MustRegister(full)
+	a.onStop("disks", closeLimit, a.background("disks", func(ctx context.Context) error {
+		return a.again(ctx, disksEvery, "make room: messages, outcomes and new prompts are lost on a full disk", func(ctx context.Context) error {
+			err := a.diskHealth(ctx)
+			full.Set(0)
+			if err != nil {
+				full.Set(1)
+			}
+			return err
+		})
+	}))
 }
 
 // diskHealth is part of being ready wherever calls are made.

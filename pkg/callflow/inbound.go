@@ -207,14 +207,13 @@ func (r *reception) record(ctx context.Context, s *session, want ivr.Record) (st
 	m := r.message(s)
 	r.c.messages.begin(m)
 	t := r.take(ctx, s, want, recordingOf{name: m.Recording, least: leastMessage})
-	if t.answer != ivr.AnswerKept && r.c.ctx.Err() == nil {
-		r.notLeft("message")
-	}
 	switch {
-	case t.answer == ivr.AnswerKept:
+	case t.answer == ivr.AnswerKept, t.length >= leastMessage: // What was said until it failed is kept.
 		m.Length, m.At, r.end = t.length, r.c.o.Now(), "message"
 		r.c.messages.keep(context.WithoutCancel(r.c.ctx), m)
 	case r.c.ctx.Err() == nil:
+		r.notLeft("message")
+		r.c.eraseRecording(m.Recording)
 		r.c.messages.drop(m.ID)
 	}
 	// When it is the service that ends, the recording goes on, and the next one lists the message.
@@ -245,8 +244,7 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 		Name: of.name, MaxLength: time.Duration(want.Max), MaxSilence: time.Duration(want.Silence), Beep: true, TerminateOn: "#",
 	})
 	if err != nil {
-		r.c.logCommand("record", r.l.key, err)
-		return taken{answer: ivr.AnswerFailed, ok: !s.gone}
+		return r.brokeOff(s, err, 0)
 	}
 	began := time.Now()
 	end := began.Add(time.Duration(want.Max) + 10*time.Second)
@@ -262,11 +260,19 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 		case !woke && r.c.ctx.Err() != nil:
 			return taken{}
 		case !woke:
-			return taken{answer: ivr.AnswerFailed, ok: true}
+			return r.brokeOff(s, errNoEnd, 0)
 		case e.Type == telephony.EventDigit:
 			byKey = true
 		case e.Type == telephony.EventRecordingFailed && e.Recording == of.name:
-			return taken{answer: ivr.AnswerFailed, ok: true}
+			return r.brokeOff(s, errRecording, 0)
+		case e.Type == telephony.EventRecordingDone && e.Recording == of.name && !byKey && brokenOff(e, want):
+			if !s.leaves() {
+				return r.brokeOff(s, errRecording, e.Length)
+			}
+			if e.Length >= of.least {
+				return taken{answer: ivr.AnswerKept, length: e.Length}
+			}
+			return taken{answer: ivr.AnswerEmpty}
 		case e.Type == telephony.EventRecordingDone && e.Recording == of.name:
 			least := of.least
 			if !byKey {
@@ -282,6 +288,27 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 			return taken{answer: ivr.AnswerKept, length: e.Length, ok: true}
 		}
 	}
+}
+
+// Why nothing more is recorded.
+var (
+	errRecording = errors.New("the PBX cannot write it; is its disk full?")
+	errNoEnd     = errors.New("the PBX told of no end")
+)
+
+// brokenOff reports whether a recording that no key has ended was ended neither by silence nor by its length: the PBX says of one
+// that it could not write on that it is done.
+func brokenOff(e telephony.Event, want ivr.Record) bool {
+	return e.Silence < time.Duration(want.Silence)-time.Second && e.Length < time.Duration(want.Max)-time.Second
+}
+
+// brokeOff is the end of a recording that failed after so much was written.
+func (r *reception) brokeOff(s *session, why error, length time.Duration) taken {
+	if r.c.ctx.Err() == nil && !s.gone {
+		r.c.metrics.unrecorded.Inc()
+		r.c.o.Logger.Error("a recording failed", zap.String("call", r.l.key), zap.Duration("written", length), zap.Error(why))
+	}
+	return taken{answer: ivr.AnswerFailed, length: length, ok: !s.gone && r.c.ctx.Err() == nil}
 }
 
 // lastLength is how long the recording was that a hang-up ended: its event may come after the channel's last.

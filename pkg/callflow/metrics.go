@@ -17,6 +17,8 @@ type metrics struct {
 	steps    *prometheus.CounterVec // Ends of inbound flows.
 	waiting  prometheus.Gauge
 	mute     prometheus.Counter
+	// unrecorded counts messages and names that could not be recorded, or not to their end.
+	unrecorded prometheus.Counter
 	// substitutes counts what was heard in the place of a text that was not spoken in time.
 	substitutes *prometheus.CounterVec
 	// appointments counts questions for the next appointment, by what was told.
@@ -48,11 +50,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			"What was not taken because so much was left from one number within an hour: message, registration, callback.")), []string{"what"}),
 		mute: prometheus.NewCounter(prometheus.CounterOpts(
 			opts("mute_prompts_total", "Prompts that could not be said at all."))),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts(
+			opts("failed_recordings_total", "Messages and names that could not be recorded to their end."))),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.substitutes, m.appointments, m.tooMuch} {
+	for _, c := range []prometheus.Collector{m.live, m.ends, m.offers, m.arrivals, m.steps, m.waiting, m.mute, m.unrecorded, m.substitutes, m.appointments, m.tooMuch} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -5,6 +5,8 @@ package crash
 import (
 	"context"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/tests/house"
@@ -170,8 +173,8 @@ func serviceKilled(t *testing.T, program string) {
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 }
 
-// asteriskKilled: the PBX dies under one call that talks, one that rings, and somebody who is leaving a message. What she said
-// is kept. Both end as failed by our fault, the service
+// asteriskKilled: the PBX dies under one call that talks, one that rings, somebody who is leaving a message and somebody who is
+// saying her name to register. What they said is kept. Both calls end as failed by our fault, the service
 // lives on and reconnects by itself, and the ladder has both tried again.
 func asteriskKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
@@ -199,6 +202,12 @@ func asteriskKilled(t *testing.T, program string) {
 	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
 	require.NoError(t, party.SendDTMF(t.Context(), "02"))
 	message := h.MessageUnderWay(4*time.Second, time.Minute)
+	const registers = "+33639989022"
+	herself := h.DialLine(registers, phone.Tone(voice))
+	h.Hears(herself, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
+	require.NoError(t, herself.SendDTMF(t.Context(), "211"))
+	h.Hears(herself, time.Time{}, house.Beginning(h.Prompt("register.name", nil), 2*time.Second), 40*time.Second)
+	name := h.Recorded(registers, 2*time.Second, time.Minute)
 
 	require.NoError(t, street.Asterisk.Kill())
 	require.NoError(t, street.Asterisk.Start(t.Context()))
@@ -210,12 +219,15 @@ func asteriskKilled(t *testing.T, program string) {
 		list, err := h.Store.Messages(ctx, h.Scheme.Key, false)
 		return err == nil && len(list) == 1 && list[0].CLI == stranger && list[0].Length > 2*time.Second
 	})
-	said, err := os.Open(message)
-	require.NoError(t, err)
-	defer said.Close() //nolint:errcheck // It was only read.
-	samples, err := phone.ReadWAV(said)
-	require.NoError(t, err)
-	require.Greater(t, len(samples), 2*8000, "seconds that can be played")
+	require.Greater(t, playable(t, message), 2*time.Second)
+	// Whoever was just saying her name is there to be called back, with what she has said of it.
+	house.Await(t, time.Minute, "the registration to be listed", func(ctx context.Context) bool {
+		list, err := h.Store.Inbox(ctx, h.Scheme.Key, false)
+		return err == nil && slices.ContainsFunc(list, func(i inbox.Item) bool {
+			return i.Kind == inbox.Registration && i.Number == registers && i.Consent == "" && strings.HasSuffix(name, i.Recording+".wav") && i.Recording != ""
+		})
+	})
+	require.Greater(t, playable(t, name), time.Second)
 	talked := h.AwaitEnd(h.People[0])
 	require.Equal(t, call.ResultFailed, talked.Result, "%+v", talked)
 	require.Equal(t, call.ReasonPBXLost, talked.Reason, "%+v", talked)
@@ -240,6 +252,17 @@ func asteriskKilled(t *testing.T, program string) {
 	for _, p := range h.People {
 		require.Equal(t, call.OccurrenceReached, h.Occurrences(p)[0].State)
 	}
+}
+
+// playable is how much of a recording players can play.
+func playable(t *testing.T, path string) time.Duration {
+	t.Helper()
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close() //nolint:errcheck // It was only read.
+	samples, err := phone.ReadWAV(file)
+	require.NoError(t, err)
+	return time.Duration(len(samples)) * time.Second / 8000
 }
 
 // postgresStopped: the database goes away under calls and comes back. Outcomes are kept meanwhile, nothing new is

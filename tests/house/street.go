@@ -78,6 +78,8 @@ type Options struct {
 	Logger *zap.Logger
 	// Outside leaves the service to Serve: a process of its own.
 	Outside bool
+	// PBXDisk gives the PBX a disk of its own of so many bytes; 0 is the machine's.
+	PBXDisk int
 }
 
 // SideBySide lets so many parallel tests run at once. They mostly wait for phones, so that the number of processors is no
@@ -101,7 +103,12 @@ func Build(t *testing.T, options Options) *Street {
 	prompts := filepath.Join(installation.Dir, "prompts")
 	s := &Street{pacer: phone.NewPacer()}
 	t.Cleanup(s.pacer.Close)
-	s.Asterisk = setuptest.Asterisk(t, func(o *setup.AsteriskOptions) { o.SoundsDir = prompts })
+	s.Asterisk = setuptest.Asterisk(t, func(o *setup.AsteriskOptions) {
+		o.SoundsDir = prompts
+		if options.PBXDisk > 0 {
+			Disk(t, o.RunDir, options.PBXDisk)
+		}
+	})
 	s.Postgres = setuptest.Postgres(t)
 	ctx := t.Context()
 	require.NoError(t, postgres.Migrate(ctx, s.Postgres.URL(), zap.NewNop()))
@@ -193,9 +200,15 @@ func (s *Street) Pool() *pgxpool.Pool { return s.pool }
 // Metrics is what the service in this process tells Prometheus now.
 func (s *Street) Metrics(t *testing.T) string {
 	t.Helper()
+	return s.Probe(t, "/metrics")
+}
+
+// Probe is what the service in this process answers to a probe.
+func (s *Street) Probe(t *testing.T, path string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops.String()+"/metrics", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops.String()+path, nil)
 	require.NoError(t, err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startLimit}
 	resp, err := client.Do(req)
