@@ -32,12 +32,21 @@ func TestTrunksAndSurgesFromTheCommandLine(t *testing.T) {
 	for _, args := range [][]string{
 		{"--cli-for", "presence=+33199001000"}, {"--cli-for", "presence=+33639123456"}, {"--cli-for", "presence=+33145678901"},
 		{"--cli-for", "presence=+3281247454"}, {"--cli", "+33639123456"}, {"--cli", "+33899123456"}, {"--cli-for", "visit=+33162000000"},
-		{"--cli", "+33162000000"}, {"--permit", "12"}, {"--lines", "3", "--inbound-reserve", "4"},
+		{"--nodes", "nowhere-1a2b3c4d"}, {"--cli", "+33162000000"}, {"--permit", "12"}, {"--lines", "3", "--inbound-reserve", "4"},
 	} {
 		_, errs, status := said(t, dir, append([]string{"scheme", "trunk", "town"}, args...)...)
 		require.Equal(t, 2, status, "%v: %s", args, errs)
 	}
 	require.Equal(t, shown, done(t, dir, "scheme", "trunk", "town"), "what was refused has changed nothing")
+
+	_, errs, _ = said(t, dir, "scheme", "trunk", "town", "--nodes", "nowhere-1a2b3c4d")
+	require.Contains(t, errs, "nowhere-1a2b3c4d: there is no such node; rappel node list shows them")
+	require.Equal(t, shown, done(t, dir, "scheme", "trunk", "town", "--nodes", ""))
+	_, errs, status = said(t, dir, "node", "list")
+	require.Zero(t, status)
+	require.Contains(t, errs, "None was ever there")
+	_, errs, _ = said(t, dir, "scheme", "lost", "--close", "all")
+	require.Contains(t, errs, "0 facts closed")
 
 	_, errs, status = said(t, dir, "surge")
 	require.Equal(t, 2, status, errs)

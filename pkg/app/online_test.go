@@ -68,14 +68,15 @@ func TestWhoIsOnTheLineElsewhere(t *testing.T) {
 		records := &heldNumbers{at: map[string][]string{"east": {"+3281000009"}}}
 		running, stop := context.WithCancel(t.Context())
 		var work sync.WaitGroup
-		fleets := map[string]*fleet{}
+		fleets := map[string]*fleet{"west": newFleet("west", zap.NewNop()), "east": newFleet("east", zap.NewNop())}
+		started := make(chan struct{}) // Closed once both are there.
 		board := &dispatchtest.Switchboard{}
 		node := func(name string) (callers, context.CancelFunc) {
 			d, err := dispatch.New(dispatch.Options{Store: store, Switchboard: board, Logger: zap.NewNop(), Now: time.Now, Gather: -1, Together: -1})
 			require.NoError(t, err)
 			t.Cleanup(d.Close)
 			living, kill := context.WithCancel(running)
-			f := newFleet(name, zap.NewNop())
+			f := fleets[name]
 			f.line, f.records, f.use, f.ready = d, records, func([]dispatch.PBX) {}, func() bool { return false }
 			f.tell = func(_ string, what []byte) error {
 				for other, g := range fleets {
@@ -85,30 +86,30 @@ func TestWhoIsOnTheLineElsewhere(t *testing.T) {
 				}
 				return nil
 			}
-			fleets[name] = f
 			a := &App{fleet: f, log: zap.NewNop()}
-			work.Go(func() { _ = a.hail(living) }) // Both end with their context.
-			work.Go(func() { _ = a.lookForNodes(living) })
+			work.Go(func() { <-started; _ = a.hail(living) }) // Both end with their context.
+			work.Go(func() { <-started; _ = a.lookForNodes(living) })
 			return callers{Dispatcher: d, fleet: f, log: zap.NewNop()}, kill
 		}
 		defer work.Wait()
 		defer stop()
 		west, _ := node("west")
 		east, kill := node("east")
+		close(started)
 		hers, bertas := due("+3281000001", anna), due("+3281000002", berta)
 		require.NoError(t, east.HoldNumber(t.Context(), "+3281000001", "1.1", "trunk"))
 		east.OnLine(scheme, berta, true)
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		require.NoError(t, west.Lead(t.Context(), scheme), "it has heard before it leads")
-		started := func(occurrence int64) bool {
+		begun := func(occurrence int64) bool {
 			west.Changed(scheme)
 			time.Sleep(3 * time.Second)
 			synctest.Wait()
 			return store.Occurrence(occurrence).State != call.OccurrenceOpen
 		}
-		require.False(t, started(hers), "she is on the line elsewhere")
-		require.False(t, started(bertas), "her phone is in use elsewhere")
+		require.False(t, begun(hers), "she is on the line elsewhere")
+		require.False(t, begun(bertas), "her phone is in use elsewhere")
 		waits, err := west.Waiting(t.Context(), scheme)
 		require.NoError(t, err)
 		require.Equal(t, dispatch.Waiting{InCall: 1, NoCaller: 1}, waits)
@@ -116,11 +117,11 @@ func TestWhoIsOnTheLineElsewhere(t *testing.T) {
 		// While the records are away nothing is forgotten, and nothing lost.
 		records.fail(dispatch.ErrStoreDown)
 		require.NoError(t, east.ReleaseNumber(t.Context(), "+3281000001", "1.1"))
-		require.False(t, started(hers))
+		require.False(t, begun(hers))
 		records.fail(nil)
-		require.True(t, started(hers))
+		require.True(t, begun(hers))
 		east.OnLine(scheme, berta, false)
-		require.True(t, started(bertas))
+		require.True(t, begun(bertas))
 
 		// A node that dies is believed for a minute.
 		carla := staff()
@@ -128,8 +129,8 @@ func TestWhoIsOnTheLineElsewhere(t *testing.T) {
 		time.Sleep(time.Second)
 		kill()
 		third := due("+3281000003", carla)
-		require.False(t, started(third))
+		require.False(t, begun(third))
 		time.Sleep(silenceLimit + time.Second)
-		require.True(t, started(third))
+		require.True(t, begun(third))
 	})
 }
