@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,5 +45,31 @@ func TestAnAgreementChangedDuringACallBearsOnTheNext(t *testing.T) {
 		h.end(o, answered)
 		all := h.store.Occurrences(h.scheme)
 		require.Equal(t, time.Friday, all[len(all)-1].LocalDate.Weekday())
+	})
+}
+
+// slowly is a store whose commits take their time.
+type slowly struct {
+	dispatch.Store
+	by time.Duration
+}
+
+func (s slowly) Apply(ctx context.Context, scheme, epoch int64, now time.Time, ops []dispatch.Op) ([]error, error) {
+	time.Sleep(s.by)
+	return s.Store.Apply(ctx, scheme, epoch, now, ops)
+}
+
+// TestAnOldClaimRingsNobody: when its commit is known only after seconds, the caller may have gone and the instant to dial by is near.
+func TestAnOldClaimRingsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.opts.Store = slowly{h.opts.Store, 6 * time.Second}
+		h.caller()
+		id := h.occurrence("+3281000001")
+		h.open()
+		after(20 * time.Second)
+		require.Empty(t, h.board.Started())
+		require.Equal(t, call.ReasonDialBy, h.store.Attempts()[0].Outcome.Reason)
+		require.Equal(t, call.OccurrenceOpen, h.store.Occurrence(id).State)
 	})
 }
