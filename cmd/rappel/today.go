@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 )
@@ -22,35 +21,19 @@ says at about what time. Otherwise it says no and changes nothing. She is called
 		Example: "  rappel today B017",
 		Args:    exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
-		now := time.Now()
-		person, err := r.KeyOf(ctx, r.scheme.Key, args[0])
-		if err != nil {
-			return noBeneficiary(args[0], err)
-		}
-		want, err := r.Wanted(ctx, r.scheme.Key, person)
-		if err != nil {
-			return err
-		}
 		if r.scheme.Paused {
 			return p.refuse(errors.New("the scheme is paused and calls nobody until rappel scheme resume"))
 		}
-		at, closes, err := r.RoomToday(ctx, r.scheme.Key, want, now)
+		at, err := r.CallToday(ctx, r.scheme.Key, args[0], time.Now())
 		switch {
 		case errors.Is(err, dispatch.ErrNoRoom):
 			return p.refuse(fmt.Errorf("%w; rappel plan shows what is left of the day", err))
 		case errors.Is(err, dispatch.ErrAlready):
 			return p.refuse(err)
+		case errors.Is(err, postgres.ErrNotAgreed):
+			return p.refuse(fmt.Errorf("%w; rappel consent agreed %s says that she has", err, args[0]))
 		case err != nil:
-			return err
-		}
-		booked, err := r.BookCallback(ctx, r.scheme.Key, postgres.Callback{
-			Beneficiary: person, Kind: call.KindCallToday, Opens: now, Closes: closes,
-		}, now)
-		if err != nil {
-			return err
-		}
-		if booked.Before {
-			return p.refuse(dispatch.ErrAlready)
+			return noBeneficiary(args[0], err)
 		}
 		zone, err := time.LoadLocation(r.scheme.Zone)
 		if err != nil {

@@ -190,6 +190,7 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/appointments/{person}/move":    a.change(a.moveAppointment),
 		"POST schemes/{scheme}/appointments/{person}/skip":    a.change(a.skipAppointment),
 		"POST schemes/{scheme}/appointments/{person}/settle":  a.change(a.settleChange),
+		"POST schemes/{scheme}/appointments/{person}/today":   a.change(a.callToday),
 
 		"GET schemes/{scheme}/absences":               a.people(a.absences),
 		"POST schemes/{scheme}/absences/{person}":     a.change(a.announceAbsence),

@@ -23,6 +23,10 @@ type Agenda interface {
 	// SettleChange makes a change that waits for a person's word, or drops it. It returns callflow.ErrGone when it can no longer be
 	// made, and callflow.ErrNothing when it does not wait.
 	SettleChange(ctx context.Context, scheme int64, told callflow.Told, now time.Time) error
+	// CallToday books a call today for the person with a ref and says at about what time. It returns dispatch.ErrNoRoom when it
+	// could not be kept or would break a promise, dispatch.ErrAlready when she has a call today, roster.ErrNotAgreed, and
+	// roster.ErrNoBeneficiary.
+	CallToday(ctx context.Context, scheme int64, ref string, now time.Time) (time.Time, error)
 	// Changes lists what was asked since an instant, the latest first; of one person when a ref is given.
 	Changes(ctx context.Context, scheme int64, ref string, since time.Time) ([]callflow.Noted, error)
 }
@@ -160,6 +164,18 @@ func (a *API) moveAppointment(q ask) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: opens is none of the times that it can be moved to", errBody)
+}
+
+// callToday books a call today for whoever asks for one, where no promise suffers.
+func (a *API) callToday(q ask) (any, error) {
+	var sent struct{}
+	if err := q.read(&sent); err != nil {
+		return nil, err
+	}
+	at, err := a.opts.Agenda.CallToday(q.Context(), q.scheme.Key, q.PathValue("person"), q.now)
+	return struct {
+		At time.Time `json:"at"`
+	}{at.UTC()}, err
 }
 
 // settleChange records what a person has said of the change that waits for her word, to whoever has talked to her.

@@ -10,12 +10,15 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/auth"
 	"github.com/rappel-tel/rappel/pkg/callflow"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // agenda holds one person's next call, an hour from nine, and what was done to it.
 type agenda struct {
 	done    []callflow.Noted
 	pending callflow.Change
+	today   bool // She has asked for a call.
 }
 
 func (a *agenda) SettleChange(_ context.Context, _ int64, told callflow.Told, _ time.Time) error {
@@ -68,6 +71,18 @@ func (a *agenda) ChangeNow(_ context.Context, _ int64, c callflow.Change, _ stri
 	return nil
 }
 
+// CallToday has room for one call.
+func (a *agenda) CallToday(_ context.Context, scheme int64, ref string, now time.Time) (time.Time, error) {
+	switch {
+	case scheme != 1 || ref != "B017":
+		return time.Time{}, roster.ErrNoBeneficiary
+	case a.today:
+		return time.Time{}, dispatch.ErrAlready
+	}
+	a.today = true
+	return now.Add(time.Hour), nil
+}
+
 func (a *agenda) Changes(context.Context, int64, string, time.Time) ([]callflow.Noted, error) {
 	return a.done, nil
 }
@@ -105,6 +120,10 @@ func TestAppointments(t *testing.T) {
 	require.Equal(t, 204, h.ask(path+"/B017/move", send("POST", move, write)).status, "once more")
 	require.Equal(t, 409, h.ask(path+"/B017/skip", send("POST", `{"call":"2026-03-02T10:42:07Z"}`, write)).status, "it was moved")
 	require.Len(t, h.agenda.done, 2)
+	require.Equal(t, 404, h.ask(path+"/B018/today", send("POST", "", write)).status)
+	require.Equal(t, 403, h.ask(path+"/B017/today", send("POST", "")).status)
+	require.NotEmpty(t, h.valid(h.ask(path+"/B017/today", send("POST", "", write)).body, "CalledToday")["at"])
+	require.Equal(t, 409, h.ask(path+"/B017/today", send("POST", "", write)).status, "once more")
 	list := h.valid(h.ask(path, write).body, "Changes")
 	require.Len(t, list["changes"], 2)
 	require.Equal(t, http.StatusForbidden, h.ask(path+"/B017/skip", send("POST", "{}")).status)

@@ -122,6 +122,8 @@ func problemOf(err error) problem {
 			problemType + "no-call", "No call can be changed so", http.StatusConflict,
 			"She has no agreed call to come, or it has begun, or it is no agreed call; GET shows what there is.",
 		}
+	case errors.Is(err, dispatch.ErrNoRoom), errors.Is(err, dispatch.ErrAlready), errors.Is(err, roster.ErrNotAgreed):
+		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
 	case errors.Is(err, errNoChange):
 		return problem{
 			problemType + "no-change", "No such change waits", http.StatusConflict,

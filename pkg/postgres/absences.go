@@ -19,6 +19,8 @@ import (
 var (
 	// ErrNoBeneficiary means that the scheme has no beneficiary of that ref.
 	ErrNoBeneficiary = roster.ErrNoBeneficiary
+	// ErrNotAgreed means that she gets no other call than the first one before she has agreed.
+	ErrNotAgreed = roster.ErrNotAgreed
 	// ErrNotAway means that no absence or no-call period of the person is to come or under way.
 	ErrNotAway = errors.New("no absence is announced")
 	// ErrDatesBackward means that a last day lies before the first.

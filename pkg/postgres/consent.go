@@ -16,9 +16,6 @@ import (
 	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
-// ErrNotAgreed means that a person whom others have proposed gets no other call than the first one before she has agreed.
-var ErrNotAgreed = errors.New("she has not agreed to be called yet")
-
 // AnswerConsent writes down what a person answered, in one transaction. When she agreed, the calls that were proposed for her are
 // booked at once. When she refused, she is erased as by RefusePerson. When she wants to think about it, her next first call is
 // booked. Writing the same down again changes nothing. The errors are ErrNoBeneficiary, callflow.ErrNothing when she was not

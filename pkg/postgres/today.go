@@ -60,3 +60,28 @@ func (s *Store) RoomToday(ctx context.Context, scheme int64, want dispatch.Occur
 		Scheme: &snap.Scheme, Rules: dispatch.RulesOf(&snap.Scheme, calendar), Calls: snap.Occurrences, Callers: snap.Callers, Now: now,
 	}.Room(want)
 }
+
+// CallToday books a call today for the person with a ref, for a process that does not lead the scheme, and says at about what time.
+// It returns dispatch.ErrNoRoom when the call could not be kept or would break a promise, dispatch.ErrAlready when she has a call
+// today or had the one that she asked for, ErrNoBeneficiary, and ErrNotAgreed.
+func (s *Store) CallToday(ctx context.Context, scheme int64, ref string, now time.Time) (time.Time, error) {
+	person, err := s.KeyOf(ctx, scheme, ref)
+	if err != nil {
+		return time.Time{}, err
+	}
+	want, err := s.Wanted(ctx, scheme, person)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, closes, err := s.RoomToday(ctx, scheme, want, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	booked, err := s.BookCallback(ctx, scheme, Callback{
+		Beneficiary: person, Kind: call.KindCallToday, Opens: now, Closes: closes,
+	}, now)
+	if err == nil && booked.Before {
+		err = dispatch.ErrAlready
+	}
+	return at, err
+}

@@ -27,6 +27,8 @@ type Consent struct {
 var (
 	// ErrNoBeneficiary means that a scheme has no beneficiary of a ref.
 	ErrNoBeneficiary = errors.New("no such beneficiary")
+	// ErrNotAgreed means that a person whom others have proposed gets no other call than the first one before she has agreed.
+	ErrNotAgreed = errors.New("she has not agreed to be called yet")
 	// ErrContactPerson means that a contact person is not to be kept as she was written.
 	ErrContactPerson = errors.New("not a contact person")
 )
