@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -58,22 +59,20 @@ was. A number can be forged: whoever does so hears another language, or somebody
 		if !slices.ContainsFunc([]string{"language", "longer-waits", "simpler", "straight-to-person"}, f.Changed) {
 			return usageError{errors.New("name what changes: --language, --longer-waits, --simpler or --straight-to-person")}
 		}
-		s, err := r.Settings(ctx, r.scheme.Key, args[0])
-		if err != nil {
-			return noBeneficiary(args[0], err)
-		}
+		var change callflow.SettingsChange
 		if f.Changed("language") {
-			s.Language = lang
+			change.Language = &lang
 		}
 		if f.Changed("longer-waits") {
-			s.LongerWaits = longer
+			change.LongerWaits = &longer
 		}
 		if f.Changed("simpler") {
-			s.Simpler = simpler
+			change.Simpler = &simpler
 		}
 		if f.Changed("straight-to-person") {
-			s.StraightToPerson = straight
+			change.StraightToPerson = &straight
 		}
-		return r.SetSettings(ctx, r.scheme.Key, args[0], s)
+		_, err := r.ChangeSettings(ctx, r.scheme.Key, args[0], change)
+		return noBeneficiary(args[0], err)
 	})
 }

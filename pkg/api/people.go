@@ -26,8 +26,8 @@ var (
 type People interface {
 	// Settings returns how the line treats the person with a ref, or ErrNoPerson.
 	Settings(ctx context.Context, scheme int64, ref string) (callflow.Settings, error)
-	// SetSettings changes it, from her next call on.
-	SetSettings(ctx context.Context, scheme int64, ref string, to callflow.Settings) error
+	// ChangeSettings changes it, from her next call on, and returns how it is now, or ErrNoPerson.
+	ChangeSettings(ctx context.Context, scheme int64, ref string, change callflow.SettingsChange) (callflow.Settings, error)
 	// Absences lists the absences that are not over on a date (midnight UTC), by their first day.
 	Absences(ctx context.Context, scheme int64, today time.Time) ([]Absence, error)
 	// Announce keeps an absence, and brings her promises in line with it. Announced again it stays one. It returns ErrNoPerson and
@@ -72,26 +72,11 @@ func (a *API) setPerson(q ask) (any, error) {
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
-	s, err := a.opts.People.Settings(q.Context(), q.scheme.Key, q.PathValue("person"))
-	if err != nil {
-		return nil, err
+	if sent.Language != nil && !slices.Contains(roster.Languages(), *sent.Language) {
+		return nil, fmt.Errorf("%w: language is fr, nl, de or en", errBody)
 	}
-	if sent.Language != nil {
-		if s.Language = *sent.Language; !slices.Contains(roster.Languages(), s.Language) {
-			return nil, fmt.Errorf("%w: language is fr, nl, de or en", errBody)
-		}
-	}
-	for _, change := range []struct{ from, into *bool }{
-		{sent.LongerWaits, &s.LongerWaits}, {sent.StraightToPerson, &s.StraightToPerson}, {sent.Simpler, &s.Simpler},
-	} {
-		if change.from != nil {
-			*change.into = *change.from
-		}
-	}
-	if err := a.opts.People.SetSettings(q.Context(), q.scheme.Key, q.PathValue("person"), s); err != nil {
-		return nil, err
-	}
-	return personBody{&s.Language, &s.LongerWaits, &s.StraightToPerson, &s.Simpler}, nil
+	s, err := a.opts.People.ChangeSettings(q.Context(), q.scheme.Key, q.PathValue("person"), callflow.SettingsChange(sent))
+	return personBody{&s.Language, &s.LongerWaits, &s.StraightToPerson, &s.Simpler}, err
 }
 
 // absenceBody is an absence as it is told.

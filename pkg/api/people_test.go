@@ -27,9 +27,21 @@ func (t *town) Settings(_ context.Context, scheme int64, ref string) (callflow.S
 	return t.settings, nil
 }
 
-func (t *town) SetSettings(_ context.Context, _ int64, _ string, to callflow.Settings) error {
-	t.settings = to
-	return nil
+func (t *town) ChangeSettings(ctx context.Context, scheme int64, ref string, c callflow.SettingsChange) (callflow.Settings, error) {
+	if _, err := t.Settings(ctx, scheme, ref); err != nil {
+		return callflow.Settings{}, err
+	}
+	if c.Language != nil {
+		t.settings.Language = *c.Language
+	}
+	for _, f := range []struct{ from, into *bool }{
+		{c.LongerWaits, &t.settings.LongerWaits}, {c.StraightToPerson, &t.settings.StraightToPerson}, {c.Simpler, &t.settings.Simpler},
+	} {
+		if f.from != nil {
+			*f.into = *f.from
+		}
+	}
+	return t.settings, nil
 }
 
 func (t *town) Absences(context.Context, int64, time.Time) ([]api.Absence, error) { return t.away, nil }

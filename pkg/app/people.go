@@ -20,9 +20,10 @@ func (p programPeople) Settings(ctx context.Context, scheme int64, ref string) (
 	return s, asProgram(err)
 }
 
-// SetSettings implements api.People.
-func (p programPeople) SetSettings(ctx context.Context, scheme int64, ref string, to callflow.Settings) error {
-	return asProgram(p.store.SetSettings(ctx, scheme, ref, to))
+// ChangeSettings implements api.People.
+func (p programPeople) ChangeSettings(ctx context.Context, scheme int64, ref string, c callflow.SettingsChange) (callflow.Settings, error) {
+	s, err := p.store.ChangeSettings(ctx, scheme, ref, c)
+	return s, asProgram(err)
 }
 
 // Absences implements api.People.

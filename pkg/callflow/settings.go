@@ -17,6 +17,14 @@ type Settings struct {
 	Simpler          bool            // In simpler words, sentence by sentence, from the first time on.
 }
 
+// SettingsChange is what changes of Settings; what is nil stays as it was.
+type SettingsChange struct {
+	Language         *roster.Language
+	LongerWaits      *bool
+	StraightToPerson *bool
+	Simpler          *bool
+}
+
 // lookUpSettings finds out how whoever rings is treated. While the records are away everybody is treated alike.
 func (r *reception) lookUpSettings(ctx context.Context) {
 	if r.cli == "" || r.line.Scheme == 0 {

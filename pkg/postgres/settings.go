@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/callflow"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
@@ -51,19 +52,33 @@ func (s *Store) Settings(ctx context.Context, scheme int64, ref string) (callflo
 	}, nil
 }
 
-// SetSettings changes how the line treats the person of a ref, from her next call on, or returns ErrNoBeneficiary.
-func (s *Store) SetSettings(ctx context.Context, scheme int64, ref string, to callflow.Settings) error {
+// ChangeSettings changes how the line treats the person of a ref, from her next call on, and returns how that is now; or
+// ErrNoBeneficiary.
+func (s *Store) ChangeSettings(ctx context.Context, scheme int64, ref string, change callflow.SettingsChange) (callflow.Settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	n, err := s.query.WriteSettings(ctx, sqldb.WriteSettingsParams{
-		SchemeID: scheme, Ref: ref, Language: string(to.Language), LongerWaits: to.LongerWaits, StraightToPerson: to.StraightToPerson,
-		Simpler: to.Simpler,
-	})
-	switch {
-	case err != nil:
-		return fmt.Errorf("set settings: %w", storeError(err))
-	case n == 0:
-		return ErrNoBeneficiary
+	p := sqldb.ChangeSettingsParams{
+		SchemeID: scheme, Ref: ref, LongerWaits: optional(change.LongerWaits), StraightToPerson: optional(change.StraightToPerson),
+		Simpler: optional(change.Simpler),
 	}
-	return nil
+	if change.Language != nil {
+		p.Language = pgtype.Text{String: string(*change.Language), Valid: true}
+	}
+	r, err := s.query.ChangeSettings(ctx, p)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callflow.Settings{}, ErrNoBeneficiary
+	} else if err != nil {
+		return callflow.Settings{}, fmt.Errorf("change settings: %w", storeError(err))
+	}
+	return callflow.Settings{
+		Language: roster.Language(r.Language), LongerWaits: r.LongerWaits, StraightToPerson: r.StraightToPerson, Simpler: r.Simpler,
+	}, nil
+}
+
+// optional is NULL for nil.
+func optional(b *bool) pgtype.Bool {
+	if b == nil {
+		return pgtype.Bool{}
+	}
+	return pgtype.Bool{Bool: *b, Valid: true}
 }

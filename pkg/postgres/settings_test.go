@@ -19,13 +19,19 @@ func TestSettings(t *testing.T) {
 	writeTwo(t, store, scheme)
 	_, err := store.Settings(ctx, scheme, "nobody")
 	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
-	require.ErrorIs(t, store.SetSettings(ctx, scheme, "nobody", callflow.Settings{Language: roster.Dutch}), postgres.ErrNoBeneficiary)
+	dutch, yes := roster.Dutch, true
+	_, err = store.ChangeSettings(ctx, scheme, "nobody", callflow.SettingsChange{Language: &dutch})
+	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
 	_, err = store.SettingsAt(ctx, scheme, "+33199009999")
 	require.ErrorIs(t, err, callflow.ErrNothing)
 
 	marie := callflow.Settings{Language: roster.Dutch, LongerWaits: true, StraightToPerson: true}
-	require.NoError(t, store.SetSettings(ctx, scheme, "B1", marie))
-	got, err := store.Settings(ctx, scheme, "B1")
+	_, err = store.ChangeSettings(ctx, scheme, "B1", callflow.SettingsChange{Language: &dutch, LongerWaits: &yes})
+	require.NoError(t, err)
+	got, err := store.ChangeSettings(ctx, scheme, "B1", callflow.SettingsChange{StraightToPerson: &yes})
+	require.NoError(t, err)
+	require.Equal(t, marie, got, "what is not named stays")
+	got, err = store.Settings(ctx, scheme, "B1")
 	require.NoError(t, err)
 	require.Equal(t, marie, got)
 	got, err = store.SettingsAt(ctx, scheme, "+33199000001")

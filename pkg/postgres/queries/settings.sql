@@ -15,8 +15,9 @@ SELECT language, longer_waits, straight_to_person, simpler
 FROM beneficiary
 WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
 
--- name: WriteSettings :execrows
+-- name: ChangeSettings :one
 UPDATE beneficiary
-SET language = sqlc.arg(language), longer_waits = sqlc.arg(longer_waits), straight_to_person = sqlc.arg(straight_to_person),
-    simpler = sqlc.arg(simpler)
-WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref);
+SET language = coalesce(sqlc.narg(language), language), longer_waits = coalesce(sqlc.narg(longer_waits), longer_waits),
+    straight_to_person = coalesce(sqlc.narg(straight_to_person), straight_to_person), simpler = coalesce(sqlc.narg(simpler), simpler)
+WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref)
+RETURNING language, longer_waits, straight_to_person, simpler;

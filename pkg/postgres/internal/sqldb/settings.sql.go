@@ -7,7 +7,52 @@ package sqldb
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
+
+const changeSettings = `-- name: ChangeSettings :one
+UPDATE beneficiary
+SET language = coalesce($1, language), longer_waits = coalesce($2, longer_waits),
+    straight_to_person = coalesce($3, straight_to_person), simpler = coalesce($4, simpler)
+WHERE scheme_id = $5 AND ref = $6
+RETURNING language, longer_waits, straight_to_person, simpler
+`
+
+type ChangeSettingsParams struct {
+	Language         pgtype.Text
+	LongerWaits      pgtype.Bool
+	StraightToPerson pgtype.Bool
+	Simpler          pgtype.Bool
+	SchemeID         int64
+	Ref              string
+}
+
+type ChangeSettingsRow struct {
+	Language         string
+	LongerWaits      bool
+	StraightToPerson bool
+	Simpler          bool
+}
+
+func (q *Queries) ChangeSettings(ctx context.Context, arg ChangeSettingsParams) (ChangeSettingsRow, error) {
+	row := q.db.QueryRow(ctx, changeSettings,
+		arg.Language,
+		arg.LongerWaits,
+		arg.StraightToPerson,
+		arg.Simpler,
+		arg.SchemeID,
+		arg.Ref,
+	)
+	var i ChangeSettingsRow
+	err := row.Scan(
+		&i.Language,
+		&i.LongerWaits,
+		&i.StraightToPerson,
+		&i.Simpler,
+	)
+	return i, err
+}
 
 const findSettings = `-- name: FindSettings :many
 
@@ -87,35 +132,4 @@ func (q *Queries) ReadSettings(ctx context.Context, arg ReadSettingsParams) (Rea
 		&i.Simpler,
 	)
 	return i, err
-}
-
-const writeSettings = `-- name: WriteSettings :execrows
-UPDATE beneficiary
-SET language = $1, longer_waits = $2, straight_to_person = $3,
-    simpler = $4
-WHERE scheme_id = $5 AND ref = $6
-`
-
-type WriteSettingsParams struct {
-	Language         string
-	LongerWaits      bool
-	StraightToPerson bool
-	Simpler          bool
-	SchemeID         int64
-	Ref              string
-}
-
-func (q *Queries) WriteSettings(ctx context.Context, arg WriteSettingsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, writeSettings,
-		arg.Language,
-		arg.LongerWaits,
-		arg.StraightToPerson,
-		arg.Simpler,
-		arg.SchemeID,
-		arg.Ref,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
