@@ -104,7 +104,7 @@ func (r *lineRig) speak(ctx context.Context) error {
 	if r.book, err = ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts()); err != nil {
 		return err
 	}
-	if r.voice, err = speech.New(speech.Options{Speakers: []speech.Speaker{voice}, Dir: r.sounds, Logger: zap.NewNop()}); err != nil {
+	if r.voice, err = speech.New(speech.Options{Speakers: []speech.Speaker{voice.Wide()}, Dir: r.sounds, Logger: zap.NewNop()}); err != nil {
 		return err
 	}
 	r.stops = append(r.stops, func(context.Context) error { r.voice.Close(); return nil })

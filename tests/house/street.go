@@ -137,7 +137,7 @@ func (s *Street) openVoice(t *testing.T, installation *setup.Installation, dir s
 	t.Helper()
 	speaker, err := setup.NewVoice(installation)
 	require.NoError(t, err)
-	s.voice, err = speech.New(speech.Options{Speakers: []speech.Speaker{speaker}, Dir: dir, Logger: zap.NewNop()})
+	s.voice, err = speech.New(speech.Options{Speakers: []speech.Speaker{speaker.Wide()}, Dir: dir, Logger: zap.NewNop()})
 	require.NoError(t, err)
 	t.Cleanup(s.voice.Close)
 	s.Book, err = ivr.ReadBook(dialplans.Flows(), sounds.Name, sounds.Prompts())
