@@ -142,6 +142,7 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var mu sync.Mutex // What is planned meanwhile is published beside what is dispatched.
 	last := int64(0)
 	var before, after usage
 	var theirs time.Duration
@@ -152,7 +153,9 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 			theirs, _ = measure.OfProcess(c.cmd.Process.Pid)
 		},
 		publish: func(events []call.Event) {
+			mu.Lock()
 			last = max(last, events[len(events)-1].Number)
+			mu.Unlock()
 			bus.Publish(events)
 		},
 	}.down(ctx, p.url)
