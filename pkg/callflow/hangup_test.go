@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/telephony"
 	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
@@ -192,4 +193,37 @@ func TestAKeyToldTwiceCountsOnce(t *testing.T) {
 	require.Equal(t, "3", count(key("3", 235), key("3", 281)))
 	require.Equal(t, "3", count(telephony.Event{Type: telephony.EventDigit, Channel: "c", Digit: "3"}), "no time, no doubt")
 	require.Len(t, s.once([]telephony.Event{{Type: telephony.EventGone, Channel: "c"}}), 1)
+}
+
+// TestWhatCannotBeRecordedIsSaid: the PBX refuses to record, or stops before anybody ends it; she is told so, and called back.
+func TestWhatCannotBeRecordedIsSaid(t *testing.T) {
+	t.Parallel()
+	want := ivr.Record{Max: ivr.Duration(2 * time.Minute), Silence: ivr.Duration(5 * time.Second)}
+	for name, c := range map[string]struct {
+		length, silence time.Duration
+		broken          bool
+	}{
+		"a full disk after eight seconds":   {length: 8 * time.Second, broken: true},
+		"a full disk at once":               {broken: true},
+		"she fell silent":                   {length: 14 * time.Second, silence: 5 * time.Second},
+		"she fell silent, in whole seconds": {length: 14 * time.Second, silence: 4 * time.Second},
+		"two minutes":                       {length: 2 * time.Minute},
+	} {
+		require.Equal(t, c.broken, brokenOff(telephony.Event{Length: c.length, Silence: c.silence}, want), name)
+	}
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.pbx.FailNext("Record", telephony.ErrRefused, false)
+		ch := r.dial(cli, keys(3*time.Second, "0", 4*time.Second, "2"), time.Minute)
+		heard := r.heard(ch)
+		for _, key := range []string{"message.unrecorded", "message.called_back"} {
+			require.Contains(t, heard, r.book.Text(roster.French, key, ivr.Vars{"callback_number": national(cli)}))
+		}
+		require.Len(t, r.seen().callbacks, 1)
+		require.Equal(t, cli, r.seen().callbacks[0].Number)
+		require.Empty(t, r.seen().messages)
+		require.InDelta(t, 1, testutil.ToFloat64(r.c.metrics.unrecorded), 0)
+		r.sound(t)
+	})
 }

@@ -310,6 +310,24 @@ func TestABrokenFlowApologises(t *testing.T) {
 	require.Equal(t, AskRescue, NewWalker(book, "no-such-flow", roster.French, nil).Begin().Ask)
 }
 
+// TestWaits are twice as long for whoever needs them, and what need not be answered waits less.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	book := shipped(t)
+	for want, vars := range map[time.Duration]Vars{FirstAnswer: nil, 2 * FirstAnswer: {VarWaits: WaitsLonger}} {
+		w := NewWalker(book, "registration", roster.French, vars)
+		w.Begin()
+		w.Played()
+		w.Answered(HoursOpen, nil)
+		require.Equal(t, want, w.Played().Wait)
+		w.Digit("0")
+		w.Answered(HoursOpen, nil)
+		w.Played()
+		w.Answered(AnswerNobody, nil)
+		require.Equal(t, want*6/10, w.Played().Wait, "a choice that need not be made")
+	}
+}
+
 func TestCheckNamesEveryMistake(t *testing.T) {
 	t.Parallel()
 	book := shipped(t)
