@@ -90,6 +90,9 @@ func (a *App) buildCalls(ctx context.Context) error {
 		Mend: func(name string) (time.Duration, error) {
 			return wav.Mend(filepath.Join(a.cfg.Asterisk.Recordings, name+".wav"))
 		},
+		Full: func() bool {
+			return errors.Is(roomFor(map[string]string{"asterisk.recordings": a.cfg.Asterisk.Recordings}, cutOff), errDiskFull)
+		},
 		SpoolDir: filepath.Join(a.cfg.Data, "messages"), NoWrapUp: a.cfg.Calls.NoWrapUp, RegistrarRing: a.cfg.Calls.RegistrarRing, Patience: a.cfg.Calls.Patience,
 	})
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 // away, and messages that people leave.
 const leastRoom = 64 << 20
 
+// cutOff is how much is free at most, in bytes, where a recording was cut off: less than half a minute of one.
+const cutOff = 256 << 10
+
 // errDiskFull says which disk, by its configuration key.
 var errDiskFull = errors.New("the disk is nearly full")
 

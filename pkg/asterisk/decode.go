@@ -123,7 +123,6 @@ func decode(data []byte) (decoded, error) {
 	case *ari.RecordingFinished:
 		d.event = onTarget(e.Recording.TargetURI, telephony.EventRecordingDone, e.Timestamp)
 		d.event.Recording, d.event.Length = e.Recording.Name, time.Duration(e.Recording.Duration)
-		d.event.Silence = time.Duration(e.Recording.Silence)
 	case *ari.RecordingFailed:
 		d.event = onTarget(e.Recording.TargetURI, telephony.EventRecordingFailed, e.Timestamp)
 		d.event.Recording, d.event.Failed = e.Recording.Name, true

@@ -67,6 +67,8 @@ type Options struct {
 	// Mend finishes the file of a recording during which the PBX was killed, and returns how long it is then; 0 means that it was
 	// finished. It may be nil.
 	Mend func(recording string) (time.Duration, error)
+	// Full reports whether the disk of recordings is full, so that one that ended by itself may have been cut off. It may be nil.
+	Full func() bool
 	// NoWrapUp ends the caller's line when the beneficiary leaves, instead of offering to close the call by keypad.
 	NoWrapUp bool
 	// RegistrarRing is how long a registrar's phone rings; 0 means 20 s.

@@ -181,7 +181,7 @@ func TestAKeyToldTwiceCountsOnce(t *testing.T) {
 	key := func(digit string, ms int) telephony.Event {
 		return telephony.Event{Type: telephony.EventDigit, Channel: "c", Digit: digit, Time: at.Add(time.Duration(ms) * time.Millisecond)}
 	}
-	s := &session{}
+	s := &session{channel: "c"}
 	count := func(events ...telephony.Event) (digits string) {
 		for _, e := range s.once(events) {
 			digits += e.Digit
@@ -191,26 +191,16 @@ func TestAKeyToldTwiceCountsOnce(t *testing.T) {
 	require.Equal(t, "12", count(key("1", 0), key("2", 10), key("2", 46)))
 	require.Equal(t, "22", count(key("2", 146), key("2", 230)), "pressed three times")
 	require.Equal(t, "3", count(key("3", 235), key("3", 281)))
+	require.Equal(t, "44", count(key("4", 400), key("4", 405), key("4", 450)), "both came at once")
+	require.Equal(t, "441", count(key("4", 600), key("4", 605), key("1", 610), key("4", 650), key("1", 696)))
+	require.Equal(t, "55", count(key("5", 800), key("5", 855)))
 	require.Equal(t, "3", count(telephony.Event{Type: telephony.EventDigit, Channel: "c", Digit: "3"}), "no time, no doubt")
 	require.Len(t, s.once([]telephony.Event{{Type: telephony.EventGone, Channel: "c"}}), 1)
 }
 
-// TestWhatCannotBeRecordedIsSaid: the PBX refuses to record, or stops before anybody ends it; she is told so, and called back.
+// TestWhatCannotBeRecordedIsSaid: the PBX refuses to record, or stops by itself on a full disk; she is told so, and called back.
 func TestWhatCannotBeRecordedIsSaid(t *testing.T) {
 	t.Parallel()
-	want := ivr.Record{Max: ivr.Duration(2 * time.Minute), Silence: ivr.Duration(5 * time.Second)}
-	for name, c := range map[string]struct {
-		length, silence time.Duration
-		broken          bool
-	}{
-		"a full disk after eight seconds":   {length: 8 * time.Second, broken: true},
-		"a full disk at once":               {broken: true},
-		"she fell silent":                   {length: 14 * time.Second, silence: 5 * time.Second},
-		"she fell silent, in whole seconds": {length: 14 * time.Second, silence: 4 * time.Second},
-		"two minutes":                       {length: 2 * time.Minute},
-	} {
-		require.Equal(t, c.broken, brokenOff(telephony.Event{Length: c.length, Silence: c.silence}, want), name)
-	}
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		defer r.close()
@@ -226,4 +216,15 @@ func TestWhatCannotBeRecordedIsSaid(t *testing.T) {
 		require.InDelta(t, 1, testutil.ToFloat64(r.c.metrics.unrecorded), 0)
 		r.sound(t)
 	})
+	for _, full := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			r := newRig(t, func(o *Options) { o.Full = func() bool { return full } })
+			defer r.close()
+			ch := r.dial(cli, keys(3*time.Second, "0", 4*time.Second, "2"), 3*time.Minute) // It ends by itself.
+			require.Equal(t, full, strings.Contains(r.heard(ch), r.book.Text(roster.French, "message.unrecorded", nil)))
+			require.Len(t, r.seen().messages, 1, "what was said until then")
+			require.Equal(t, full, len(r.seen().callbacks) == 1)
+			r.sound(t)
+		})
+	}
 }

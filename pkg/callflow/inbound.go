@@ -265,7 +265,7 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 			byKey = true
 		case e.Type == telephony.EventRecordingFailed && e.Recording == of.name:
 			return r.brokeOff(s, errRecording, 0)
-		case e.Type == telephony.EventRecordingDone && e.Recording == of.name && !byKey && brokenOff(e, want):
+		case e.Type == telephony.EventRecordingDone && e.Recording == of.name && !byKey && r.c.diskFull():
 			if !s.leaves() {
 				return r.brokeOff(s, errRecording, e.Length)
 			}
@@ -274,15 +274,8 @@ func (r *reception) take(ctx context.Context, s *session, want ivr.Record, of re
 			}
 			return taken{answer: ivr.AnswerEmpty}
 		case e.Type == telephony.EventRecordingDone && e.Recording == of.name:
-			least := of.least
-			if !byKey {
-				least += time.Duration(want.Silence) // It ended in so much silence.
-			}
-			if e.Length < least {
-				// A hang-up ends the recording first, and the channel a moment later.
-				if e.Length >= of.least && s.leaves() {
-					return taken{answer: ivr.AnswerKept, length: e.Length}
-				}
+			// The PBX leaves out the silence that has ended it.
+			if e.Length < of.least {
 				return taken{answer: ivr.AnswerEmpty, ok: !s.gone && r.c.ctx.Err() == nil}
 			}
 			return taken{answer: ivr.AnswerKept, length: e.Length, ok: true}
@@ -296,11 +289,9 @@ var (
 	errNoEnd     = errors.New("the PBX told of no end")
 )
 
-// brokenOff reports whether a recording that no key has ended was ended neither by silence nor by its length: the PBX says of one
-// that it could not write on that it is done.
-func brokenOff(e telephony.Event, want ivr.Record) bool {
-	return e.Silence < time.Duration(want.Silence)-time.Second && e.Length < time.Duration(want.Max)-time.Second
-}
+// diskFull reports whether the PBX has no room to record. It says of a recording that it could not write on that it is done, like one
+// that silence has ended.
+func (c *Connector) diskFull() bool { return c.o.Full != nil && c.o.Full() }
 
 // brokeOff is the end of a recording that failed after so much was written.
 func (r *reception) brokeOff(s *session, why error, length time.Duration) taken {

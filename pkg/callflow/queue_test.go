@@ -204,7 +204,10 @@ func TestKeysPressedBeforeTheQueue(t *testing.T) {
 				defer r.close()
 				r.desk.locked(func() { r.desk.staffed = staffed })
 				ch := r.dial(cli, telephonytest.Script{}, time.Second)
-				r.pbx.Press(ch, "0120470123456#1")
+				for _, key := range "0120470123456#1" {
+					r.pbx.Press(ch, string(key))
+					time.Sleep(100 * time.Millisecond)
+				}
 				synctest.Wait()
 				require.Len(t, r.seen().callbacks, 1)
 				require.Equal(t, "+32470123456", r.seen().callbacks[0].Number)

@@ -27,8 +27,8 @@ const (
 	adoptedPlays = 16
 	// leavingWait is how long after the end of a recording the PBX may tell that it was a hang-up that ended it.
 	leavingWait = time.Second
-	// keyAgain is how soon after a key the same one cannot be pressed again: 40 ms down and 40 ms up are the least (ITU-T Q.24).
-	keyAgain = 70 * time.Millisecond
+	// keyGap is within how long of another the PBX defers a key, and keyAgain how long that takes at most.
+	keyGap, keyAgain = 45 * time.Millisecond, 70 * time.Millisecond
 )
 
 // eventTurn is no event of the PBX: it is the turn of a party who waits in the queue.
@@ -57,10 +57,11 @@ type session struct {
 	pressed  time.Time // When a key was pressed last.
 	quiet    time.Time // Since when nothing is heard, as far as we know; only of use while nothing is playing.
 	backlog  []telephony.Event
-	key      telephony.Event // The last one pressed.
-	other    string          // A second leg of the call, whose end must not be missed either.
-	turn     <-chan Turn     // Of a party in the queue; nil otherwise.
-	told     Turn            // With eventTurn.
+	keyed    time.Time   // By the PBX's clock: the last key that it told,
+	deferred []string    // and the keys of which it will tell again.
+	other    string      // A second leg of the call, whose end must not be missed either.
+	turn     <-chan Turn // Of a party in the queue; nil otherwise.
+	told     Turn        // With eventTurn.
 	gone     bool
 	cause    telephony.Cause
 	broken   bool // The flow is; the party is not to be hung up on.
@@ -231,16 +232,27 @@ func (s *session) wait(at time.Time) (e telephony.Event, woke bool) {
 	}
 }
 
-// once leaves out the keys that the PBX tells twice. Asterisk holds a key back that follows another within 45 ms, as those do that
-// were held up on the way, and tells of it again when it comes to it (main/channel.c, AST_MIN_DTMF_GAP).
+// once leaves out the keys that the PBX tells twice. Asterisk defers a key that follows another, or one that was deferred, within
+// 45 ms, as those do that were held up on the way, and tells of it again when it comes to it (main/channel.c, AST_MIN_DTMF_GAP).
 func (s *session) once(events []telephony.Event) []telephony.Event {
 	return slices.DeleteFunc(events, func(e telephony.Event) bool {
-		if e.Type != telephony.EventDigit || e.Time.IsZero() {
+		if e.Type != telephony.EventDigit || e.Time.IsZero() || e.Channel != s.channel {
 			return false
 		}
-		twice := e.Channel == s.key.Channel && e.Digit == s.key.Digit && e.Time.Sub(s.key.Time) < keyAgain
-		s.key = e
-		return twice
+		soon := e.Time.Sub(s.keyed) < keyGap
+		waited := len(s.deferred) > 0 && e.Time.Sub(s.keyed) < keyAgain
+		if !waited {
+			s.deferred = s.deferred[:0]
+		}
+		s.keyed = e.Time
+		if waited && s.deferred[0] == e.Digit {
+			s.deferred = s.deferred[1:]
+			return true
+		}
+		if soon || waited {
+			s.deferred = append(s.deferred, e.Digit)
+		}
+		return false
 	})
 }
 

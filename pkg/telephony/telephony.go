@@ -187,7 +187,7 @@ const (
 	EventSpeaking        EventType = "speaking"         // Its party began to speak; only where the dialplan listens.
 	EventSilent          EventType = "silent"           // It has been silent for SpeechPause; Length is how long it had spoken.
 	EventPlaybackDone    EventType = "playback_done"    // Playback; Failed when nothing was heard.
-	EventRecordingDone   EventType = "recording_done"   // Recording, Length, Silence.
+	EventRecordingDone   EventType = "recording_done"   // Recording, Length.
 	EventRecordingFailed EventType = "recording_failed" // Recording.
 	EventGone            EventType = "gone"             // The channel ended; Cause. Always the last of its channel.
 	EventRefused         EventType = "refused"          // The dialplan refused to ring her; Args[0] is a Refused word.
@@ -246,7 +246,6 @@ type Event struct {
 	Playback  string
 	Recording string
 	Length    time.Duration
-	Silence   time.Duration // How much of Length was silent.
 	Failed    bool
 	Dial      string // ANSWER, BUSY, NOANSWER, CANCEL, CONGESTION, CHANUNAVAIL.
 

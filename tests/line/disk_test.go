@@ -37,8 +37,7 @@ const diskSize = 96 << 20
 
 // TestFullDisk: the PBX's disk runs full while somebody leaves a message, and then the service's own. What was said until then is
 // kept, whoever cannot be recorded is told so and called back, the operator is told too, and when there is room all goes on.
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
+func TestFullDisk(t *testing.T) { //nolint:paralleltest // The machine has enough to do with the others.
 	logs, logged := observer.New(zap.WarnLevel)
 	data := t.TempDir()
 	house.Disk(t, data, diskSize)

@@ -54,7 +54,9 @@ func rotary(t *testing.T, street *house.Street) {
 	h.Hears(party, time.Time{}, start(h, "person.wait"), turnLimit)
 	h.Hears(party, time.Time{}, start(h, "message.invite"), turnLimit)
 	h.MessageUnderWay(3*time.Second, turnLimit)
-	h.HangUp(party)
+	party.Say(phone.Silence()) // That ends it.
+	h.Hears(party, time.Time{}, start(h, "message.kept"), hearLimit)
+	h.AwaitDone(party, hearLimit)
 	require.Equal(t, stranger, messages(t, h, 1)[0].CLI)
 }
 

@@ -93,8 +93,9 @@ func TestLine(t *testing.T) {
 				way(t, street)
 			})
 		}
-		t.Run("hang-up in every step", everyStep(street, tr))
 	})
+	// By themselves: whoever types so fast needs a processor, as real telephones have.
+	t.Run("hang-up in every step", everyStep(street, tr))
 	// Whoever hung up wherever: nothing stays behind.
 	house.Await(t, time.Minute, "the PBX to be quiet", func(ctx context.Context) bool {
 		out, err := street.Asterisk.Console(ctx, "core show channels count")
