@@ -75,6 +75,8 @@ func TestOneMessagePerTransaction(t *testing.T) {
 		require.Equal(t, n == 1, m.Header.Get(natsbus.EncodingHeader) == "", "what is small is not compressed")
 	}
 
+	require.NoError(t, b.Close(t.Context()), "until the stream has everything")
+
 	// A crash in the middle of the long one: what follows is read from the log, in the same messages.
 	conn, err := nats.Connect(s.ClientURL())
 	require.NoError(t, err)

@@ -46,9 +46,11 @@ func killedWhileTheyAreAsked(t *testing.T, street *house.Street, program string,
 	for _, caller := range h.Callers {
 		hers = append(hers, h.Take(caller))
 	}
-	for i, line := range hers {
+	for _, line := range hers { // Before either announcement is over.
 		h.Hears(line, time.Time{}, h.Prompt("dialplan.first-call", nil), time.Minute)
 		require.NoError(t, line.SendDTMF(t.Context(), "1"))
+	}
+	for i, line := range hers {
 		theirs := h.AwaitCall(h.People[i])
 		_, err := theirs.HearTone(t.Context(), house.CallerTone)
 		require.NoError(t, err)

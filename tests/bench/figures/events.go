@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 		Limit: fmt.Sprintf("%.0f events are sent to %d subscribers each on the processors that also dispatch: %s; the last event arrived %.1f s after the last call",
 			heard.events/float64(rounds.Count), listeners, busy, measure.Median(behind)),
 		Details: map[string]float64{
-			"calls": float64(t.due), "subscribers": listeners, "events": heard.events, "delivered": heard.delivered, "twice": heard.twice,
+			"calls": float64(t.due), "subscribers": listeners, "events": heard.events, "delivered": heard.delivered, "late": heard.late, "twice": heard.twice,
 			"out_of_order": heard.disorder, "lost": heard.lost, "gaps_made": heard.gapsMade, "gaps_found": heard.gapsFound,
 			"refilled": heard.refilled, "behind_s": measure.Median(behind),
 			"cpu_us_per_call_without": measure.Median(alone), "cpu_us_per_call_with": measure.Median(together),
@@ -90,13 +91,14 @@ func events(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) 
 
 // heardEvents is what became of the events.
 type heardEvents struct {
-	events, delivered, twice, disorder, lost float64
-	gapsMade, gapsFound, refilled            float64
+	events, delivered, late, twice, disorder, lost float64
+	gapsMade, gapsFound, refilled                  float64
 }
 
 func (h *heardEvents) add(x heardEvents) {
 	h.events += x.events
 	h.delivered += x.delivered
+	h.late += x.late
 	h.twice += x.twice
 	h.disorder += x.disorder
 	h.lost += x.lost
@@ -187,7 +189,7 @@ func (p *publishing) run(ctx context.Context) (rate float64, err error) {
 	p.theirs -= theirs
 	n := report.Numbers
 	p.heard = heardEvents{
-		events: n["events"], delivered: n["delivered"], twice: n["twice"], disorder: n["disorder"], lost: n["lost"],
+		events: n["events"], delivered: n["delivered"], late: n["late"], twice: n["twice"], disorder: n["disorder"], lost: n["lost"],
 		gapsMade: n["gaps_made"], gapsFound: n["gaps_found"],
 	}
 	if n["gaps_found"] > 0 {
@@ -253,9 +255,12 @@ func (o *childOrder) subscribe(ctx context.Context, say *reporter) error {
 		numbers["delivered"] += float64(l.heard)
 		numbers["twice"] += float64(l.twice)
 		numbers["disorder"] += float64(l.disorder)
+		numbers["late"] += float64(l.late)
 		if l.away {
-			numbers["gaps_made"], numbers["gaps_found"] = 1, float64(l.gaps)
-			numbers["gap_first"], numbers["gap_last"] = float64(l.gapFirst), float64(l.gapLast)
+			numbers["gaps_made"], numbers["gaps_found"] = 1, float64(len(l.gaps))
+			if len(l.gaps) > 0 {
+				numbers["gap_first"], numbers["gap_last"] = float64(l.gaps[0].first), float64(l.gaps[0].last)
+			}
 		} else {
 			numbers["lost"] += float64(last-l.first+1) - float64(l.heard)
 		}
@@ -272,16 +277,19 @@ type listener struct {
 	full bool
 	away bool // Looks away for a while.
 
-	mu                sync.Mutex
-	changed           chan struct{} // Size 1: there may be something new.
-	messages          int
-	first, last       int64
-	heard             int64
-	twice, disorder   int64
-	gaps              int64
-	gapFirst, gapLast int64
-	entities          map[string]int64
+	mu              sync.Mutex
+	changed         chan struct{} // Size 1: there may be something new.
+	messages        int
+	first, last     int64
+	heard           int64
+	late            int64 // Of these, behind what was committed after them: two transactions may change places on their way to the bus.
+	twice, disorder int64
+	gaps            []span // What was not told, in order.
+	entities        map[string]int64
 }
+
+// span is the numbers of events that follow one another, from the first to the last.
+type span struct{ first, last int64 }
 
 // Of the listener that looks away: behind which message, and for how many.
 const (
@@ -304,24 +312,44 @@ func (l *listener) hear(m *nats.Msg) {
 	if l.away && l.messages > awayAfter && l.messages <= awayAfter+awayFor {
 		return
 	}
+	told := last - first + 1
 	switch {
-	case first <= l.last:
-		l.twice += min(l.last, last) - first + 1
 	case first > l.last+1:
-		l.gaps++
-		l.gapFirst, l.gapLast = l.last+1, first-1
+		l.gaps = append(l.gaps, span{l.last + 1, first - 1})
+	case first <= l.last && !l.fill(span{first, last}):
+		l.twice += told
+		return
+	case first <= l.last:
+		l.late += told
 	}
 	if l.full {
 		l.read(m, first, last)
 	}
-	if last > l.last {
-		l.heard += last - max(first, l.last+1) + 1
-		l.last = last
-	}
+	l.heard += told
+	l.last = max(l.last, last)
 	select {
 	case l.changed <- struct{}{}:
 	default:
 	}
+}
+
+// fill takes a message that comes late out of what was not told, and reports false when all of it was told before.
+func (l *listener) fill(late span) bool {
+	for i, gap := range l.gaps {
+		if late.first < gap.first || late.last > gap.last {
+			continue
+		}
+		var left []span
+		if gap.first < late.first {
+			left = append(left, span{gap.first, late.first - 1})
+		}
+		if late.last < gap.last {
+			left = append(left, span{late.last + 1, gap.last})
+		}
+		l.gaps = slices.Replace(l.gaps, i, i+1, left...)
+		return true
+	}
+	return false
 }
 
 // read holds every event of a message against what its header says and against those before.
@@ -332,9 +360,6 @@ func (l *listener) read(m *nats.Msg, first, last int64) {
 		return
 	}
 	for i, e := range events {
-		if e.Number <= l.last {
-			continue
-		}
 		key := e.Entity + e.EntityID
 		if before, known := l.entities[key]; e.Number != first+int64(i) || known && e.EntityNumber != before+1 {
 			l.disorder++
