@@ -157,7 +157,7 @@ func TestAutomaticPaths(t *testing.T) {
 		},
 		{
 			name: "outreach: wrong keys", kind: call.KindOutreach, hers: script{Keys: press("7", "7")}, want: answered,
-			steps: both, answers: []string{call.AnswerDeclined}, hears: "outreach.declined", rings: 1,
+			steps: both, answers: []string{call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
 		},
 		{
 			name: "outreach: silence", kind: call.KindOutreach, hers: script{}, want: silent, steps: both, hears: "outreach.silent", rings: 1,
@@ -169,6 +169,10 @@ func TestAutomaticPaths(t *testing.T) {
 		{
 			name: "the survey, one answer after the other", kind: call.KindSurvey, hers: script{Keys: press("1", "2")},
 			want: answered, steps: both, answers: []string{"4", "no"}, hears: "survey.thanks", rings: 1,
+		},
+		{
+			name: "the survey: wrong keys", kind: call.KindSurvey, hers: script{Keys: press("1", "7", "7")}, want: answered, steps: both,
+			answers: []string{"4", call.AnswerCallBack}, hears: "automatic.call_back", rings: 1,
 		},
 		{
 			name: "the survey, left half-way", kind: call.KindSurvey,
@@ -218,7 +222,7 @@ func TestAutomaticPaths(t *testing.T) {
 				var answers []string
 				for i, a := range n.answers {
 					require.Equal(t, i+1, a.N)
-					require.Equal(t, kind == call.KindSurvey, a.Survey != "")
+					require.Equal(t, kind == call.KindSurvey && a.Answer != call.AnswerCallBack, a.Survey != "")
 					answers = append(answers, a.Answer)
 				}
 				require.Equal(t, c.answers, answers)

@@ -248,6 +248,6 @@ func elsewhere() map[string]string {
 		"presence machine": machines, "presence silent": machines, "register failed": played, "register name_failed": calls + ": a full disk",
 		"registration called_back": calls + ": a full disk", "registration other_number": calls + ": a full disk", "registration unrecorded": calls + ": a full disk",
 		"reminder between": played, "reminder failed": played, "reminder gone": played, "reminder machine": machines, "reminder silent": machines,
-		"survey machine": machines,
+		"survey machine": machines, "survey silent": machines,
 	}
 }
