@@ -354,7 +354,17 @@ func (r *Rules) dayOfMonth(a *roster.Agreement, p *period) int {
 	return day
 }
 
-// once fills in dated calls, each a period of its own. A day is taken once, and none by a call of another date that is not
+// rising reports whether each date is later than the one before.
+func rising(dates []time.Time) bool {
+	for i := 1; i < len(dates); i++ {
+		if !dates[i].After(dates[i-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// once fills in dated calls, each a period of its own; a date that is named twice is one call. A day is taken once, and none by a call of another date that is not
 // usable.
 func (r *Rules) once(a *roster.Agreement, first, last int, yield func(*period) bool) {
 	var (
@@ -368,9 +378,10 @@ func (r *Rules) once(a *roster.Agreement, first, last int, yield func(*period) b
 		}
 		one[0] = a.ValidFrom
 		dates = one[:]
-	} else if !slices.IsSortedFunc(dates, time.Time.Compare) {
+	} else if !rising(dates) {
 		dates = slices.Clone(dates)
 		slices.SortFunc(dates, time.Time.Compare)
+		dates = slices.CompactFunc(dates, time.Time.Equal)
 	}
 	_, end := validity(a)
 	for _, date := range dates {

@@ -50,9 +50,9 @@ func Ratios(dividends, divisors []float64) []float64 {
 	return ratios
 }
 
-// Round keeps four significant digits: the figures deserve no more.
+// Round keeps four significant digits: the figures deserve no more. Whole numbers are counts, and stay.
 func Round(f float64) float64 {
-	if f == 0 || math.IsInf(f, 0) || math.IsNaN(f) {
+	if f == math.Trunc(f) || math.IsInf(f, 0) || math.IsNaN(f) {
 		return f
 	}
 	unit := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(f))))

@@ -43,7 +43,7 @@ func TestRatiosAndSpread(t *testing.T) {
 }
 
 func TestRound(t *testing.T) {
-	for given, want := range map[float64]float64{0: 0, 12345: 12350, 0.0123456: 0.01235, -1.23456: -1.235, 5: 5} {
+	for given, want := range map[float64]float64{0: 0, 12345.6: 12350, 12345: 12345, 0.0123456: 0.01235, -1.23456: -1.235, 5: 5} {
 		require.InDelta(t, want, Round(given), 1e-9)
 	}
 	require.True(t, math.IsInf(Round(math.Inf(1)), 1))
