@@ -107,7 +107,8 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 	v.Booked = slices.DeleteFunc(slots, func(s Slot) bool { return !s.Opens.Before(horizon.Until) && !s.WelcomeBack })
 	if kept+len(v.Moved)+len(v.Booked) == 0 {
 		// Nobody is left without a next call, however far away it is.
-		if s, ok := Next(a, r, horizon.From); ok && !slices.ContainsFunc(promises, func(p Promise) bool { return p.Date.Equal(s.Date) }) {
+		s, ok := Next(a, r, horizon.From)
+		if ok && !slices.ContainsFunc(promises, func(p Promise) bool { return p.Date.Equal(s.Date) && !slices.Contains(v.Cancelled, p.ID) }) {
 			v.Booked = append(v.Booked, s)
 		}
 	}
