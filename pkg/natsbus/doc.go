@@ -6,16 +6,16 @@
 //
 // Every committed transaction of a scheme is one message on rappel.v2.<id of the scheme>, or a few when it has more than a
 // thousand events. Its body is a JSON array of events, each as [call.Event] says, in order. The headers Rappel-First and
-// Rappel-Last are the numbers of the first and the last of them, which a scheme counts without gaps: something was missed when
-// Rappel-First is not one more than the last number before, and what is missing is in the records. What is not above that number
-// comes a second time. Rappel-Last also tells whoever wants nothing else how far the scheme is. A body
-// that is worth it is compressed, and says "Content-Encoding: zstd".
-// [Numbers] and [Events] read a message.
+// Rappel-Last are the numbers of the first and the last of them, which a scheme counts without gaps: something was missed
+// when Rappel-First is not one more than the last number before, and what is missing is in the records. What is not above
+// that number comes a second time, or late: two transactions may change places on their way here. Rappel-Last also tells
+// whoever wants nothing else how far the scheme is. A body that is worth it is compressed, and says "Content-Encoding:
+// zstd". [Numbers] and [Events] read a message.
 //
-// A message's Nats-Msg-Id is made of its first event's number and instant and of its length, and a transaction is always cut at the same places: so the
-// stream keeps one of each, however often it is published. Before, each event was a message of its own on
-// rappel.v1.<scheme>.<entity>.<kind>. Those that the stream still holds are read when a scheme is taken up, and drop out of it
-// with their age; nobody publishes there any more.
+// A message's Nats-Msg-Id is made of its first event's number and instant and of its length, and a transaction is always cut
+// at the same places: so the stream keeps one of each, however often it is published. Before, each event was a message of
+// its own on rappel.v1.<scheme>.<entity>.<kind>. Those that the stream still holds are read when a scheme is taken up, and
+// drop out of it with their age; nobody publishes there any more.
 //
 // It also lets the nodes that share a cluster agree on who leads what ([Leases]); the epoch in Postgres is what fences.
 package natsbus
