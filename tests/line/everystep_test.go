@@ -186,8 +186,7 @@ func everyStep(street *house.Street, tr *trail) func(*testing.T) {
 									g.key = tr.next(t, h.Scheme.Key)
 								}
 								dialling.Unlock()
-								if g.trail = tr; v.goes(t, h, g) {
-									v.hears(h, g.line)
+								if g.trail = tr; v.goes(t, h, g) && v.hears(t, h, g.line) {
 									h.HangUp(g.line)
 									return
 								}
@@ -271,15 +270,20 @@ func (v visit) goes(t *testing.T, h *house.House, g goer) bool {
 	return g.trail.stands(t, g.key, func(p ivr.Place) bool { return p == v.place })
 }
 
-// hears recognises what is said at the place, where that is the same in every call.
-func (v visit) hears(h *house.House, line *phone.Call) {
+// hears recognises what is said at the place, where that is the same in every call, and reports whether it was.
+func (v visit) hears(t *testing.T, h *house.House, line *phone.Call) bool {
+	t.Helper()
 	if len(v.way.Say) == 0 {
-		return
+		return true
 	}
 	first := v.way.Say[0]
-	if first.Recording == "" && h.Book.Prompts().IsFixed(ivr.Wording{Key: first.Key, Language: first.Language}) {
-		h.Hears(line, time.Time{}, house.Beginning(h.PromptIn(first.Language, first.Key, nil), time.Second), hearLimit)
+	if first.Recording != "" || !h.Book.Prompts().IsFixed(ivr.Wording{Key: first.Key, Language: first.Language}) {
+		return true
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), arriveLimit)
+	defer cancel()
+	_, _, err := line.HearAfter(ctx, time.Time{}, house.Beginning(h.PromptIn(first.Language, first.Key, nil), time.Second))
+	return err == nil
 }
 
 // nothingIsLeft: everybody of a house has hung up, and nothing of them stays but what was kept on purpose; the next one is
