@@ -30,7 +30,7 @@ type callers struct {
 type callBooks interface {
 	PromiseCallback(ctx context.Context, scheme int64, c postgres.LineCallback, now time.Time) (dispatch.Occurrence, bool, error)
 	Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch.Occurrence, error)
-	BookCallback(ctx context.Context, scheme int64, c postgres.Callback, now time.Time) (postgres.Booked, error)
+	BookToday(ctx context.Context, scheme, beneficiary int64, closes, now time.Time) error
 }
 
 // people are known to the records; the dispatcher knows nobody's name.
@@ -175,15 +175,8 @@ func (c callers) CallToday(ctx context.Context, scheme, beneficiary int64) (time
 	if err != nil {
 		return time.Time{}, asFlow(err)
 	}
-	now := c.now()
-	booked, err := c.books.BookCallback(ctx, scheme, postgres.Callback{
-		Beneficiary: beneficiary, Kind: call.KindCallToday, Opens: now, Closes: closes,
-	}, now)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if booked.Before {
-		return time.Time{}, callflow.ErrAlready
+	if err := c.books.BookToday(ctx, scheme, beneficiary, closes, c.now()); err != nil {
+		return time.Time{}, asFlow(err)
 	}
 	c.Changed(scheme)
 	return at, nil

@@ -77,11 +77,17 @@ func (s *Store) CallToday(ctx context.Context, scheme int64, ref string, now tim
 	if err != nil {
 		return time.Time{}, err
 	}
+	return at, s.BookToday(ctx, scheme, person, closes, now)
+}
+
+// BookToday books the call for which there is room until closes, as dispatch.Today.Room says, or returns dispatch.ErrAlready when she
+// had the one that she asked for.
+func (s *Store) BookToday(ctx context.Context, scheme, beneficiary int64, closes, now time.Time) error {
 	booked, err := s.BookCallback(ctx, scheme, Callback{
-		Beneficiary: person, Kind: call.KindCallToday, Opens: now, Closes: closes,
+		Beneficiary: beneficiary, Kind: call.KindCallToday, Opens: now, Closes: closes,
 	}, now)
 	if err == nil && booked.Before {
-		err = dispatch.ErrAlready
+		return dispatch.ErrAlready
 	}
-	return at, err
+	return err
 }
