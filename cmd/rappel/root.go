@@ -57,10 +57,27 @@ Sign in:         rappel user link`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", configFile(), "configuration file")
-	root.AddCommand(
-		p.demo(), p.serve(), p.configure(), p.doctor(), p.migrate(), p.pbx(), p.scheme(), p.node(), p.hours(), p.line(), p.absence(), p.appointment(), p.today(), p.agreement(), p.person(), p.caller(), p.shift(), p.plan(), p.user(), p.importPeople(), p.exportPeople(),
-		p.flow(), p.faq(), p.prompts(), p.inbox(), p.consent(), p.refusal(), p.surge(), p.outreach(), p.survey(), p.version(),
-	)
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"people", "People and the calls promised to them:", []*cobra.Command{
+			p.importPeople(), p.exportPeople(), p.person(), p.agreement(), p.appointment(), p.today(), p.absence(), p.consent(), p.refusal(),
+		}},
+		{"callers", "Callers and their day:", []*cobra.Command{p.caller(), p.shift(), p.hours(), p.plan()}},
+		{"line", "The line:", []*cobra.Command{p.line(), p.inbox(), p.flow(), p.prompts(), p.faq()}},
+		{"automatic", "Calls without a caller:", []*cobra.Command{p.surge(), p.outreach(), p.survey()}},
+		{"installation", "The installation:", []*cobra.Command{
+			p.demo(), p.configure(), p.doctor(), p.migrate(), p.pbx(), p.serve(), p.scheme(), p.user(), p.node(), p.version(),
+		}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
+	root.SetHelpCommandGroupID("installation")
 	for _, c := range root.Commands() {
 		onlyKnown(c)
 	}
