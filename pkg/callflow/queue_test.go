@@ -81,6 +81,37 @@ func TestThoseWhoWaitAreToldWhenTheLastRegistrarLeaves(t *testing.T) {
 	})
 }
 
+// TestWhoeverHasWaitedForLongIsOfferedSomethingElse: after the longest wait she hears her choices to the end, and is promised a call
+// back; and whoever has talked for longer than any dialogue lasts hears good-bye.
+func TestWhoeverHasWaitedForLongIsOfferedSomethingElse(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close()
+		r.desk.locked(func() { r.desk.staffed, r.desk.place = true, Place{Position: 1} })
+		ch := r.dial(cli, keys(3*time.Second, "0"), queueLimit)
+		require.Empty(t, r.seen().leftQueue)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []LeftReason{LeftNobody}, r.seen().leftQueue)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "nobody.choice"))
+		for _, key := range []string{"1", "1"} {
+			r.pbx.Press(ch, key)
+			time.Sleep(5 * time.Second)
+		}
+		synctest.Wait()
+		require.Len(t, r.seen().callbacks, 1)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "goodbye"))
+
+		r.pbx.SetPhone("rosa", telephonytest.Script{Answer: 2 * time.Second, HangUpBridged: 2 * sessionLimit})
+		r.desk.locked(func() { r.desk.free = []Registrar{{ID: 1, Endpoint: "rosa"}} })
+		ch = r.dial(cli, keys(3*time.Second, "0"), 2*sessionLimit+20*time.Second)
+		require.Equal(t, 1, r.seen().joined)
+		require.Contains(t, r.heard(ch), r.says(roster.French, "goodbye"))
+		r.sound(t)
+	})
+}
+
 func TestACallbackInsteadOfWaiting(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

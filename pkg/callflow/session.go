@@ -19,7 +19,8 @@ const (
 	playLimit = 2 * time.Minute
 	// playUnknown is taken for the length of a prompt of which the voice does not know it.
 	playUnknown = 20 * time.Second
-	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook.
+	// sessionLimit ends a dialogue that has gone on for ever: a phone left off the hook. What the host does for a flow does not count:
+	// whoever has waited in the queue, or talked to somebody, for as long is still spoken to afterwards.
 	sessionLimit = 30 * time.Minute
 	// mostPlays bounds the numbers of playbacks, which begin anew after it, so that whoever adopts a call can stop what is being
 	// played. An adopted one begins at adoptedPlays.
@@ -54,6 +55,7 @@ type session struct {
 	rest     []piece // What follows it, once it was spoken.
 	deadline time.Time
 	waiting  bool      // The deadline ends a wait for a key, not one for a playback.
+	limit    time.Time // When the dialogue has gone on for too long.
 	pressed  time.Time // When a key was pressed last.
 	quiet    time.Time // Since when nothing is heard, as far as we know; only of use while nothing is playing.
 	backlog  []telephony.Event
@@ -89,7 +91,7 @@ func (s *session) run() {
 
 // walk is run, from what the walker has said first.
 func (s *session) walk(out ivr.Output) {
-	end := time.Now().Add(sessionLimit)
+	s.limit = time.Now().Add(sessionLimit)
 	for {
 		s.host.walked(s)
 		over := s.carryOut(out)
@@ -97,7 +99,7 @@ func (s *session) walk(out ivr.Output) {
 			return
 		}
 		var ok bool
-		if out, ok = s.next(end); !ok {
+		if out, ok = s.next(); !ok {
 			return
 		}
 	}
@@ -135,10 +137,12 @@ func (s *session) carryOut(out ivr.Output) (over bool) {
 			if out.Key != "" {
 				s.backlog = slices.Insert(s.backlog, 0, telephony.Event{Type: telephony.EventDigit, Channel: s.channel, Digit: out.Key})
 			}
+			begun := time.Now()
 			name, vars, ok := s.ask(out)
 			if !ok || s.gone {
 				return true
 			}
+			s.limit = s.limit.Add(time.Since(begun))
 			s.lang = s.walker.Language()
 			out = s.walker.Answered(name, vars)
 			s.host.walked(s)
@@ -156,17 +160,17 @@ func (s *session) trace(out ivr.Output) {
 }
 
 // next waits for something that moves the walker. Ok is false when the session is over.
-func (s *session) next(end time.Time) (out ivr.Output, ok bool) {
+func (s *session) next() (out ivr.Output, ok bool) {
 	for {
 		at := s.deadline
-		if at.IsZero() || end.Before(at) {
-			at = end
+		if at.IsZero() || s.limit.Before(at) {
+			at = s.limit
 		}
 		e, woke := s.wait(at)
 		switch {
 		case s.gone || s.c.ctx.Err() != nil:
 			return ivr.Output{}, false
-		case !woke && !time.Now().Before(end):
+		case !woke && !time.Now().Before(s.limit):
 			s.c.o.Logger.Warn("dialogue has gone on for too long", zap.String("call", s.l.key))
 			return ivr.Output{}, false
 		case !woke && s.waiting:
