@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -47,7 +46,7 @@ day, a number or a name; "unspoken" was not needed yet, and rappel prompts rende
 		Example: "  rappel prompts list main\n  rappel prompts list --recorded",
 		Args:    atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := app.NewPrompts(r.config, r.Store)
+		prompts, err := r.prompts()
 		if err != nil {
 			return err
 		}
@@ -104,13 +103,22 @@ func lengthOf(w api.PromptLanguage, there bool) string {
 	}
 }
 
+// prompts is what the telephone says.
+func (r records) prompts() (*app.Prompts, error) {
+	flows, err := app.NewFlows(r.config, r.Store)
+	if err != nil {
+		return nil, err
+	}
+	return app.NewPrompts(r.config, flows, r.Store), nil
+}
+
 // wording reads KEY and LANGUAGE, and refuses a prompt that is not there.
-func wording(prompts *app.Prompts, key, lang string) (ivr.Wording, error) {
+func wording(said *ivr.Catalogue, key, lang string) (ivr.Wording, error) {
 	w := ivr.Wording{Key: key}
 	if err := language(&w.Language).Set(lang); err != nil {
 		return w, usageError{fmt.Errorf("language %s: %w", lang, err)}
 	}
-	if !prompts.Has(w.Language, key) {
+	if !said.Has(w.Language, key) {
 		return w, usageError{fmt.Errorf("%s: %w; rappel prompts list shows them", key, ivr.ErrNoPrompt)}
 	}
 	return w, nil
@@ -119,36 +127,31 @@ func wording(prompts *app.Prompts, key, lang string) (ivr.Wording, error) {
 func (p *program) renderPrompts() *cobra.Command {
 	var key string
 	var lang roster.Language
-	c := &cobra.Command{
+	c := p.inScheme(&cobra.Command{
 		Use:   "render",
 		Short: "Have prompts spoken now, so that nobody waits for them; those spoken already are left alone",
 		Example: `  rappel prompts render
   rappel prompts render --key main.menu --lang nl`,
 		Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := app.Read(p.config)
-			if err != nil {
-				return err
+	}, func(ctx context.Context, r records, _ []string) error {
+		prompts, err := r.prompts()
+		if err != nil {
+			return err
+		}
+		spoken, err := prompts.Render(ctx, r.scheme.Key, ivr.Wording{Key: key, Language: lang}, func(done, total int) {
+			if done%10 == 0 || done == total {
+				fmt.Fprintf(p.err, "%d of %d\n", done, total)
 			}
-			prompts, err := app.NewPrompts(cfg, nil)
-			if err != nil {
-				return err
-			}
-			if key != "" && !slices.Contains(prompts.Keys(), key) {
-				return usageError{fmt.Errorf("--key %s: %w; rappel prompts list shows them", key, ivr.ErrNoPrompt)}
-			}
-			spoken, err := prompts.Render(c.Context(), ivr.Wording{Key: key, Language: lang}, func(done, total int) {
-				if done%10 == 0 || done == total {
-					fmt.Fprintf(p.err, "%d of %d\n", done, total)
-				}
-			})
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(p.out, "%s spoken, the others were already\n", count(spoken, "prompt"))
-			return nil
-		},
-	}
+		})
+		if errors.Is(err, ivr.ErrNoPrompt) {
+			return usageError{fmt.Errorf("--key %s: %w; rappel prompts list shows them", key, ivr.ErrNoPrompt)}
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "%s spoken, the others were already\n", count(spoken, "prompt"))
+		return nil
+	})
 	c.Flags().StringVar(&key, "key", "", "only this prompt")
 	c.Flags().Var(language(&lang), "lang", "only this language: fr, nl, de or en")
 	return c
@@ -163,11 +166,15 @@ lies. A prompt that varies is heard with an example.`,
 		Example: "  rappel prompts hear main.menu fr menu.wav\n  rappel prompts hear appointment.around nl - | aplay",
 		Args:    fromTo(2, 3),
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := app.NewPrompts(r.config, r.Store)
+		prompts, err := r.prompts()
 		if err != nil {
 			return err
 		}
-		w, err := wording(prompts, args[0], args[1])
+		said, err := prompts.Catalogue(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		w, err := wording(said, args[0], args[1])
 		if err != nil {
 			return err
 		}
@@ -178,7 +185,7 @@ lies. A prompt that varies is heard with an example.`,
 			} else if !errors.Is(err, callflow.ErrNothing) {
 				return err
 			}
-			file, err := prompts.File(ctx, w, now)
+			file, err := prompts.File(ctx, said, w, now)
 			if err != nil {
 				return err
 			}
@@ -212,15 +219,19 @@ speech.command that voice is one of your own.`, wav.LongestPrompt.Seconds()),
 		Example: "  rappel prompts replace line.emergency fr anne.wav",
 		Args:    exactly(3),
 	}, func(ctx context.Context, r records, args []string) error {
-		prompts, err := app.NewPrompts(r.config, r.Store)
+		prompts, err := r.prompts()
 		if err != nil {
 			return err
 		}
-		w, err := wording(prompts, args[0], args[1])
+		said, err := prompts.Catalogue(ctx, r.scheme.Key)
 		if err != nil {
 			return err
 		}
-		if err := prompts.MayRecord(w); errors.Is(err, ivr.ErrVariables) {
+		w, err := wording(said, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if err := said.MayRecord(w); errors.Is(err, ivr.ErrVariables) {
 			return usageError{fmt.Errorf("%w; the machine's voice says it whole. To have one voice throughout, give the machine that voice: speech.command", err)}
 		} else if err != nil {
 			return usageError{err}
@@ -237,7 +248,7 @@ speech.command that voice is one of your own.`, wav.LongestPrompt.Seconds()),
 		}
 		fmt.Fprintf(p.out, "%s in %s is a recording of %.1f seconds now; calls that begin in a few seconds hear it.\n",
 			w.Key, w.Language, recording.Length.Seconds())
-		fmt.Fprintf(p.out, "It shall say: %s\n", prompts.Text(w.Language, w.Key, nil))
+		fmt.Fprintf(p.out, "It shall say: %s\n", said.Text(w.Language, w.Key, nil))
 		return nil
 	})
 }

@@ -23,9 +23,9 @@ type Prompts interface {
 	Prompts(ctx context.Context, scheme int64) ([]Prompt, error)
 	// PromptSound returns what a wording sounds like, a WAV file, spoken now if it never was; one that varies with an example.
 	PromptSound(ctx context.Context, scheme int64, w ivr.Wording, now time.Time) ([]byte, error)
-	// RenderPrompts has the prompts spoken that are wanted and were not yet, and says how many were not. An empty key or language
-	// is any.
-	RenderPrompts(ctx context.Context, w ivr.Wording) (int, error)
+	// RenderPrompts has the scheme's prompts spoken that are wanted and were not yet, and says how many were not. An empty key or
+	// language is any.
+	RenderPrompts(ctx context.Context, scheme int64, w ivr.Wording) (int, error)
 	// ReplacePrompt puts a recording in the place of a wording. The error is one of ivr.Catalogue.Record when it cannot be one.
 	ReplacePrompt(ctx context.Context, scheme int64, w ivr.Wording, file []byte, now time.Time) (ivr.Recording, error)
 	// RestorePrompt gives a wording its voice back. That it has it already is no error.
@@ -127,7 +127,7 @@ func (a *API) renderPrompts(q ask) (any, error) {
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
-	spoken, err := a.opts.Prompts.RenderPrompts(q.Context(), ivr.Wording{Key: sent.Key, Language: sent.Language})
+	spoken, err := a.opts.Prompts.RenderPrompts(q.Context(), q.scheme.Key, ivr.Wording{Key: sent.Key, Language: sent.Language})
 	if err != nil {
 		return nil, err
 	}

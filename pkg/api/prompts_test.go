@@ -41,7 +41,7 @@ func (c *cassettes) PromptSound(_ context.Context, _ int64, w ivr.Wording, _ tim
 	return wav.Encode(make([]int16, 80)), c.err
 }
 
-func (c *cassettes) RenderPrompts(_ context.Context, w ivr.Wording) (int, error) {
+func (c *cassettes) RenderPrompts(_ context.Context, _ int64, w ivr.Wording) (int, error) {
 	c.rendered = w
 	return 3, c.err
 }

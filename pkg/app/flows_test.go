@@ -116,6 +116,9 @@ func TestASchemeSpeaksWhatItHasPublished(t *testing.T) {
 	began := all.book(7) // A call that is under way.
 	require.Equal(t, "Thank you.", thanks(look()))
 	require.Contains(t, voice.texts, "Merci à vous.", "nobody waits for what was published")
+	words, err := NewPrompts(Defaults(), flows, nil).Catalogue(ctx, 7)
+	require.NoError(t, err)
+	require.NoError(t, words.MayRecord(ivr.Wording{Key: "town.thanks", Language: roster.French}), "somebody whom people know may say it")
 	require.Empty(t, thanks(began), "a book is never changed")
 	require.Empty(t, thanks(all.book(8)), "another scheme's")
 	require.ErrorIs(t, flows.Publish(ctx, 7, postgres.FlowPublication{Name: "close-last", Version: 1}, now), ErrAlreadySpoken)

@@ -46,14 +46,9 @@ func (a *App) buildPages() error {
 		site.Close()
 		return err
 	}
-	prompts, err := NewPrompts(a.cfg, a.store)
-	if err != nil {
-		site.Close()
-		return err
-	}
 	programs, err := api.New(api.Options{
 		Schemes: a.store, Live: feeds, Days: a.store, Inbox: a.store, Recordings: recordings(a.cfg.Asterisk.Recordings), Agenda: a.store,
-		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows}, Trunks: programTrunks{a.store}, Recovery: programRecovery{a.store}, Prompts: prompts,
+		People: programPeople{a.store}, Questions: a.store, Outreach: a.store, Flows: programFlows{flows, a.cfg}, Lines: programLines{a.store, flows}, Trunks: programTrunks{a.store}, Recovery: programRecovery{a.store}, Prompts: NewPrompts(a.cfg, flows, a.store),
 		Consents: a.store, Refusals: a.store, Surges: programSurges{a.store},
 		Script: func(lang roster.Language) string { return flows.shipped.Text(lang, firstCallScript, nil) },
 		Door:   auth.NewDoor(a.store), Now: a.now, Secure: a.cfg.Secure(),

@@ -13,12 +13,11 @@ import (
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/speech"
-	"github.com/rappel-tel/rappel/sounds"
 )
 
 // Prompts is what the telephone says, for commands and for programs: api.Prompts.
 type Prompts struct {
-	*ivr.Catalogue
+	flows *Flows
 	cfg   Config
 	store promptRecords
 }
@@ -30,29 +29,38 @@ type promptRecords interface {
 	DropRecording(ctx context.Context, scheme int64, w ivr.Wording) error
 }
 
-// NewPrompts reads what ships.
-func NewPrompts(cfg Config, store promptRecords) (*Prompts, error) {
-	c, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
+// NewPrompts makes the prompts of schemes that speak these flows.
+func NewPrompts(cfg Config, flows *Flows, store promptRecords) *Prompts {
+	return &Prompts{flows: flows, cfg: cfg, store: store}
+}
+
+// Catalogue is what a scheme says: what ships, and the words of the flows that it has published.
+func (p *Prompts) Catalogue(ctx context.Context, scheme int64) (*ivr.Catalogue, error) {
+	book, _, _, err := p.flows.Book(ctx, scheme)
 	if err != nil {
-		return nil, fmt.Errorf("read prompts: %w", err)
+		return nil, err
 	}
-	return &Prompts{Catalogue: c, cfg: cfg, store: store}, nil
+	return book.Prompts(), nil
 }
 
 // Prompts implements api.Prompts.
 func (p *Prompts) Prompts(ctx context.Context, scheme int64) ([]api.Prompt, error) {
+	said, err := p.Catalogue(ctx, scheme)
+	if err != nil {
+		return nil, err
+	}
 	mine, err := p.recorded(ctx, scheme)
 	if err != nil {
 		return nil, err
 	}
-	keys := p.Keys()
+	keys := said.Keys()
 	list := make([]api.Prompt, len(keys))
 	for i, key := range keys {
 		list[i] = api.Prompt{Key: key, Words: map[roster.Language]api.PromptLanguage{}}
 		for _, lang := range roster.Languages() {
 			w := ivr.Wording{Key: key, Language: lang}
-			if p.Has(lang, key) {
-				list[i].Words[lang] = p.words(w, mine)
+			if said.Has(lang, key) {
+				list[i].Words[lang] = p.words(said, w, mine)
 			}
 		}
 	}
@@ -75,8 +83,8 @@ func (p *Prompts) recorded(ctx context.Context, scheme int64) (map[ivr.Wording]i
 }
 
 // words is a wording as the scheme's callers hear it.
-func (p *Prompts) words(w ivr.Wording, mine map[ivr.Wording]ivr.Recording) api.PromptLanguage {
-	out := api.PromptLanguage{Text: p.Template(w), State: api.PromptVaries, Recordable: p.MayRecord(w) == nil}
+func (p *Prompts) words(said *ivr.Catalogue, w ivr.Wording, mine map[ivr.Wording]ivr.Recording) api.PromptLanguage {
+	out := api.PromptLanguage{Text: said.Template(w), State: api.PromptVaries, Recordable: said.MayRecord(w) == nil}
 	length := func(d time.Duration) {
 		ms := d.Milliseconds()
 		out.Length = &ms
@@ -87,11 +95,11 @@ func (p *Prompts) words(w ivr.Wording, mine map[ivr.Wording]ivr.Recording) api.P
 		length(r.Length)
 		return out
 	}
-	if !p.IsFixed(w) {
+	if !said.IsFixed(w) {
 		return out
 	}
 	out.State = api.PromptUnspoken
-	if _, d, ok := speech.File(p.cfg.Asterisk.Sounds, w.Language, p.Text(w.Language, w.Key, nil)); ok {
+	if _, d, ok := speech.File(p.cfg.Asterisk.Sounds, w.Language, said.Text(w.Language, w.Key, nil)); ok {
 		out.State = api.PromptSpoken
 		length(d)
 	}
@@ -100,14 +108,18 @@ func (p *Prompts) words(w ivr.Wording, mine map[ivr.Wording]ivr.Recording) api.P
 
 // PromptSound implements api.Prompts.
 func (p *Prompts) PromptSound(ctx context.Context, scheme int64, w ivr.Wording, now time.Time) ([]byte, error) {
-	if !p.Has(w.Language, w.Key) {
+	said, err := p.Catalogue(ctx, scheme)
+	if err != nil {
+		return nil, err
+	}
+	if !said.Has(w.Language, w.Key) {
 		return nil, ivr.ErrNoPrompt
 	}
 	sound, err := p.store.RecordingSound(ctx, scheme, w)
 	if !errors.Is(err, callflow.ErrNothing) {
 		return sound, err
 	}
-	file, err := p.File(ctx, w, now)
+	file, err := p.File(ctx, said, w, now)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +129,9 @@ func (p *Prompts) PromptSound(ctx context.Context, scheme int64, w ivr.Wording, 
 	return sound, nil
 }
 
-// File is where a wording lies as a voice speaks it, now if it never did; one that varies with an example.
-func (p *Prompts) File(ctx context.Context, w ivr.Wording, now time.Time) (string, error) {
-	text := p.Text(w.Language, w.Key, p.Example(w, now))
+// File is where a wording of a catalogue lies as a voice speaks it, now if it never did; one that varies with an example.
+func (p *Prompts) File(ctx context.Context, said *ivr.Catalogue, w ivr.Wording, now time.Time) (string, error) {
+	text := said.Text(w.Language, w.Key, said.Example(w, now))
 	if file, _, ok := speech.File(p.cfg.Asterisk.Sounds, w.Language, text); ok {
 		return file, nil
 	}
@@ -139,13 +151,17 @@ func (p *Prompts) File(ctx context.Context, w ivr.Wording, now time.Time) (strin
 }
 
 // RenderPrompts implements api.Prompts.
-func (p *Prompts) RenderPrompts(ctx context.Context, w ivr.Wording) (int, error) {
-	return p.Render(ctx, w, nil)
+func (p *Prompts) RenderPrompts(ctx context.Context, scheme int64, w ivr.Wording) (int, error) {
+	return p.Render(ctx, scheme, w, nil)
 }
 
 // Render is RenderPrompts with a progress, which may be nil.
-func (p *Prompts) Render(ctx context.Context, w ivr.Wording, progress func(done, total int)) (int, error) {
-	if w.Key != "" && !slices.Contains(p.Keys(), w.Key) || w.Language != "" && !slices.Contains(roster.Languages(), w.Language) {
+func (p *Prompts) Render(ctx context.Context, scheme int64, w ivr.Wording, progress func(done, total int)) (int, error) {
+	said, err := p.Catalogue(ctx, scheme)
+	if err != nil {
+		return 0, err
+	}
+	if w.Key != "" && !slices.Contains(said.Keys(), w.Key) || w.Language != "" && !slices.Contains(roster.Languages(), w.Language) {
 		return 0, ivr.ErrNoPrompt
 	}
 	voice, err := OpenVoice(ctx, p.cfg)
@@ -153,27 +169,33 @@ func (p *Prompts) Render(ctx context.Context, w ivr.Wording, progress func(done,
 		return 0, err
 	}
 	defer voice.Close()
-	return voice.Render(ctx, p.Catalogue, func(f ivr.Fixed) bool {
+	return voice.Render(ctx, said, func(f ivr.Fixed) bool {
 		return (w.Key == "" || f.Key == w.Key) && (w.Language == "" || f.Language == w.Language)
 	}, progress)
 }
 
 // ReplacePrompt implements api.Prompts.
 func (p *Prompts) ReplacePrompt(ctx context.Context, scheme int64, w ivr.Wording, file []byte, now time.Time) (ivr.Recording, error) {
-	r, err := p.Record(w, file)
+	said, err := p.Catalogue(ctx, scheme)
+	if err != nil {
+		return ivr.Recording{}, err
+	}
+	r, err := said.Record(w, file)
 	if err != nil {
 		return r, err
 	}
 	return r, p.store.SaveRecording(ctx, scheme, r, now)
 }
 
-// RestorePrompt implements api.Prompts.
+// RestorePrompt implements api.Prompts. What was recorded for a flow that is no longer spoken goes, too.
 func (p *Prompts) RestorePrompt(ctx context.Context, scheme int64, w ivr.Wording) error {
-	if !p.Has(w.Language, w.Key) {
-		return ivr.ErrNoPrompt
-	}
-	if err := p.store.DropRecording(ctx, scheme, w); err != nil && !errors.Is(err, callflow.ErrNothing) {
+	err := p.store.DropRecording(ctx, scheme, w)
+	if !errors.Is(err, callflow.ErrNothing) {
 		return err
 	}
-	return nil
+	said, err := p.Catalogue(ctx, scheme)
+	if err == nil && !said.Has(w.Language, w.Key) {
+		return ivr.ErrNoPrompt
+	}
+	return err
 }
