@@ -92,12 +92,14 @@ func (p *program) setGreeting() *cobra.Command {
 	return p.inScheme(&cobra.Command{
 		Use:   `greeting "SPOKEN NAME"`,
 		Short: `Say what the line calls the scheme in its greeting; "" is a neutral greeting`,
-		Args:  exactly(1),
+		Example: `  rappel scheme greeting "Gardons le contact"
+  rappel scheme greeting ""`,
+		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
-		_, err := r.UpdateScheme(ctx, r.scheme.Key, time.Now(), func(s *postgres.Scheme) error {
-			s.Spoken = strings.TrimSpace(args[0])
-			return usage(s.Validate())
-		})
+		err := r.SetGreeting(ctx, r.scheme.Key, args[0], time.Now())
+		if errors.Is(err, postgres.ErrGreeting) {
+			return usageError{err}
+		}
 		return err
 	})
 }

@@ -125,14 +125,14 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"PUT schemes/{scheme}/contacts/{person}":      a.change(a.putContacts),
 
 		"GET schemes/{scheme}/questions":               a.shown(a.questions),
-		"PUT schemes/{scheme}/questions":               a.change(a.putQuestions),
+		"PUT schemes/{scheme}/questions":               a.whole(a.putQuestions),
 		"DELETE schemes/{scheme}/questions":            a.change(a.resetQuestions),
 		"PUT schemes/{scheme}/questions/{question}":    a.change(a.putQuestion),
 		"DELETE schemes/{scheme}/questions/{question}": a.change(a.deleteQuestion),
 		"GET schemes/{scheme}/questions/asked":         a.shown(a.questionsAsked),
 
 		"GET schemes/{scheme}/outreach":         a.figures(a.outreach),
-		"POST schemes/{scheme}/outreach/import": a.change(a.addOutreach),
+		"POST schemes/{scheme}/outreach/import": a.whole(a.addOutreach),
 		"POST schemes/{scheme}/outreach/start":  a.change(a.startOutreach),
 		"POST schemes/{scheme}/outreach/stop":   a.change(a.stopOutreach),
 		"POST schemes/{scheme}/outreach/end":    a.change(a.endOutreach),
@@ -144,8 +144,8 @@ func (a *API) routes() map[string]http.HandlerFunc {
 
 		"GET schemes/{scheme}/flows":                  a.people(a.flows),
 		"GET schemes/{scheme}/flows/{flow}":           a.people(a.flow),
-		"PUT schemes/{scheme}/flows/{flow}":           a.change(a.draftFlow),
-		"POST schemes/{scheme}/flows/{flow}/check":    a.change(a.checkFlow),
+		"PUT schemes/{scheme}/flows/{flow}":           a.whole(a.draftFlow),
+		"POST schemes/{scheme}/flows/{flow}/check":    a.whole(a.checkFlow),
 		"POST schemes/{scheme}/flows/{flow}/publish":  a.change(a.publishFlow),
 		"POST schemes/{scheme}/flows/{flow}/rollback": a.change(a.rollBackFlow),
 		"GET schemes/{scheme}/flows/{flow}/history":   a.people(a.flowHistory),
@@ -158,6 +158,7 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/line/close":          a.change(a.closeLine),
 		"POST schemes/{scheme}/line/usual":          a.change(a.usualLine),
 		"PUT schemes/{scheme}/line/overflow":        a.change(a.setOverflow),
+		"PUT schemes/{scheme}/line/greeting":        a.change(a.setGreeting),
 
 		"GET schemes/{scheme}/lost":        a.people(a.lost),
 		"POST schemes/{scheme}/lost/close": a.change(a.closeRefused),

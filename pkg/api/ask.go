@@ -20,8 +20,12 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// maxBody is how long what is sent may be, in bytes.
-const maxBody = 64 << 10
+// maxBody is how long what is sent may be, in bytes; maxWhole is that of a flow, of all questions, and of a list of people, as the
+// commands take them from files.
+const (
+	maxBody  = 64 << 10
+	maxWhole = 1 << 20
+)
 
 // mostWhat is how much of an address is kept with an act.
 const mostWhat = 400
@@ -133,6 +137,11 @@ func (a *API) change(do func(ask) (any, error)) http.HandlerFunc {
 	return a.answered(needChange, maxBody, do)
 }
 
+// whole is change for what is as long as a file.
+func (a *API) whole(do func(ask) (any, error)) http.HandlerFunc {
+	return a.answered(needChange, maxWhole, do)
+}
+
 // answered keeps the act, has it done with a body of so many bytes at most, and notes the status that it was answered with. What do returns is told as JSON; nil
 // is "204 No Content", an http.Handler answers for itself.
 func (a *API) answered(need need, limit int64, do func(ask) (any, error)) http.HandlerFunc {
@@ -202,7 +211,7 @@ func (q ask) read(into any) error {
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return fmt.Errorf("%w: it has %d bytes at most", errTooLong, maxBody)
+		return fmt.Errorf("%w: it has %d bytes at most", errTooLong, long.Limit)
 	case err != nil:
 		return fmt.Errorf("%w: it broke off", errBody)
 	case len(bytes.TrimSpace(text)) == 0:

@@ -25,6 +25,8 @@ type Lines interface {
 	ExceptLine(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error
 	// RevokeLineException takes that back, or returns ErrNoException.
 	RevokeLineException(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error
+	// SetGreeting says what the line calls the scheme; "" is a neutral greeting. The error may be ErrGreeting.
+	SetGreeting(ctx context.Context, scheme int64, spoken string, now time.Time) error
 	// SetOverflow changes when others help the registrars. The error may be ErrOverflow.
 	SetOverflow(ctx context.Context, scheme int64, change func(*LineOverflow), now time.Time) error
 }
@@ -41,10 +43,13 @@ var (
 	ErrHours = errors.New("the hours are not in order and apart, inside one day")
 	// ErrOverflow means that an overflow is none: see Lines.
 	ErrOverflow = errors.New("an overflow begins after 1 to 3600 seconds, and leads to callers, coordinators or nobody")
+	// ErrGreeting means that what the greeting is to call a scheme cannot be read out, or not in time.
+	ErrGreeting = errors.New("the greeting says 100 characters at most, and none that cannot be read out")
 )
 
 // Line is everything of a scheme's line.
 type Line struct {
+	Greeting   string          `json:"greeting"` // What the line calls the scheme; empty for a neutral greeting.
 	Numbers    []LineNumber    `json:"numbers"`
 	Hours      LineHours       `json:"hours"`
 	Exceptions []LineException `json:"exceptions"`
@@ -219,6 +224,20 @@ func (q ask) exception(sent any, d *dates) (e schedule.Exception, err error) {
 		return e, fmt.Errorf("%w: last is no date such as 2026-12-26", errBody)
 	}
 	return e, nil
+}
+
+// setGreeting says what the line calls the scheme.
+func (a *API) setGreeting(q ask) (any, error) {
+	var sent struct {
+		Greeting *string `json:"greeting"`
+	}
+	if err := q.read(&sent); err != nil {
+		return nil, err
+	}
+	if sent.Greeting == nil {
+		return nil, fmt.Errorf(`%w: greeting is missing; "" is a neutral greeting`, errBody)
+	}
+	return nil, a.opts.Lines.SetGreeting(q.Context(), q.scheme.Key, *sent.Greeting, q.now)
 }
 
 // setOverflow changes when others help the registrars; what is not sent stays as it was.

@@ -23,11 +23,13 @@ type line struct {
 	excepted schedule.Exception
 	revoked  schedule.Exception
 	overflow api.LineOverflow
+	greeting string
 	err      error
 }
 
 func (l *line) Line(context.Context, int64, time.Time) (api.Line, error) {
 	return api.Line{
+		Greeting:   "Gardons le contact",
 		Numbers:    []api.LineNumber{{Number: "+3281000000", Delivered: "081000000", Flow: "registration", Languages: []roster.Language{"fr", "nl"}}},
 		Hours:      api.LineHours{Mon: "13:30-17:00", Tue: "closed"},
 		Exceptions: []api.LineException{{First: "2026-12-24", Last: "2026-12-26", Hours: "closed"}},
@@ -59,6 +61,11 @@ func (l *line) ExceptLine(_ context.Context, _ int64, e schedule.Exception, _ ti
 
 func (l *line) RevokeLineException(_ context.Context, _ int64, e schedule.Exception, _ time.Time) error {
 	l.revoked = e
+	return l.err
+}
+
+func (l *line) SetGreeting(_ context.Context, _ int64, spoken string, _ time.Time) error {
+	l.greeting = spoken
 	return l.err
 }
 
@@ -98,6 +105,8 @@ func TestLine(t *testing.T) {
 		{"close", "POST", `{"first":"2026-12-24","last":"2026-12-26"}`, func() bool { return h.line.excepted.Last.Equal(after) && len(h.line.excepted.Hours) == 0 }},
 		{"usual", "POST", `{"first":"2026-12-24"}`, func() bool { return h.line.revoked.First.Equal(christmas) && h.line.revoked.Last.IsZero() }},
 		{"overflow", "PUT", `{"to":"coordinator"}`, func() bool { return h.line.overflow == api.LineOverflow{After: 120, To: roster.RoleCoordinator} }},
+		{"greeting", "PUT", `{"greeting":"Les voisins"}`, func() bool { return h.line.greeting == "Les voisins" }},
+		{"greeting", "PUT", `{"greeting":""}`, func() bool { return h.line.greeting == "" }},
 	} {
 		res := h.ask(path+"/"+c.way, send(c.method, c.body, write))
 		require.Equal(t, 204, res.status, "%s: %s", c.way, res.body)
@@ -122,6 +131,8 @@ func TestLine(t *testing.T) {
 		"no date":            {"close", "POST", `{"first":"Christmas"}`, nil, 400, "body"},
 		"dates backward":     {"close", "POST", `{"first":"2026-12-24","last":"2026-12-23"}`, api.ErrDatesBackward, 400, "body"},
 		"nothing to revoke":  {"usual", "POST", `{"first":"2026-12-24"}`, api.ErrNoException, 404, "no-such"},
+		"no greeting":        {"greeting", "PUT", `{}`, nil, 400, "body"},
+		"a long greeting":    {"greeting", "PUT", `{"greeting":"Les voisins"}`, api.ErrGreeting, 400, "body"},
 		"no such role":       {"overflow", "PUT", `{"to":"courier"}`, api.ErrOverflow, 400, "body"},
 	} {
 		h.line.err = c.err

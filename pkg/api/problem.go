@@ -107,7 +107,7 @@ func problemOf(err error) problem {
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error() + "; rappel node list shows them."}
 	case errors.Is(err, ErrTaken):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
-	case errors.Is(err, ErrHours), errors.Is(err, ErrOverflow):
+	case errors.Is(err, ErrHours), errors.Is(err, ErrOverflow), errors.Is(err, ErrGreeting):
 		return problem{problemType + "body", "What was sent is not understood", http.StatusBadRequest, err.Error()}
 	case errors.Is(err, ErrNoSurge), errors.Is(err, errNotProposed):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}

@@ -15,7 +15,7 @@ func asProgram(err error) error {
 	for ours, theirs := range map[error]error{
 		postgres.ErrNoBeneficiary: api.ErrNoPerson, postgres.ErrNotAway: api.ErrNotAway, postgres.ErrDatesBackward: api.ErrDatesBackward,
 		postgres.ErrNoDID: api.ErrNoNumber, postgres.ErrTaken: api.ErrTaken, postgres.ErrNoException: api.ErrNoException,
-		postgres.ErrHours: api.ErrHours, postgres.ErrOverflow: api.ErrOverflow,
+		postgres.ErrHours: api.ErrHours, postgres.ErrOverflow: api.ErrOverflow, postgres.ErrGreeting: api.ErrGreeting,
 		ErrNoFlow: api.ErrNoFlow, postgres.ErrNoFlowVersion: api.ErrNoFlow, postgres.ErrFlowsChanged: api.ErrFlowsChanged,
 		postgres.ErrNoSurge: api.ErrNoSurge, ErrNothingBefore: api.ErrNothingBefore,
 	} {

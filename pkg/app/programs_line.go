@@ -28,6 +28,7 @@ func (p programLines) Line(ctx context.Context, scheme int64, now time.Time) (ap
 		if s.Key != scheme {
 			continue
 		}
+		line.Greeting = s.Spoken
 		line.Overflow = api.LineOverflow{After: int(s.Overflow / time.Second), To: s.OverflowTo}
 		if zone, err := time.LoadLocation(s.Zone); err == nil {
 			today = now.In(zone)
@@ -108,6 +109,11 @@ func (p programLines) ExceptLine(ctx context.Context, scheme int64, e schedule.E
 // RevokeLineException implements api.Lines.
 func (p programLines) RevokeLineException(ctx context.Context, scheme int64, e schedule.Exception, now time.Time) error {
 	return asProgram(p.Store.RevokeLineException(ctx, scheme, e, now))
+}
+
+// SetGreeting implements api.Lines.
+func (p programLines) SetGreeting(ctx context.Context, scheme int64, spoken string, now time.Time) error {
+	return asProgram(p.Store.SetGreeting(ctx, scheme, spoken, now))
 }
 
 // SetOverflow implements api.Lines.

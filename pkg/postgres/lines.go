@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rappel-tel/rappel/pkg/callflow"
@@ -18,6 +19,8 @@ var (
 	ErrNoDID = errors.New("the scheme has no such number")
 	// ErrOverflow means that an overflow begins too soon or too late, or leads to a role that takes no calls of the line.
 	ErrOverflow = errors.New("an overflow begins after whole seconds from 1 s to 1 h, and leads to callers, coordinators or nobody")
+	// ErrGreeting means that what the greeting is to call a scheme cannot be read out, or not in time.
+	ErrGreeting = errors.New("the greeting cannot say it")
 )
 
 // DID is a number that people dial.
@@ -164,6 +167,18 @@ func (s *Store) Pools(ctx context.Context, scheme int64) ([]Pool, error) {
 		list[i] = Pool{Role: roster.Role(r.Role), Language: roster.Language(r.Language), People: int(r.People), OnShift: int(r.OnShift)}
 	}
 	return list, nil
+}
+
+// SetGreeting says what the line calls a scheme in its greeting; "" is a neutral greeting. The error may be ErrGreeting.
+func (s *Store) SetGreeting(ctx context.Context, scheme int64, spoken string, now time.Time) error {
+	_, err := s.UpdateScheme(ctx, scheme, now, func(sc *Scheme) error {
+		sc.Spoken = strings.TrimSpace(spoken)
+		if err := sc.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrGreeting, err)
+		}
+		return nil
+	})
+	return err
 }
 
 // Overflow says when somebody waits no longer for a registrar who speaks her language, and who helps then: see Scheme.Overflow.
