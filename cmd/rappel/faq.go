@@ -251,10 +251,19 @@ func (p *program) importQuestions() *cobra.Command {
 		if p.tellQuestions(doc.Tree.Check(answers.Terms(r.today(now))), doc.Locate) {
 			return silentError{}
 		}
-		return r.editQuestions(ctx, func(tree *faq.Tree) error {
+		err = r.editQuestions(ctx, func(tree *faq.Tree) error {
 			*tree = doc.Tree
 			return nil
 		}, nil)
+		if err != nil {
+			return err
+		}
+		questions := 0
+		for _, topic := range doc.Tree.Topics {
+			questions += len(topic.Questions)
+		}
+		_, err = fmt.Fprintf(p.out, "%s on %s taken over; the next call hears them.\n", count(questions, "question"), count(len(doc.Tree.Topics), "topic"))
+		return err
 	})
 	return imported
 }

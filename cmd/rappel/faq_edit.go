@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,11 @@ func (f *questionFlags) on(c *cobra.Command) {
 	flags.StringVar(&f.from, "from", "", `first date on which it is told; "-" for since ever`)
 	flags.StringVar(&f.until, "until", "", `last date on which it is told; "-" for ever`)
 	flags.StringVar(&f.transfer, "transfer", "", `number to which whoever heard the answer may be connected; "-" for none`)
+}
+
+// any reports whether a part is named that changes.
+func (f *questionFlags) any(c *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"title", "answer", "topic", "place", "source", "checked", "from", "until", "transfer"}, c.Flags().Changed)
 }
 
 // change changes a question, or the title of a topic.
@@ -133,6 +139,9 @@ away; --topic and --place move a question.`,
   rappel faq set suicide-be --transfer -`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
+		if !f.any(set) || set.Flags().Changed("place") && f.place < 1 {
+			return usageError{errors.New("name what changes, such as --until 2027-09-30, or --place 1 for the first place")}
+		}
 		return r.editQuestions(ctx, func(tree *faq.Tree) error {
 			*tree = tree.Clone()
 			if topic := tree.Topic(args[0]); topic != nil {

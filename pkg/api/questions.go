@@ -130,6 +130,9 @@ func (a *API) putQuestions(q ask) (any, error) {
 	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
+	if sent.Topics == nil {
+		return nil, fmt.Errorf("%w: topics is missing; [] takes all of them away", errBody)
+	}
 	return a.edit(q, "", func(tree *faq.Tree) error {
 		*tree = sent
 		return nil

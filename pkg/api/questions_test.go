@@ -98,6 +98,7 @@ func TestQuestions(t *testing.T) {
 		"an unknown field": {path + "/masks", "PUT", `{"topc":"x"}`, 400, "body", "topc"},
 		"no such question": {path + "/nothing", "DELETE", "", 404, "no-question", ""},
 		"a wrong tree":     {path, "PUT", `{"topics":[{"name":"A B","title":{"fr":"A"},"questions":[]}]}`, 422, "questions", "small letters"},
+		"no tree at all":   {path, "PUT", `{}`, 400, "body", "topics is missing"},
 		"too many days":    {path + "/asked?days=99999", "GET", "", 400, "query", "3660"},
 	} {
 		res := h.ask(c.path, send(c.method, c.body, write))

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
@@ -27,13 +28,16 @@ type Document struct {
 // would obey it.
 var errNotText = errors.New("it is no UTF-8 text; have the editor save it as UTF-8")
 
+// errNoTopics means that a file holds no tree, such as one that was cut off: it must not take away all that a line answers.
+var errNoTopics = errors.New(`it holds no topics; "topics: []" takes all of them away`)
+
 // maxDocument bounds a file: no line answers that much.
 const maxDocument = 1 << 20
 
 // Read reads a tree strictly: an unknown field or a field written twice is an error that names the line. What is wrong with
 // what it says is for Check.
 func Read(name string, data []byte) (*Document, error) {
-	fail := func(err error) (*Document, error) { return nil, fmt.Errorf("read questions %s: %w", name, err) }
+	fail := func(err error) (*Document, error) { return nil, ivr.AtLine(name, err) }
 	if len(data) > maxDocument {
 		return fail(fmt.Errorf("it is larger than %d bytes", maxDocument))
 	}
@@ -51,6 +55,9 @@ func Read(name string, data []byte) (*Document, error) {
 	}
 	for _, doc := range file.Docs {
 		d.note("", doc.Body)
+	}
+	if d.lines["topics"] == 0 {
+		return fail(errNoTopics)
 	}
 	return d, nil
 }

@@ -154,7 +154,9 @@ func TestCheckNamesEveryMistakeByItsLine(t *testing.T) {
 func TestFilesAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown field": {"topics:\n  - nam: a\n", "nam"},
+		"unknown field": {"topics:\n  - nam: a\n", `q.yaml:2: unknown field "nam"`},
+		"nothing":       {"", "it holds no topics"},
+		"cut off":       {"# Questions\n", "it holds no topics"},
 		"twice":         {"topics: []\ntopics: []\n", "topics"},
 		"no text":       {"\xff\xfe", "UTF-8"},
 		"too large":     {strings.Repeat("#", 1<<20+1), "larger"},

@@ -88,7 +88,7 @@ func TestEveryRuleOfTheCheck(t *testing.T) {
 		"a pick of nothing":             {"story: {say: [moment], next: menu}", "story: {say: [moment], pick: {from: people, next: menu}}", "rule.yaml:16: step story needs from, each and next"},
 		"with without else":             {"[moment]", "[{key: moment, with: x}]", "rule.yaml:16: prompt moment has one of with and else, not both"},
 		"no name":                       {"flow: rule", "flow: Rule 1", `rule.yaml:1: flow: "Rule 1" is no name`},
-		"an unknown step":               {"story: {say: [moment], next: menu}", "story: {shout: [moment], next: menu}", "shout"},
+		"an unknown step":               {"story: {say: [moment], next: menu}", "story: {shout: [moment], next: menu}", `rule.yaml:16: unknown field "shout"`},
 		"a step of two kinds":           {"hangup: true}", "hangup: true, run: faq}", "rule.yaml:20: step bye is of several kinds: run, hangup"},
 	} {
 		t.Run(name, func(t *testing.T) {

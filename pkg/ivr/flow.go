@@ -216,14 +216,14 @@ func ReadFlow(name string, data []byte) (*Flow, error) {
 	var f Flow
 	data, err := plainText(data)
 	if err != nil {
-		return nil, fmt.Errorf("read flow %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("read flow %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return nil, fmt.Errorf("read flow %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	f.file, f.lines, f.promptLines = name, map[string]int{}, map[string]int{}
 	for _, doc := range file.Docs {

@@ -34,15 +34,15 @@ type prompt struct {
 func ReadCatalogue(name string, data []byte) (*Catalogue, error) {
 	data, err := plainText(data)
 	if err != nil {
-		return nil, fmt.Errorf("read prompts %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return nil, fmt.Errorf("read prompts %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	var raw map[string]map[string]string
 	if err := yaml.UnmarshalWithOptions(data, &raw, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("read prompts %s: %w", name, err)
+		return nil, AtLine(name, err)
 	}
 	prompts, errs := readPrompts(name, raw, topLines(file))
 	if len(errs) > 0 {
