@@ -143,7 +143,12 @@ func writeException(ctx context.Context, of hoursOf, e schedule.Exception, now t
 		return nil, fmt.Errorf("make exception id: %w", err)
 	}
 	begins, ends := clocks(e.Hours)
+	former := revokeException(ctx, of, e, now)
 	return func(q *sqldb.Queries, j *journal) error {
+		// What was said of these dates before counts no more.
+		if err := former(q, j); err != nil && !errors.Is(err, ErrNoException) {
+			return err
+		}
 		j.note("hours_exception", id, 1, "made", now, exceptionData{
 			First: e.First.Format(time.DateOnly), Last: e.Last.Format(time.DateOnly), Closed: len(e.Hours) == 0,
 		})

@@ -74,6 +74,15 @@ func TestTheLineHasHoursOfItsOwn(t *testing.T) {
 	require.False(t, open(at(25, 14)), "Christmas")
 	require.NoError(t, store.ExceptLine(ctx, scheme.Key, schedule.Exception{First: date(25), Hours: afternoons}, clock()))
 	require.True(t, open(at(25, 14)))
+	hours, err := store.LineHours(ctx, scheme.Key, date(1))
+	require.NoError(t, err)
+	require.Len(t, hours.Exceptions, 2)
+	for range 2 {
+		require.NoError(t, store.ExceptLine(ctx, scheme.Key, schedule.Exception{First: date(25), Hours: afternoons}, clock()))
+	}
+	said, err := store.LineHours(ctx, scheme.Key, date(1))
+	require.NoError(t, err)
+	require.Equal(t, hours.Exceptions, said.Exceptions, "of the same dates the last word counts, and it alone is told")
 	_, err = store.Except(ctx, scheme.Key, schedule.Exception{First: date(28), Last: date(31)}, clock())
 	require.NoError(t, err)
 	require.False(t, open(at(29, 14)), "the scheme is closed")
@@ -82,7 +91,7 @@ func TestTheLineHasHoursOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, store.RevokeLineException(ctx, scheme.Key, schedule.Exception{First: date(28), Last: date(31)}, clock()), postgres.ErrNoException)
 	require.NoError(t, store.RevokeLineException(ctx, scheme.Key, schedule.Exception{First: date(24)}, clock()))
 
-	hours, err := store.LineHours(ctx, scheme.Key, date(1))
+	hours, err = store.LineHours(ctx, scheme.Key, date(1))
 	require.NoError(t, err)
 	require.Equal(t, 5*4*60, minutes(hours.Week))
 	require.Len(t, hours.Exceptions, 2)
