@@ -275,6 +275,9 @@ func CheckTrunk(t postgres.Trunk) error {
 	switch {
 	case t.Kind != postgres.TrunkSimulated && t.Host == "":
 		return fmt.Errorf("trunk %s: the operator's address is missing; write --host sip.operator.example", t.Endpoint)
+	case hostWithPort(t.Host):
+		host, port, _ := net.SplitHostPort(t.Host)
+		return fmt.Errorf("trunk %s: host %s has a port; write --host %s --port %s", t.Endpoint, t.Host, host, port)
 	case t.Port < 0 || t.Port > 65535:
 		return fmt.Errorf("trunk %s: port %d; write one from 1 to 65535", t.Endpoint, t.Port)
 	case t.Lines < 1 || t.InboundReserve < 0 || t.InboundReserve > t.Lines:
@@ -286,6 +289,12 @@ func CheckTrunk(t postgres.Trunk) error {
 		return fmt.Errorf("trunk %s: calls per second and position are above zero", t.Endpoint)
 	}
 	return trunkOf(t).Validate()
+}
+
+// hostWithPort reports whether a port stands behind a host; an IPv6 address has colons of its own.
+func hostWithPort(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	return err == nil && (!strings.Contains(name, ":") || strings.HasPrefix(host, "["))
 }
 
 // codecs are those that operators offer and Asterisk has: it would refuse the whole trunk for another one.

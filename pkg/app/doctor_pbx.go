@@ -275,7 +275,11 @@ func (e *examination) trunkStates(ctx context.Context) outcome {
 		Resource string `json:"resource"`
 		State    string `json:"state"`
 	}
-	if err := p.read(ctx, "/endpoints/PJSIP", &endpoints); err != nil {
+	status, _, body, err := p.ask(ctx, http.MethodGet, "/endpoints/PJSIP")
+	if err == nil && status == http.StatusOK {
+		err = json.Unmarshal(body, &endpoints)
+	}
+	if err != nil {
 		return wrong("unknown", short(err), "sudo asterisk -rx 'pjsip show endpoints'")
 	}
 	states := map[string]string{}
@@ -283,13 +287,18 @@ func (e *examination) trunkStates(ctx context.Context) outcome {
 		states[ep.Resource] = ep.State
 	}
 	var bad []string
+	unknown := 0
 	for _, t := range e.trunks {
 		if s := states[t.name]; s != "online" {
 			if s == "" {
-				s = "unknown to the PBX"
+				s, unknown = "unknown to the PBX", unknown+1
 			}
 			bad = append(bad, t.name+" is "+s)
 		}
+	}
+	if len(bad) > 0 && unknown == len(e.trunks) {
+		return wrong(strings.Join(bad, ", "), "the service has not told the PBX of them yet, or the PBX has not read "+e.cfg.Asterisk.Trunks,
+			"start the service: rappel serve --config "+e.file)
 	}
 	if len(bad) > 0 {
 		return wrong(strings.Join(bad, ", "), "the operator's side does not answer OPTIONS, or the service never wrote the trunk",
