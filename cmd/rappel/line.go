@@ -35,10 +35,16 @@ answers, and who helps the registrars. It counts from the next call on.
 		close: "Close the line on a date, or until another one",
 		open:  "Answer the line on a date in other hours than usual, a public holiday included",
 		except: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
-			return r.ExceptLine(ctx, r.scheme.Key, e, now)
+			if err := r.ExceptLine(ctx, r.scheme.Key, e, now); err != nil {
+				return err
+			}
+			return p.tellLineHours(ctx, r, now)
 		},
 		revoke: func(ctx context.Context, r records, e schedule.Exception, now time.Time) error {
-			return r.RevokeLineException(ctx, r.scheme.Key, e, now)
+			if err := r.RevokeLineException(ctx, r.scheme.Key, e, now); err != nil {
+				return err
+			}
+			return p.tellLineHours(ctx, r, now)
 		},
 	})...)
 	c.AddCommand(p.pools(), p.overflow())
@@ -61,9 +67,10 @@ func (p *program) removeLine() *cobra.Command {
 		} else if err != nil {
 			return err
 		}
+		fmt.Fprintf(p.out, "%s is nobody's number now.\n", number)
 		left, err := r.DIDs(ctx, r.scheme.Key)
 		if err == nil && len(left) == 0 {
-			fmt.Fprintln(p.out, "nobody can ring the scheme now; rappel line add gives it a number")
+			fmt.Fprintln(p.out, "Nobody can ring the scheme; rappel line add gives it a number.")
 		}
 		return err
 	})
@@ -133,7 +140,7 @@ func (p *program) addLine() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = flows.ChangeLine(ctx, r.scheme.Key, number, func(d *postgres.DID) {
+		line, err := flows.ChangeLine(ctx, r.scheme.Key, number, func(d *postgres.DID) {
 			if len(spoken) > 0 {
 				d.Languages = spoken
 			}
@@ -150,6 +157,10 @@ func (p *program) addLine() *cobra.Command {
 		if errors.Is(err, postgres.ErrTaken) {
 			return usageError{fmt.Errorf("%s, or the same as the trunk delivers it, is another line already, of this scheme (rappel line list) or of another", number)}
 		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(p.out, "%s is answered in %s, by %s.\n", line.Number, spokenIn(line.Languages), line.Flow)
 		return err
 	})
 	f := c.Flags()
@@ -157,6 +168,15 @@ func (p *program) addLine() *cobra.Command {
 	f.StringVar(&delivered, "delivered", "", "the number as the trunk delivers it, when it is not E.164")
 	f.StringSliceVar(&languages, "languages", nil, "languages in the order in which they are offered (default: fr)")
 	return c
+}
+
+// spokenIn lists languages as the command line takes them.
+func spokenIn(languages []roster.Language) string {
+	list := make([]string, len(languages))
+	for i, l := range languages {
+		list[i] = string(l)
+	}
+	return strings.Join(list, ",")
 }
 
 func (p *program) listLines() *cobra.Command {
@@ -170,11 +190,7 @@ func (p *program) listLines() *cobra.Command {
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "NUMBER\tLANGUAGES\tFLOW\tDELIVERED AS")
 		for _, d := range numbers {
-			languages := make([]string, len(d.Languages))
-			for i, l := range d.Languages {
-				languages[i] = string(l)
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Number, strings.Join(languages, ","), d.Flow, d.Delivered)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Number, spokenIn(d.Languages), d.Flow, d.Delivered)
 		}
 		return w.Flush()
 	})
@@ -209,15 +225,20 @@ them it is closed on public holidays too, and on dates on which the scheme is cl
 				return mistake(err, postgres.ErrHours)
 			}
 		}
-		hours, err := r.LineHours(ctx, r.scheme.Key, r.today(now))
-		if err != nil {
-			return err
-		}
-		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		tellWeek(w, hours)
-		tellExceptions(w, hours)
-		return w.Flush()
+		return p.tellLineHours(ctx, r, now)
 	})
+}
+
+// tellLineHours prints when somebody answers the line.
+func (p *program) tellLineHours(ctx context.Context, r records, now time.Time) error {
+	hours, err := r.LineHours(ctx, r.scheme.Key, r.today(now))
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	tellWeek(w, hours)
+	tellExceptions(w, hours)
+	return w.Flush()
 }
 
 // tellWeek prints the days of the week, if there are hours at all.

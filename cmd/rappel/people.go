@@ -152,6 +152,9 @@ asked after her, too. Importing it changes nothing.`,
 	return c
 }
 
+// mostProposals is how many are listed at most.
+const mostProposals = 1000
+
 // tellProposals says how many people of the scheme have not agreed yet, and what that means for them.
 func (p *program) tellProposals(ctx context.Context, r records) error {
 	waiting, err := r.Proposals(ctx, r.scheme.Key)
@@ -162,9 +165,12 @@ func (p *program) tellProposals(ctx context.Context, r records) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.out, `%d of the scheme have not agreed yet (1,000 are counted at most): a first call asks each of them, and no other call is made
-before. Whoever was called and gives no answer within %d days is erased. rappel consent list shows them; for people who did agree,
-import the sheet again with the columns "consent" (given) and "consent date".
-`, len(waiting), rules.Days)
+	many := fmt.Sprint(len(waiting))
+	if len(waiting) >= mostProposals {
+		many = "At least " + many
+	}
+	_, err = fmt.Fprintf(p.out, `%s of the scheme have not agreed yet: a first call asks each of them, and no other call is made before. Whoever was called
+and gives no answer within %d days is erased. rappel consent list shows them; for people who did agree, import the sheet again with the columns "consent" (given) and "consent date".
+`, many, rules.Days)
 	return err
 }

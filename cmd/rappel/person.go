@@ -30,11 +30,16 @@ func (p *program) showPerson() *cobra.Command {
 		if err != nil {
 			return noBeneficiary(args[0], err)
 		}
-		yes := map[bool]string{true: "yes", false: "no"}
-		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintf(w, "language\t%s\nlonger waits\t%s\nsimpler words\t%s\nstraight to a person\t%s\n", s.Language, yes[s.LongerWaits], yes[s.Simpler], yes[s.StraightToPerson])
-		return w.Flush()
+		return p.tellSettings(s)
 	})
+}
+
+// tellSettings prints how the line treats somebody.
+func (p *program) tellSettings(s callflow.Settings) error {
+	yes := map[bool]string{true: "yes", false: "no"}
+	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "language\t%s\nlonger waits\t%s\nsimpler words\t%s\nstraight to a person\t%s\n", s.Language, yes[s.LongerWaits], yes[s.Simpler], yes[s.StraightToPerson])
+	return w.Flush()
 }
 
 func (p *program) setPerson() *cobra.Command {
@@ -72,7 +77,10 @@ was. A number can be forged: whoever does so hears another language, or somebody
 		if f.Changed("straight-to-person") {
 			change.StraightToPerson = &straight
 		}
-		_, err := r.ChangeSettings(ctx, r.scheme.Key, args[0], change)
-		return noBeneficiary(args[0], err)
+		now, err := r.ChangeSettings(ctx, r.scheme.Key, args[0], change)
+		if err != nil {
+			return noBeneficiary(args[0], err)
+		}
+		return p.tellSettings(now)
 	})
 }

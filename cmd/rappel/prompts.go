@@ -286,6 +286,9 @@ func (p *program) restorePrompt() *cobra.Command {
 		if errors.Is(err, callflow.ErrNothing) {
 			return usageError{fmt.Errorf("%s in %s has no recording; rappel prompts list --recorded shows those that have", args[0], args[1])}
 		}
+		if err == nil {
+			_, err = fmt.Fprintf(p.out, "%s in %s has its voice back; calls that begin in a few seconds hear it.\n", w.Key, w.Language)
+		}
 		return err
 	})
 }

@@ -100,6 +100,7 @@ func onlyKnown(group *cobra.Command) {
 			return c.Help()
 		}
 		hint := ""
+		c.SuggestionsMinimumDistance = 2
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 			hint = "; did you mean " + near[0] + "?"
 		}
@@ -166,8 +167,8 @@ func atMostOne(c *cobra.Command, args []string) error { return counted(cobra.Max
 // counted makes a wrong number of arguments a mistake in typing, with the command in front.
 func counted(allowed cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := allowed(c, args); err != nil {
-			return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+		if allowed(c, args) != nil {
+			return usageError{fmt.Errorf("write it like this: %s", strings.TrimSuffix(c.UseLine(), " [flags]"))}
 		}
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/app"
+	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/roster/numbering"
@@ -100,6 +101,22 @@ func (p *program) setGreeting() *cobra.Command {
 		if errors.Is(err, postgres.ErrGreeting) {
 			return usageError{err}
 		}
+		if err != nil {
+			return err
+		}
+		prompts, err := r.prompts()
+		if err != nil {
+			return err
+		}
+		said, err := prompts.Catalogue(ctx, r.scheme.Key)
+		if err != nil {
+			return err
+		}
+		key := "line.greeting"
+		if strings.TrimSpace(args[0]) != "" {
+			key = "line.greeting_named"
+		}
+		_, err = fmt.Fprintf(p.out, "The line says: %s\n", said.Text(r.scheme.Language, key, ivr.Vars{"scheme": strings.TrimSpace(args[0])}))
 		return err
 	})
 }

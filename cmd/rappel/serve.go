@@ -89,7 +89,7 @@ func (p *program) migrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := app.NewLogger(app.LogConfig{Level: "info", Format: "console"})
+			log, err := app.NewLogger(app.LogConfig{Level: "warn", Format: "console"})
 			if err != nil {
 				return err
 			}
