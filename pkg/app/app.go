@@ -135,7 +135,7 @@ func build(ctx context.Context, cfg Config, log *zap.Logger, listen listenFunc) 
 		spoken: make(chan struct{}),
 	}
 	a.now = newClock(cfg.Clock, a.clock)
-	a.relay.last = map[int64]int64{}
+	a.relay = newRelay()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -167,10 +167,12 @@ func (a *App) lookBack(ctx context.Context, s postgres.Scheme, published int64) 
 
 // catchUp publishes what an earlier process committed and did not publish, and follows the scheme from there.
 func (a *App) catchUp(ctx context.Context, s postgres.Scheme) {
-	a.relay.follow(s.Key, s.LastEvent)
-	if err := a.bus.CatchUp(ctx, s.ID, s.Key, s.LastEvent); err != nil && ctx.Err() == nil {
-		a.log.Warn("compare events with the bus", zap.Error(err))
+	last, err := a.store.LastEvent(ctx, s.Key) // The lead itself is news.
+	if err != nil {
+		last = s.LastEvent
 	}
+	a.bus.Lead(s.ID, s.Key, last) // First: what is published from now on follows it.
+	a.relay.follow(s.Key, last)
 }
 
 // endSilent ends the database sessions of frozen processes that keep others waiting, so that whoever is to lead can.
@@ -243,6 +245,7 @@ func (a *App) elected(ctx context.Context, s postgres.Scheme, led bool) (bool, e
 func (a *App) resign(s postgres.Scheme) {
 	a.dispatcher.Resign(s.Key)
 	a.relay.unfollow(s.Key)
+	a.bus.Leave(s.Key)
 	a.log.Warn("no longer leading a scheme", zap.String("scheme", s.ID), zap.String("node", a.leases.Holder(s.ID)))
 }
 

@@ -44,14 +44,10 @@ type Bus struct {
 	done   chan struct{} // Closed when the publisher has returned.
 
 	mu     sync.Mutex
-	queue  [][]call.Event // By message.
-	queued int            // Events in it.
-	gaps   map[int64]gap  // By scheme key: what overflowed and is to be read from the log again.
+	lanes  map[int64]*lane // By scheme key.
+	queued int             // Events in them.
 	closed bool
 }
-
-// gap is a run of event numbers, both ends included, that may not have reached the stream.
-type gap struct{ first, last int64 }
 
 // New starts the embedded server or connects to the cluster, makes the stream and starts the publisher. A cluster that is
 // out of reach is no error: the bus keeps trying. An embedded server that cannot start is one.
@@ -62,7 +58,7 @@ func New(ctx context.Context, opts Options) (*Bus, error) {
 	}
 	b := &Bus{
 		opts: opts, log: opts.Logger,
-		wake: make(chan struct{}, 1), done: make(chan struct{}), gaps: map[int64]gap{},
+		wake: make(chan struct{}, 1), done: make(chan struct{}), lanes: map[int64]*lane{},
 	}
 	if b.met, err = newMetrics(opts.Registerer, b); err != nil {
 		return nil, err
@@ -272,13 +268,14 @@ func (b *Bus) poke() {
 	}
 }
 
-// lastNumber returns the number of the scheme's last event in the stream, 0 when it holds none.
-func (b *Bus) lastNumber(ctx context.Context, scheme string) (last int64, err error) {
+// lastNumber returns the number of the scheme's last event in the stream, 0 when it holds none, and the place of its last message
+// there.
+func (b *Bus) lastNumber(ctx context.Context, scheme string) (last int64, sequence uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
 	s, err := b.js.Stream(ctx, Stream)
 	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", Stream, err)
+		return 0, 0, fmt.Errorf("read stream %s: %w", Stream, err)
 	}
 	for _, subject := range []string{Subject(scheme), formerSubjects(scheme)} {
 		m, err := s.GetLastMsgForSubject(ctx, subject)
@@ -286,13 +283,16 @@ func (b *Bus) lastNumber(ctx context.Context, scheme string) (last int64, err er
 			continue
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read the last event: %w", err)
+			return 0, 0, fmt.Errorf("read the last event: %w", err)
+		}
+		if subject == Subject(scheme) {
+			sequence = m.Sequence
 		}
 		number, err := lastOf(m.Header, m.Data)
 		if err != nil {
-			return 0, fmt.Errorf("read the last event: %w", err)
+			return 0, 0, fmt.Errorf("read the last event: %w", err)
 		}
 		last = max(last, number)
 	}
-	return last, nil
+	return last, sequence, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,13 @@ func (l *ledger) commit(n int) []call.Event {
 	l.last += n
 	l.commits = append(l.commits, events)
 	return events
+}
+
+// number is that of the last event.
+func (l *ledger) number() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(l.last)
 }
 
 // made makes n events after one that is numbered so.
@@ -214,15 +222,23 @@ func TestTheSameEventTwiceIsKeptOnce(t *testing.T) {
 
 // What a log that was brought back has lost is read from the stream, whatever the order in which it came.
 func TestAfter(t *testing.T) {
-	log := &ledger{}
-	b := open(t, natsbus.Options{Log: log})
+	s := startServer(t)
+	b := open(t, natsbus.Options{URL: s.ClientURL()})
 	n := collect(t, b)
-	events := log.commit(6)
-	b.Publish(events[:3])
-	b.Publish(events[4:])
-	b.Publish(events[3:4]) // Late, as after a gap.
-	n.wait(t, 6)
-	b.Publish(log.commit(1))
+	events := made(0, 7)
+	conn, err := nats.Connect(s.ClientURL())
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	for _, part := range [][]call.Event{events[:3], events[4:6], events[3:4], events[6:]} { // One late, as releases before published.
+		data, err := json.Marshal(part)
+		require.NoError(t, err)
+		m := nats.NewMsg(natsbus.Subject(scheme))
+		m.Header.Set(natsbus.FirstHeader, strconv.FormatInt(part[0].Number, 10))
+		m.Header.Set(natsbus.LastHeader, strconv.FormatInt(part[len(part)-1].Number, 10))
+		m.Data = data
+		_, err = conn.RequestMsg(m, time.Minute)
+		require.NoError(t, err)
+	}
 	n.wait(t, 7)
 	for after, want := range map[int64][]int64{2: {3, 4, 5, 6, 7}, 6: {7}, 7: nil, 100: nil} {
 		var got []int64
@@ -252,7 +268,7 @@ func TestCatchUpAfterACrashBetweenCommitAndPublish(t *testing.T) {
 
 	second := open(t, natsbus.Options{StoreDir: dir, Log: log})
 	n = collect(t, second)
-	require.NoError(t, second.CatchUp(t.Context(), scheme, 1, 7))
+	second.Lead(scheme, 1, 7)
 	stop := time.After(time.Minute)
 	for {
 		n.mu.Lock()
@@ -267,7 +283,9 @@ func TestCatchUpAfterACrashBetweenCommitAndPublish(t *testing.T) {
 			require.Equal(t, []int64{5, 6, 7}, seen)
 		}
 	}
-	require.NoError(t, second.CatchUp(t.Context(), scheme, 1, 7), "nothing is left to do")
+	second.Lead(scheme, 1, 7)
+	require.NoError(t, second.Close(t.Context()))
+	require.Equal(t, []int64{5, 6, 7}, n.seen, "nothing was left to do")
 }
 
 func TestAClusterAwayStopsNobody(t *testing.T) {

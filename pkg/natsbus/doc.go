@@ -8,9 +8,15 @@
 // thousand events. Its body is a JSON array of events, each as [call.Event] says, in order. The headers Rappel-First and
 // Rappel-Last are the numbers of the first and the last of them, which a scheme counts without gaps: something was missed
 // when Rappel-First is not one more than the last number before, and what is missing is in the records. What is not above
-// that number comes a second time, or late: two transactions may change places on their way here. Rappel-Last also tells
-// whoever wants nothing else how far the scheme is. A body that is worth it is compressed, and says "Content-Encoding:
-// zstd". [Numbers] and [Events] read a message.
+// that number comes a second time. Rappel-Last also tells whoever wants nothing else how far the scheme is. A body that is
+// worth it is compressed, and says "Content-Encoding: zstd". [Numbers] and [Events] read a message.
+//
+// # In order
+//
+// The messages of a scheme are in the stream in the order of their numbers, each once. Only who leads the scheme publishes
+// ([Bus.Lead]), whoever has committed; what somebody else has committed in between is read from the records first; no
+// message is sent before the stream has the one before it; and each names that one, so that the server refuses what a process
+// sends that was overtaken and does not know it. Such a process then looks where the stream is.
 //
 // A message's Nats-Msg-Id is made of its first event's number and instant and of its length, and a transaction is always cut
 // at the same places: so the stream keeps one of each, however often it is published. Before, each event was a message of

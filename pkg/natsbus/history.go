@@ -16,7 +16,7 @@ import (
 // the newest limit of them. It returns none when the last one published is not above it. The log has all of them, unless it
 // was brought back to an earlier moment.
 func (b *Bus) After(ctx context.Context, scheme string, number int64, limit int) ([]call.Event, error) {
-	if last, err := b.lastNumber(ctx, scheme); err != nil || last <= number {
+	if last, _, err := b.lastNumber(ctx, scheme); err != nil || last <= number {
 		return nil, err
 	}
 	consumer, err := b.js.OrderedConsumer(ctx, Stream, jetstream.OrderedConsumerConfig{

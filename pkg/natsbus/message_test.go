@@ -91,7 +91,7 @@ func TestOneMessagePerTransaction(t *testing.T) {
 	}
 	require.NoError(t, stream.DeleteMsg(t.Context(), 3)) // From here on the stream holds less than half of it.
 	again := open(t, natsbus.Options{URL: s.ClientURL(), Log: log})
-	require.NoError(t, again.CatchUp(t.Context(), scheme, 1, at))
+	again.Lead(scheme, 1, at)
 	require.NoError(t, again.Close(t.Context()))
 	info, err := stream.Info(t.Context())
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestMessagesOfAnOlderRelease(t *testing.T) {
 	require.Len(t, found, 3)
 	require.Equal(t, events[2].Number, found[0].Number)
 	log.commit(2) // Never published.
-	require.NoError(t, b.CatchUp(t.Context(), scheme, 1, 7))
+	b.Lead(scheme, 1, 7)
 	require.Eventually(t, func() bool {
 		found, err = b.After(t.Context(), scheme, 2, 10)
 		return err == nil && len(found) == 5

@@ -9,66 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
-
-	"github.com/rappel-tel/rappel/pkg/call"
 )
-
-// catchUpLimit is how many events CatchUp and a wiped stream read back at most: the stream serves live pages and
-// consumers that were away for minutes, not history, which stays in Postgres.
-const catchUpLimit = 10_000
-
-// Publish hands the committed events of one transaction to the publisher and returns at once. They go out together, in one
-// message as a rule. What does not fit into the queue is counted, and read from the log again once the stream takes events.
-func (b *Bus) Publish(commit []call.Event) {
-	if len(commit) == 0 {
-		return
-	}
-	over := 0
-	b.mu.Lock()
-	for _, events := range split(commit) {
-		if b.closed || b.queued >= b.opts.Queue {
-			over += len(events)
-			b.widenLocked(events[0].SchemeKey, events[0].Number, events[len(events)-1].Number)
-			continue
-		}
-		b.queue = append(b.queue, events)
-		b.queued += len(events)
-	}
-	b.mu.Unlock()
-	b.met.overflowed.Add(float64(over))
-	b.poke()
-}
-
-// CatchUp compares the stream with the log: the scheme's events after the last one in the stream, up to last, are
-// published again. It is called when a process takes up a scheme, because a crash may fall between commit and publishing.
-func (b *Bus) CatchUp(ctx context.Context, scheme string, key, last int64) error {
-	have, err := b.lastNumber(ctx, scheme)
-	if err != nil {
-		return err
-	}
-	if have >= last {
-		return nil
-	}
-	b.mu.Lock()
-	b.widenLocked(key, max(have+1, last-catchUpLimit+1), last)
-	b.mu.Unlock()
-	b.poke()
-	return nil
-}
-
-// widenLocked adds numbers to the scheme's gap. A gap is one run: what lies between is published twice at worst, and the
-// stream drops the second by its id.
-func (b *Bus) widenLocked(scheme, first, last int64) {
-	if b.opts.Log == nil || first < 1 {
-		return
-	}
-	g, ok := b.gaps[scheme]
-	if !ok {
-		b.gaps[scheme] = gap{first: first, last: last}
-		return
-	}
-	b.gaps[scheme] = gap{first: min(g.first, first), last: max(g.last, last)}
-}
 
 // publish is the goroutine that owns the way to the stream.
 func (b *Bus) publish(ctx context.Context) {
@@ -103,7 +44,7 @@ func (b *Bus) publish(ctx context.Context) {
 			wait = 0
 		}
 		b.mu.Lock()
-		finished := b.closed && len(b.queue) == 0 && len(b.gaps) == 0
+		finished := b.closed && len(b.waitingLocked()) == 0
 		b.mu.Unlock()
 		if finished {
 			return
@@ -122,99 +63,108 @@ func (b *Bus) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// flush publishes until queue and gaps are empty, or something fails. Only the publisher calls it.
+// flush publishes until nothing waits, or something fails. Only the publisher calls it.
 func (b *Bus) flush(ctx context.Context) error {
 	for {
 		b.mu.Lock()
-		batch := b.queue[:min(batchSize, len(b.queue))]
+		lanes := b.waitingLocked()
 		b.mu.Unlock()
-		if len(batch) > 0 {
-			// The batch stays in the queue until the stream has it: Publish only appends behind it.
-			if err := b.send(ctx, batch); err != nil {
-				return err
-			}
-			b.mu.Lock()
-			b.queued -= count(batch)
-			b.queue = b.queue[len(batch):]
-			if len(b.queue) == 0 {
-				b.queue = nil
-			}
-			b.mu.Unlock()
-			continue
+		if len(lanes) == 0 {
+			return nil
 		}
-		done, err := b.refill(ctx)
-		if err != nil || done {
+		var errs []error
+		ready := lanes[:0]
+		for _, l := range lanes {
+			more, err := b.prepare(ctx, l)
+			if err != nil {
+				errs = append(errs, err) // The others go on.
+			}
+			if more {
+				ready = append(ready, l)
+			}
+		}
+		if err := errors.Join(append(errs, b.send(ctx, ready))...); err != nil {
 			return err
 		}
 	}
 }
 
-// refill publishes the next part of one gap from the log. It reports true when no gap is left.
-func (b *Bus) refill(ctx context.Context) (bool, error) {
-	b.mu.Lock()
-	var scheme int64
-	var g gap
-	found := false
-	for scheme, g = range b.gaps {
-		found = true
-		break
-	}
-	b.mu.Unlock()
-	if !found {
-		return true, nil
-	}
-	upTo := min(g.last, g.first+mostEvents-1)
-	read, cancel := context.WithTimeout(ctx, ackLimit)
-	commits, err := b.opts.Log.Commits(read, scheme, g.first, upTo)
-	cancel()
-	if err != nil {
-		return false, fmt.Errorf("read events to fill a gap: %w", err)
-	}
-	var batch [][]call.Event
-	for _, commit := range commits {
-		for _, events := range split(commit) {
-			if last := events[len(events)-1].Number; last >= g.first { // A long commit may have been published in part.
-				batch = append(batch, events)
-				upTo = max(upTo, last)
+// prepare has the next part of a lane be a message: the lane is compared with the stream if need be, and what was left out is read
+// from the log. It reports false when nothing is left.
+func (b *Bus) prepare(ctx context.Context, l *lane) (bool, error) {
+	for {
+		b.mu.Lock()
+		compare, next, more := l.compare, part{}, len(l.parts) > 0
+		if more {
+			next = l.parts[0]
+		}
+		b.mu.Unlock()
+		switch {
+		case compare:
+			if !b.conn.IsConnected() {
+				return false, nats.ErrConnectionClosed
+			}
+			number, sequence, err := b.lastNumber(ctx, l.scheme)
+			if err != nil {
+				return false, err
+			}
+			b.mu.Lock()
+			l.compared(number, sequence)
+			b.mu.Unlock()
+		case !more:
+			return false, nil
+		case next.events != nil:
+			return true, nil
+		default:
+			if err := b.refill(ctx, l, next); err != nil {
+				return false, err
 			}
 		}
 	}
-	if err := b.send(ctx, batch); err != nil {
-		return false, err
+}
+
+// refill reads the beginning of a part from the log.
+func (b *Bus) refill(ctx context.Context, l *lane, gap part) error {
+	upTo := min(gap.last, gap.first+mostEvents-1)
+	read, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	commits, err := b.opts.Log.Commits(read, l.key, gap.first, upTo)
+	if err != nil {
+		return fmt.Errorf("read events to fill a gap: %w", err)
 	}
-	b.met.refilled.Add(float64(count(batch)))
+	var found []part
+	n := 0
+	for _, commit := range commits {
+		for _, events := range split(commit) {
+			if p := partOf(events); p.last >= gap.first { // A long commit may have been published in part.
+				found = append(found, p)
+				upTo = max(upTo, p.last)
+				n += len(events)
+			}
+		}
+	}
 	b.mu.Lock()
-	switch now := b.gaps[scheme]; {
-	case now.first < g.first: // Widened downwards meanwhile: begin again.
-	case upTo >= now.last:
-		delete(b.gaps, scheme)
-	default:
-		b.gaps[scheme] = gap{first: upTo + 1, last: now.last}
+	defer b.mu.Unlock()
+	if b.lanes[l.key] == l {
+		b.met.refilled.Add(float64(n))
+		b.queued += n
 	}
-	b.mu.Unlock()
-	return false, nil
+	l.found(found, upTo)
+	return nil
 }
 
-func count(batch [][]call.Event) (n int) {
-	for _, events := range batch {
-		n += len(events)
+// send publishes the next message of each lane and waits until the stream has them. No lane has two under way: so none overtakes the
+// one before it, whatever becomes of that. Sending one twice is harmless: the stream knows each by its id and its place.
+func (b *Bus) send(ctx context.Context, lanes []*lane) error {
+	if len(lanes) == 0 {
+		return nil
 	}
-	return n
-}
-
-// send publishes a batch and waits until the stream has all of it. Sending a batch twice is harmless: the stream knows
-// each message by its id.
-func (b *Bus) send(ctx context.Context, batch [][]call.Event) error {
 	if !b.conn.IsConnected() {
 		return nats.ErrConnectionClosed
 	}
-	err := b.trySend(ctx, batch)
-	if err == nil {
-		b.met.published.Add(float64(count(batch)))
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	err := b.trySend(ctx, lanes)
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
 	// A stream that was deleted does not always say so: with a subscriber on the subject there is simply no answer.
 	if missing := b.missingStream(ctx); !missing {
@@ -225,73 +175,116 @@ func (b *Bus) send(ctx context.Context, batch [][]call.Event) error {
 		return errors.Join(err, makeErr)
 	}
 	b.log.Warn("the event stream had gone and was made anew")
-	if err := b.trySend(ctx, batch); err != nil {
-		return err
+	b.mu.Lock()
+	for _, l := range b.lanes {
+		l.sequence = unknownSequence
 	}
-	b.met.published.Add(float64(count(batch)))
+	b.mu.Unlock()
 	return nil
 }
 
-func (b *Bus) trySend(ctx context.Context, batch [][]call.Event) error {
-	s := sending{bus: b}
-	for _, events := range batch {
-		if err := s.put(ctx, events); err != nil {
-			return err
-		}
-	}
-	return s.settle(ctx)
+// sent is a message on its way to the stream.
+type sent struct {
+	lane   *lane
+	events int
+	ack    jetstream.PubAckFuture
 }
 
-// sending is a batch on its way to the stream.
-type sending struct {
-	bus  *Bus
-	sent []jetstream.PubAckFuture // The stream has not been heard to take these.
-}
-
-// put sends events as one message, or as several where the server takes only smaller ones.
-func (s *sending) put(ctx context.Context, events []call.Event) error {
-	m, err := s.bus.packer.pack(events)
-	if err != nil {
-		s.bus.met.badEvents.Inc()
-		s.bus.log.Error("events are not published", zap.Error(err))
-	}
-	if m == nil {
-		return nil
-	}
-	if half := len(events) / 2; half > 0 && int64(m.Size()) > s.bus.conn.MaxPayload() {
-		if err := s.put(ctx, events[:half]); err != nil {
-			return err
+func (b *Bus) trySend(ctx context.Context, lanes []*lane) error {
+	var errs []error
+	for len(lanes) > 0 {
+		batch := lanes[:min(batchSize, len(lanes))]
+		lanes = lanes[len(batch):]
+		var under []sent
+		for _, l := range batch {
+			s, err := b.post(l)
+			if err != nil {
+				errs = append(errs, err)
+			} else if s.ack != nil {
+				under = append(under, s)
+			}
 		}
-		return s.put(ctx, events[half:])
-	}
-	if len(s.sent) == batchSize {
-		if err := s.settle(ctx); err != nil {
-			return err
+		limit := time.NewTimer(ackLimit)
+		for _, s := range under {
+			if err := b.acknowledged(ctx, s, limit.C); err != nil {
+				errs = append(errs, err)
+			}
 		}
-	}
-	f, err := s.bus.js.PublishMsgAsync(m)
-	if err != nil {
-		return fmt.Errorf("publish events: %w", err)
-	}
-	s.sent = append(s.sent, f)
-	return nil
-}
-
-// settle waits until the stream has what was sent.
-func (s *sending) settle(ctx context.Context) error {
-	limit := time.NewTimer(ackLimit)
-	defer limit.Stop()
-	for _, f := range s.sent {
-		select {
-		case <-f.Ok():
-		case err := <-f.Err():
-			return fmt.Errorf("publish events: %w", err)
-		case <-limit.C:
-			return fmt.Errorf("publish events: no answer within %s", ackLimit)
-		case <-ctx.Done():
+		limit.Stop()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
-	s.sent = s.sent[:0]
-	return nil
+	return errors.Join(errs...)
+}
+
+// post sends the next message of a lane. What the server would not take at once becomes two.
+func (b *Bus) post(l *lane) (sent, error) {
+	b.mu.Lock()
+	events, sequence := l.parts[0].events, l.sequence
+	b.mu.Unlock()
+	for {
+		m, err := b.packer.pack(events)
+		if err != nil {
+			b.met.badEvents.Inc()
+			b.log.Error("events are not published", zap.Error(err))
+		}
+		if m == nil {
+			b.taken(l, len(events), sequence)
+			return sent{}, nil
+		}
+		if half := len(events) / 2; half > 0 && int64(m.Size()) > b.conn.MaxPayload() {
+			b.mu.Lock()
+			l.halve(half)
+			b.mu.Unlock()
+			events = events[:half]
+			continue
+		}
+		var at []jetstream.PublishOpt
+		if sequence != unknownSequence {
+			at = append(at, jetstream.WithExpectLastSequencePerSubject(sequence))
+		}
+		ack, err := b.js.PublishMsgAsync(m, at...)
+		if err != nil {
+			return sent{}, fmt.Errorf("publish events: %w", err)
+		}
+		return sent{lane: l, events: len(events), ack: ack}, nil
+	}
+}
+
+// acknowledged waits until the stream has a message.
+func (b *Bus) acknowledged(ctx context.Context, s sent, limit <-chan time.Time) error {
+	select {
+	case ack := <-s.ack.Ok():
+		b.taken(s.lane, s.events, ack.Sequence)
+		b.met.published.Add(float64(s.events))
+		return nil
+	case err := <-s.ack.Err():
+		if refused, ok := errors.AsType[*jetstream.APIError](err); ok && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+			// Somebody else has published events of the scheme: who leads it now, or led it before.
+			b.mu.Lock()
+			s.lane.compare = true
+			b.mu.Unlock()
+			return nil
+		}
+		return fmt.Errorf("publish events: %w", err)
+	case <-limit:
+		return fmt.Errorf("publish events: no answer within %s", ackLimit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// taken takes the next message out of a lane: the stream has it.
+func (b *Bus) taken(l *lane, events int, sequence uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.sent, l.sequence = l.parts[0].last, sequence
+	l.parts = l.parts[1:]
+	if len(l.parts) == 0 {
+		l.parts = nil
+	}
+	if b.lanes[l.key] == l {
+		b.queued -= events
+	}
 }
