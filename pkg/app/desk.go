@@ -282,6 +282,11 @@ func (s *switchboard) Recall(attempt call.ID) {
 	}
 }
 
+// AdoptTalks implements dispatch.Switchboard.
+func (s *switchboard) AdoptTalks(ctx context.Context, talks []call.Talk) {
+	s.connector.AdoptTalks(ctx, talks)
+}
+
 // Adopt implements dispatch.Switchboard. Calls at another node's PBX are that node's to follow.
 func (s *switchboard) Adopt(ctx context.Context, live []call.Live) {
 	var ours []call.Live

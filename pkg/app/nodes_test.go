@@ -393,6 +393,9 @@ func (p *process) sleepUntil(at time.Time) bool {
 // Recall leaves every offer alone: it is taken, or not.
 func (p *process) Recall(call.ID) {}
 
+// AdoptTalks has nothing to do: nobody rings in.
+func (p *process) AdoptTalks(context.Context, []call.Talk) {}
+
 // Adopt follows what lives at the PBX, as package callflow does.
 func (p *process) Adopt(_ context.Context, live []call.Live) {
 	p.c.mu.Lock()

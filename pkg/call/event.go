@@ -18,6 +18,13 @@ type Event struct {
 	Data         any       `json:"data,omitempty"`
 }
 
+// Talk is a party on the line who talked to a registrar when the service ended, for adoption after a restart.
+type Talk struct {
+	Scheme    int64
+	Key       string // Of the party's call at the PBX.
+	Registrar int64
+}
+
 // Live is an attempt that has not ended, as recorded, for adoption after a restart.
 type Live struct {
 	Order     Order // Of its last offer.
@@ -29,4 +36,6 @@ type Live struct {
 	// Answers is how many answers she has given by keypad to a call without a caller, and Answer the last of them.
 	Answers int
 	Answer  string
+	// Lost marks one of a time that the records have lost: it is followed only where it lives still.
+	Lost bool
 }

@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,6 +34,7 @@ const (
 //	no caller   none          lives      the flow speaks to her, from its beginning
 //	no caller   none          gone       answered when she had keyed an answer, else unknown as above
 //	any         PBX restarted            bridged: answered, broken_by_us; else failed, pbx_lost; fault ours
+//	lost        none lives               nothing: the records do not know it, and it may be at another PBX
 func (c *Connector) Adopt(_ context.Context, attempts []call.Live) {
 	c.mu.Lock()
 	closed := c.closed
@@ -78,6 +80,11 @@ func (c *Connector) adopt(attempts []call.Live) {
 	}
 	for i, l := range boxes {
 		if l == nil {
+			continue
+		}
+		if attempts[i].Lost && !slices.ContainsFunc(list.Channels, func(ch telephony.Channel) bool { return call.Of(ch.Leg) == l.key }) {
+			c.forget(l)
+			c.wg.Done()
 			continue
 		}
 		if attempts[i].Order.Caller == 0 {
@@ -162,6 +169,88 @@ func (c *Connector) talked(a call.Live) time.Duration {
 	return max(0, talked)
 }
 
+// AdoptTalks takes over parties who talked to a registrar when an earlier process ended; see dispatch.Switchboard. Whoever follows a
+// call already goes on: the talk is over when the call is forgotten.
+func (c *Connector) AdoptTalks(_ context.Context, talks []call.Talk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(talks) == 0 {
+		return
+	}
+	for _, t := range talks {
+		c.talks[t.Key] = t
+	}
+	c.wg.Go(func() { c.followTalks(talks) })
+}
+
+// followTalks watches the adopted talks that nobody follows yet. Those in a call out are followed with their attempts.
+func (c *Connector) followTalks(talks []call.Talk) {
+	var channels []telephony.Channel
+	for {
+		var err error
+		if channels, err = c.o.Switch.Channels(c.ctx); err == nil {
+			break
+		}
+		c.logCommand("list channels", "talks", err)
+		select {
+		case <-time.After(askAgain):
+		case <-c.ctx.Done():
+			return
+		}
+	}
+	for _, t := range talks {
+		if isAttempt(t.Key) {
+			continue
+		}
+		l, err := c.open(t.Key)
+		if err != nil {
+			continue // Somebody follows it.
+		}
+		go func() {
+			defer c.wg.Done()
+			defer c.forget(l)
+			if group := ofCall(channels, t.Key); len(group) > 0 {
+				c.shepherd(l, group)
+			}
+		}()
+	}
+}
+
+// isAttempt reports whether the key of a call is that of an attempt.
+func isAttempt(key string) bool {
+	_, _, _, err := call.ParseLeg(call.ID(key).BeneficiaryLeg())
+	return err == nil
+}
+
+// ofCall are the channels of a call that are in the application.
+func ofCall(channels []telephony.Channel, key string) (group []telephony.Channel) {
+	for _, ch := range channels {
+		if ch.InApp && call.Of(ch.Leg) == key {
+			group = append(group, ch)
+		}
+	}
+	return group
+}
+
+// talkOver says that an adopted talk is over, if there was one and the service is not what ends.
+func (c *Connector) talkOver(key string) {
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	t, adopted := c.talks[key]
+	delete(c.talks, key)
+	c.mu.Unlock()
+	if !adopted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, afterwards)
+	defer cancel()
+	if err := c.o.Callers.ReleaseRegistrar(ctx, t.Scheme, t.Registrar, key, call.OfferAccepted); err != nil {
+		c.o.Logger.Warn("release registrar failed", zap.String("call", key), zap.Error(err))
+	}
+}
+
 // sweep takes care of channels in the application that an earlier process left and nobody adopted: a caller at the keypad is
 // let go, a beneficiary hears the apology, an inbound party goes to the dialplan's own answer, and two people who talk are
 // watched, so that neither is left in silence. With attempts it takes care of their legs, otherwise of all others.
@@ -206,11 +295,16 @@ func (c *Connector) shepherd(l *live, group []telephony.Channel) {
 		return
 	}
 	ch := group[0]
-	if _, _, _, err := call.ParseLeg(ch.Leg); err == nil {
+	switch _, _, _, err := call.ParseLeg(ch.Leg); {
+	case err == nil:
 		c.stray(l, telephony.Event{Channel: ch.ID, Leg: ch.Leg, Key: l.key})
-		return
+	case ch.Leg != l.key: // A registrar's, whose party has hung up.
+		if err := c.o.Switch.Hangup(c.ctx, ch.ID, telephony.CauseNormal); err != nil {
+			c.logCommand("hang up", l.key, err)
+		}
+	default:
+		c.rescue(l, ch.ID)
 	}
-	c.rescue(l, ch.ID)
 }
 
 // rescue has the dialplan alone answer an inbound party, whose dialogue cannot go on.

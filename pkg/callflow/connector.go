@@ -122,7 +122,8 @@ type Connector struct {
 	mu     sync.Mutex
 	closed bool
 	calls  map[string]*live
-	left   chan struct{} // Replaced and closed whenever a call leaves; Drain waits on it.
+	talks  map[string]call.Talk // Adopted, by key; each is over when nobody follows its call any more.
+	left   chan struct{}        // Replaced and closed whenever a call leaves; Drain waits on it.
 }
 
 // live is one call as the rest of the Connector sees it.
@@ -174,7 +175,7 @@ func New(o Options) (*Connector, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Connector{
 		o: o, metrics: m, lines: newLineMemory(&o),
-		ctx: ctx, cancel: cancel, calls: map[string]*live{}, left: make(chan struct{}),
+		ctx: ctx, cancel: cancel, calls: map[string]*live{}, talks: map[string]call.Talk{}, left: make(chan struct{}),
 	}
 	c.messages = newSpool(spoolFiles{o.SpoolDir, ".json"}, c.saveMessage, o.Logger)
 	c.registrations = newSpool(spoolFiles{o.SpoolDir, ".registration"}, c.saveRegistration, o.Logger)
@@ -275,6 +276,7 @@ func (c *Connector) openAs(key string, leg bool) (*live, error) {
 
 // forget closes the mailbox; the key may be opened again afterwards. Forgetting twice is harmless.
 func (c *Connector) forget(l *live) {
+	defer c.talkOver(l.key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.calls[l.key] != l {

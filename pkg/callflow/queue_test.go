@@ -11,6 +11,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
 	"github.com/rappel-tel/rappel/pkg/telephony/telephonytest"
 )
 
@@ -246,6 +247,59 @@ func TestKeysPressedBeforeTheQueue(t *testing.T) {
 				synctest.Wait()
 				require.Contains(t, r.heard(ch), r.says(roster.French, "callback.promised"))
 				require.Empty(t, r.pbx.String())
+				r.sound(t)
+			})
+		})
+	}
+}
+
+// TestATalkIsFollowedAfterARestart: the two who talk when the service dies are followed by the next one, which says when they are done;
+// what was over meanwhile is said at once, and whoever is left alone does not listen to silence.
+func TestATalkIsFollowedAfterARestart(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		gone func(party, registrar string) []string // Who hangs up while nobody serves.
+		late time.Duration                          // Until the lead is taken.
+		over bool
+	}{
+		"both talk":                 {},
+		"both talk, adopted late":   {late: time.Minute},
+		"the party has gone":        {gone: func(party, _ string) []string { return []string{party} }, over: true},
+		"the registrar has gone":    {gone: func(_, registrar string) []string { return []string{registrar} }, over: true},
+		"both have gone":            {gone: func(party, registrar string) []string { return []string{party, registrar} }, over: true},
+		"both have gone, late lead": {gone: func(party, registrar string) []string { return []string{party, registrar} }, over: true, late: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				defer r.close()
+				r.desk.locked(func() { r.desk.free = []Registrar{{ID: 7, Endpoint: "rosa"}} })
+				r.pbx.SetPhone("rosa", telephonytest.Script{HangUpBridged: 10 * time.Minute})
+				party := r.dial(cli, keys(3*time.Second, "0"), 20*time.Second)
+				require.Equal(t, 1, r.seen().joined)
+				r.leave()
+				before := len(r.seen().released)
+				if c.gone != nil {
+					for _, leg := range c.gone(party, party+"-c1") {
+						r.pbx.HangUp(r.pbx.Find(leg), telephony.CauseNormal)
+					}
+				}
+				time.Sleep(time.Second)
+				var err error
+				r.c, err = New(r.c.o)
+				require.NoError(t, err)
+				r.run()
+				time.Sleep(c.late)
+				r.c.AdoptTalks(t.Context(), []call.Talk{{Scheme: 1, Key: party, Registrar: 7}})
+				time.Sleep(time.Minute)
+				released := func() []call.OfferState { return r.seen().released[before:] }
+				if !c.over {
+					require.Empty(t, released(), "they talk")
+					time.Sleep(10 * time.Minute)
+				}
+				require.Equal(t, []call.OfferState{call.OfferAccepted}, released())
+				require.Empty(t, r.pbx.Find(party+"-c1"), "nobody is left to talk to")
 				r.sound(t)
 			})
 		})

@@ -249,6 +249,15 @@ func (e *Engine) step(s call.Step, now time.Time) {
 // ended learns that an offer or a whole attempt has ended.
 func (e *Engine) ended(out call.Outcome, now time.Time) {
 	a := e.attempts[out.Attempt]
+	if a == nil && e.restored && out.AttemptEnded() {
+		// It was begun in the time that the store has lost: a person has to hear what came of it.
+		if out.At.IsZero() {
+			out.At = now
+		}
+		out.Scheme = e.scheme
+		e.record(Finish{Outcome: out})
+		return
+	}
 	if a == nil || !a.running || out.Offer != a.live.Order.Offer {
 		e.meter.strays.Inc()
 		return

@@ -39,6 +39,13 @@ type Place struct {
 	Wait time.Duration
 }
 
+// Talk is a party who talks to a registrar, as recorded.
+type Talk struct {
+	Party
+	Registrar        int64
+	Queued, Answered time.Time
+}
+
 // waiter is a party in the queue. The owner's.
 type waiter struct {
 	Party
@@ -65,7 +72,7 @@ func (e *Engine) joinQueue(p Party, tell func(Turn), now time.Time) error {
 	}
 	w := &waiter{Party: p, since: now, tell: tell}
 	e.queue[p.Key] = w
-	e.record(InboundStep{Party: p.ID, Kind: InboundQueued, Language: p.Language, At: now})
+	e.record(InboundStep{Party: p.ID, Key: p.Key, Kind: InboundQueued, Language: p.Language, At: now})
 	e.meter.queued(queueOffered)
 	e.serveQueue(now)
 	return nil
@@ -309,6 +316,36 @@ func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferS
 	w.heard()
 	e.wrapUp(w, call.Outcome{Result: call.ResultAnswered}, now)
 	return nil
+}
+
+// goesOn reports whether a talk on record may go on: one of a call out does with its attempt, and nobody talks in two calls.
+func (s *Snapshot) goesOn(t Talk) bool {
+	_, _, _, noAttempt := call.ParseLeg(call.ID(t.Key).BeneficiaryLeg())
+	ofCall := noAttempt != nil
+	for i := range s.Live {
+		if o := &s.Live[i].Order; o.Caller == t.Registrar {
+			return false
+		} else if string(o.Attempt) == t.Key {
+			ofCall = true
+		}
+	}
+	return ofCall
+}
+
+// adoptTalk takes a talk over that was under way when an earlier process ended: the registrar's phone is in use until the switchboard
+// says that it is over.
+func (e *Engine) adoptTalk(t Talk, goesOn bool, now time.Time) {
+	w := e.staff[t.Registrar]
+	if !goesOn || w == nil || w.inbound != "" {
+		e.record(InboundStep{Party: t.ID, Kind: InboundEnded, Registrar: t.Registrar, At: now})
+		return
+	}
+	e.queue[t.Key] = &waiter{Party: t.Party, since: t.Queued, tell: func(Turn) {}, registrar: t.Registrar, talks: t.Answered}
+	w.inbound = t.Key
+	if w.State != call.CallerInCall { // It was answered, and that she talks not recorded any more.
+		e.setState(w, call.CallerInCall, "", now)
+	}
+	e.talks = append(e.talks, call.Talk{Scheme: e.scheme, Key: t.Key, Registrar: t.Registrar})
 }
 
 // handledIn remembers how long a conversation kept a registrar, notes included.

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -258,5 +259,58 @@ func TestWhoWasFirstIsServedFirstOnTheLineOrCalledBack(t *testing.T) {
 		require.Equal(t, call.OccurrenceReached, h.store.Occurrence(id).State)
 		after(time.Minute)
 		require.Equal(t, rosa, q.turn("b"))
+	})
+}
+
+// talking is a store in which somebody talks to a registrar when the lead is taken.
+type talking struct {
+	dispatch.Store
+	talks []dispatch.Talk
+}
+
+func (s talking) Load(ctx context.Context, scheme int64, now, until time.Time) (*dispatch.Snapshot, error) {
+	snap, err := s.Store.Load(ctx, scheme, now, until)
+	if err == nil {
+		snap.Talks = s.talks
+	}
+	return snap, err
+}
+
+// TestATalkOutlivesTheService: whoever talked to a registrar when the service died talks still, as far as anybody knows: her phone is
+// in use until the switchboard says that it is over, however long her notes would have taken. A talk that nobody can tell of is over.
+func TestATalkOutlivesTheService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		since := time.Now().Add(-3 * time.Minute)
+		inCall := func(c *dispatch.Caller) {
+			c.Roles, c.Endpoint, c.State, c.Since = []roster.Role{roster.RoleRegistrar}, "desk", call.CallerInCall, since
+		}
+		rosa, nora := h.caller(inCall), h.caller(inCall)
+		party := func(key string, registrar int64) dispatch.Talk {
+			return dispatch.Talk{
+				Party:     dispatch.Party{Key: key, ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)).String(), Language: roster.French},
+				Registrar: registrar, Queued: since.Add(-time.Minute), Answered: since,
+			}
+		}
+		h.opts.Store = talking{h.store, []dispatch.Talk{party("a", rosa), party(string(call.NewID()), nora)}}
+		h.open()
+		require.Equal(t, []call.Talk{{Scheme: h.scheme, Key: "a", Registrar: rosa}}, h.board.AdoptedTalks(), "the other's attempt has ended")
+		require.Equal(t, call.CallerInCall, h.store.Caller(rosa).State)
+		require.Equal(t, since, h.store.Caller(rosa).Since, "she talks since then")
+		after(10 * time.Minute)
+		require.Equal(t, call.CallerReady, h.store.Caller(nora).State)
+		h.desk.OnLine(h.scheme, nora, true)
+		q := h.queue()
+		require.NoError(t, q.join("b", roster.French))
+		require.Zero(t, q.turn("b"), "nobody is free")
+		q.release("a", rosa, call.OfferAccepted)
+		require.Equal(t, call.CallerWrapUp, h.store.Caller(rosa).State)
+		after(time.Minute)
+		require.Equal(t, rosa, q.turn("b"))
+		var kinds []string
+		for _, s := range h.store.Inbound() {
+			kinds = append(kinds, string(s.Kind))
+		}
+		require.Equal(t, []string{"ended", "queued", "ended"}, kinds)
 	})
 }

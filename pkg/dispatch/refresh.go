@@ -98,6 +98,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 	if err := e.configure(l.snap.Scheme); err != nil {
 		e.log.Error("scheme settings refused", zap.Error(err))
 	}
+	e.restored = l.snap.Restored
 	e.reach(l.snap.Until, now)
 	e.mergeStaff(&l, now)
 	e.forgetTries(now)
@@ -155,7 +156,7 @@ func (e *Engine) mergeStaff(l *loaded, now time.Time) {
 		seen[c.ID] = true
 		w := e.staff[c.ID]
 		if w == nil {
-			e.enrol(c, nil, now)
+			e.enrol(c, nil, false, now)
 			continue
 		}
 		w.Roles, w.Languages, w.Skills = c.Roles, c.Languages, c.Skills

@@ -189,6 +189,9 @@ func (f *front) Recall(id call.ID) {
 	}
 }
 
+// AdoptTalks has nothing to do: nobody rings in.
+func (f *front) AdoptTalks(context.Context, []call.Talk) {}
+
 // Adopt answers for what ended while nobody looked; what lives goes on reporting.
 func (f *front) Adopt(_ context.Context, live []call.Live) {
 	f.w.mu.Lock()

@@ -74,6 +74,11 @@ type Snapshot struct {
 	Occurrences []Occurrence
 	Callers     []Caller
 	Live        []LiveAttempt
+	// Lost are attempts that were begun in a time that the store has lost, and may go on; Restored says that it was brought back to an
+	// earlier moment, on which no person has decided yet.
+	Lost     []call.Live
+	Restored bool
+	Talks    []Talk // Of parties on the line with registrars, that were under way when this node led last.
 	// Tried is how often each person was tried in vain today, by her date and over all her calls; without those who were not.
 	Tried map[int64]int
 	// EventNumber is the last event number of the scheme.
@@ -281,6 +286,7 @@ type CloseCall struct {
 // once for a party.
 type InboundStep struct {
 	Party     string // UUID seen outside.
+	Key       string // Of her call at the PBX; with InboundQueued.
 	Kind      InboundKind
 	Language  roster.Language // With InboundQueued.
 	Reason    InboundReason   // With InboundLeft.

@@ -19,4 +19,7 @@ type Switchboard interface {
 	// Adopt takes over attempts that were live when an earlier process ended. It returns at once; for every one of
 	// them Ended is called sooner or later, and Step when it gets further.
 	Adopt(ctx context.Context, live []call.Live)
+	// AdoptTalks takes over parties on the line who talked to a registrar when an earlier process ended; it comes before Adopt. It
+	// returns at once; for every one of them ReleaseRegistrar is called sooner or later.
+	AdoptTalks(ctx context.Context, talks []call.Talk)
 }

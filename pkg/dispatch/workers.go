@@ -314,8 +314,9 @@ func (e *Engine) onLine(caller int64, inUse bool, now time.Time) {
 	}
 }
 
-// enrol takes a caller or registrar over as she was recorded. An unfinished call of hers is either live or over.
-func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
+// enrol takes a caller or registrar over as she was recorded. An unfinished call of hers is either live or over, or she talks to
+// somebody on the line (adoptTalk).
+func (e *Engine) enrol(c Caller, live *LiveAttempt, talks bool, now time.Time) {
 	w := &worker{Caller: c, changed: c.Since}
 	w.recall()
 	e.rest(w)
@@ -324,7 +325,7 @@ func (e *Engine) enrol(c Caller, live *LiveAttempt, now time.Time) {
 	switch {
 	case live != nil && (live.State == call.StateIntent || live.State == call.StateOffered):
 		w.State = call.CallerReserved
-	case live != nil:
+	case live != nil, talks && was == call.CallerInCall:
 		w.State = call.CallerInCall
 	case was == call.CallerReserved || was == call.CallerInCall || was == call.CallerWrapUp:
 		w.State, w.after = call.CallerWrapUp, call.CallerReady

@@ -332,6 +332,9 @@ func (p *play) Recall(call.ID) {}
 // Adopt implements dispatch.Switchboard: nothing lives when a simulation begins.
 func (p *play) Adopt(context.Context, []call.Live) {}
 
+// AdoptTalks implements dispatch.Switchboard.
+func (p *play) AdoptTalks(context.Context, []call.Talk) {}
+
 // Lead implements dispatch.Store.
 func (p *play) Lead(context.Context, int64, string, time.Time) (int64, error) { return 1, nil }
 

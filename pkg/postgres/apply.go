@@ -37,6 +37,9 @@ func (s *Store) Apply(ctx context.Context, scheme, epoch int64, now time.Time, o
 	if err == nil {
 		refused, err = s.commit(ctx, scheme, epoch, now, ops)
 	}
+	if keepErr := s.keepUnknown(ctx, batchOf{scheme, epoch, now, ops}, refused); keepErr != nil {
+		s.log.Error("keep what came of a call that the records do not know", zap.Error(keepErr))
+	}
 	if errors.Is(err, dispatch.ErrStoreDown) && s.spool != nil {
 		if spoolErr := s.spool.append(scheme, epoch, now, ops); spoolErr != nil {
 			return nil, errors.Join(err, spoolErr)
@@ -46,6 +49,13 @@ func (s *Store) Apply(ctx context.Context, scheme, epoch int64, now time.Time, o
 		return refused, fmt.Errorf("apply batch: %w", err)
 	}
 	return refused, nil
+}
+
+// batchOf is what a dispatcher has decided and learned.
+type batchOf struct {
+	scheme, epoch int64
+	now           time.Time
+	ops           []dispatch.Op
 }
 
 // commit applies a batch in one transaction and publishes its events. It is one scheme's turn at a time.
@@ -72,7 +82,9 @@ func (s *Store) commit(ctx context.Context, scheme, epoch int64, now time.Time, 
 			m.keep(b.ledger, b.lead)
 			if len(b.ledger.journal.events) > 0 {
 				s.committed(scheme, b.ledger.journal.number)
-				s.opts.Publish(b.ledger.journal.events)
+				if !b.ledger.fenced { // Whoever leads finds what somebody overtaken could still record.
+					s.opts.Publish(b.ledger.journal.events)
+				}
 			}
 			if slices.Contains(b.refused, dispatch.ErrFenced) {
 				return b.refused, dispatch.ErrFenced

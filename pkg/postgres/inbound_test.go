@@ -66,6 +66,25 @@ func TestPartiesInTheQueueAreWrittenDownOnce(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"queued", "queued", "queued", "answered", "left", "ended", "left"}, told)
+
+	// Whoever leads again finds who talks; for anybody else the talk is over.
+	talks := party()
+	begun := step(talks, dispatch.InboundQueued, 0)
+	begun.Key = "1764061500.7"
+	_, err = f.Apply(t.Context(), scheme, next, today, []dispatch.Op{begun, step(talks, dispatch.InboundAnswered, time.Minute)})
+	require.NoError(t, err)
+	found := func(holder string) []dispatch.Talk {
+		_, err := f.Lead(t.Context(), scheme, holder, today.Add(3*time.Minute))
+		require.NoError(t, err)
+		snap, err := f.Load(t.Context(), scheme, today, today)
+		require.NoError(t, err)
+		return snap.Talks
+	}
+	require.Equal(t, []dispatch.Talk{{
+		Party: dispatch.Party{Key: begun.Key, ID: talks, Language: roster.Dutch}, Registrar: rosa, Queued: today, Answered: today.Add(time.Minute),
+	}}, found("two"))
+	require.Empty(t, found("one"))
+	require.EqualValues(t, 1, f.one(`SELECT count(*) FROM inbound_party WHERE party_id = $1::uuid AND ended_at IS NOT NULL`, talks))
 }
 
 // language is that of an event, as JSON.

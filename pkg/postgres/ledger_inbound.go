@@ -10,6 +10,7 @@ import (
 
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // partyRow is a party in the registrars' queue.
@@ -23,6 +24,7 @@ type partyRow struct {
 	reason   dispatch.InboundReason
 	caller   int64
 	events   int
+	call     string // Its key at the PBX.
 
 	changed bool
 }
@@ -63,7 +65,7 @@ func (l *ledger) inboundStep(s dispatch.InboundStep) error {
 		if s.Kind != dispatch.InboundQueued {
 			return dispatch.ErrStale
 		}
-		row = &partyRow{id: id, language: string(s.Language), queued: s.At}
+		row = &partyRow{id: id, language: string(s.Language), queued: s.At, call: s.Key}
 		l.parties[id.String()] = row
 		l.noteParty(row, s, queuedData{Language: row.language})
 		return nil
@@ -110,7 +112,7 @@ func (l *ledger) takeParties(rows []sqldb.ReadPartiesRow) {
 		id := uuid.UUID(r.PartyID.Bytes)
 		l.parties[id.String()] = &partyRow{
 			id: id, language: r.Language, queued: when(r.QueuedAt), answered: when(r.AnsweredAt), left: when(r.LeftAt),
-			ended: when(r.EndedAt), reason: dispatch.InboundReason(r.Reason), caller: r.CallerID, events: int(r.Events),
+			ended: when(r.EndedAt), reason: dispatch.InboundReason(r.Reason), caller: r.CallerID, events: int(r.Events), call: r.CallKey,
 		}
 	}
 }
@@ -130,6 +132,7 @@ func (l *ledger) writeParties(ctx context.Context, q *sqldb.Queries) error {
 		p.Reasons = append(p.Reasons, string(row.reason))
 		p.CallerIds = append(p.CallerIds, row.caller)
 		p.Events = append(p.Events, int32(row.events))
+		p.CallKeys = append(p.CallKeys, row.call)
 	}
 	if len(p.PartyIds) == 0 {
 		return nil
@@ -140,14 +143,18 @@ func (l *ledger) writeParties(ctx context.Context, q *sqldb.Queries) error {
 // longestTalk is how far back somebody is looked for who was still on the line.
 const longestTalk = 24 * time.Hour
 
-// loseParties ends the parties whom a former lead left in the queue or in a talk: whoever leads now knows nothing of them.
-func loseParties(ctx context.Context, q *sqldb.Queries, j *journal, now time.Time) error {
-	rows, err := q.ReadOpenParties(ctx, sqldb.ReadOpenPartiesParams{SchemeID: j.scheme, Since: instant(now.Add(-longestTalk))})
+// loseParties ends the parties whom a former lead left in the queue or in a talk: whoever leads now knows nothing of them. Who leads
+// again finds those who talk at its PBX (readTalks).
+func loseParties(ctx context.Context, q *sqldb.Queries, j *journal, again bool, now time.Time) error {
+	rows, err := openParties(ctx, q, j.scheme, now)
 	if err != nil {
-		return fmt.Errorf("read inbound parties: %w", err)
+		return err
 	}
 	l := &ledger{scheme: j.scheme, journal: *j, parties: map[string]*partyRow{}, memory: newMemory()}
 	for _, r := range rows {
+		if again && talks(r) {
+			continue
+		}
 		l.takeParties([]sqldb.ReadPartiesRow{sqldb.ReadPartiesRow(r)})
 		step := dispatch.InboundStep{
 			Party: uuid.UUID(r.PartyID.Bytes).String(), Kind: dispatch.InboundLeft, Reason: dispatch.InboundLost, At: now,
@@ -161,4 +168,33 @@ func loseParties(ctx context.Context, q *sqldb.Queries, j *journal, now time.Tim
 	}
 	*j = l.journal
 	return l.writeParties(ctx, q)
+}
+
+// openParties are those who wait or talk still.
+func openParties(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time) ([]sqldb.ReadOpenPartiesRow, error) {
+	rows, err := q.ReadOpenParties(ctx, sqldb.ReadOpenPartiesParams{SchemeID: scheme, Since: instant(now.Add(-longestTalk))})
+	if err != nil {
+		return nil, fmt.Errorf("read inbound parties: %w", err)
+	}
+	return rows, nil
+}
+
+// talks reports whether a party talks to a registrar in a call that can be found at the PBX.
+func talks(r sqldb.ReadOpenPartiesRow) bool { return r.AnsweredAt.Valid && r.CallKey != "" }
+
+// readTalks reads who talks to a registrar.
+func readTalks(ctx context.Context, q *sqldb.Queries, scheme int64, now time.Time, snap *dispatch.Snapshot) error {
+	rows, err := openParties(ctx, q, scheme, now)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if talks(r) {
+			snap.Talks = append(snap.Talks, dispatch.Talk{
+				Party:     dispatch.Party{Key: r.CallKey, ID: uuid.UUID(r.PartyID.Bytes).String(), Language: roster.Language(r.Language)},
+				Registrar: r.CallerID, Queued: when(r.QueuedAt), Answered: when(r.AnsweredAt),
+			})
+		}
+	}
+	return nil
 }

@@ -26,7 +26,10 @@ func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.
 	}
 	var epoch int64
 	err := s.transact(ctx, scheme, func(q *sqldb.Queries, j *journal) error {
-		var err error
+		last, err := q.LastHolder(ctx, scheme)
+		if err != nil {
+			return err
+		}
 		if epoch, err = q.TakeLead(ctx, sqldb.TakeLeadParams{SchemeID: scheme, Holder: holder, Now: instant(now)}); err != nil {
 			return err
 		}
@@ -36,7 +39,7 @@ func (s *Store) Lead(ctx context.Context, scheme int64, holder string, now time.
 		}
 		j.epoch = epoch
 		j.noteScheme("lead", now, leadData{Epoch: epoch})
-		return loseParties(ctx, q, j, now)
+		return loseParties(ctx, q, j, last == holder, now)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("take the lead: %w", err)
@@ -128,6 +131,12 @@ func (s *Store) Load(ctx context.Context, scheme int64, now, until time.Time) (*
 		if err := readLive(ctx, q, scheme, nil, snap); err != nil {
 			return err
 		}
+		if err := readLost(ctx, q, scheme, snap); err != nil {
+			return err
+		}
+		if err := readTalks(ctx, q, scheme, now, snap); err != nil {
+			return err
+		}
 		if err := readTried(ctx, q, now, snap); err != nil {
 			return err
 		}
@@ -174,7 +183,7 @@ func (s *Store) readScheme(ctx context.Context, q *sqldb.Queries, scheme int64, 
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("load zone of the scheme: %w", err)
 	}
-	snap.EventNumber = row.EventNumber
+	snap.EventNumber, snap.Restored = row.EventNumber, row.Restored
 	snap.Scheme = dispatch.Scheme{
 		ID: scheme, Name: row.Name, Zone: zone, Paused: row.Paused, Hold: milliseconds(row.HoldMs),
 		WrapUp: milliseconds(row.WrapUpMs), Opens: roster.Clock(row.Opens), Closes: roster.Clock(row.Closes),

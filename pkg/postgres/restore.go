@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rappel-tel/rappel/pkg/call"
+	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 )
 
@@ -182,4 +184,69 @@ func (s *Store) Resume(ctx context.Context, scheme int64, asLost bool, now time.
 		return 0, fmt.Errorf("resume scheme: %w", err)
 	}
 	return closed, nil
+}
+
+// readLost reads the attempts that were begun in a time that the database has lost, and may go on.
+func readLost(ctx context.Context, q *sqldb.Queries, scheme int64, snap *dispatch.Snapshot) error {
+	if !snap.Restored {
+		return nil
+	}
+	rows, err := q.LostAttempts(ctx, scheme)
+	if err != nil {
+		return fmt.Errorf("read lost attempts: %w", err)
+	}
+	for _, r := range rows {
+		live := call.Live{
+			State: call.State(r.State), ClaimedAt: when(r.ClaimedAt), BridgedAt: when(r.BridgedAt), Lost: true,
+			Order: call.Order{Scheme: scheme, Attempt: attemptID(r.AttemptID), Offer: int(r.Offer), Kind: call.Kind(r.Kind), Caller: r.CallerID},
+		}
+		if live.Order.Caller == 0 { // She was taken on in that time.
+			live.Order.Caller = -1
+		}
+		snap.Lost = append(snap.Lost, live)
+	}
+	return nil
+}
+
+// keepUnknown keeps what came of calls that the database knows nothing of because it was brought back to an earlier moment. A person
+// finds it beside what was lost (RefusedFacts). Facts of calls that were erased since are none of these.
+func (s *Store) keepUnknown(ctx context.Context, b batchOf, refused []error) error {
+	var unknown []refusal
+	for i, why := range refused {
+		if !errors.Is(why, errUnknownAttempt) {
+			continue
+		}
+		switch b.ops[i].(type) {
+		case dispatch.Finish, dispatch.Answer, dispatch.CloseCall:
+			if f, ok := factOf(b.ops[i]); ok {
+				f.Scheme, f.Epoch, f.Now = b.scheme, b.epoch, b.now
+				unknown = append(unknown, refusal{Fact: f, Why: why.Error(), At: b.now})
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	row, err := s.query.ReadRestored(ctx, b.scheme)
+	if err != nil {
+		return fmt.Errorf("ask whether the database was brought back: %w", storeError(err))
+	}
+	last, err := s.LastEvent(ctx, b.scheme)
+	if err != nil {
+		return err
+	}
+	if !row.RestoredAt.Valid && last >= s.lastCommitted(b.scheme) {
+		return nil
+	}
+	for _, r := range unknown {
+		if s.spool != nil { // From there it comes into the records.
+			err = s.spool.refuse(r.Fact, errUnknownAttempt, r.At)
+		} else {
+			err = s.insertRefused(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

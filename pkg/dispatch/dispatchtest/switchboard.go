@@ -19,6 +19,7 @@ type Switchboard struct {
 	started []call.Order
 	recalls []call.ID
 	adopted []call.Live
+	talks   []call.Talk
 }
 
 // Start implements dispatch.Switchboard.
@@ -52,6 +53,20 @@ func (s *Switchboard) Adopt(_ context.Context, live []call.Live) {
 			s.OnAdopt(l)
 		}
 	}
+}
+
+// AdoptTalks implements dispatch.Switchboard.
+func (s *Switchboard) AdoptTalks(_ context.Context, talks []call.Talk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.talks = append(s.talks, talks...)
+}
+
+// AdoptedTalks returns the talks adopted so far.
+func (s *Switchboard) AdoptedTalks() []call.Talk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]call.Talk(nil), s.talks...)
 }
 
 // Started returns the orders so far.

@@ -1,22 +1,23 @@
 -- Parties on the line who want a registrar, and the calls that they were promised instead of waiting.
 
 -- name: ReadParties :many
-SELECT p.party_id, p.language, p.queued_at, p.answered_at, p.left_at, p.ended_at, p.reason, p.caller_id, p.events
+SELECT p.party_id, p.language, p.queued_at, p.answered_at, p.left_at, p.ended_at, p.reason, p.caller_id, p.events, p.call_key
 FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(party_ids)::uuid[])) u (scheme_id, party_id)
 JOIN inbound_party p ON p.scheme_id = u.scheme_id AND p.party_id = u.party_id;
 
 -- name: ReadOpenParties :many
-SELECT party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events
+SELECT party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events, call_key
 FROM inbound_party
 WHERE scheme_id = sqlc.arg(scheme_id) AND queued_at > sqlc.arg(since) AND left_at IS NULL AND ended_at IS NULL
 ORDER BY party_id;
 
 -- name: WriteParties :exec
-INSERT INTO inbound_party (scheme_id, party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events)
+INSERT INTO inbound_party (scheme_id, party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events,
+    call_key)
 SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(party_ids)::uuid[]), unnest(sqlc.arg(languages)::text[]),
     unnest(sqlc.arg(queued_ats)::timestamptz[]), unnest(sqlc.arg(answered_ats)::timestamptz[]),
     unnest(sqlc.arg(left_ats)::timestamptz[]), unnest(sqlc.arg(ended_ats)::timestamptz[]), unnest(sqlc.arg(reasons)::text[]),
-    unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(events)::integer[])
+    unnest(sqlc.arg(caller_ids)::bigint[]), unnest(sqlc.arg(events)::integer[]), unnest(sqlc.arg(call_keys)::text[])
 ON CONFLICT (scheme_id, party_id) DO UPDATE
 SET answered_at = excluded.answered_at, left_at = excluded.left_at, ended_at = excluded.ended_at, reason = excluded.reason,
     caller_id = excluded.caller_id, events = excluded.events;

@@ -15,6 +15,10 @@ FROM scheme s
 WHERE l.scheme_id = sqlc.arg(scheme_id) AND s.scheme_id = l.scheme_id
 RETURNING l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction;
 
+-- name: LastHolder :one
+-- Who led last; empty when nobody has.
+SELECT coalesce(holder, '')::text AS holder FROM scheme_lead WHERE scheme_id = sqlc.arg(scheme_id);
+
 -- name: TakeLead :one
 UPDATE scheme_lead
 SET epoch = epoch + 1, holder = sqlc.arg(holder), taken_at = sqlc.arg(now)

@@ -3,7 +3,7 @@
 -- name: ReadScheme :one
 SELECT s.uid, s.name, s.zone, s.country, s.region, s.language, s.paused, s.opens, s.closes, s.hold_ms, s.wrap_up_ms, s.max_attempts,
     s.tries_per_day, s.load_talk_ms, s.load_calls, s.load_hard, s.load_in_row, s.load_breather_ms,
-    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from
+    s.overflow_ms, s.overflow_to, l.epoch, l.event_number, l.load_from, (l.restored_at IS NOT NULL)::boolean AS restored
 FROM scheme s
 JOIN scheme_lead l ON l.scheme_id = s.scheme_id
 WHERE s.scheme_id = sqlc.arg(scheme_id);

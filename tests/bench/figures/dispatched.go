@@ -105,6 +105,9 @@ func (*phones) Recall(call.ID) {}
 // Adopt implements dispatch.Switchboard.
 func (*phones) Adopt(context.Context, []call.Live) {}
 
+// AdoptTalks implements dispatch.Switchboard: there is no line.
+func (*phones) AdoptTalks(context.Context, []call.Talk) {}
+
 // answered is the outcome of a call that was answered and ended as it should.
 func answered(o call.Order) call.Outcome {
 	return call.Outcome{

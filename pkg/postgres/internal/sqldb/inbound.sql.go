@@ -141,7 +141,7 @@ func (q *Queries) ReadCallbacks(ctx context.Context, arg ReadCallbacksParams) ([
 }
 
 const readOpenParties = `-- name: ReadOpenParties :many
-SELECT party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events
+SELECT party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events, call_key
 FROM inbound_party
 WHERE scheme_id = $1 AND queued_at > $2 AND left_at IS NULL AND ended_at IS NULL
 ORDER BY party_id
@@ -162,6 +162,7 @@ type ReadOpenPartiesRow struct {
 	Reason     string
 	CallerID   int64
 	Events     int32
+	CallKey    string
 }
 
 func (q *Queries) ReadOpenParties(ctx context.Context, arg ReadOpenPartiesParams) ([]ReadOpenPartiesRow, error) {
@@ -183,6 +184,7 @@ func (q *Queries) ReadOpenParties(ctx context.Context, arg ReadOpenPartiesParams
 			&i.Reason,
 			&i.CallerID,
 			&i.Events,
+			&i.CallKey,
 		); err != nil {
 			return nil, err
 		}
@@ -196,7 +198,7 @@ func (q *Queries) ReadOpenParties(ctx context.Context, arg ReadOpenPartiesParams
 
 const readParties = `-- name: ReadParties :many
 
-SELECT p.party_id, p.language, p.queued_at, p.answered_at, p.left_at, p.ended_at, p.reason, p.caller_id, p.events
+SELECT p.party_id, p.language, p.queued_at, p.answered_at, p.left_at, p.ended_at, p.reason, p.caller_id, p.events, p.call_key
 FROM (SELECT $1::bigint, unnest($2::uuid[])) u (scheme_id, party_id)
 JOIN inbound_party p ON p.scheme_id = u.scheme_id AND p.party_id = u.party_id
 `
@@ -216,6 +218,7 @@ type ReadPartiesRow struct {
 	Reason     string
 	CallerID   int64
 	Events     int32
+	CallKey    string
 }
 
 // Parties on the line who want a registrar, and the calls that they were promised instead of waiting.
@@ -238,6 +241,7 @@ func (q *Queries) ReadParties(ctx context.Context, arg ReadPartiesParams) ([]Rea
 			&i.Reason,
 			&i.CallerID,
 			&i.Events,
+			&i.CallKey,
 		); err != nil {
 			return nil, err
 		}
@@ -298,11 +302,12 @@ func (q *Queries) ReadWanted(ctx context.Context, arg ReadWantedParams) (ReadWan
 }
 
 const writeParties = `-- name: WriteParties :exec
-INSERT INTO inbound_party (scheme_id, party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events)
+INSERT INTO inbound_party (scheme_id, party_id, language, queued_at, answered_at, left_at, ended_at, reason, caller_id, events,
+    call_key)
 SELECT $1::bigint, unnest($2::uuid[]), unnest($3::text[]),
     unnest($4::timestamptz[]), unnest($5::timestamptz[]),
     unnest($6::timestamptz[]), unnest($7::timestamptz[]), unnest($8::text[]),
-    unnest($9::bigint[]), unnest($10::integer[])
+    unnest($9::bigint[]), unnest($10::integer[]), unnest($11::text[])
 ON CONFLICT (scheme_id, party_id) DO UPDATE
 SET answered_at = excluded.answered_at, left_at = excluded.left_at, ended_at = excluded.ended_at, reason = excluded.reason,
     caller_id = excluded.caller_id, events = excluded.events
@@ -319,6 +324,7 @@ type WritePartiesParams struct {
 	Reasons     []string
 	CallerIds   []int64
 	Events      []int32
+	CallKeys    []string
 }
 
 func (q *Queries) WriteParties(ctx context.Context, arg WritePartiesParams) error {
@@ -333,6 +339,7 @@ func (q *Queries) WriteParties(ctx context.Context, arg WritePartiesParams) erro
 		arg.Reasons,
 		arg.CallerIds,
 		arg.Events,
+		arg.CallKeys,
 	)
 	return err
 }

@@ -63,6 +63,18 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) erro
 	return err
 }
 
+const lastHolder = `-- name: LastHolder :one
+SELECT coalesce(holder, '')::text AS holder FROM scheme_lead WHERE scheme_id = $1
+`
+
+// Who led last; empty when nobody has.
+func (q *Queries) LastHolder(ctx context.Context, schemeID int64) (string, error) {
+	row := q.db.QueryRow(ctx, lastHolder, schemeID)
+	var holder string
+	err := row.Scan(&holder)
+	return holder, err
+}
+
 const lockLead = `-- name: LockLead :one
 SELECT l.epoch, l.event_number, l.own_events, l.load_from, l.others, s.uid, s.zone, pg_current_xact_id()::text AS transaction
 FROM scheme_lead l

@@ -56,6 +56,73 @@ func (q *Queries) ForgetRestored(ctx context.Context, schemeID int64) error {
 	return err
 }
 
+const lostAttempts = `-- name: LostAttempts :many
+WITH lost AS (
+    SELECT e.number, e.at, e.entity, e.entity_id, e.kind, e.data
+    FROM scheme_lead l
+    JOIN event_batch b ON b.scheme_id = l.scheme_id AND b.last_number > l.restored_from AND b.first_number <= l.restored_to
+    CROSS JOIN LATERAL (
+        SELECT b.first_number + generate_subscripts(b.kinds, 1) - 1 AS number, unnest(b.ats) AS at, unnest(b.entities) AS entity,
+            unnest(b.entity_ids) AS entity_id, unnest(b.kinds) AS kind, unnest(b.data)::jsonb AS data
+    ) e
+    WHERE l.scheme_id = $1 AND e.entity = 'attempt' AND e.number > l.restored_from AND e.number <= l.restored_to
+)
+SELECT c.entity_id::uuid AS attempt_id, c.at::timestamptz AS claimed_at, (c.data ->> 'call_kind')::text AS kind, coalesce(k.caller_id, 0)::bigint AS caller_id,
+    coalesce(s.kind, 'intent')::text AS state, t.at::timestamptz AS bridged_at, o.offer::integer AS offer
+FROM lost c
+LEFT JOIN caller k ON k.scheme_id = $1 AND k.uid = (c.data ->> 'caller')::uuid
+LEFT JOIN LATERAL (
+    SELECT x.kind FROM lost x
+    WHERE x.entity_id = c.entity_id AND x.kind IN ('offered', 'accepted', 'ringing', 'bridged') ORDER BY x.number DESC LIMIT 1
+) s ON true
+LEFT JOIN lost t ON t.entity_id = c.entity_id AND t.kind = 'bridged'
+CROSS JOIN LATERAL (SELECT max((x.data ->> 'offer')::integer) AS offer FROM lost x WHERE x.entity_id = c.entity_id) o
+WHERE c.kind = 'claimed' AND coalesce(c.data ->> 'caller', '') <> ''
+    AND NOT EXISTS (SELECT FROM lost e WHERE e.entity_id = c.entity_id AND e.kind = 'ended')
+    AND NOT EXISTS (SELECT FROM refused_fact f WHERE f.scheme_id = $1 AND f.attempt_id = c.entity_id AND f.kind = 'ended')
+ORDER BY c.number
+`
+
+type LostAttemptsRow struct {
+	AttemptID pgtype.UUID
+	ClaimedAt pgtype.Timestamptz
+	Kind      string
+	CallerID  int64
+	State     string
+	BridgedAt pgtype.Timestamptz
+	Offer     int32
+}
+
+// Attempts that were begun in the time that was lost and of whose end neither the lost events tell nor anybody since: how far they
+// had come, with whom. Those that need no caller are left out, and so is whoever was taken on in that time: its key is 0.
+func (q *Queries) LostAttempts(ctx context.Context, schemeID int64) ([]LostAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, lostAttempts, schemeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LostAttemptsRow
+	for rows.Next() {
+		var i LostAttemptsRow
+		if err := rows.Scan(
+			&i.AttemptID,
+			&i.ClaimedAt,
+			&i.Kind,
+			&i.CallerID,
+			&i.State,
+			&i.BridgedAt,
+			&i.Offer,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lostCalls = `-- name: LostCalls :many
 WITH lost AS (
     SELECT e.number::bigint AS number, e.at::timestamptz AS at, CASE WHEN e.entity = 'occurrence' THEN e.entity_id ELSE (e.data ->> 'occurrence')::uuid END AS uid,
