@@ -120,12 +120,23 @@ func (w *talks) once(t *testing.T, i int, talk time.Duration) house.Attempt {
 	return a
 }
 
-// serviceKilled: kill -9 while five bridged calls talk. Audio goes on; after the restart the calls are adopted and their
-// outcomes recorded exactly once. One of them ends by itself while the service is dead.
+// serviceKilled: kill -9 while five bridged calls talk, and somebody on the line talks to a registrar. Audio goes on; after the restart
+// the calls are adopted and their outcomes recorded exactly once. One of them ends by itself while the service is dead. The registrar is
+// in her call until it is over, far beyond the time for her notes.
 func serviceKilled(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
 	service := street.Serve(t, program)
 	w := talking(t, street, 5)
+	line := street.Move(t, house.Plan{Registrars: 1, WrapUp: 2 * time.Second})
+	desk := line.Registrars[0]
+	line.Ready(desk)
+	party := line.DialLine("+33639989031", phone.Tone(house.PersonTone))
+	line.Hears(party, time.Time{}, house.Beginning(line.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
+	require.NoError(t, party.SendDTMF(t.Context(), "0"))
+	answers := line.Take(desk)
+	_, err := party.HearTone(t.Context(), house.CallerTone)
+	require.NoError(t, err)
+	line.AwaitState(desk, call.CallerInCall)
 
 	service.Kill()
 	killed := time.Now()
@@ -170,6 +181,22 @@ func serviceKilled(t *testing.T, program string) {
 	require.Len(t, w.Attempts(w.People[4]), 1)
 	require.Equal(t, 1, w.Ends(a.ID))
 	require.Equal(t, call.OccurrenceReached, w.Occurrences(w.People[4])[0].State)
+
+	talks := func() (n int) {
+		require.NoError(t, line.Pool().QueryRow(t.Context(), `SELECT count(*) FROM inbound_party
+			WHERE scheme_id = $1 AND answered_at IS NOT NULL AND ended_at IS NULL`, line.Scheme.Key).Scan(&n))
+		return n
+	}
+	house.Await(t, time.Minute, "twice the time for her notes", longerThan(4*time.Second))
+	require.Equal(t, call.CallerInCall, line.CallerState(desk))
+	require.Equal(t, 1, talks())
+	now := time.Now().Add(-200 * time.Millisecond)
+	require.Less(t, party.LongestToneGap(house.CallerTone, killed, now), soundLimit)
+	require.Less(t, answers.LongestToneGap(house.PersonTone, killed, now), soundLimit)
+	line.HangUp(party)
+	line.AwaitDone(answers, 30*time.Second)
+	line.AwaitState(desk, call.CallerReady)
+	require.Zero(t, talks())
 	require.Zero(t, w.Trunk.Ledger().Summary().DoubleRings)
 }
 

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-// twoPBXs: one scheme, two nodes, a caller at the PBX of each. The leader has each called where her phone is registered. Then
+// twoPBXs: one scheme, two nodes, a caller at the PBX of each. Nobody is rung at one PBX who is on the line at the other. The leader has
+// each called where her phone is registered. Then
 // the other node's PBX dies under a call: who talks at the first hears nothing of it, new calls are placed there, and so are hers once
 // her phone has registered with it. Nobody is rung by two calls.
 func twoPBXs(t *testing.T, program string) {
@@ -42,7 +44,13 @@ func twoPBXs(t *testing.T, program string) {
 	require.NoError(t, far.Phone.Unregister(t.Context()))
 	far.Phone = h.PlugInto(far, other)
 	h.PlugInto(both, other)
+	party := h.DialNumber(h.People[0].Number, fmt.Sprintf("sip:%s@%s", h.Line, other.SIPAddr()), phone.DialOptions{Say: phone.Silence()})
+	h.Hears(party, time.Time{}, house.Beginning(h.Prompt("line.greeting", nil), 2*time.Second), 40*time.Second)
 	h.Ready(near)
+	house.Await(t, time.Minute, "time in which she would be rung", longerThan(4*time.Second))
+	require.Equal(t, call.CallerReady, h.CallerState(near))
+	require.Empty(t, h.Attempts(h.People[0]), "she is on the line at the other PBX")
+	h.HangUp(party)
 	h.Ready(far) // Her code, dialled at the other PBX, reaches the leader.
 
 	hers, theirs := h.Take(near), h.AwaitCall(h.People[0])

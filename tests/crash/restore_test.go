@@ -13,13 +13,14 @@ import (
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
-// broughtBack: the database is brought back to a moment before a person was called. Nobody is dialled until somebody has
-// seen that, and the one who was called is not called again.
+// broughtBack: the database is brought back to a moment before two people were called, one of whom still talks. Nobody is dialled until
+// somebody has seen that, the one who was called is not called again, and what comes of the call that goes on is kept for a person
+// to see.
 func broughtBack(t *testing.T, program string) {
 	street := house.Build(t, house.Options{Outside: true})
 	service := street.Serve(t, program)
-	w := talking(t, street, 1, owed())
-	first, second := w.People[0], w.People[1]
+	w := talking(t, street, 1, owed(), owed())
+	first, second, third := w.People[0], w.People[1], w.People[2]
 	restore := street.Snapshot(t)
 
 	// Of all that follows the database will know nothing: how the first call ended, and the second one.
@@ -32,6 +33,11 @@ func broughtBack(t *testing.T, program string) {
 	w.AwaitAttempt(second, 1, call.StateBridged)
 	w.HangUp(theirs)
 	require.Equal(t, call.OccurrenceReached, w.awaitClosed(t, second).State)
+	hers := w.Take(w.Callers[0])
+	talks := w.AwaitCall(third)
+	_, err = talks.HearTone(t.Context(), house.CallerTone)
+	require.NoError(t, err)
+	begun := w.AwaitAttempt(third, 1, call.StateBridged)
 	service.Kill()
 	restore()
 	require.Equal(t, call.OccurrenceOpen, w.Occurrences(second)[0].State)
@@ -51,9 +57,21 @@ func broughtBack(t *testing.T, program string) {
 		}
 		return string(out), c.ProcessState.ExitCode()
 	}
+	house.Await(t, time.Minute, "a talk", func(context.Context) bool { return time.Since(talks.Answered()) > 4*time.Second })
+	require.Less(t, hers.LongestToneGap(house.PersonTone, talks.Answered().Add(time.Second), time.Now().Add(-200*time.Millisecond)), soundLimit)
+	w.HangUp(talks)
+	w.HangUp(hers) // Who would say what it was about.
+	house.Await(t, time.Minute, "what came of the call to be kept", func(ctx context.Context) bool {
+		facts, err := w.Store.RefusedFacts(ctx, w.Scheme.Key)
+		return err == nil && len(facts) == 1 && facts[0].Attempt == begun.ID && facts[0].Kind == "ended" && facts[0].Ref == third.Ref
+	})
 	listed, status := rappel("scheme", "lost")
 	require.Zero(t, status, listed)
 	require.Regexp(t, second.Ref+` +reached +open`, listed)
+	require.Regexp(t, third.Ref+` +begun +open`, listed)
+	require.Regexp(t, third.Ref+` +ended answered, \d+s +`+string(begun.ID), listed)
+	listed, status = rappel("scheme", "lost", "--close", "all")
+	require.Zero(t, status, listed)
 	said, status := rappel("scheme", "resume")
 	require.Equal(t, 2, status, said)
 	require.Contains(t, said, "--as-lost")
