@@ -52,7 +52,7 @@ func TestADayPlanIsTheSameOverTheAPI(t *testing.T) {
 		if err != nil {
 			return 0, ""
 		}
-		defer res.Body.Close() //nolint:errcheck // It was only read.
+		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
 		return res.StatusCode, string(body)
