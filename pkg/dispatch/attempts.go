@@ -415,9 +415,6 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	if vain && p.Kind != call.KindConfirmation { // Who forges her number must not use her tries up.
 		e.triedInVain(&p.Occurrence, now)
 	}
-	if out.Result == call.ResultAnswered && p.Queued {
-		e.handledIn(e.opts.service(out.Talk) + e.settings.WrapUp)
-	}
 	e.board.Release(&p.Occurrence, now)
 	if s.State.Ended() {
 		e.meter.settled(s.State)
@@ -425,6 +422,9 @@ func (e *Engine) finish(a *attempt, out call.Outcome, now time.Time) {
 	}
 	if w != nil && w.attempt == id {
 		w.expected = p.Hard
+		if out.Result == call.ResultAnswered && p.Queued {
+			w.keptFrom = now.Add(-e.opts.service(out.Talk))
+		}
 		e.afterAttempt(w, out, now)
 	}
 }

@@ -35,7 +35,9 @@ type Turn struct {
 // Place is where a party stands in the queue.
 type Place struct {
 	Position int // From 1.
-	// Wait is how long it is expected to last; 0 means that too little is known to say so.
+	// Wait is how long it is expected to last: for everybody up to this place as long as the last conversations kept a
+	// registrar, her notes included, shared among the registrars on shift who answer in the party's language. 0 means that too
+	// little is known to say so.
 	Wait time.Duration
 }
 
@@ -292,15 +294,17 @@ func (e *Engine) joined(key string, now time.Time) {
 
 // releaseRegistrar ends a registrar's reservation. A party who has not talked keeps her place in the queue.
 func (e *Engine) releaseRegistrar(registrar int64, key string, state call.OfferState, now time.Time) error {
+	w := e.staff[registrar]
 	if p := e.queue[key]; p != nil && p.registrar == registrar {
 		p.registrar = 0
 		if !p.talks.IsZero() {
 			delete(e.queue, key)
 			e.record(InboundStep{Party: p.ID, Kind: InboundEnded, Registrar: registrar, At: now})
-			e.handledIn(now.Sub(p.talks) + e.settings.WrapUp)
+			if w != nil && w.inbound == key {
+				w.keptFrom = p.talks
+			}
 		}
 	}
-	w := e.staff[registrar]
 	if w != nil && w.inbound == key && w.line != nil {
 		w.line.adopt(e.board, -1)
 		w.line = nil

@@ -158,28 +158,42 @@ func TestWhoSpeaksTheLanguageFirstAndOthersAfterTheOverflow(t *testing.T) {
 }
 
 func TestTheWaitIsToldOnceEnoughIsKnown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		rosa := h.registrar(roster.French)
-		h.open()
-		q := h.queue()
-		for i := range 5 {
-			key := fmt.Sprint("before", i)
-			require.NoError(t, q.join(key, roster.French))
-			require.NoError(t, q.join("x", roster.French))
-			require.Zero(t, q.place("x").Wait, "after %d", i)
-			h.desk.LeaveQueue(h.scheme, "x", dispatch.InboundAbandoned)
-			require.Equal(t, rosa, q.turn(key))
-			q.talk(key, rosa, 3*time.Minute)
-			after(time.Minute)
-		}
-		for _, key := range []string{"a", "b", "c"} {
-			require.NoError(t, q.join(key, roster.French))
-			after(time.Second)
-		}
-		require.Equal(t, 2, q.place("c").Position)
-		require.InDelta(t, 8*time.Minute, q.place("c").Wait, float64(time.Second), "two before her, four minutes each with the notes")
-	})
+	for name, c := range map[string]struct {
+		early bool
+		want  time.Duration
+	}{
+		"two before her, four minutes each with the notes": {false, 8 * time.Minute},
+		"notes that took no time are not counted":          {true, 6 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t)
+				rosa := h.registrar(roster.French)
+				h.open()
+				q := h.queue()
+				for i := range 5 {
+					key := fmt.Sprint("before", i)
+					require.NoError(t, q.join(key, roster.French))
+					require.NoError(t, q.join("x", roster.French))
+					require.Zero(t, q.place("x").Wait, "after %d", i)
+					h.desk.LeaveQueue(h.scheme, "x", dispatch.InboundAbandoned)
+					require.Equal(t, rosa, q.turn(key))
+					q.talk(key, rosa, 3*time.Minute)
+					if c.early {
+						require.NoError(t, h.desk.SetState(t.Context(), h.scheme, rosa, call.CallerReady, ""))
+						synctest.Wait()
+					}
+					after(time.Minute)
+				}
+				for _, key := range []string{"a", "b", "c"} {
+					require.NoError(t, q.join(key, roster.French))
+					after(time.Second)
+				}
+				require.Equal(t, 2, q.place("c").Position)
+				require.InDelta(t, c.want, q.place("c").Wait, float64(time.Second))
+			})
+		})
+	}
 }
 
 // owe books a callback of the line whose party came at an instant.

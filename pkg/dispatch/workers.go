@@ -12,10 +12,11 @@ const briefWrapUp = 10 * time.Second
 // worker is a caller or registrar. The owner's.
 type worker struct {
 	Caller
-	attempt    call.ID // The one she is in.
-	inbound    string  // Key of the inbound call for which she is reserved as a registrar.
-	line       *trunk  // That carries her leg of it, when her phone is an ordinary one.
-	once       bool    // Takes one more call and then a break.
+	attempt    call.ID   // The one she is in.
+	inbound    string    // Key of the inbound call for which she is reserved as a registrar.
+	line       *trunk    // That carries her leg of it, when her phone is an ordinary one.
+	keptFrom   time.Time // Since when a conversation of the queue that is over keeps her; zero once her notes are written.
+	once       bool      // Takes one more call and then a break.
 	readySince time.Time
 	wake       time.Time        // When her wrap-up ends.
 	after      call.CallerState // What she is then.
@@ -46,6 +47,10 @@ const (
 
 // setState changes a worker's state, records it, and files her on the board.
 func (e *Engine) setState(w *worker, state call.CallerState, reason string, now time.Time) {
+	if !w.keptFrom.IsZero() && state != call.CallerWrapUp {
+		e.handledIn(now.Sub(w.keptFrom))
+		w.keptFrom = time.Time{}
+	}
 	w.State, w.Since = state, now
 	w.wake, w.wished = time.Time{}, false
 	// No two changes of hers have the same instant, as the records keep it: so they tell one from the same one again.

@@ -15,6 +15,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/telephony"
 )
 
 // Prompt is how a text sounds in French: the file that the service plays, spoken now if it never was.
@@ -41,6 +42,17 @@ func (h *House) speak(lang roster.Language, text string) []int16 {
 	defer cancel()
 	media, err := h.voice.Media(ctx, lang, text)
 	require.NoError(h.t, err)
+	return h.sound(media)
+}
+
+// Music is what somebody hears who waits.
+func (h *House) Music() []int16 {
+	h.t.Helper()
+	return h.sound(h.voice.Music())
+}
+
+func (h *House) sound(media telephony.Media) []int16 {
+	h.t.Helper()
 	file, err := os.Open(strings.TrimPrefix(string(media), "sound:") + ".wav")
 	require.NoError(h.t, err)
 	defer file.Close() //nolint:errcheck // It was only read.

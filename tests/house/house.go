@@ -27,6 +27,7 @@ const (
 type Plan struct {
 	Callers    []CallerPlan
 	Registrars int
+	Speak      []roster.Language // What each registrar speaks; French where this is shorter.
 	People     []PersonPlan
 	// MaxAttempts is how often a promise is tried; 0 means once, so that every end shows at once.
 	MaxAttempts int
@@ -199,7 +200,11 @@ func (h *House) write(plan Plan) {
 		people.Staff = append(people.Staff, h.newCaller(fmt.Sprintf("A%02d", i+1), c, roster.RoleCaller))
 	}
 	for i := range plan.Registrars {
-		people.Staff = append(people.Staff, h.newCaller(fmt.Sprintf("I%02d", i+1), CallerPlan{}, roster.RoleRegistrar))
+		staff := h.newCaller(fmt.Sprintf("I%02d", i+1), CallerPlan{}, roster.RoleRegistrar)
+		if i < len(plan.Speak) {
+			staff.Languages = []roster.Language{plan.Speak[i]}
+		}
+		people.Staff = append(people.Staff, staff)
 	}
 	for i, p := range plan.People {
 		people.Beneficiaries = append(people.Beneficiaries, h.newPerson(fmt.Sprintf("B%02d", i+1), p))

@@ -64,6 +64,8 @@ func TestLine(t *testing.T) {
 			"nobody free, a message":         message,
 			"two wait for a registrar":       queue,
 			"others help the registrars":     overflow,
+			"company while she waits":        companyWhileWaiting,
+			"a registrar of her language":    herLanguage,
 			"call me today":                  callToday,
 			"questions and answers":          questions,
 			"wrong key":                      wrongKey,
