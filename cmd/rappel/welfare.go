@@ -65,20 +65,29 @@ rings them (rappel inbox call ID --contact 1), never a machine. Nobody is named 
   rappel person contacts B017 --remove +33199001234`,
 		Args: exactly(1),
 	}, func(ctx context.Context, r records, args []string) error {
+		change, err := contactChange(add, remove, r.scheme.Country)
+		if err != nil {
+			return usageError{err}
+		}
 		if _, err := r.Settings(ctx, r.scheme.Key, args[0]); err != nil {
 			return noBeneficiary(args[0], err)
 		}
-		list, err := r.ContactPeople(ctx, r.scheme.Key, args[0])
-		if err != nil {
-			return err
+		var list []roster.ContactPerson
+		if add == "" && remove == "" {
+			list, err = r.ContactPeople(ctx, r.scheme.Key, args[0])
+		} else {
+			list, err = r.ChangeContactPeople(ctx, r.scheme.Key, args[0], func(list []roster.ContactPerson) ([]roster.ContactPerson, error) {
+				known := func(c roster.ContactPerson) bool { return slices.Contains(change.Remove, c.Number) }
+				if remove != "" && !slices.ContainsFunc(list, known) {
+					return nil, fmt.Errorf("%w: --remove %s: nobody with this number is named", roster.ErrContactPerson, remove)
+				}
+				return change.To(list)
+			})
 		}
-		if add != "" || remove != "" {
-			if list, err = changeContacts(list, add, remove, r.scheme.Country); err != nil {
-				return usageError{err}
-			}
-			if err := r.SetContactPeople(ctx, r.scheme.Key, args[0], list); err != nil {
-				return noBeneficiary(args[0], err)
-			}
+		if errors.Is(err, roster.ErrContactPerson) {
+			return usageError{err}
+		} else if err != nil {
+			return noBeneficiary(args[0], err)
 		}
 		w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 		for n, c := range list {
@@ -91,31 +100,26 @@ rings them (rappel inbox call ID --contact 1), never a machine. Nobody is named 
 	return c
 }
 
-// changeContacts adds and removes contact people as the flags say.
-func changeContacts(list []roster.ContactPerson, add, remove, country string) ([]roster.ContactPerson, error) {
+// contactChange is what the flags ask for.
+func contactChange(add, remove, country string) (c roster.ContactChange, err error) {
 	if remove != "" {
 		number, err := e164("--remove", remove, country)
 		if err != nil {
-			return nil, err
+			return c, err
 		}
-		fewer := slices.DeleteFunc(slices.Clone(list), func(c roster.ContactPerson) bool { return c.Number == number })
-		if len(fewer) == len(list) {
-			return nil, fmt.Errorf("--remove %s: nobody with this number is named", remove)
-		}
-		list = fewer
+		c.Remove = []string{number}
 	}
 	if add == "" {
-		return list, nil
+		return c, nil
 	}
 	parts := strings.Split(add, ",")
 	if len(parts) != 3 {
-		return nil, errors.New(`--add: write it as "Marie Dupont, neighbour, +33199001234"`)
+		return c, errors.New(`--add: write it as "Marie Dupont, neighbour, +33199001234"`)
 	}
-	c := roster.ContactPerson{Name: strings.TrimSpace(parts[0]), Relation: roster.Relation(strings.TrimSpace(parts[1]))}
-	var err error
-	if c.Number, err = e164("--add", strings.TrimSpace(parts[2]), country); err != nil {
-		return nil, err
+	p := roster.ContactPerson{Name: strings.TrimSpace(parts[0]), Relation: roster.Relation(strings.TrimSpace(parts[1]))}
+	if p.Number, err = e164("--add", strings.TrimSpace(parts[2]), country); err != nil {
+		return c, err
 	}
-	list = append(list, c)
-	return list, roster.CheckContactPeople(list)
+	c.Add = []roster.ContactPerson{p}
+	return c, nil
 }

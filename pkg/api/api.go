@@ -123,6 +123,7 @@ func (a *API) routes() map[string]http.HandlerFunc {
 		"POST schemes/{scheme}/inbox/{item}/resolve":  a.change(a.resolve),
 		"GET schemes/{scheme}/contacts/{person}":      a.people(a.contacts),
 		"PUT schemes/{scheme}/contacts/{person}":      a.change(a.putContacts),
+		"PATCH schemes/{scheme}/contacts/{person}":    a.change(a.patchContacts),
 
 		"GET schemes/{scheme}/questions":               a.shown(a.questions),
 		"PUT schemes/{scheme}/questions":               a.whole(a.putQuestions),

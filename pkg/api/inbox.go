@@ -29,10 +29,12 @@ type Inbox interface {
 	// CallInbox books a registrar's call about one, to one of her contact people with contact above 0, and reports false when
 	// there is one already.
 	CallInbox(ctx context.Context, scheme int64, id string, contact int, now time.Time) (bool, error)
-	// ContactPeople are whom somebody has named to be asked after her; SetContactPeople replaces them. The errors are
-	// roster.ErrNoBeneficiary and one that wraps roster.ErrContactPerson.
+	// ContactPeople are whom somebody has named to be asked after her; ChangeContactPeople changes the list, which it gives to
+	// change, and returns what came of it. The errors are roster.ErrNoBeneficiary and one that wraps roster.ErrContactPerson.
 	ContactPeople(ctx context.Context, scheme int64, ref string) ([]roster.ContactPerson, error)
-	SetContactPeople(ctx context.Context, scheme int64, ref string, list []roster.ContactPerson) error
+	ChangeContactPeople(
+		ctx context.Context, scheme int64, ref string, change func([]roster.ContactPerson) ([]roster.ContactPerson, error),
+	) ([]roster.ContactPerson, error)
 	// ResolveInbox closes one, and returns the recordings that are to be erased now.
 	ResolveInbox(ctx context.Context, scheme int64, id string, r inbox.Resolution, now time.Time) (inbox.Item, []string, error)
 }

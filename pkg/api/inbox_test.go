@@ -64,15 +64,17 @@ func (d *desk) ContactPeople(_ context.Context, scheme int64, ref string) ([]ros
 	return d.item.Contacts, nil
 }
 
-func (d *desk) SetContactPeople(_ context.Context, scheme int64, ref string, list []roster.ContactPerson) error {
+func (d *desk) ChangeContactPeople(
+	_ context.Context, scheme int64, ref string, change func([]roster.ContactPerson) ([]roster.ContactPerson, error),
+) ([]roster.ContactPerson, error) {
 	if scheme != 1 || ref != "B017" {
-		return roster.ErrNoBeneficiary
+		return nil, roster.ErrNoBeneficiary
 	}
-	if err := roster.CheckContactPeople(list); err != nil {
-		return err
+	list, err := change(d.item.Contacts)
+	if err == nil {
+		d.item.Contacts = list
 	}
-	d.item.Contacts = list
-	return nil
+	return list, err
 }
 
 func (d *desk) CallInbox(ctx context.Context, scheme int64, id string, _ int, _ time.Time) (bool, error) {
@@ -138,6 +140,15 @@ func TestTheInbox(t *testing.T) {
 	require.Equal(t, 404, h.ask(contacts+"B018", send("PUT", named, write)).status)
 	for _, wrong := range []string{"0199001234", "+33199001234\",\"name\":\""} {
 		require.Equal(t, 422, h.ask(contacts+"B017", send("PUT", strings.Replace(named, "+33199001234", wrong, 1), write)).status, wrong)
+	}
+	more := h.ask(contacts+"B017", send("PATCH", `{"add":[{"name":"Luc","relation":"doctor","number":"+33199001235"}]}`, write))
+	require.Len(t, h.valid(more.body, "ContactPeople")["contacts"], 2)
+	require.Equal(t, 404, h.ask(contacts+"B018", send("PATCH", `{"remove":["+33199001235"]}`, write)).status)
+	for _, wrong := range []string{`{"add":[{"name":"Anne","relation":"family","number":"+33199001235"}]}`, `{"remove":["0199001235"]}`, `{"add":[{"name":"","relation":"family","number":"+33199001236"}]}`} {
+		require.Equal(t, 422, h.ask(contacts+"B017", send("PATCH", wrong, write)).status, wrong)
+	}
+	for range 2 { // A program whose connection broke sends it again.
+		require.JSONEq(t, named, string(h.ask(contacts+"B017", send("PATCH", `{"remove":["+33199001235"]}`, write)).body))
 	}
 	registration := h.inbox.item
 	h.inbox.item.Kind, h.inbox.item.Ended, h.inbox.item.Person = inbox.Welfare, call.OccurrenceUnreached, "B017"

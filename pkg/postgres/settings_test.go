@@ -40,7 +40,9 @@ func TestSettings(t *testing.T) {
 	got, err = store.SettingsAt(ctx, scheme, "+33199000002")
 	require.NoError(t, err)
 	require.Equal(t, callflow.Settings{LongerWaits: true}, got, "she shares this number with somebody who speaks French")
-	require.NoError(t, store.SetContactPeople(ctx, scheme, "B1", []roster.ContactPerson{{Name: "Rosa", Relation: roster.RelationFriend, Number: "+33199000003"}}))
+	rosa := roster.ContactChange{Add: []roster.ContactPerson{{Name: "Rosa", Relation: roster.RelationFriend, Number: "+33199000003"}}}
+	_, err = store.ChangeContactPeople(ctx, scheme, "B1", rosa.To)
+	require.NoError(t, err)
 	require.NoError(t, store.Book(scheme, time.Now).Edit(ctx, func(page roster.Page) error {
 		found, err := page.Find(ctx, []string{"B1"})
 		require.NoError(t, err)

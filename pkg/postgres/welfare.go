@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
@@ -21,7 +24,7 @@ import (
 // restart: each is read from what is recorded, and the time.
 
 // ContactPeople returns whom the person of a ref has named to be asked after her when she is not reached, in that order. Of somebody
-// whom nobody knows there are none. Their numbers (E.164) are those of SetContactPeople.
+// whom nobody knows there are none.
 func (s *Store) ContactPeople(ctx context.Context, scheme int64, ref string) ([]roster.ContactPerson, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
@@ -40,29 +43,44 @@ func (s *Store) contactPeople(ctx context.Context, q *sqldb.Queries, scheme int6
 	return list, nil
 }
 
-// SetContactPeople replaces whom the person of a ref has named to be asked after her, or returns ErrNoBeneficiary, or an
-// error that wraps roster.ErrContactPerson.
-func (s *Store) SetContactPeople(ctx context.Context, scheme int64, ref string, list []roster.ContactPerson) error {
-	if err := roster.CheckContactPeople(list); err != nil {
-		return err
-	}
-	err := s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
-		person, err := findBeneficiary(ctx, q, scheme, ref)
+// ChangeContactPeople changes whom the person of a ref has named to be asked after her, and returns whom she has named then. Change is
+// given the list as it is; of two who change it at once the second is given what the first has made of it. It must not call the
+// Store, and its error is returned as it is. The others are ErrNoBeneficiary, and one that wraps roster.ErrContactPerson.
+func (s *Store) ChangeContactPeople(
+	ctx context.Context, scheme int64, ref string, change func([]roster.ContactPerson) ([]roster.ContactPerson, error),
+) (list []roster.ContactPerson, err error) {
+	err = s.inTx(ctx, s.pool, func(q *sqldb.Queries) error {
+		person, err := q.LockBeneficiary(ctx, sqldb.LockBeneficiaryParams{SchemeID: scheme, Ref: ref})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNoBeneficiary
+		} else if err != nil {
+			return fmt.Errorf("lock beneficiary: %w", storeError(err))
+		}
+		was, err := s.contactPeople(ctx, q, scheme, ref)
 		if err != nil {
 			return err
 		}
-		err = q.DeleteContactPeople(ctx, sqldb.DeleteContactPeopleParams{SchemeID: scheme, BeneficiaryID: person.BeneficiaryID})
-		if err != nil {
+		if list, err = change(was); err != nil {
 			return err
 		}
-		p := sqldb.InsertContactPeopleParams{SchemeID: scheme, BeneficiaryID: person.BeneficiaryID}
+		if err := roster.CheckContactPeople(list); err != nil {
+			return err
+		}
+		p := sqldb.InsertContactPeopleParams{SchemeID: scheme, BeneficiaryID: person}
 		for _, c := range list {
 			p.Names, p.Relations, p.Numbers = append(p.Names, c.Name), append(p.Relations, string(c.Relation)), append(p.Numbers, c.Number)
 		}
-		return q.InsertContactPeople(ctx, p)
+		err = q.DeleteContactPeople(ctx, sqldb.DeleteContactPeopleParams{SchemeID: scheme, BeneficiaryID: person})
+		if err == nil {
+			err = q.InsertContactPeople(ctx, p)
+		}
+		if err != nil {
+			return fmt.Errorf("change contact people: %w", storeError(err))
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("set contact people: %w", storeError(err))
+		return nil, err
 	}
-	return nil
+	return list, nil
 }

@@ -1,10 +1,12 @@
 package postgres_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rappel-tel/rappel/pkg/call"
 	"github.com/rappel-tel/rappel/pkg/dispatch"
@@ -108,11 +110,14 @@ func TestWhoeverWasNotReachedIsLookedAfter(t *testing.T) {
 
 	// Those whom she has named.
 	ref := list[0].Beneficiary
-	require.ErrorIs(t, f.SetContactPeople(ctx, elsewhere, ref, nil), postgres.ErrNoBeneficiary)
 	named := []roster.ContactPerson{
 		{Name: "Marie", Relation: roster.RelationNeighbour, Number: "+3281000002"}, {Name: "Luc", Relation: roster.RelationDoctor, Number: "+3281000003"},
 	}
-	require.NoError(t, f.SetContactPeople(ctx, scheme, ref, named))
+	add := roster.ContactChange{Add: named}.To
+	_, err = f.ChangeContactPeople(ctx, elsewhere, ref, add)
+	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
+	_, err = f.ChangeContactPeople(ctx, scheme, ref, add)
+	require.NoError(t, err)
 	shown, err := f.InboxItem(ctx, scheme, item)
 	require.NoError(t, err)
 	require.Equal(t, named, shown.Contacts)
@@ -165,4 +170,37 @@ func TestWhoeverWasNotReachedIsLookedAfter(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE closed_at IS NULL) FROM welfare`).Scan(&rows, &open))
 	require.Equal(t, []int{3, 0}, []int{rows, open})
+}
+
+// TestTwoWhoNameContactPeopleAtOnce lose nobody.
+func TestTwoWhoNameContactPeopleAtOnce(t *testing.T) {
+	t.Parallel()
+	store, scheme := settled(t)
+	writeTwo(t, store, scheme)
+	named := []roster.ContactPerson{
+		{Name: "Anne", Relation: roster.RelationFamily, Number: "+33199000011"}, {Name: "Luc", Relation: roster.RelationDoctor, Number: "+33199000012"},
+		{Name: "Marie", Relation: roster.RelationNeighbour, Number: "+33199000013"}, {Name: "Rosa", Relation: roster.RelationFriend, Number: "+33199000014"},
+	}
+	var all errgroup.Group
+	for _, p := range named {
+		all.Go(func() error {
+			_, err := store.ChangeContactPeople(t.Context(), scheme, "B1", roster.ContactChange{Add: []roster.ContactPerson{p}}.To)
+			return err
+		})
+	}
+	require.NoError(t, all.Wait())
+	list, err := store.ContactPeople(t.Context(), scheme, "B1")
+	require.NoError(t, err)
+	require.ElementsMatch(t, named, list)
+	_, err = store.ChangeContactPeople(t.Context(), scheme, "B1", roster.ContactChange{Add: named[:1], Remove: []string{"+33199000099"}}.To)
+	require.NoError(t, err, "as it is already")
+	after, err := store.ChangeContactPeople(t.Context(), scheme, "B1", roster.ContactChange{Remove: []string{named[1].Number}}.To)
+	require.NoError(t, err)
+	require.Len(t, after, 3)
+	refused := errors.New("no")
+	_, err = store.ChangeContactPeople(t.Context(), scheme, "B1", func([]roster.ContactPerson) ([]roster.ContactPerson, error) { return nil, refused })
+	require.ErrorIs(t, err, refused)
+	list, err = store.ContactPeople(t.Context(), scheme, "B1")
+	require.NoError(t, err)
+	require.Equal(t, after, list)
 }

@@ -68,6 +68,24 @@ type ContactPerson struct {
 	Number   string // E.164.
 }
 
+// ContactChange adds contact people to those whom somebody has named, and removes some by their numbers.
+type ContactChange struct {
+	Add    []ContactPerson
+	Remove []string // E.164. Whoever is not named any more is no error.
+}
+
+// To returns a list as it is after the change; the list itself stays. Who is named so already is not named twice. The error
+// wraps ErrContactPerson.
+func (c ContactChange) To(list []ContactPerson) ([]ContactPerson, error) {
+	out := slices.DeleteFunc(slices.Clone(list), func(p ContactPerson) bool { return slices.Contains(c.Remove, p.Number) })
+	for _, p := range c.Add {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out, CheckContactPeople(out)
+}
+
 // Beneficiary is a person who is called, with what was agreed with her, as the town's own list knows her.
 type Beneficiary struct {
 	Ref       string // The town's own reference, unique in the scheme across beneficiaries and staff; never empty.

@@ -40,6 +40,10 @@ JOIN beneficiary b ON b.scheme_id = c.scheme_id AND b.beneficiary_id = c.benefic
 WHERE c.scheme_id = sqlc.arg(scheme_id) AND b.ref = sqlc.arg(ref)
 ORDER BY c.position;
 
+-- name: LockBeneficiary :one
+-- Two who change what belongs to one person follow one another. Calls of hers are booked meanwhile.
+SELECT beneficiary_id FROM beneficiary WHERE scheme_id = sqlc.arg(scheme_id) AND ref = sqlc.arg(ref) FOR NO KEY UPDATE;
+
 -- name: DeleteContactPeople :exec
 DELETE FROM contact_person WHERE scheme_id = sqlc.arg(scheme_id) AND beneficiary_id = sqlc.arg(beneficiary_id);
 

@@ -93,6 +93,23 @@ func (q *Queries) InsertContactPeople(ctx context.Context, arg InsertContactPeop
 	return err
 }
 
+const lockBeneficiary = `-- name: LockBeneficiary :one
+SELECT beneficiary_id FROM beneficiary WHERE scheme_id = $1 AND ref = $2 FOR NO KEY UPDATE
+`
+
+type LockBeneficiaryParams struct {
+	SchemeID int64
+	Ref      string
+}
+
+// Two who change what belongs to one person follow one another. Calls of hers are booked meanwhile.
+func (q *Queries) LockBeneficiary(ctx context.Context, arg LockBeneficiaryParams) (int64, error) {
+	row := q.db.QueryRow(ctx, lockBeneficiary, arg.SchemeID, arg.Ref)
+	var beneficiary_id int64
+	err := row.Scan(&beneficiary_id)
+	return beneficiary_id, err
+}
+
 const raiseWelfare = `-- name: RaiseWelfare :exec
 INSERT INTO welfare (scheme_id, welfare_id, beneficiary_id, ended, began_at)
 SELECT $1, u.id, u.beneficiary, u.ended, u.began_at
