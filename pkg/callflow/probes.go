@@ -7,6 +7,11 @@ import (
 
 // How often the next appointment may be asked for. A person hears hers as often as she likes on key 9; these bound what somebody
 // learns who tries numbers.
+//
+// It is counted in memory, by each node, and begins anew with each life of one. That is enough: a line's calls go to the node that leads its
+// scheme, whoever tries numbers cannot restart it, and with every node in turn he has 20 unknown numbers at each within a quarter of an
+// hour, of the ten million of a region, of which he learns no more than that a call is planned. What a number answers must not wait for
+// one more record, nor be told because records are away.
 const (
 	probeWindow = 15 * time.Minute
 	// mostAsks is how often one number may ask within the window.

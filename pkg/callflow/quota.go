@@ -8,6 +8,11 @@ import (
 // What may be left on a scheme's line within an hour from one number, so that a nuisance caller fills nobody's inbox. A pharmacist may
 // register a dozen people; those who withhold their number share what there is. A person is always reached, and so is the advice in an
 // emergency: nothing here is asked before them. What the dialplan takes while the service is away is not bounded.
+//
+// It is counted in memory, by each node, and begins anew with each life of one. That is enough: the operator leads a scheme's calls to the
+// one node that leads it, so that a nuisance has as many messages more as nodes have changed the lead within the hour; they are listened to
+// by people, who see the number. In the records every call would write before it is spoken to, and nobody could leave anything while they
+// are away, which is when it is needed most.
 const (
 	quotaWindow       = time.Hour
 	mostMessages      = 6
