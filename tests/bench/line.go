@@ -23,6 +23,7 @@ type LineOptions struct {
 	AtOnce     int  // Who dial at the same instant, for the first prompt; 0 means 50.
 	Rounds     int  // Of those; 0 means 4, which is 200 first prompts.
 	FirstStart bool // Also measure a service that has nothing spoken yet.
+	Codecs     bool // Also measure what it saves that every prompt lies there in the codec of the trunk.
 	Profile    string
 	Keep       bool
 	Progress   io.Writer
@@ -43,6 +44,7 @@ type LineResult struct {
 	Parties        int               `json:"parties"`
 	AtOnce         int               `json:"at_once"`
 	Asterisk       float64           `json:"asterisk_ms_per_party"`
+	Codecs         *Codecs           `json:"codecs,omitempty"`
 	Service        float64           `json:"service_ms_per_party"` // With the voices that it runs.
 	Postgres       float64           `json:"postgres_ms_per_party"`
 	Phones         float64           `json:"phones_ms_per_party"` // Of the simulated telephones: a town has none.
@@ -238,7 +240,60 @@ func MeasureLine(ctx context.Context, o LineOptions) (result *LineResult, err er
 	}
 	x.weigh(before, after, walked)
 	x.judge("walking", walked, r.greeting, r.dutch)
-	return x, nil
+	if o.Codecs {
+		x.Codecs, err = r.codecs(ctx, x)
+	}
+	return x, err
+}
+
+// Codecs is what Asterisk takes for a party who walks the menus, in milliseconds of processor: while every prompt lies there in the codec
+// of the trunk, and while there is only a WAV file, which it converts for each party.
+type Codecs struct {
+	With    float64 `json:"asterisk_ms_per_party_with"`
+	Without float64 `json:"asterisk_ms_per_party_without"`
+	Ratio   float64 `json:"ratio"` // With to without.
+}
+
+// codecs has everybody walk again, in turn without and with the files in the codec of the trunk, twice each.
+func (r *lineRig) codecs(ctx context.Context, x *LineResult) (*Codecs, error) {
+	var used [2]time.Duration // Without, with.
+	const rounds = 2
+	for range rounds {
+		for i, hide := range []bool{true, false} {
+			took, err := r.walked(ctx, x, hide)
+			if err != nil {
+				return nil, err
+			}
+			used[i] += took
+			r.options.tell("hidden %v: %.1f ms of Asterisk per party", hide, milliseconds(took)/float64(x.Parties))
+		}
+	}
+	each := func(d time.Duration) float64 { return round(milliseconds(d) / float64(rounds*x.Parties)) }
+	return &Codecs{With: each(used[1]), Without: each(used[0]), Ratio: round(float64(used[1]) / float64(used[0]))}, nil
+}
+
+// walked is what Asterisk takes while everybody walks the menus.
+func (r *lineRig) walked(ctx context.Context, x *LineResult, hide bool) (took time.Duration, err error) {
+	if hide {
+		back, hideErr := r.hideCodecs()
+		defer func() { err = errors.Join(err, back()) }()
+		if hideErr != nil {
+			return 0, hideErr
+		}
+	}
+	before, err := r.used()
+	if err != nil {
+		return 0, err
+	}
+	visits := r.crowd(ctx, x.Parties, 10*time.Second/time.Duration(x.Parties), stroll(), time.Second)
+	after, err := r.used()
+	for _, v := range visits {
+		if v.err != nil {
+			x.Failed++
+			x.Why[v.err.Error()]++
+		}
+	}
+	return after.asterisk - before.asterisk, err
 }
 
 func firstOf(visits []visit) Spread {

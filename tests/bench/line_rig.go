@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -277,6 +278,30 @@ func (r *lineRig) forgetSentences() error {
 		}
 	}
 	return nil
+}
+
+// hideCodecs takes away what lies beside the WAV files in codecs, and returns what brings it back.
+func (r *lineRig) hideCodecs() (back func() error, err error) {
+	const away = ".away"
+	var hidden []string
+	back = func() error {
+		var errs []error
+		for _, file := range hidden {
+			errs = append(errs, os.Rename(file+away, file))
+		}
+		return errors.Join(errs...)
+	}
+	err = filepath.WalkDir(r.sounds, func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !slices.Contains([]string{".alaw", ".ulaw", ".sln16"}, filepath.Ext(file)) {
+			return err
+		}
+		if err := os.Rename(file, file+away); err != nil {
+			return fmt.Errorf("hide a sound: %w", err)
+		}
+		hidden = append(hidden, file)
+		return nil
+	})
+	return back, err
 }
 
 // FirstStart is what somebody hears who dials as soon as a service is ready that has nothing spoken yet.

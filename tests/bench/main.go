@@ -114,6 +114,7 @@ func line(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&o.AtOnce, "at-once", 50, "who dial at the same instant, for the first prompt")
 	flags.IntVar(&o.Rounds, "rounds", 4, "how often they do, with a cold service and a warm one")
 	flags.BoolVar(&o.FirstStart, "first-start", false, "also measure a service that has nothing spoken yet: takes a minute or two longer")
+	flags.BoolVar(&o.Codecs, "codecs", false, "also measure what it saves that prompts lie there in the codec of the trunk: takes three minutes longer")
 	flags.StringVar(&o.Profile, "profile", "", "file for a processor profile of the service's last life")
 	flags.BoolVar(&o.Keep, "keep", false, "keep the run folder, for its logs")
 	if err := flags.Parse(args); err != nil {
