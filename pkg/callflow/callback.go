@@ -33,10 +33,19 @@ func national(number string) string {
 func (r *reception) typedNumber(s *session) (string, ivr.Vars) {
 	number := e164(s.walker.Text("typed"), r.line.Region)
 	if number == "" {
-		return "bad", nil
+		return r.wrong(), nil
 	}
-	r.callback = number
+	r.callback, r.mistyped = number, 0
 	return "ok", ivr.Vars{"callback_number": national(number)}
+}
+
+// wrong is the answer to something typed that cannot be read. The second time running keys are not for her.
+func (r *reception) wrong() string {
+	if r.mistyped++; r.mistyped >= mostMistyped {
+		r.mistyped = 0
+		return "often"
+	}
+	return "bad"
 }
 
 // promise keeps a callback to the number that the party has agreed to. It is promised once it is written down, and only if the

@@ -14,8 +14,8 @@ const (
 	soonLimit = 5 * time.Minute
 	// awayLimit is how many days ahead a day may be that somebody types by keys: further on is a mistake.
 	awayLimit = 200
-	// mostBadDays is how many days somebody may type that are none, before a person helps.
-	mostBadDays = 2
+	// mostMistyped is how many days, or numbers, somebody may type that are none, before a person helps.
+	mostMistyped = 2
 )
 
 // changing is somebody who says by keys what becomes of the next call that she was told, on the line or in a call of ours.
@@ -116,7 +116,7 @@ func (g *changing) noon(date time.Time) time.Time {
 
 // wrong is the answer to a day that is none: after a few of them a person helps.
 func (g *changing) wrong(answer string) (string, ivr.Vars) {
-	if g.bad++; g.bad >= mostBadDays {
+	if g.bad++; g.bad >= mostMistyped {
 		return "often", nil
 	}
 	return answer, nil

@@ -35,6 +35,7 @@ type reception struct {
 	settings Settings
 	end      string    // How it ended, for the figures.
 	callback string    // The number that the party would be called back at.
+	mistyped int       // How often running something was typed that cannot be read.
 	asked    time.Time // When the party wanted a registrar, by the service's clock.
 	known    string    // The fact, once it was asked for.
 	change   changing

@@ -74,7 +74,7 @@ func TestNextAppointment(t *testing.T) {
 		{
 			name: "a long window, in Dutch", from: cli, people: []Appointment{louis},
 			press: keys(3*time.Second, "4", 2*time.Second, "2", 2*time.Second, "1"),
-			want:  []string{"nl: Wij bellen u opnieuw dinsdag vier januari, tussen half elf en half twee."},
+			want:  []string{"nl: Wij bellen u opnieuw op dinsdag vier januari, tussen half elf en half twee."},
 		},
 		{
 			name: "several people behind one number", from: cli, people: []Appointment{marie, louis},

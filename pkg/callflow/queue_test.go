@@ -138,6 +138,12 @@ func TestACallbackInsteadOfWaiting(t *testing.T) {
 				time.Second, "4", time.Second, "5", time.Second, "6", time.Second, "#"),
 			says: []string{"Tapez le numéro", "Ce n'est pas un numéro de téléphone"},
 		},
+		"mistyped twice: she leaves a message": {
+			press: keys(3*time.Second, "0", 5*time.Second, "1", 2*time.Second, "1", time.Second, "2", time.Second, "3", time.Second, "4",
+				time.Second, "5", time.Second, "6", time.Second, "#", 3*time.Second, "1", time.Second, "2", time.Second, "3", time.Second, "4",
+				time.Second, "5", time.Second, "6", time.Second, "#"),
+			says: []string{"Tapez le numéro", "Ce n'est pas un numéro de téléphone", "faisons autrement", "Laissez-nous un message"},
+		},
 		"a number that may not be rung": {
 			from: cli, err: ErrNotAllowed, press: keys(3*time.Second, "0", 5*time.Second, "1", 3*time.Second, "1"),
 			says: []string{"Nous ne pouvons pas appeler ce numéro", "Laissez-nous un message"},

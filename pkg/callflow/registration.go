@@ -84,9 +84,9 @@ func (r *reception) mayBeCalled(ctx context.Context, number string) bool {
 func (r *reception) herNumber(ctx context.Context, s *session) (string, ivr.Vars) {
 	number := e164(s.walker.Text("typed"), r.line.Region)
 	if r.form == nil || number == "" || number == r.line.Number || !r.mayBeCalled(ctx, number) {
-		return "bad", nil
+		return r.wrong(), nil
 	}
-	r.form.candidate = number
+	r.form.candidate, r.mistyped = number, 0
 	return "ok", ivr.Vars{"register_number": national(number)}
 }
 
@@ -95,13 +95,14 @@ func (r *reception) herDays(s *session) (string, ivr.Vars) {
 	var chosen roster.Weekdays
 	for _, digit := range s.walker.Text("typed_days") {
 		if digit < '1' || digit > '7' {
-			return "bad", nil
+			return r.wrong(), nil
 		}
 		chosen |= roster.WeekdaysOf(time.Weekday((digit - '0') % 7))
 	}
 	if r.form == nil || chosen == 0 {
-		return "bad", nil
+		return r.wrong(), nil
 	}
+	r.mistyped = 0
 	var days []time.Weekday
 	for i := range 7 {
 		if day := time.Weekday((i + 1) % 7); chosen.Has(day) {

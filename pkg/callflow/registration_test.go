@@ -72,7 +72,7 @@ func TestARegistrationByKeypad(t *testing.T) {
 			want: &Registration{CLI: cli, Source: roster.SourceSelf, Language: roster.French},
 		},
 		"a foreign number that is typed, and the line itself": {
-			from: cli, desk: func(d *desk) { d.forbidden = "+442079460000" }, press: "212" + "00442079460000#" + "081000000#", says: "register.bad",
+			from: cli, desk: func(d *desk) { d.forbidden = "+442079460000" }, press: "212" + "00442079460000#" + "081000000#", says: "error.mistyped",
 			want: &Registration{CLI: cli, Source: roster.SourceSelf, Language: roster.French},
 		},
 		"she declines": {from: cli, press: "211__#11113" + "12", says: "register.forgotten"},

@@ -44,12 +44,12 @@ const (
 	LookupBreak          = "break"           // done, not_now.
 	LookupOff            = "off"             // done, not_now.
 	LookupNextCall       = "next_call"       // When the caller is given a call: now, at, none.
-	LookupNumber         = "callback_number" // Read the number that was typed: ok, bad.
+	LookupNumber         = "callback_number" // Read the number that was typed: ok, bad, often.
 	LookupCallback       = "callback"        // Promise a callback: promised, refused.
 	LookupCallToday      = "call_today"      // Call her today if that can be kept: yes, no, already.
 	LookupBegin          = "register_begin"  // Begin a registration: own (the party's number may be rung), ask, full (AnswerFull).
-	LookupHerNumber      = "register_number" // Read the number that was typed: ok, bad.
-	LookupDays           = "register_days"   // Read the days that were typed: ok, bad.
+	LookupHerNumber      = "register_number" // Read the number that was typed: ok, bad, often.
+	LookupDays           = "register_days"   // Read the days that were typed: ok, bad, often.
 	LookupRegister       = "register_keep"   // Keep the registration: kept.
 	LookupForget         = "register_forget" // Forget it: forgotten.
 	LookupProposed       = "proposed"        // When the person of the closed call is called next: around, between, none.

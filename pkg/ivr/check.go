@@ -74,7 +74,7 @@ func (b *Book) Check(flows ...string) []Problem {
 
 // standardPrompts are said by the walker itself.
 func standardPrompts() []string {
-	return []string{"error.silence", "error.wrong_key", "error.ours"}
+	return []string{"error.silence", "error.wrong_key", "error.unfinished", "error.ours"}
 }
 
 func (b *Book) checkStandard() []Problem {
@@ -111,6 +111,7 @@ func (b *Book) checkFlow(f *Flow) []Problem {
 		bad(1, "key 0 leads to nobody: person names the step")
 	}
 	out = append(out, b.checkOwn(f)...)
+	out = append(out, b.checkHelped(f)...)
 	reached := f.reach((*Step).ways, f.Start, f.Person, f.Emergency, f.Failed, f.Machine)
 	depths := f.depths()
 	for _, name := range slices.Sorted(maps.Keys(f.Steps)) {
@@ -336,6 +337,8 @@ func (b *Book) checkPrompts(f *Flow, name string, s *Step) []Problem {
 		}
 		out = append(out, b.checkPrompt(f.file, f.lines[name], p)...)
 		switch {
+		case p.Foreign && p.In == "":
+			out = append(out, Problem{f.file, f.lines[name], fmt.Sprintf("prompt %s is foreign to no language: in names it", p.Key)})
 		case p.Is != "" && (p.With == "" || p.Else != ""):
 			out = append(out, Problem{f.file, f.lines[name], fmt.Sprintf("prompt %s says what with is, and nothing else", p.Key)})
 		case p.Is == "" && (p.With == "") != (p.Else == ""):

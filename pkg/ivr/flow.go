@@ -74,6 +74,8 @@ type Step struct {
 type Prompt struct {
 	Key string          `yaml:"key"`
 	In  roster.Language `yaml:"in"` // Empty means the language of the dialogue.
+	// Foreign says it only while the dialogue is in another language than In: nobody is offered the language that is spoken.
+	Foreign bool `yaml:"foreign"`
 	// InVariable is a variable that holds the language: what comes from records need not be there in every one. While it is
 	// not set, the language is the dialogue's.
 	InVariable string `yaml:"in_variable"`
@@ -89,7 +91,7 @@ type Prompt struct {
 	Recording string `yaml:"recording"`
 }
 
-// UnmarshalYAML reads "key" or "{key: …, in: …, in_variable: …, each: …, with: …, is: …, else: …}", or
+// UnmarshalYAML reads "key" or "{key: …, in: …, foreign: …, in_variable: …, each: …, with: …, is: …, else: …}", or
 // "{recording: …}".
 func (p *Prompt) UnmarshalYAML(unmarshal func(any) error) error {
 	var key string

@@ -15,8 +15,8 @@ import (
 	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
-// Vars are the values a prompt speaks: string (as it is), int (in words), time.Time (local, in words; by {name:day} and
-// {name:hour}, or {name} for both). The variable "now" makes today and tomorrow be said.
+// Vars are the values a prompt speaks: string (as it is), int (in words), time.Time (local, in words; by {name:day}, or {name:on} within
+// a sentence, and {name:hour}, or {name} for both). The variable "now" makes today and tomorrow be said.
 type Vars map[string]any
 
 // Catalogue holds every prompt in every language.
@@ -194,8 +194,8 @@ func expand(lang roster.Language, text string, vars Vars, check bool) (string, e
 			return "", errors.New("a brace is not closed")
 		}
 		name, form, _ := strings.Cut(inner, ":")
-		if name == "" || !slices.Contains([]string{"", "day", "hour", "digits", "ordinal"}, form) {
-			return "", fmt.Errorf("{%s} is not {name}, {name:day}, {name:hour}, {name:digits} or {name:ordinal}", inner)
+		if name == "" || !slices.Contains([]string{"", "day", "on", "hour", "digits", "ordinal", "feminine"}, form) {
+			return "", fmt.Errorf("{%s} is not {name}, {name:day}, {name:on}, {name:hour}, {name:digits}, {name:ordinal} or {name:feminine}", inner)
 		}
 		if !check {
 			b.WriteString(speak(lang, form, vars[name], vars["now"]))
@@ -211,6 +211,8 @@ func speak(lang roster.Language, form string, value, now any) string {
 		switch form {
 		case "day":
 			return relative(lang, v, today) + Day(lang, v)
+		case "on":
+			return On(lang, v, today)
 		case "hour":
 			return Hour(lang, v)
 		default:
@@ -219,10 +221,14 @@ func speak(lang roster.Language, form string, value, now any) string {
 	case []time.Weekday:
 		return Weekdays(lang, v)
 	case int:
-		if form == "ordinal" {
+		switch form {
+		case "ordinal":
 			return Ordinal(lang, v)
+		case "feminine":
+			return Feminine(lang, v)
+		default:
+			return Number(lang, v)
 		}
-		return Number(lang, v)
 	case string:
 		if form == "digits" {
 			return Digits(lang, v)

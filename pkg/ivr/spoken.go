@@ -69,6 +69,9 @@ func (b *Book) checkOffers(s *Step, chosen roster.Language, repeated bool, note 
 	var heard []string
 	for _, p := range s.Say {
 		lang := cmp.Or(p.In, chosen)
+		if p.Foreign && lang == chosen {
+			continue
+		}
 		for _, key := range []string{p.Key, p.Else} {
 			if repeated && b.prompts.Has(lang, key+simply) {
 				key += simply

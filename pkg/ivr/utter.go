@@ -12,7 +12,7 @@ func (w *Walker) prompts() []Utterance {
 	s := w.step()
 	var out []Utterance
 	for _, p := range s.Say {
-		if p.Is != "" && w.Text(p.With) != p.Is || p.Recording != "" && !w.has(p.Recording) {
+		if p.Foreign && p.In == w.lang || p.Is != "" && w.Text(p.With) != p.Is || p.Recording != "" && !w.has(p.Recording) {
 			continue
 		}
 		if p.Each == "" {

@@ -269,7 +269,8 @@ steps:
 	w := walk("12")
 	require.Equal(t, "message.kept", w.Timeout().Say[0].Key)
 	require.Equal(t, "12", w.Text("number"))
-	require.Equal(t, "error.silence", walk("1").Timeout().Say[0].Key)
+	require.Equal(t, "error.unfinished", walk("1").Timeout().Say[0].Key)
+	require.Equal(t, "34", walk("12*34#").Text("number"), "she begins again")
 }
 
 // TestABrokenFlowApologises: what no check has found is said, and leads to a person; nobody is hung up on.
@@ -364,7 +365,21 @@ steps:
   bye: {hangup: true}
 `))
 	require.NoError(t, err)
-	b := &Book{flows: map[string]*Flow{"bad": f, "deep": deep}, prompts: &Catalogue{prompts: texts}}
+	texts["one"] = prompt{texts: map[roster.Language]string{
+		"fr": "Pour un rappel, tapez un.", "nl": "Voor een oproep, druk op één.", "de": "Für einen Rückruf drücken Sie eins.", "en": "To be called, press one.",
+	}}
+	alone, err := ReadFlow("alone.yaml", []byte(`flow: alone
+start: ask
+person: try
+failed: sorry
+emergency: sorry
+steps:
+  ask: {say: [one], menu: {"1": try}}
+  try: {lookup: {what: callback, to: {promised: sorry, refused: sorry, failed: sorry}}}
+  sorry: {say: [goodbye], hangup: true}
+`))
+	require.NoError(t, err)
+	b := &Book{flows: map[string]*Flow{"bad": f, "deep": deep, "alone": alone}, prompts: &Catalogue{prompts: texts}}
 	var got []string
 	for _, p := range b.Check() {
 		got = append(got, p.Error())

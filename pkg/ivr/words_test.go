@@ -33,6 +33,14 @@ func TestMomentsAsPeopleSayThem(t *testing.T) {
 	} {
 		require.Equal(t, want, Moment(lang, at, time.Time{}))
 	}
+	for lang, want := range map[roster.Language][2]string{
+		roster.French:  {"mardi vingt-quatre novembre", "aujourd'hui, mardi vingt-quatre novembre"},
+		roster.Dutch:   {"op dinsdag vierentwintig november", "vandaag, dinsdag vierentwintig november"},
+		roster.German:  {"am Dienstag, dem vierundzwanzigsten November", "heute, am Dienstag, dem vierundzwanzigsten November"},
+		roster.English: {"on Tuesday the twenty-fourth of November", "today, Tuesday the twenty-fourth of November"},
+	} {
+		require.Equal(t, want, [2]string{On(lang, at, time.Time{}), On(lang, at, at)})
+	}
 	require.Equal(t, "demain, mardi vingt-quatre novembre à dix heures trente",
 		Moment(roster.French, at, at.AddDate(0, 0, -1)))
 	require.Equal(t, "vandaag, dinsdag vierentwintig november om half elf", Moment(roster.Dutch, at, at.Add(-time.Hour)))
@@ -117,4 +125,15 @@ func TestNumbers(t *testing.T) {
 		speakable(t, Number(lang, 17015_241))
 	}
 	require.Equal(t, "quatre, sept, zéro", Digits(roster.French, "+47 0"))
+}
+
+// TestThingsThatAreFeminineInFrench: minutes and people.
+func TestThingsThatAreFeminineInFrench(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{
+		1: "une", 2: "deux", 11: "onze", 21: "vingt et une", 71: "soixante et onze", 81: "quatre-vingt-une", 91: "quatre-vingt-onze", 101: "cent une",
+	} {
+		require.Equal(t, want, Feminine(roster.French, n))
+	}
+	require.Equal(t, "eenentwintig", Feminine(roster.Dutch, 21))
 }

@@ -43,7 +43,7 @@ func answering(answers map[string]string) func(ivr.Output, *ivr.Walker) (string,
 	wrong := func(w *ivr.Walker, answer string) (string, ivr.Vars) {
 		bad, _ := w.Int("bad")
 		if bad++; bad >= 2 {
-			return "often", nil
+			return "often", ivr.Vars{"bad": 0}
 		}
 		return answer, ivr.Vars{"bad": bad}
 	}
@@ -58,16 +58,16 @@ func answering(answers map[string]string) func(ivr.Output, *ivr.Walker) (string,
 		switch o.What {
 		case ivr.LookupNumber, ivr.LookupHerNumber:
 			if strings.HasPrefix(w.Text("typed"), "1") {
-				return "bad", nil
+				return wrong(w, "bad")
 			}
-			return "ok", ivr.Vars{"register_number": w.Text("typed"), "callback_number": w.Text("typed")}
+			return "ok", ivr.Vars{"register_number": w.Text("typed"), "callback_number": w.Text("typed"), "bad": 0}
 		case ivr.LookupBegin:
 			return "own", ivr.Vars{"own_number": "yes", "registered": ""}
 		case ivr.LookupDays:
 			if w.Text("typed_days") == "25" {
-				return "ok", ivr.Vars{"register_days": []time.Weekday{time.Tuesday}}
+				return "ok", ivr.Vars{"register_days": []time.Weekday{time.Tuesday}, "bad": 0}
 			}
-			return "bad", nil
+			return wrong(w, "bad")
 		case ivr.LookupAwayFrom:
 			if w.Text("away_from") == "day" && w.Text("typed_from") == "3213" {
 				return wrong(w, "bad")
