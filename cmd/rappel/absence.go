@@ -62,6 +62,11 @@ func (p *program) listAbsences() *cobra.Command {
 		Short: "List the absences and no-call periods that are not over",
 		Args:  atMostOne,
 	}, func(ctx context.Context, r records, args []string) error {
+		if ref := only(args); ref != "" {
+			if _, err := r.Settings(ctx, r.scheme.Key, ref); err != nil {
+				return noBeneficiary(ref, err)
+			}
+		}
 		list, err := r.Absences(ctx, r.scheme.Key, only(args), r.today(time.Now()))
 		if err != nil {
 			return err

@@ -140,6 +140,9 @@ func (p *program) moveAppointment() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if to == "" {
+			return usageError{fmt.Errorf("--to is missing; rappel appointment show %s lists the times", next.ref)}
+		}
 		if next.begins(next.Opens, to) {
 			_, err := fmt.Fprintf(p.out, "%s is called %s already.\n", next.ref, next)
 			return err

@@ -109,7 +109,8 @@ rappel consent agreed, refused or later.`,
 
 func (p *program) consentRules() *cobra.Command {
 	var days int
-	c := p.inScheme(&cobra.Command{
+	var c *cobra.Command
+	c = p.inScheme(&cobra.Command{
 		Use: "rules", Short: "Show or change how long a proposal waits", Args: exactly(0),
 		Long: `Without flags it shows the rules. A proposal, and a registration that nobody has made anything of, waits so many days for an
 answer; then it is erased, and counted.`,
@@ -119,7 +120,7 @@ answer; then it is erased, and counted.`,
 		if err != nil {
 			return err
 		}
-		if days != 0 {
+		if c.Flags().Changed("days") {
 			rules.Days = days
 			if err := rules.Check(); err != nil {
 				return usageError{err}

@@ -35,6 +35,9 @@ func (p *program) exceptions(of exceptions) []*cobra.Command {
 		if e.Hours, err = schedule.ParseHours(args[1]); err != nil {
 			return usageError{err}
 		}
+		if len(e.Hours) == 0 {
+			return usageError{fmt.Errorf("to close, type rappel %s close %s", of.of, args[0])}
+		}
 		return of.except(ctx, r, e, time.Now())
 	})
 	usual := p.onDates(&cobra.Command{

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rappel-tel/rappel/pkg/inbox"
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // resolving is what rappel inbox resolve was asked for.
@@ -70,6 +71,9 @@ nothing else.`,
 		switch o.Outcome {
 		case inbox.Registered:
 			fmt.Fprintf(p.out, "%s is registered.\n", o.Ref)
+			if item.Consent != roster.ConsentGiven && o.Agreed == "" {
+				fmt.Fprintln(p.out, "A first call asks whether she agrees, and no other is made before (rappel consent list).")
+			}
 			for _, ref := range item.Alike {
 				if ref != o.Ref {
 					fmt.Fprintf(p.out, "hint: %s is reached at the same number; nothing was merged\n", ref)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -213,6 +214,11 @@ func (a *API) serve() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		// What is no text is nobody's name: the records could not even be asked.
+		if !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
+			a.fail(w, r, errNoPage)
+			return
+		}
 		if _, pattern := mux.Handler(r); pattern == "" {
 			a.nothing(w, r, mux)
 			return

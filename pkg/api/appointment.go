@@ -133,6 +133,9 @@ func (a *API) skipAppointment(q ask) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sent.Call.IsZero() {
+		return nil, fmt.Errorf("%w: call is missing: when the call opens", errBody)
+	}
 	if !next.Opens.Equal(sent.Call) {
 		return nil, a.changed(q, callflow.ChangeSkip, sent.Call)
 	}
@@ -148,6 +151,9 @@ func (a *API) moveAppointment(q ask) (any, error) {
 	next, err := a.nextOf(q, &sent)
 	if err != nil {
 		return nil, err
+	}
+	if sent.Call.IsZero() {
+		return nil, fmt.Errorf("%w: call is missing: when the call opens", errBody)
 	}
 	if !next.Opens.Equal(sent.Call) {
 		return nil, a.changed(q, callflow.ChangeMove, sent.Call)

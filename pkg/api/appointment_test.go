@@ -110,7 +110,7 @@ func TestAppointments(t *testing.T) {
 	}{
 		"no other time":   {`{"call":"2026-03-02T10:42:07Z","opens":"2026-03-04T09:42:07Z"}`, 400},
 		"another call":    {`{"call":"2026-03-02T11:00:00Z","opens":"2026-03-03T09:42:07Z"}`, 409},
-		"no call at all":  {`{}`, 409},
+		"no call at all":  {`{}`, 400},
 		"no date at all":  {`{"call":"tomorrow"}`, 400},
 		"an unknown word": {`{"when":"2026-03-03T09:42:07Z"}`, 400},
 	} {

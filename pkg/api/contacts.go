@@ -21,7 +21,13 @@ type contactsChange struct {
 
 func (a *API) contacts(q ask) (any, error) {
 	list, err := a.opts.Inbox.ContactPeople(q.Context(), q.scheme.Key, q.PathValue("person"))
-	return contactsOf(list), err
+	if err == nil && len(list) == 0 { // Or she is nobody.
+		_, err = a.opts.People.Settings(q.Context(), q.scheme.Key, q.PathValue("person"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return contactsOf(list), nil
 }
 
 func contactsOf(list []roster.ContactPerson) contactsBody {
@@ -37,6 +43,9 @@ func (a *API) putContacts(q ask) (any, error) {
 	var sent contactsBody
 	if err := q.read(&sent); err != nil {
 		return nil, err
+	}
+	if sent.Contacts == nil {
+		return nil, fmt.Errorf("%w: contacts is missing; [] is nobody", errBody)
 	}
 	list, err := contactPeople(sent.Contacts)
 	if err != nil {

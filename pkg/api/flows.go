@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Flows are the dialogues that schemes speak. Package app implements it. What is wrong with a flow is FlowProblems; a flow or a
@@ -94,15 +93,6 @@ type FlowChange struct {
 	By      string    `json:"by"`
 }
 
-// flowNamed is the flow of the path. What cannot be the name of one is ErrNoFlow.
-func (q ask) flowNamed() (string, error) {
-	name := q.PathValue("flow")
-	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		return "", ErrNoFlow
-	}
-	return name, nil
-}
-
 func (a *API) flows(q ask) (any, error) {
 	list, err := a.opts.Flows.SpokenFlows(q.Context(), q.scheme.Key)
 	if err != nil {
@@ -115,10 +105,6 @@ func (a *API) flows(q ask) (any, error) {
 
 // flow answers with the text that the scheme speaks, or with that of the query's version, a number or "shipped".
 func (a *API) flow(q ask) (any, error) {
-	name, err := q.flowNamed()
-	if err != nil {
-		return nil, err
-	}
 	version := FlowSpoken
 	for key, values := range q.URL.Query() {
 		n, err := strconv.Atoi(values[0])
@@ -133,7 +119,7 @@ func (a *API) flow(q ask) (any, error) {
 			version = FlowNumber(n)
 		}
 	}
-	return a.opts.Flows.FlowText(q.Context(), q.scheme.Key, name, version)
+	return a.opts.Flows.FlowText(q.Context(), q.scheme.Key, q.PathValue("flow"), version)
 }
 
 // problemsBody is what was found wrong.
@@ -146,12 +132,9 @@ func (a *API) checkFlow(q ask) (any, error) {
 	var sent struct {
 		Text string `json:"text"`
 	}
-	name, err := q.flowNamed()
+	err := q.read(&sent)
 	if err == nil {
-		err = q.read(&sent)
-	}
-	if err == nil {
-		err = a.opts.Flows.CheckFlow(q.Context(), q.scheme.Key, name, sent.Text)
+		err = a.opts.Flows.CheckFlow(q.Context(), q.scheme.Key, q.PathValue("flow"), sent.Text)
 	}
 	if found, ok := errors.AsType[FlowProblems](err); ok {
 		return problemsBody{found}, nil
@@ -165,15 +148,11 @@ func (a *API) draftFlow(q ask) (any, error) {
 		byBody
 		Text string `json:"text"`
 	}
-	name, err := q.flowNamed()
-	if err == nil {
-		err = q.read(&sent)
-	}
-	if err != nil {
+	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
 	kept, err := a.opts.Flows.DraftFlow(q.Context(), q.scheme.Key, FlowVersion{
-		Name: name, Text: sent.Text, By: cmp.Or(sent.By, q.who.name),
+		Name: q.PathValue("flow"), Text: sent.Text, By: cmp.Or(sent.By, q.who.name),
 	}, q.now)
 	found, flawed := errors.AsType[FlowProblems](err)
 	if err != nil && (!flawed || kept.Version == 0) {
@@ -197,13 +176,10 @@ func (a *API) publish(q ask, version FlowNumber) (any, error) {
 		byBody
 		Version *int `json:"version"`
 	}
-	name, err := q.flowNamed()
-	if err == nil {
-		err = q.read(&sent)
-	}
-	if err != nil {
+	if err := q.read(&sent); err != nil {
 		return nil, err
 	}
+	name := q.PathValue("flow")
 	if sent.Version != nil {
 		if version = FlowNumber(*sent.Version); version < FlowShipped {
 			return nil, fmt.Errorf("%w: version is a number from 1, or 0 for what ships", errBody)
@@ -222,11 +198,7 @@ func (a *API) publish(q ask, version FlowNumber) (any, error) {
 }
 
 func (a *API) flowHistory(q ask) (any, error) {
-	name, err := q.flowNamed()
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.opts.Flows.FlowHistory(q.Context(), q.scheme.Key, name)
+	list, err := a.opts.Flows.FlowHistory(q.Context(), q.scheme.Key, q.PathValue("flow"))
 	if err != nil {
 		return nil, err
 	}

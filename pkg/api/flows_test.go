@@ -108,7 +108,7 @@ func TestFlows(t *testing.T) {
 		kind, detail       string
 	}{
 		"no such flow":       {path + "/x", "GET", "", nil, 404, "no-flow", ""},
-		"no name":            {path + "/%00", "GET", "", nil, 404, "no-flow", ""},
+		"no name":            {path + "/%00", "GET", "", nil, 404, "not-found", ""},
 		"a version below":    {one + "?version=0", "GET", "", nil, 400, "query", "shipped"},
 		"another query":      {one + "?vers=1", "GET", "", nil, 400, "query", "vers"},
 		"another number":     {one + "/publish", "POST", `{"version":-2}`, nil, 400, "body", "ships"},

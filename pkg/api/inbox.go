@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,6 +218,9 @@ func (a *API) resolve(q ask) (any, error) {
 	}
 	if err := q.read(&sent); err != nil {
 		return nil, err
+	}
+	if sent.Outcome != "" && !slices.Contains(inbox.Outcomes(), sent.Outcome) {
+		return nil, fmt.Errorf("%w: outcome is none of %v", errBody, inbox.Outcomes())
 	}
 	_, erase, err := a.opts.Inbox.ResolveInbox(q.Context(), q.scheme.Key, q.PathValue("item"), inbox.Resolution{
 		Outcome: cmp.Or(sent.Outcome, inbox.Done), By: cmp.Or(sent.By, q.who.name), Ref: sent.Ref, Given: sent.Given,

@@ -138,6 +138,9 @@ func TestTheInbox(t *testing.T) {
 	require.Equal(t, 204, h.ask(contacts+"B017", send("PUT", named, write)).status)
 	require.JSONEq(t, named, string(h.ask(contacts+"B017", write).body))
 	require.Equal(t, 404, h.ask(contacts+"B018", send("PUT", named, write)).status)
+	require.Equal(t, 404, h.ask(contacts+"B018", write).status)
+	require.Equal(t, 404, h.ask(contacts+"B%00", write).status, "what is no text is nobody")
+	require.Equal(t, 400, h.ask(contacts+"B017", send("PUT", "{}", write)).status, "nothing sent takes nobody away")
 	for _, wrong := range []string{"0199001234", "+33199001234\",\"name\":\""} {
 		require.Equal(t, 422, h.ask(contacts+"B017", send("PUT", strings.Replace(named, "+33199001234", wrong, 1), write)).status, wrong)
 	}
@@ -161,7 +164,10 @@ func TestTheInbox(t *testing.T) {
 	h.inbox.err = inbox.ErrNoConsent
 	resolve := path + "/" + attempt + "/resolve"
 	require.Equal(t, 409, h.ask(resolve, send("POST", `{"outcome":"registered","ref":"B2","family":"Dupont"}`, write)).status)
+	h.inbox.err = inbox.ErrIncomplete
+	require.Equal(t, 422, h.ask(resolve, send("POST", `{"outcome":"registered"}`, write)).status)
 	h.inbox.err = nil
+	require.Equal(t, 400, h.ask(resolve, send("POST", `{"outcome":"eaten"}`, write)).status)
 	require.Equal(t, 204, h.ask(resolve, send("POST", `{"outcome":"refused","by":"R01"}`, write)).status)
 	require.Equal(t, inbox.Resolution{Outcome: inbox.Refused, By: "R01"}, h.inbox.last)
 	require.Equal(t, 404, h.ask(path+"/"+attempt+"/recording", write).status, "it is erased")

@@ -74,9 +74,11 @@ func problemOf(err error) problem {
 	case errors.Is(err, roster.ErrContactPerson), errors.Is(err, inbox.ErrNoContact):
 		return problem{problemType + "contacts", "Nobody can be asked after her like this", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, inbox.ErrTaken), errors.Is(err, inbox.ErrHandled), errors.Is(err, inbox.ErrRefTaken),
-		errors.Is(err, inbox.ErrNoConsent), errors.Is(err, inbox.ErrNotThis), errors.Is(err, inbox.ErrIncomplete), errors.Is(err, inbox.ErrInCall),
+		errors.Is(err, inbox.ErrNoConsent), errors.Is(err, inbox.ErrNotThis), errors.Is(err, inbox.ErrInCall),
 		errors.Is(err, roster.ErrRefused):
 		return problem{problemType + "refused", "That is not done", http.StatusConflict, err.Error()}
+	case errors.Is(err, inbox.ErrIncomplete):
+		return problem{problemType + "incomplete", "Nobody can be registered like this", http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, errNoQuestion):
 		return problem{problemType + "no-question", "There is no such question", http.StatusNotFound, "GET questions shows their names."}
 	case errors.Is(err, faq.ErrMistakes):

@@ -125,6 +125,9 @@ func (a *API) stopSurge(q ask) (any, error) {
 		return nil, err
 	}
 	n, err := a.opts.Surges.StopSurge(q.Context(), q.scheme.Key, sent.Kind, today, q.now)
+	if errors.Is(err, ErrNoSurge) {
+		n, err = 0, nil // It is as it shall be.
+	}
 	return struct {
 		Cancelled int `json:"cancelled"`
 	}{n}, err
