@@ -319,6 +319,11 @@ func (a *App) buildRecords(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open records: %w", err)
 	}
+	if a.callsHere() { // Made now, so that it is there to be copied to further nodes and kept with backups.
+		if _, err := a.cfg.RefusalKey()(); err != nil {
+			a.log.Warn("refusals cannot be kept", zap.Error(err))
+		}
+	}
 	a.store = store
 	a.onStop("records", closeLimit, func(context.Context) error { return store.Close() })
 	if a.cfg.NATS.URL == "" && !a.callsHere() {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -295,6 +296,9 @@ func (e *examination) trunkStates(ctx context.Context) outcome {
 			}
 			bad = append(bad, t.name+" is "+s)
 		}
+	}
+	if told, err := os.ReadFile(e.cfg.Asterisk.Trunks); err == nil && len(bytes.TrimSpace(told)) == 0 && unknown == len(e.trunks) {
+		return doubtful(strings.Join(bad, ", "), "the service tells it at its first start beside this PBX", "start the service once: rappel serve")
 	}
 	if len(bad) > 0 && unknown == len(e.trunks) {
 		return wrong(strings.Join(bad, ", "), "the service has not told the PBX of them yet, or the PBX has not read "+e.cfg.Asterisk.Trunks,

@@ -36,7 +36,21 @@ func (e *examination) prompts(ctx context.Context) {
 		return fine("%s", strings.Join(book.Flows(), ", "))
 	})
 	e.look("prompts.voices", "voices of four languages", func() outcome { return a.tryVoices(ctx) })
-	e.look("prompts.dialplan", "prompts for when the service is away", func() outcome { return fallbackFiles(e.cfg.Asterisk.Sounds) })
+	e.look("prompts.dialplan", "prompts for when the service is away", func() outcome { return fallbackFiles(e.cfg.Asterisk.Sounds, e.spoken(ctx)) })
+}
+
+// spoken are the languages that schemes use: in the others the service speaks nothing ahead.
+func (e *examination) spoken(ctx context.Context) []roster.Language {
+	used := []roster.Language{roster.Language(e.cfg.Speech.Language)}
+	store, err := postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
+	if err != nil {
+		return used // That is said elsewhere.
+	}
+	defer func() { _ = store.Close() }() // It only read.
+	if found, err := (&App{cfg: e.cfg, store: store}).languages(ctx); err == nil {
+		used = found
+	}
+	return used
 }
 
 // publishedFlows looks at what schemes published of dialogues: what has problems, since an upgrade perhaps, is not spoken. It
@@ -120,7 +134,7 @@ func (a *App) tryVoices(ctx context.Context) outcome {
 }
 
 // fallbackFiles looks for the prompts that the dialplan plays by itself. The service writes them when it starts.
-func fallbackFiles(dir string) outcome {
+func fallbackFiles(dir string, spoken []roster.Language) outcome {
 	catalogue, err := ivr.ReadCatalogue(sounds.Name, sounds.Prompts())
 	if err != nil {
 		return wrong("unknown", short(err), "install the release again")
@@ -129,7 +143,7 @@ func fallbackFiles(dir string) outcome {
 	n := 0
 	for _, p := range catalogue.Fixed() {
 		name, ok := ivr.DialplanName(p.Key)
-		if !ok {
+		if !ok || !slices.Contains(spoken, p.Language) {
 			continue
 		}
 		n++
