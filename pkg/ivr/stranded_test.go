@@ -239,10 +239,11 @@ func TestTwoFailuresLeadToAPerson(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := &souls{t: t, book: book, flow: f, decides: decides, seen: map[string]bool{}}
-			if begin[name] == nil {
-				begin[name] = []Vars{{}}
+			begins := begin[name]
+			if begins == nil {
+				begins = []Vars{{}}
 			}
-			for _, vars := range begin[name] {
+			for _, vars := range begins {
 				w := NewWalker(book, name, roster.French, vars)
 				out := w.Begin()
 				x.come(w, out)
