@@ -97,8 +97,12 @@ func (w words) elapsed(d time.Duration) string {
 		return fmt.Sprintf("%d %s", s, w.text("unit.second", nil))
 	case s < 3600:
 		return fmt.Sprintf("%d %s", s/60, w.text("unit.minute", nil))
-	default:
+	case s < 24*3600:
 		return fmt.Sprintf("%d %s %02d", s/3600, w.text("unit.hour", nil), s%3600/60)
+	case s < 48*3600:
+		return fmt.Sprintf("%d %s", s/3600, w.text("unit.hour", nil))
+	default:
+		return fmt.Sprintf("%d %s", s/(24*3600), w.text("unit.days", nil))
 	}
 }
 

@@ -267,7 +267,7 @@ func TestTheWallShowsItsFigures(t *testing.T) {
 		"fr": {"sur 46 prévues", "21 jointes, 4 sans réponse", "n’a pas décroché", "coupé de notre côté", "12 min", "2 h 05", "inscription", "aucun appelant libre</dt><dd>3<", "à réessayer un peu plus tard</dt><dd>2<", "52 min", "dont 11 en 20 s", "2 personnes absentes"},
 		"en": {"of 46 planned", "21 reached, 4 no answer", "did not pick up", "cut off at our end", "4:09", "1 promise missed today"},
 		"nl": {"van 46 gepland", "2 u 05", "Meest gestelde vragen", `<span lang="fr">Qui peut faire mes courses ?`},
-		"de": {"von 46 geplanten", "2 Std. 05"},
+		"de": {"von 46 geplanten", "2 Std. 05", ">26 Std.<"},
 	} {
 		status, body := h.get(t, "/schemes/"+ours+"/wall?lang="+lang)
 		require.Equal(t, 200, status)

@@ -20,6 +20,8 @@
     const s = Math.max(0, Math.floor(seconds));
     if (s < 60) return `${s} ${text.second}`;
     if (s < 3600) return `${Math.floor(s / 60)} ${text.minute}`;
+    if (s >= 172800) return `${Math.floor(s / 86400)} ${text.days}`;
+    if (s >= 86400) return `${Math.floor(s / 3600)} ${text.hour}`;
     return `${Math.floor(s / 3600)} ${text.hour} ${String(Math.floor(s % 3600 / 60)).padStart(2, "0")}`;
   }
 
