@@ -26,8 +26,9 @@ func booked(a roster.Agreement, r Rules, from, until time.Time) []Promise {
 // call, and no later revision takes it away, also when it is moved once more.
 func TestAnotherTimeIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := drawStretch(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
+		from, until := in.stretch(t)
 		promises := booked(a, r, from, until)
 		if len(promises) == 0 {
 			return
@@ -64,8 +65,9 @@ func TestAnotherTimeIsKept(t *testing.T) {
 // TestASkippedCallStaysSkipped: nothing is booked for its date, by whatever way, and every other call stays where it was.
 func TestASkippedCallStaysSkipped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := drawStretch(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
+		from, until := in.stretch(t)
 		before := Between(a, r, from, until)
 		if len(before) == 0 {
 			return

@@ -73,98 +73,11 @@ func usableDay(a *roster.Agreement, r *Rules, day int) (usable, sure bool) {
 	return usable, steady(r.zone()) && steady(r.personZone())
 }
 
-func drawDay(t *rapid.T, label string) time.Time {
-	return date("2026-01-01").AddDate(0, 0, rapid.IntRange(0, 720).Draw(t, label))
-}
-
-func drawWindow(t *rapid.T, label string) roster.Window {
-	begin := rapid.IntRange(0, 287).Draw(t, label+" begin")
-	return roster.Window{
-		Begin: roster.Clock(5 * begin), End: roster.Clock(5 * rapid.IntRange(begin+1, 288).Draw(t, label+" end")),
-	}
-}
-
-func drawWindows(t *rapid.T, label string) []roster.Window {
-	list := make([]roster.Window, rapid.IntRange(0, 2).Draw(t, label))
-	for i := range list {
-		list[i] = drawWindow(t, label)
-		list[i].Days = roster.Weekdays(rapid.SampledFrom([]int{0, 0, 0b0111110, 0b0100010, 0b1000001}).Draw(t, "window days"))
-	}
-	return list
-}
-
-func drawDays(t *rapid.T, label string) []time.Weekday {
-	weekday := rapid.SampledFrom([]time.Weekday{0, 1, 2, 3, 4, 5, 6})
-	return rapid.SliceOfNDistinct(weekday, 0, 4, rapid.ID[time.Weekday]).Draw(t, label)
-}
-
-// anything draws rules and an agreement.
-func anything(t *rapid.T) (roster.Agreement, Rules) {
-	zones := []string{
-		"Europe/Brussels", "Europe/Paris", "America/Martinique", "Indian/Reunion", "Pacific/Noumea", "Australia/Lord_Howe",
-	}
-	cal, err := NewCalendar(rapid.SampledFrom([]string{"", "FR", "BE", "FR-68"}).Draw(t, "country"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := Rules{Zone: zone(t, rapid.SampledFrom(zones).Draw(t, "zone")), Calendar: cal, Seed: rapid.Int64().Draw(t, "seed")}
-	if rapid.Bool().Draw(t, "elsewhere") {
-		r.PersonZone = zone(t, rapid.SampledFrom(zones).Draw(t, "her zone"))
-	}
-	if rapid.Bool().Draw(t, "own hours") {
-		r.Hours = &Week{}
-		for d := range r.Hours {
-			if rapid.IntRange(0, 4).Draw(t, "open day") > 0 {
-				r.Hours[d] = []roster.Window{drawWindow(t, "hours")}
-			}
-		}
-	}
-	for range rapid.IntRange(0, 3).Draw(t, "exceptions") {
-		first := drawDay(t, "exception")
-		e := Exception{First: first, Last: first.AddDate(0, 0, rapid.IntRange(0, 20).Draw(t, "length"))}
-		if rapid.Bool().Draw(t, "extra") {
-			e.Hours = []roster.Window{drawWindow(t, "extra hours")}
-		}
-		r.Exceptions = append(r.Exceptions, e)
-	}
-	for range rapid.IntRange(0, 3).Draw(t, "pauses") {
-		first := drawDay(t, "pause")
-		p := Pause{First: first, WelcomeBack: rapid.Bool().Draw(t, "welcome back")}
-		if n := rapid.IntRange(-1, 40).Draw(t, "length"); n >= 0 {
-			p.Last = first.AddDate(0, 0, n)
-		}
-		r.Pauses = append(r.Pauses, p)
-	}
-	a := roster.Agreement{
-		Cadence: rapid.SampledFrom(roster.Cadences()).Draw(t, "cadence"), PerWeek: rapid.IntRange(0, 7).Draw(t, "per week"),
-		Days: drawDays(t, "days"), Windows: drawWindows(t, "windows"), MonthDay: max(0, rapid.IntRange(-20, 31).Draw(t, "month day")),
-		Nth:    rapid.IntRange(-1, 4).Draw(t, "nth"),
-		Length: time.Duration(rapid.IntRange(0, 60).Draw(t, "minutes")) * time.Minute,
-	}
-	for range rapid.IntRange(0, 3).Draw(t, "dates") {
-		a.Dates = append(a.Dates, drawDay(t, "date"))
-	}
-	if rapid.Bool().Draw(t, "placed") {
-		var load Load
-		a.Place = load.Place(a, r)
-	}
-	if rapid.Bool().Draw(t, "bounded") {
-		a.ValidFrom = drawDay(t, "from")
-		a.ValidUntil = a.ValidFrom.AddDate(0, 0, rapid.IntRange(0, 400).Draw(t, "valid"))
-	}
-	return a, r
-}
-
-// drawStretch draws a few weeks to plan.
-func drawStretch(t *rapid.T) (from, until time.Time) {
-	from = drawDay(t, "planned from").Add(time.Duration(rapid.IntRange(0, 1439).Draw(t, "minute")) * time.Minute)
-	return from, from.AddDate(0, 0, rapid.IntRange(1, 60).Draw(t, "planned days"))
-}
-
 func TestSlotsAreAlwaysAllowed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := drawStretch(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
+		from, until := in.stretch(t)
 		for i, s := range Between(a, r, from, until) {
 			if i > 100 {
 				t.Fatal("more than one a day")
@@ -195,8 +108,9 @@ func TestSlotsAreAlwaysAllowed(t *testing.T) {
 // The result does not depend on how time is cut up, looking further only adds, and Next walks the same days.
 func TestCuttingTimeChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := drawStretch(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
+		from, until := in.stretch(t)
 		whole := Between(a, r, from, until)
 		cut := from.Add(time.Duration(rapid.Int64Range(0, int64(until.Sub(from))).Draw(t, "cut")))
 		parts := Between(a, r, from, cut)
@@ -228,7 +142,8 @@ func TestCuttingTimeChangesNothing(t *testing.T) {
 // Every week has as many distinct days as agreed, or all the days on which the person can be called, and then it says so.
 func TestAsManyAWeekAsAgreed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
 		a.Cadence, a.ValidFrom, a.ValidUntil = roster.Weekly, time.Time{}, time.Time{}
 		for i := range r.Pauses {
 			r.Pauses[i].WelcomeBack = false
@@ -239,7 +154,7 @@ func TestAsManyAWeekAsAgreed(t *testing.T) {
 				agreed = len(a.Days)
 			}
 		}
-		monday := mondayOf(dayOf(drawDay(t, "week")))
+		monday := mondayOf(dayOf(in.day(t, "week")))
 		for week := range 3 {
 			monday := monday + 7*week
 			free, sure := 0, true
@@ -272,14 +187,15 @@ func TestAsManyAWeekAsAgreed(t *testing.T) {
 // ones in every month.
 func TestPeriodsAreKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
 		a.Cadence = rapid.SampledFrom([]roster.Cadence{roster.Fortnightly, roster.Monthly}).Draw(t, "period")
 		a.ValidUntil = time.Time{}
 		for i := range r.Pauses {
 			r.Pauses[i].WelcomeBack = false
 		}
 		begin, _ := validity(&a)
-		first := max(dayOf(drawDay(t, "first")), begin+40)
+		first := max(dayOf(in.day(t, "first")), begin+40)
 		count := 0
 		r.periods(&a, first, first+60, func(p *period) bool {
 			count++
@@ -306,97 +222,6 @@ func TestPeriodsAreKept(t *testing.T) {
 			t.Fatalf("%d periods", count)
 		}
 	})
-}
-
-// Whatever was booked under one agreement and one set of rules, revising it under others touches nothing that is fixed,
-// leaves exactly what the new agreement has, and revising again changes nothing.
-func TestRevisingTwiceChangesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
-		from, until := drawStretch(t)
-		var promises []Promise
-		for i, s := range Between(a, r, from, until) {
-			p := Promise{ID: int64(i + 1), Date: s.Date, Opens: s.Opens, Closes: s.Closes, Instead: s.Instead, WelcomeBack: s.WelcomeBack}
-			switch rapid.IntRange(0, 9).Draw(t, "state") {
-			case 0:
-				p.Fixed = true
-			case 1:
-				if later, ok := DayLater(a, r, s.Date); ok {
-					p = Promise{ID: p.ID, Date: later.Date, Opens: later.Opens, Closes: later.Closes, Instead: later.Instead}
-				}
-			}
-			promises = append(promises, p)
-		}
-		first := Revise(a, r, promises, Horizon{from, until})
-		if len(first.Moved)+len(first.Cancelled) > 0 || slices.ContainsFunc(first.Booked, func(s Slot) bool { return s.Opens.Before(until) }) {
-			t.Fatalf("nothing has changed, yet: %+v", first)
-		}
-		promises = apply(t, promises, first)
-		b, q := a, r
-		if rapid.Bool().Draw(t, "other agreement") {
-			b, q = anything(t)
-			q.Seed = r.Seed
-		} else {
-			away := DateIn(from, r.personZone()).AddDate(0, 0, rapid.IntRange(0, 10).Draw(t, "away"))
-			q.Pauses = append(slices.Clone(r.Pauses), Pause{First: away, Last: away.AddDate(0, 0, 5), WelcomeBack: true})
-		}
-		v := Revise(b, q, promises, Horizon{from, until})
-		after := apply(t, promises, v)
-		open := map[string]bool{}
-		for _, p := range after {
-			day := p.Date.Format(time.DateOnly)
-			if p.Fixed {
-				continue
-			}
-			if open[day] {
-				t.Fatalf("two open promises on %s", day)
-			}
-			open[day] = true
-			if q.paused(dayOf(p.Date)) || !q.offers(&b, p) {
-				t.Fatalf("kept on %s, where she cannot be called", day)
-			}
-		}
-		for _, s := range Between(b, q, from, until) {
-			held := open[s.Date.Format(time.DateOnly)] ||
-				slices.ContainsFunc(after, func(p Promise) bool {
-					return p.Fixed && p.Date.Equal(s.Date) || p.Instead.Equal(s.Date) || !s.Instead.IsZero() && p.Instead.Equal(s.Instead)
-				})
-			if !held {
-				t.Fatalf("nothing is booked for %v", s.Date)
-			}
-		}
-		if again := Revise(b, q, after, Horizon{from, until}); !again.Empty() {
-			t.Fatalf("revised twice: %+v after %+v", again, v)
-		}
-	})
-}
-
-// apply does what a revision says.
-func apply(t *rapid.T, promises []Promise, v Revision) []Promise {
-	var after []Promise
-	next := int64(100_000 * (1 + len(promises)))
-	add := func(s Slot) {
-		next++
-		after = append(after, Promise{ID: next, Date: s.Date, Opens: s.Opens, Closes: s.Closes, Instead: s.Instead, WelcomeBack: s.WelcomeBack})
-	}
-	gone := slices.Clone(v.Cancelled)
-	for _, m := range v.Moved {
-		gone = append(gone, m.ID)
-		add(m.To)
-	}
-	for _, p := range promises {
-		if !slices.Contains(gone, p.ID) {
-			after = append(after, p)
-			continue
-		}
-		if p.Fixed {
-			t.Fatalf("a fixed promise was touched: %+v", p)
-		}
-	}
-	for _, s := range v.Booked {
-		add(s)
-	}
-	return after
 }
 
 // No place makes the week more uneven than the bound says, in any mixture of agreements; nobody's days move when others come
@@ -476,12 +301,13 @@ func FuzzLocal(f *testing.F) {
 // can be.
 func TestEveryUsableDayCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, r := anything(t)
+		in := drawSeason(t)
+		a, r := in.anything(t)
 		a.ValidFrom, a.ValidUntil = time.Time{}, time.Time{}
 		for i := range r.Pauses {
 			r.Pauses[i].WelcomeBack = false
 		}
-		first := dayOf(drawDay(t, "first"))
+		first := dayOf(in.day(t, "first"))
 		chosen := roster.WeekdaysOf(a.Days...)
 		firstUsable := -1
 		for d := first; d <= first+onceMoves; d++ {

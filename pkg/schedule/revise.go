@@ -47,7 +47,7 @@ const movesWithin = 14
 // in for such a date, while it can be kept: what a person was told is not changed back. What can no longer be kept moves
 // to the nearest new date within two weeks, or is cancelled. A new call is booked for every date that has none, and for
 // every welcome-back call however far away it is; a date that has a fixed promise, or one that stands in for it, is left
-// alone. Where no promise would be left open, the first call beyond the horizon is booked.
+// alone, but for its welcome-back call: what was made before the absence is none. Where no promise would be left open, the first call beyond the horizon is booked.
 //
 // Revising again, with the revision applied, changes nothing.
 func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Revision {
@@ -55,6 +55,7 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 	promises = slices.Clone(promises)
 	slices.SortStableFunc(promises, func(x, y Promise) int { return x.Date.Compare(y.Date) })
 	slots := Between(a, r, horizon.From, r.beyond(promises, horizon))
+	welcomes := slices.DeleteFunc(slices.Clone(slots), func(s Slot) bool { return !s.WelcomeBack })
 	take := func(fits func(Slot) bool) bool {
 		i := slices.IndexFunc(slots, fits)
 		if i >= 0 {
@@ -65,7 +66,7 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 	for _, p := range promises {
 		if p.Fixed {
 			take(func(s Slot) bool { return s.Date.Equal(p.Date) })
-			take(func(s Slot) bool { return !p.Instead.IsZero() && s.Date.Equal(p.Instead) })
+			take(func(s Slot) bool { return !p.Instead.IsZero() && s.Date.Equal(p.Instead) && p.standsFor(s) })
 		}
 	}
 	kept := 0
@@ -83,7 +84,7 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 	open = slices.DeleteFunc(open, func(p Promise) bool {
 		stays := !p.Instead.IsZero() && !p.WelcomeBack && !r.paused(dayOf(p.Date)) && r.offers(&a, p) &&
 			!slices.ContainsFunc(slots, func(s Slot) bool { return s.Date.Equal(p.Date) }) &&
-			(take(func(s Slot) bool { return s.Date.Equal(p.Instead) || s.Instead.Equal(p.Instead) }) ||
+			(take(p.standsFor) || slices.ContainsFunc(welcomes, func(s Slot) bool { return s.isOf(p.Instead) }) ||
 				p.Instead.Before(today) && r.wanted(&a, dayOf(p.Instead)))
 		if stays {
 			kept++
@@ -108,11 +109,21 @@ func Revise(a roster.Agreement, r Rules, promises []Promise, horizon Horizon) Re
 	if kept+len(v.Moved)+len(v.Booked) == 0 {
 		// Nobody is left without a next call, however far away it is.
 		s, ok := Next(a, r, horizon.From)
-		if ok && !slices.ContainsFunc(promises, func(p Promise) bool { return p.Date.Equal(s.Date) && !slices.Contains(v.Cancelled, p.ID) }) {
+		if ok && !slices.ContainsFunc(promises, func(p Promise) bool {
+			return (p.Date.Equal(s.Date) || p.standsFor(s)) && !slices.Contains(v.Cancelled, p.ID)
+		}) {
 			v.Booked = append(v.Booked, s)
 		}
 	}
 	return v
+}
+
+// isOf reports whether a slot is that of an agreed date.
+func (s Slot) isOf(agreed time.Time) bool { return s.Date.Equal(agreed) || s.Instead.Equal(agreed) }
+
+// standsFor reports whether a promise on another date than agreed is the call of a slot. Before an absence nobody is welcomed back.
+func (p Promise) standsFor(s Slot) bool {
+	return !p.Instead.IsZero() && s.isOf(p.Instead) && (!s.WelcomeBack || p.Date.After(s.Date))
 }
 
 // beyond is until when slots are looked at: what is booked beyond the horizon (the next call of every agreement is) stays
