@@ -75,7 +75,9 @@ func (s *Store) Surge(ctx context.Context, scheme int64, w Surge, now time.Time,
 		return Surged{}, fmt.Errorf("surge: count callers: %w", storeError(err))
 	}
 	done.Callers = int(ready)
-	run := surging{scheme: scheme, window: window, rules: rules, pauses: pauses, now: now, kind: w.Kind, rehearse: rehearse, proposed: w.proposed()}
+	run := surging{
+		scheme: scheme, window: window, rules: rules, pauses: pauses, zones: zones{}, now: now, kind: w.Kind, rehearse: rehearse, proposed: w.proposed(),
+	}
 	p := registerParams(scheme, w)
 	for {
 		page, err := s.query.ReadRegister(ctx, p)
@@ -85,7 +87,7 @@ func (s *Store) Surge(ctx context.Context, scheme int64, w Surge, now time.Time,
 		if len(page) == 0 {
 			break
 		}
-		p.After = page[len(page)-1]
+		p.After = page[len(page)-1].BeneficiaryID
 		done.People += len(page)
 		present := run.present(page)
 		done.Away += len(page) - len(present)
@@ -123,19 +125,20 @@ type surging struct {
 	window   schedule.Slot
 	rules    schedule.Rules
 	pauses   map[int64][]schedule.Pause
+	zones    zones
 	now      time.Time
 	rehearse bool
 	proposed bool // Those who were proposed are called too.
 }
 
-// present leaves out who is away when the calls begin.
-func (r *surging) present(people []int64) []int64 {
+// present leaves out who is away, by her own date, when the calls begin.
+func (r *surging) present(people []sqldb.ReadRegisterRow) []int64 {
 	var list []int64
-	for _, person := range people {
+	for _, p := range people {
 		own := r.rules
-		own.Pauses = r.pauses[person]
+		own.PersonZone, own.Pauses = r.zones.find(p.Zone), r.pauses[p.BeneficiaryID]
 		if !own.Away(r.window.Opens) {
-			list = append(list, person)
+			list = append(list, p.BeneficiaryID)
 		}
 	}
 	return list

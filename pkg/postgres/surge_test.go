@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -124,4 +125,36 @@ func TestAMachineInFranceShowsANumberOfItsOwn(t *testing.T) {
 	for _, number := range []string{"+33199001000", "+33145678901", "+3281247454", "+33700000001", ""} {
 		require.ErrorIs(t, shows(call.KindReminder, number), dispatch.ErrOwnCLI, number)
 	}
+}
+
+// TestASurgeKnowsHerDate: three in the afternoon in Namur is the next morning in Nouméa, and it is her date on which she is away or back.
+func TestASurgeKnowsHerDate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	brussels, err := time.LoadLocation("Europe/Brussels")
+	require.NoError(t, err)
+	scheme := f.AddScheme(dispatch.Scheme{Name: "Namur", Zone: brussels, Country: "BE", Opens: 570, Closes: 1020, Lines: 10, InboundReserve: 2})
+	afternoon := time.Date(2026, 11, 24, 15, 0, 0, 0, brussels)
+	require.NoError(t, f.Book(scheme, clock).Edit(ctx, func(page roster.Page) error {
+		var people roster.People
+		for _, ref := range []string{"back", "away"} {
+			people.Beneficiaries = append(people.Beneficiaries, roster.Beneficiary{
+				Ref: ref, Zone: "Pacific/Noumea", Consent: roster.Consent{State: roster.ConsentGiven},
+				Numbers: []roster.Number{{E164: "+3281990" + strconv.Itoa(len(people.Beneficiaries)) + "11"}},
+			})
+		}
+		return page.Put(ctx, people)
+	}))
+	for ref, day := range map[string]int{"back": 24, "away": 25} {
+		date := time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC)
+		_, _, err := f.Announce(ctx, scheme, postgres.Pause{Ref: ref, First: date, Last: date}, today)
+		require.NoError(t, err)
+	}
+	done, err := f.Surge(ctx, scheme, postgres.Surge{Kind: call.KindPresence}, afternoon, false)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 1}, []int{done.People, done.Away, done.Booked})
+	back, err := f.KeyOf(ctx, scheme, "back")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), f.one(`SELECT count(*) FROM occurrence WHERE beneficiary_id = $1`, back))
 }

@@ -3,7 +3,7 @@
 -- name: ReadRegister :many
 -- A page of the people of a register who may be called: they have a number and have agreed to its purpose, or, where proposed is
 -- set, were proposed for it. Empty classes or languages stand for all.
-SELECT b.beneficiary_id
+SELECT b.beneficiary_id, b.zone
 FROM beneficiary b
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id > sqlc.arg(after) AND b.purpose = sqlc.arg(purpose)
     AND (cardinality(sqlc.arg(classes)::smallint[]) = 0 OR b.class = ANY (sqlc.arg(classes)::smallint[]))

@@ -94,7 +94,7 @@ func (q *Queries) InsertSurgeCalls(ctx context.Context, arg InsertSurgeCallsPara
 
 const readRegister = `-- name: ReadRegister :many
 
-SELECT b.beneficiary_id
+SELECT b.beneficiary_id, b.zone
 FROM beneficiary b
 WHERE b.scheme_id = $1 AND b.beneficiary_id > $2 AND b.purpose = $3
     AND (cardinality($4::smallint[]) = 0 OR b.class = ANY ($4::smallint[]))
@@ -119,10 +119,15 @@ type ReadRegisterParams struct {
 	Page      int32
 }
 
+type ReadRegisterRow struct {
+	BeneficiaryID int64
+	Zone          string
+}
+
 // A whole register called on one day. All writes run under LockLead.
 // A page of the people of a register who may be called: they have a number and have agreed to its purpose, or, where proposed is
 // set, were proposed for it. Empty classes or languages stand for all.
-func (q *Queries) ReadRegister(ctx context.Context, arg ReadRegisterParams) ([]int64, error) {
+func (q *Queries) ReadRegister(ctx context.Context, arg ReadRegisterParams) ([]ReadRegisterRow, error) {
 	rows, err := q.db.Query(ctx, readRegister,
 		arg.SchemeID,
 		arg.After,
@@ -136,13 +141,13 @@ func (q *Queries) ReadRegister(ctx context.Context, arg ReadRegisterParams) ([]i
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []ReadRegisterRow
 	for rows.Next() {
-		var beneficiary_id int64
-		if err := rows.Scan(&beneficiary_id); err != nil {
+		var i ReadRegisterRow
+		if err := rows.Scan(&i.BeneficiaryID, &i.Zone); err != nil {
 			return nil, err
 		}
-		items = append(items, beneficiary_id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
