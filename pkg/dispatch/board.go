@@ -238,12 +238,7 @@ func (b *Board) describe(i int32, o *Occurrence) {
 	it.deputy, it.last = b.slotAgain(it.deputy, o.Deputy), b.slotAgain(it.last, o.LastCaller)
 	it.held, it.pos, it.passedIn, it.given = -1, -1, 0, false
 	it.lane, it.class = b.laneOf(o), uint8(min(max(o.Class, 0), classCount-1))
-	// The hold runs from the first due time only, and ends with the slack: somebody else must still have time for the
-	// whole talk. What is to be made good or was asked for does not wait.
-	it.hold = min(it.opens+int64(b.limits.Hold), it.slackAt)
-	if prompt(o.Kind) {
-		it.hold = it.opens
-	}
+	it.hold = holdEnds(o, b.limits.Hold).UnixNano()
 	it.continuity = preferred
 	switch {
 	case o.Continuity == roster.Rotate:

@@ -30,9 +30,16 @@ func (d OtherDay) Keeps(want Occurrence) bool {
 		}
 	}
 	want.ID, want.State, want.NotBefore = 0, call.OccurrenceOpen, want.Opens
-	late, _ := play(day, d.seats(), d.Scheme.WrapUp)
-	lateWith, at := play(append(day, want), d.seats(), d.Scheme.WrapUp)
+	late, _ := play(d.Scheme, day, d.seats(), d.waitsFor)
+	lateWith, at := play(d.Scheme, append(day, want), d.seats(), d.waitsFor)
 	return !at.IsZero() && !at.Add(want.Length).After(want.Closes) && lateWith <= late
+}
+
+// waitsFor reports whether the reference caller of a call will be there while it is held for her.
+func (d OtherDay) waitsFor(o *Occurrence) bool {
+	return slices.ContainsFunc(d.Shifts[o.Reference], func(s Shift) bool {
+		return s.Begins.Before(holdEnds(o, d.Scheme.Hold)) && s.Ends.After(o.Opens)
+	})
 }
 
 // seats are the callers in each of their shifts, whatever they do now.

@@ -55,6 +55,16 @@ func CallbackOf(o *Occurrence, now time.Time, rules schedule.Rules) Occurrence {
 // prompt reports whether a call is made as soon as anybody can: it waits for no reference caller.
 func prompt(k call.Kind) bool { return k == call.KindApology || k == call.KindCallback }
 
+// holdEnds is until when an occurrence is kept for its reference caller, as long as she is worth waiting for. The hold runs from the
+// first due time only, and ends with the slack: somebody else must still have time for the whole talk. What is to be made good or
+// was asked for does not wait.
+func holdEnds(o *Occurrence, hold time.Duration) time.Time {
+	if prompt(o.Kind) {
+		return o.Opens
+	}
+	return sooner(o.Opens.Add(hold), slackAt(o))
+}
+
 // slackAt is when an occurrence has no slack left: the earlier, the sooner it is called among those of its class.
 func slackAt(o *Occurrence) time.Time {
 	at := o.Closes.Add(-o.Length)

@@ -52,8 +52,8 @@ func (t Today) Room(want Occurrence) (at, closes time.Time, err error) {
 		}
 	}
 	want.ID, want.State, want.Kind, want.Opens, want.NotBefore, want.Closes = 0, call.OccurrenceOpen, call.KindCallToday, t.Now, t.Now, closes
-	late, _ := play(day, t.seats(), t.Scheme.WrapUp)
-	lateWith, at := play(append(day, want), t.seats(), t.Scheme.WrapUp)
+	late, _ := play(t.Scheme, day, t.seats(), t.waitsFor)
+	lateWith, at := play(t.Scheme, append(day, want), t.seats(), t.waitsFor)
 	if at.IsZero() || at.Add(want.Length).After(closes) || lateWith > late {
 		return time.Time{}, closes, ErrNoRoom
 	}
@@ -69,11 +69,14 @@ type seat struct {
 	free time.Time
 	ends time.Time // When her shift ends: then she begins no call any more. Zero is not known.
 	left *int      // Calls that she may still be given, in all her shifts; less than 0 for any number.
+	// light spares her hard calls.
+	light bool
 }
 
 // play gives the calls to the callers in the order in which the dispatcher would, counts those that start too late for a
-// whole talk, or never, and says when the one without a key starts.
-func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wanted time.Time) {
+// whole talk, or never, and says when the one without a key starts. WaitsFor says whether a call is held for its reference caller: is
+// she there, or back in a moment?
+func play(scheme *Scheme, calls []Occurrence, seats []*seat, waitsFor func(*Occurrence) bool) (late int, wanted time.Time) {
 	calls = slices.Clone(calls)
 	slices.SortStableFunc(calls, func(x, y Occurrence) int {
 		if x.Deferred != y.Deferred {
@@ -84,7 +87,12 @@ func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wa
 		}
 		return slackAt(&x).Compare(slackAt(&y))
 	})
-	done := make([]bool, len(calls))
+	done, held := make([]bool, len(calls)), make([]time.Time, len(calls))
+	for i := range calls {
+		if o := &calls[i]; o.Reference != 0 && o.Continuity != roster.Rotate && waitsFor(o) {
+			held[i] = holdEnds(o, scheme.Hold)
+		}
+	}
 	for len(seats) > 0 {
 		slices.SortFunc(seats, func(x, y *seat) int { return x.free.Compare(y.free) })
 		s := seats[0]
@@ -95,6 +103,9 @@ func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wa
 				continue
 			}
 			due := later(o.Opens, o.NotBefore)
+			if s.ID != o.Reference {
+				due = later(due, held[i])
+			}
 			if !due.After(s.free) {
 				best = i
 				break
@@ -121,7 +132,7 @@ func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wa
 			wanted = s.free
 		}
 		*s.left--
-		s.free = s.free.Add(o.Length + wrapUp)
+		s.free = s.free.Add(o.Length + scheme.WrapUp)
 	}
 	for i := range calls {
 		if !done[i] {
@@ -129,6 +140,17 @@ func play(calls []Occurrence, seats []*seat, wrapUp time.Duration) (late int, wa
 		}
 	}
 	return late, wanted
+}
+
+// waitsFor reports whether a call is held for its reference caller, as the dispatcher holds it.
+func (t Today) waitsFor(o *Occurrence) bool {
+	i := slices.IndexFunc(t.Callers, func(c Caller) bool { return c.ID == o.Reference })
+	if i < 0 {
+		return false
+	}
+	c := &t.Callers[i]
+	load := c.Load.Within(t.Scheme.Load)
+	return c.Enabled && worthWaiting(c.State) && !spent(load, c) && (&seat{Caller: c, light: spares(load, c)}).suits(o)
 }
 
 // seats are the callers who are there, each from when she is free.
@@ -140,14 +162,14 @@ func (t Today) seats() []*seat {
 		if !c.Enabled || !slices.Contains(c.Roles, roster.RoleCaller) || spent(load, c) {
 			continue
 		}
-		s := &seat{Caller: c, free: t.Now, left: new(int)}
+		s := &seat{Caller: c, free: t.Now, left: new(int), light: spares(load, c)}
 		if *s.left = -1; load.Calls > 0 {
 			*s.left = load.Calls - c.CallsToday
 		}
 		switch c.State {
 		case call.CallerReady, call.CallerReadyOnce:
 		case call.CallerReserved, call.CallerInCall:
-			s.free = later(t.Now, c.Since.Add(roster.Agreement{}.Normal().Length+t.Scheme.WrapUp))
+			s.free = later(t.Now, c.Since.Add(schedule.DefaultLength+t.Scheme.WrapUp))
 		case call.CallerWrapUp:
 			s.free = later(t.Now, c.Since.Add(t.Scheme.WrapUp))
 		default:
@@ -163,7 +185,7 @@ func (t Today) seats() []*seat {
 
 // suits reports whether a caller may be given a call.
 func (s *seat) suits(o *Occurrence) bool {
-	if !slices.Contains(s.Languages, o.Language) || o.Continuity == roster.Strict && s.ID != o.Reference && s.ID != o.Deputy {
+	if o.Hard && s.light || !slices.Contains(s.Languages, o.Language) || o.Continuity == roster.Strict && s.ID != o.Reference && s.ID != o.Deputy {
 		return false
 	}
 	return !slices.ContainsFunc(o.Skills, func(skill string) bool { return !slices.Contains(s.Skills, skill) })

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -78,6 +79,16 @@ func TestACallTodayWhereThereIsRoom(t *testing.T) {
 		{"she has a call today", func(d *dispatch.Today) {
 			promise(d, 900, 60, 120)
 		}, "", dispatch.ErrAlready},
+		{"her call of tomorrow is none today", func(d *dispatch.Today) { promise(d, 900, 1200, 1300) }, "14:00", nil},
+		{"a machine's call takes nobody's time", func(d *dispatch.Today) {
+			promise(d, 1, 0, 30)
+			d.Calls[0].Class, d.Calls[0].Kind = 3, call.KindPresence
+		}, "14:00", nil},
+		{"paused", func(d *dispatch.Today) { d.Scheme.Paused = true }, "", dispatch.ErrNoRoom},
+		{"one call more and then a break", func(d *dispatch.Today) {
+			d.Callers[0].State = call.CallerReadyOnce
+			promise(d, 1, 0, 180)
+		}, "", dispatch.ErrNoRoom},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,6 +103,101 @@ func TestACallTodayWhereThereIsRoom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestACallTodayWaitsForHerReferenceCaller as the dispatcher has it wait: the hour that is named counts the hold, and the slack in which
+// it ends.
+func TestACallTodayWaitsForHerReferenceCaller(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		build func(d *dispatch.Today, her *dispatch.Caller, want *dispatch.Occurrence)
+		at    string
+	}{
+		{"she is free", func(*dispatch.Today, *dispatch.Caller, *dispatch.Occurrence) {}, "14:00"},
+		{"she is soon back from a call", func(d *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State, her.Since = call.CallerInCall, d.Now.Add(-10*time.Minute)
+		}, "14:15"},
+		{"she talks longer than the hold", func(d *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State, her.Since = call.CallerInCall, d.Now
+		}, "14:30"},
+		{"she may be back from her break", func(_ *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State = call.CallerBreak
+		}, "14:30"},
+		{"the scheme holds for a moment only", func(d *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State, d.Scheme.Hold = call.CallerBreak, 10*time.Minute
+		}, "14:15"},
+		{"the hold ends with the slack", func(d *dispatch.Today, her *dispatch.Caller, want *dispatch.Occurrence) {
+			her.State, want.Length = call.CallerBreak, 170*time.Minute
+		}, "14:15"},
+		{"she has gone", func(_ *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) { her.State = call.CallerOff }, "14:00"},
+		{"she works no more", func(_ *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State, her.Enabled = call.CallerBreak, false
+		}, "14:00"},
+		{"she has done her day's work", func(d *dispatch.Today, her *dispatch.Caller, _ *dispatch.Occurrence) {
+			her.State, her.CallsToday, d.Scheme.Load.Calls = call.CallerBreak, 8, 8
+		}, "14:00"},
+		{"she is spared hard calls", func(d *dispatch.Today, her *dispatch.Caller, want *dispatch.Occurrence) {
+			her.HardToday, d.Scheme.Load.Hard, want.Hard = 4, 4, true
+		}, "14:00"},
+		{"callers take turns", func(_ *dispatch.Today, her *dispatch.Caller, want *dispatch.Occurrence) {
+			her.State, want.Continuity = call.CallerBreak, roster.Rotate
+		}, "14:00"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d, want := afternoon(2), wanted()
+			d.Scheme.Hold, want.Reference = 20*time.Minute, 2
+			c.build(&d, &d.Callers[1], &want)
+			at, _, err := d.Room(want)
+			require.NoError(t, err)
+			require.Equal(t, c.at, at.Format("15:04"))
+		})
+	}
+}
+
+// TestAYesCountsUntilItIsBooked: what was said yes to is there for whoever asks next, as long as it may still be booked and as soon as
+// it is, once.
+func TestAYesCountsUntilItIsBooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(s *dispatch.Scheme) { s.Opens, s.Closes = 570, 645 }) // Two calls until a quarter to eleven.
+		h.caller()
+		h.open()
+		ask := func(person int64, class int) string {
+			at, _, err := h.desk.RoomToday(t.Context(), h.scheme, dispatch.Occurrence{
+				Beneficiary: person, Class: class, Language: roster.French, Length: 20 * time.Minute,
+			})
+			if err != nil {
+				return err.Error()
+			}
+			return at.Format("15:04")
+		}
+		none, already := dispatch.ErrNoRoom.Error(), dispatch.ErrAlready.Error()
+		require.Equal(t, "10:00", ask(901, 1))
+		require.Equal(t, already, ask(901, 1), "she was told an hour")
+		require.Equal(t, "10:30", ask(902, 1))
+		require.Equal(t, none, ask(903, 1))
+		after(10 * time.Second) // Nothing was booked.
+		require.Equal(t, "10:15", ask(903, 1))
+		require.Equal(t, "10:15", ask(904, 3), "before her whose class is lower")
+		after(10 * time.Second)
+
+		tomorrow := morning.Add(24 * time.Hour)
+		h.occurrence("+3281000002", func(o *dispatch.Occurrence) {
+			o.Beneficiary, o.Opens, o.NotBefore, o.Closes = 902, tomorrow, tomorrow, tomorrow.Add(time.Hour)
+		})
+		require.Equal(t, "10:15", ask(901, 1))
+		h.occurrence("+3281000001", func(o *dispatch.Occurrence) {
+			o.Beneficiary, o.Kind, o.Terms = 901, call.KindCallToday, roster.Agreement{}
+			o.Opens, o.NotBefore, o.Closes = time.Now(), time.Now(), morning.Add(45*time.Minute)
+		})
+		h.desk.Changed(h.scheme)
+		synctest.Wait()
+		require.Len(t, h.board.Started(), 1)
+		require.Equal(t, "10:30", ask(902, 1), "the first is booked, and counts once")
+		require.Equal(t, none, ask(903, 1), "neither another's call today nor her own of tomorrow is the one that was asked for")
+		require.Equal(t, already, ask(901, 1))
+	})
 }
 
 // TestACallTodayAddsNoLateOne: whatever the day, a yes is said only when everybody else could be called as well as without it:

@@ -12,6 +12,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/dispatch"
 	"github.com/rappel-tel/rappel/pkg/postgres/internal/sqldb"
 	"github.com/rappel-tel/rappel/pkg/roster"
+	"github.com/rappel-tel/rappel/pkg/schedule"
 )
 
 // Wanted is a call of a person as dispatch.Today.Room needs it: for whom, how long, by whom. The error is ErrNoBeneficiary when
@@ -31,9 +32,10 @@ func (s *Store) Wanted(ctx context.Context, scheme, beneficiary int64) (dispatch
 	o := dispatch.Occurrence{
 		Beneficiary: beneficiary, Kind: call.KindCallToday, Language: roster.Language(r.Language), Class: int(r.Class),
 		Reference: r.ReferenceID, Deputy: r.DeputyID, Length: milliseconds(r.LengthMs), Continuity: roster.Continuity(r.Continuity),
+		Skills: r.Skills, Hard: r.Hard,
 	}
 	if o.Length == 0 {
-		o.Length = roster.Agreement{}.Normal().Length
+		o.Length = schedule.DefaultLength
 	}
 	return o, nil
 }

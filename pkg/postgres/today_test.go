@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -46,4 +47,40 @@ func TestACallTodayIsBookedWhereThereIsRoom(t *testing.T) {
 	require.ErrorIs(t, err, dispatch.ErrAlready)
 	_, err = f.CallToday(ctx, scheme, "nobody", noon)
 	require.ErrorIs(t, err, postgres.ErrNoBeneficiary)
+}
+
+// TestACallTodayAsksForWhatWasAgreed: length, skills and load are those of the agreement that it will hang on, whatever else is agreed;
+// and a whole talk has to fit in where nothing is.
+func TestACallTodayAsksForWhatWasAgreed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	scheme := f.AddScheme(dispatch.Scheme{Name: "Namur", Zone: time.UTC, Country: "BE", Opens: 570, Closes: 1020, Lines: 5})
+	require.NoError(t, f.Book(scheme, clock).Edit(ctx, func(page roster.Page) error {
+		var people roster.People
+		for i, ref := range []string{"agreed", "nothing"} {
+			people.Beneficiaries = append(people.Beneficiaries, roster.Beneficiary{
+				Ref: ref, Consent: roster.Consent{State: roster.ConsentGiven}, Numbers: []roster.Number{{E164: "+328199000" + strconv.Itoa(i)}},
+			})
+		}
+		people.Beneficiaries[0].Agreement = roster.Agreement{
+			Cadence: roster.Weekly, Days: []time.Weekday{time.Friday}, Length: 40 * time.Minute, Skills: []string{"dementia"}, Hard: true,
+		}
+		return page.Put(ctx, people)
+	}))
+	_, err := f.Agree(ctx, scheme, "agreed", call.KindPresence, roster.Agreement{Cadence: roster.Daily, Length: 2 * time.Minute}, today)
+	require.NoError(t, err)
+	var got []dispatch.Occurrence
+	for _, ref := range []string{"agreed", "nothing"} {
+		key, err := f.KeyOf(ctx, scheme, ref)
+		require.NoError(t, err)
+		want, err := f.Wanted(ctx, scheme, key)
+		require.NoError(t, err)
+		got = append(got, want)
+	}
+	require.Equal(t, 40*time.Minute, got[0].Length)
+	require.Equal(t, []string{"dementia"}, got[0].Skills)
+	require.True(t, got[0].Hard)
+	require.Equal(t, 20*time.Minute, got[1].Length)
+	require.Empty(t, got[1].Skills)
 }

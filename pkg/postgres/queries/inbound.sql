@@ -51,18 +51,20 @@ FROM (SELECT sqlc.arg(scheme_id)::bigint, unnest(sqlc.arg(callback_ids)::bigint[
 JOIN line_callback c ON c.scheme_id = u.scheme_id AND c.callback_id = u.callback_id;
 
 -- name: ReadWanted :one
--- Whom a call today is for, with what was agreed with her; nothing agreed gives a length of 0.
+-- Whom a call today is for, with what was agreed with her in the agreement that it will hang on (ReadCarriers); nothing agreed gives
+-- a length of 0.
 SELECT b.language, b.class, coalesce(b.reference_id, 0)::bigint AS reference_id, coalesce(b.deputy_id, 0)::bigint AS deputy_id,
-    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity, coalesce((
+    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity,
+    coalesce(a.skills, '{}')::text[] AS skills, coalesce(a.hard, false)::boolean AS hard, coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
         ORDER BY c.consent_id DESC LIMIT 1), 'proposed')::text AS consent
 FROM beneficiary b
 LEFT JOIN LATERAL (
-    SELECT g.length_ms, g.continuity
+    SELECT g.length_ms, g.continuity, g.skills, g.hard
     FROM agreement g
-    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.ended_at IS NULL
-    ORDER BY g.agreement_id DESC
+    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.kind IN ('scheduled', 'callback')
+    ORDER BY (g.kind = 'scheduled' AND g.ended_at IS NULL) DESC, g.agreement_id DESC
     LIMIT 1
 ) a ON true
 WHERE b.scheme_id = sqlc.arg(scheme_id) AND b.beneficiary_id = sqlc.arg(beneficiary_id);

@@ -255,16 +255,17 @@ func (q *Queries) ReadParties(ctx context.Context, arg ReadPartiesParams) ([]Rea
 
 const readWanted = `-- name: ReadWanted :one
 SELECT b.language, b.class, coalesce(b.reference_id, 0)::bigint AS reference_id, coalesce(b.deputy_id, 0)::bigint AS deputy_id,
-    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity, coalesce((
+    coalesce(a.length_ms, 0)::bigint AS length_ms, coalesce(a.continuity, 'preferred')::text AS continuity,
+    coalesce(a.skills, '{}')::text[] AS skills, coalesce(a.hard, false)::boolean AS hard, coalesce((
         SELECT c.state FROM consent c
         WHERE c.scheme_id = b.scheme_id AND c.beneficiary_id = b.beneficiary_id AND c.purpose = b.purpose
         ORDER BY c.consent_id DESC LIMIT 1), 'proposed')::text AS consent
 FROM beneficiary b
 LEFT JOIN LATERAL (
-    SELECT g.length_ms, g.continuity
+    SELECT g.length_ms, g.continuity, g.skills, g.hard
     FROM agreement g
-    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.ended_at IS NULL
-    ORDER BY g.agreement_id DESC
+    WHERE g.scheme_id = b.scheme_id AND g.beneficiary_id = b.beneficiary_id AND g.kind IN ('scheduled', 'callback')
+    ORDER BY (g.kind = 'scheduled' AND g.ended_at IS NULL) DESC, g.agreement_id DESC
     LIMIT 1
 ) a ON true
 WHERE b.scheme_id = $1 AND b.beneficiary_id = $2
@@ -282,10 +283,13 @@ type ReadWantedRow struct {
 	DeputyID    int64
 	LengthMs    int64
 	Continuity  string
+	Skills      []string
+	Hard        bool
 	Consent     string
 }
 
-// Whom a call today is for, with what was agreed with her; nothing agreed gives a length of 0.
+// Whom a call today is for, with what was agreed with her in the agreement that it will hang on (ReadCarriers); nothing agreed gives
+// a length of 0.
 func (q *Queries) ReadWanted(ctx context.Context, arg ReadWantedParams) (ReadWantedRow, error) {
 	row := q.db.QueryRow(ctx, readWanted, arg.SchemeID, arg.BeneficiaryID)
 	var i ReadWantedRow
@@ -296,6 +300,8 @@ func (q *Queries) ReadWanted(ctx context.Context, arg ReadWantedParams) (ReadWan
 		&i.DeputyID,
 		&i.LengthMs,
 		&i.Continuity,
+		&i.Skills,
+		&i.Hard,
 		&i.Consent,
 	)
 	return i, err
