@@ -102,6 +102,7 @@ func (e *Engine) merge(l loaded, now time.Time) {
 	e.reach(l.snap.Until, now)
 	e.mergeStaff(&l, now)
 	e.forgetTries(now)
+	e.closeDoors(now)
 	seen := make(map[int64]bool, len(l.snap.Occurrences))
 	for i := range l.snap.Occurrences {
 		o := &l.snap.Occurrences[i]
@@ -183,6 +184,17 @@ func (e *Engine) mergeStaff(l *loaded, now time.Time) {
 func (e *Engine) takeBack(w *worker) {
 	if a := e.attempts[w.attempt]; a != nil && !w.Enabled && a.live.Order.Caller == w.ID {
 		e.recall(w.attempt, a)
+	}
+}
+
+// closeDoors withdraws the unanswered offers of a scheme that was closed meanwhile: nobody is rung outside its hours. What they talk on
+// goes on.
+func (e *Engine) closeDoors(now time.Time) {
+	if e.board.hoursRun(now) {
+		return
+	}
+	for id, a := range e.attempts {
+		e.recall(id, a)
 	}
 }
 

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -241,4 +242,92 @@ func TestFreeDaysAreSpreadAndKept(t *testing.T) {
 	for person, list := range before {
 		require.Subset(t, list, after[person])
 	}
+}
+
+// TestSheIsWelcomedBackOnce, however her absence ends: by its date, earlier, later, as one that touches another, never having begun, or
+// under another agreement.
+func TestSheIsWelcomedBackOnce(t *testing.T) {
+	t.Parallel()
+	day := func(d int) time.Time { return time.Date(2026, 11, d, 0, 0, 0, 0, time.UTC) }
+	type change func(t *testing.T, store *postgres.Store, scheme int64, now time.Time)
+	away := func(first, last int) change {
+		return func(t *testing.T, store *postgres.Store, scheme int64, now time.Time) {
+			p := postgres.Pause{Ref: rostertest.Lea().Ref, First: day(first), WelcomeBack: true}
+			if last > 0 {
+				p.Last = day(last)
+			}
+			_, _, err := store.Announce(t.Context(), scheme, p, now)
+			require.NoError(t, err)
+		}
+	}
+	noCall := func(first, last int) change {
+		return func(t *testing.T, store *postgres.Store, scheme int64, now time.Time) {
+			_, _, err := store.Announce(t.Context(), scheme, postgres.Pause{Ref: rostertest.Lea().Ref, First: day(first), Last: day(last), NoCall: true}, now)
+			require.NoError(t, err)
+		}
+	}
+	back := func(on int) change {
+		return func(t *testing.T, store *postgres.Store, scheme int64, now time.Time) {
+			_, _, err := store.EndAbsence(t.Context(), scheme, rostertest.Lea().Ref, day(on), now)
+			require.NoError(t, err)
+		}
+	}
+	wednesdays := func(t *testing.T, store *postgres.Store, scheme int64, now time.Time) {
+		lea := rostertest.Lea()
+		lea.Agreement.Windows = []roster.Window{{Begin: 570, End: 720}}
+		lea.Agreement.ValidFrom, lea.Agreement.ValidUntil = time.Time{}, time.Time{}
+		lea.Agreement.Days, lea.Agreement.PerWeek = []time.Weekday{time.Wednesday}, 1
+		putPeople(t, store.Book(scheme, func() time.Time { return now }), roster.People{Beneficiaries: []roster.Beneficiary{lea}})
+	}
+	for _, c := range []struct {
+		name    string
+		changes []change
+		welcome string
+	}{
+		{"by its date", []change{away(25, 37)}, "Tue 12-08"},
+		{"earlier", []change{away(25, 37), back(30)}, "Mon 11-30"},
+		{"earlier, and on a day on which she has a call", []change{away(25, 37), back(26)}, "Thu 11-26"},
+		{"never begun", []change{away(25, 37), back(25)}, ""},
+		{"no longer without end", []change{away(25, 0), back(33)}, "Thu 12-03"},
+		{"without end", []change{away(25, 0)}, ""},
+		{"later, as one that lies over it", []change{away(25, 30), away(25, 37)}, "Tue 12-08"},
+		{"another begins as it ends", []change{away(25, 27), away(28, 37)}, "Tue 12-08"},
+		{"another begins after a weekend", []change{away(25, 27), away(30, 37)}, "Tue 12-08"},
+		{"a no-call period begins as it ends", []change{away(25, 27), noCall(28, 37)}, "Tue 12-08"},
+		{"announced twice", []change{away(25, 37), away(25, 37)}, "Tue 12-08"},
+		{"the agreement changes meanwhile", []change{away(25, 37), wednesdays}, "Tue 12-08"},
+		{"the agreement changes, and she is back earlier", []change{away(25, 37), wednesdays, back(31)}, "Tue 12-01"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			store, scheme, epoch := weeklyLea(t)
+			for _, change := range c.changes {
+				change(t, store, scheme.Key, sunday())
+			}
+			for range 2 { // What is planned besides changes nothing of it.
+				var welcomed []string
+				days := map[string]int{}
+				for _, p := range promised(t, store, scheme.Key) {
+					days[p[:9]]++
+					require.Equal(t, 1, days[p[:9]], p)
+					if strings.HasSuffix(p, "welcome_back") {
+						welcomed = append(welcomed, p[:9])
+					}
+				}
+				require.Equal(t, c.welcome, strings.Join(welcomed, " "))
+				_, err := store.Plan(t.Context(), scheme.Key, epoch, sunday(), sunday().AddDate(0, 0, 30))
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// TestTodayIsClosedWhileACallIsDue: the promise, held or waiting for a caller, is another day's at once.
+func TestTodayIsClosedWhileACallIsDue(t *testing.T) {
+	t.Parallel()
+	store, scheme, _ := weeklyLea(t)
+	now := sunday().Add(23*time.Hour + 5*time.Minute) // 10:05 in Brussels, Monday: her window has begun.
+	_, err := store.Except(t.Context(), scheme.Key, schedule.Exception{First: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, now)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Tue 11-24 09:30-12:00", "Thu 11-26 09:30-12:00"}, promised(t, store, scheme.Key)[:2])
 }
