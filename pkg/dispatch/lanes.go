@@ -102,6 +102,7 @@ func (b *Board) pushReady(i int32) {
 	l.ready[it.hard][it.class] = h
 	it.pos = int32(len(h) - 1)
 	b.siftUp(h, len(h)-1)
+	b.freest(it.lane, it.hard, nil) // Drops what is stale before her who will be chosen, so that a decision need not.
 	b.fixLane(it.lane)
 }
 

@@ -86,7 +86,7 @@ func match(ctx context.Context, r *rig, rounds measure.Rounds) (Result, error) {
 	return Result{
 		Value: worst, Unit: "µs p99", Peer: &scan, Ratio: ratio, Spread: measure.Spread(ratios), Met: worst <= 5 && ratio <= 2, Details: details,
 		Limit: fmt.Sprintf("a decision among %d callers and %d occurrences takes %.2f µs on average and %.2f among %d, besides %.1f and %.1f "+
-			"to file who and what came back: of the few places that it looks at, those of the chosen are no longer in the processor's cache",
+			"to file who and what came back: the lines of the chosen caller are fetched from afar, and among few callers she serves fewer lanes",
 			most, most, details[fmt.Sprintf("mean_us_%d", most)], details[fmt.Sprintf("mean_us_%d", sizes[0])], sizes[0],
 			details[fmt.Sprintf("filing_mean_us_%d", most)], details[fmt.Sprintf("filing_mean_us_%d", sizes[0])]),
 	}, nil
