@@ -33,6 +33,8 @@ func TestConsentFromTheCommandLine(t *testing.T) {
 	done(t, dir, "consent", "refused", "B2")
 	require.NotContains(t, done(t, dir, "consent", "list"), "B2")
 	require.Contains(t, done(t, dir, "refusal", "check", "+33199001235"), "nobody is to be called there")
+	done(t, dir, "export", "people.csv")
+	require.Contains(t, done(t, dir, "import", "people.csv", "--dry-run"), " 0 changed", "whoever is erased is in no sheet")
 	_, errs, status := said(t, dir, "consent", "agreed", "B2")
 	require.NotZero(t, status)
 	require.Contains(t, errs, "B2")

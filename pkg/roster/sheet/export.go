@@ -32,7 +32,7 @@ func exportColumns() []string {
 	}
 }
 
-// Export writes everybody of the book as a CSV file that Import reads back without a change: UTF-8 with a byte-order mark,
+// Export writes everybody of the book who has a name as a CSV file that Import reads back without a change: UTF-8 with a byte-order mark,
 // staff first, cells that would start a formula guarded by an apostrophe. It returns how many people were written and holds
 // one of them in memory at a time.
 func Export(ctx context.Context, file io.Writer, options ExportOptions) (int, error) {
@@ -63,6 +63,9 @@ func Export(ctx context.Context, file io.Writer, options ExportOptions) (int, er
 	for b, err := range options.Book.Beneficiaries(ctx) {
 		if err != nil {
 			return count, fmt.Errorf("read beneficiaries: %w", err)
+		}
+		if b.Given == "" && b.Family == "" {
+			continue // Who she was is erased, or never was known: it could not be read back.
 		}
 		if err := w.row(w.beneficiary(b)); err != nil {
 			return count, err
