@@ -324,6 +324,7 @@ func (l *linework) step(rt *rapid.T) dispatch.Op {
 		return s
 	}
 	s.Party = uuid.Must(uuid.NewV7()).String()
+	s.Key = rapid.SampledFrom([]string{"", "1764061500.7"}).Draw(rt, "call") // Who leads again finds those who talk in one.
 	l.parties = append(l.parties, s.Party)
 	return s
 }

@@ -38,8 +38,9 @@ func TestCrash(t *testing.T) {
 		"PostgreSQL stopped":                           postgresStopped,
 		"PostgreSQL stopped, then the service killed":  postgresStoppedServiceKilled,
 		"PostgreSQL brought back to an earlier moment": broughtBack,
-		"two nodes": twoNodes,
-		"two PBXs":  twoPBXs,
+		"a slow PBX":                                   slowPBX,
+		"two nodes":                                    twoNodes,
+		"two PBXs":                                     twoPBXs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

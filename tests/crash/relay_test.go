@@ -5,17 +5,19 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// relay stands between a service and one that it needs, so that the two can be parted while both live.
+// relay stands between a service and one that it needs, so that the two can be parted while both live, or the other one be slow.
 type relay struct {
 	net.Listener
 	to string
 
 	mu    sync.Mutex
 	cut   bool
+	late  time.Duration // How long what is answered takes.
 	conns map[net.Conn]bool
 	wg    sync.WaitGroup
 }
@@ -48,6 +50,28 @@ func (r *relay) part(cut bool) {
 			_ = c.Close()
 		}
 	}
+}
+
+// delay has everything that is answered come so much later.
+func (r *relay) delay(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = d
+}
+
+// back is one way of a connection, that of the answers.
+type back struct {
+	net.Conn
+	relay *relay
+}
+
+// Write implements io.Writer.
+func (b back) Write(p []byte) (int, error) {
+	b.relay.mu.Lock()
+	late := b.relay.late
+	b.relay.mu.Unlock()
+	time.Sleep(late)
+	return b.Conn.Write(p)
 }
 
 // keep remembers a connection; false when it must not be.
@@ -85,11 +109,11 @@ func (r *relay) accept() {
 			r.drop(near)
 			continue
 		}
-		for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
+		for _, pair := range [][2]net.Conn{{near, far}, {far, back{near, r}}} {
 			r.wg.Go(func() {
 				_, _ = io.Copy(pair[1], pair[0]) // It ends when either side does.
-				r.drop(pair[0])
-				r.drop(pair[1])
+				r.drop(near)
+				r.drop(far)
 			})
 		}
 	}
