@@ -128,7 +128,7 @@ func (r *Rehearsal) note(o Output) string {
 }
 
 // ExampleAnswer gives variables as a host would with an answer, for a rehearsal: two people, a call half past ten tomorrow,
-// other times for it, an absence, and a change that waits.
+// other times for it, an absence, a change that waits, a telephone number and days that were typed.
 func ExampleAnswer(answer string, now time.Time) Vars {
 	opens := time.Date(now.Year(), now.Month(), now.Day()+1, 10, 30, 0, 0, now.Location())
 	marie := Vars{"name": "Marie", "opens": opens, "closes": opens.Add(time.Hour), "now": now, "window": "around", "changeable": "yes"}
@@ -147,7 +147,12 @@ func ExampleAnswer(answer string, now time.Time) Vars {
 		}
 		return Vars{"times": times}
 	case "ok":
-		return Vars{"from": opens.AddDate(0, 0, 5), "back": opens.AddDate(0, 0, 12), "now": now}
+		return Vars{
+			"from": opens.AddDate(0, 0, 5), "back": opens.AddDate(0, 0, 12), "now": now,
+			"register_number": "0199001234", "callback_number": "0199001234", "register_days": []time.Weekday{time.Tuesday, time.Friday},
+		}
+	case "own":
+		return Vars{"own_number": Yes, "register_number": "0199001234"}
 	case "move", "skip", "away":
 		return Vars{
 			"asked": answer, "now": now, "opens": opens, "closes": opens.Add(time.Hour), "to_opens": opens.AddDate(0, 0, 2),

@@ -62,7 +62,7 @@ func (w *Walker) utter(p Prompt, vars Vars) Utterance {
 		lang = p.In
 	}
 	simpler := w.has(VarSimpler)
-	if p.With != "" && !w.has(p.With) {
+	if p.With != "" && !vars.has(p.With) {
 		return Utterance{Key: p.Else, Language: lang, Vars: vars, Spaced: simpler}
 	}
 	recording, _ := vars[p.Recording].(string)
@@ -85,10 +85,9 @@ const simply = ".simply"
 func (w Wording) Simpler() Wording { return Wording{w.Key + simply, w.Language} }
 
 // has reports whether a variable is set and not empty.
-func (w *Walker) has(name string) bool {
-	v := w.vars[name]
-	return v != nil && v != ""
-}
+func (w *Walker) has(name string) bool { return w.vars.has(name) }
+
+func (v Vars) has(name string) bool { return v[name] != nil && v[name] != "" }
 
 // maxPicked is how many may be picked from where there is no further page: the other keys have a meaning of their own.
 const maxPicked = 7

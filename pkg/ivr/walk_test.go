@@ -91,6 +91,7 @@ func TestTranscripts(t *testing.T) {
 	}{
 		{"appointment", "registration", roster.French, nil, answers, ". . 1 one . 9 . 1 done . 1 . 0 . nobody . ... . kept . ."},
 		{"household", "registration", roster.French, nil, answers, ". 1 several . 2 . ..."},
+		{"household-unnamed", "registration", roster.French, nil, map[string]Vars{"several": {"people": []Vars{{"name": "Marie"}, {"window": "none"}}}}, ". 1 several . 2 ."},
 		{"nothing-planned", "registration", roster.French, nil, map[string]Vars{"one": nobody}, ". . 1 one . . talked ."},
 		{"other-language", "registration", roster.French, nil, answers, "4 2 . 1 one . ... . ... . nobody"},
 		{"wrong-keys", "registration", roster.French, nil, answers, ". . 7 . * . 6 . nobody . ... . empty ."},
