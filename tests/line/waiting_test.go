@@ -18,7 +18,7 @@ import (
 )
 
 // keptFor is how long each conversation lasts from which the wait is reckoned: so that it is more than a minute for the second.
-const keptFor = 40 * time.Second
+const keptFor = 31 * time.Second
 
 // companyWhileWaiting: five conversations have told how long one takes. Of two who wait each hears her place and how long it lasts by
 // that, then music; then her place again, with no music under it; and none is left under the registrar.
