@@ -78,16 +78,15 @@ Sign in:         rappel user link`,
 		}
 	}
 	root.SetHelpCommandGroupID("installation")
-	for _, c := range root.Commands() {
-		onlyKnown(c)
-	}
+	root.Args = cobra.ArbitraryArgs
+	onlyKnown(root)
 	// A group runs, if only to refuse what is none of its commands; its usage is that of a group all the same.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	return root
 }
 
-// onlyKnown has a group of commands refuse one that it does not have. Cobra does so for the root alone; elsewhere it prints the
-// help and ends as if something had been done.
+// onlyKnown has a group of commands refuse one that it does not have. Cobra does so for the root alone, in other words; elsewhere it
+// prints the help and ends as if something had been done.
 func onlyKnown(group *cobra.Command) {
 	for _, c := range group.Commands() {
 		onlyKnown(c)
