@@ -33,7 +33,7 @@ func slowPBX(t *testing.T, _ string) {
 		return r
 	}
 	before := rate()
-	require.EqualValues(t, street.Config.Asterisk.StartsPerSecond, before)
+	require.InDelta(t, street.Config.Asterisk.StartsPerSecond, before, 0)
 	plan := house.Plan{NotReady: true}
 	for i := range 6 {
 		plan.Callers = append(plan.Callers, house.CallerPlan{})
