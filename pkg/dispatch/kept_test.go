@@ -75,3 +75,16 @@ func TestOneDecisionDefersOnce(t *testing.T) {
 		require.Equal(t, 1, b.Deferred(1), continuity)
 	}
 }
+
+// TestNobodyElseIsOfferedWhatWouldRingTooLate: a call whose window is about to end goes to no other caller.
+func TestNobodyElseIsOfferedWhatWouldRingTooLate(t *testing.T) {
+	t.Parallel()
+	for early, other := range map[time.Duration]int64{time.Minute: 0, 61 * time.Second: 2} {
+		b, now := tuesday(Limits{Lead: time.Minute}, 2)
+		b.Put(due(1, call.KindScheduled, now), now)
+		var d Decision
+		b.Plan(now, &d)
+		require.Equal(t, []Start{{Occurrence: 1, Caller: 1}}, d.Starts)
+		require.Equal(t, other, b.Another(1, []int64{1}, now.Add(2*time.Hour-early)))
+	}
+}

@@ -184,6 +184,48 @@ func TestWhatSheAsksForIsMade(t *testing.T) {
 	require.Equal(t, call.OccurrenceOpen, s.State)
 }
 
+// TestTheDayHasEnoughTries: this one counts when it was in vain, and nothing more is tried on a day that has had enough.
+func TestTheDayHasEnoughTries(t *testing.T) {
+	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	terms := Terms{Ladder: RetryLadder{PerDay: 2}, Tried: 1}
+	o := &Occurrence{Kind: call.KindScheduled, Opens: at, Closes: at.Add(4 * time.Hour)}
+	require.Equal(t, call.OccurrenceUnreached, SettlementOf(o, call.Outcome{Result: call.ResultBusy, At: at}, terms).State)
+	terms.Tried = 0
+	require.Equal(t, call.OccurrenceOpen, SettlementOf(o, call.Outcome{Result: call.ResultBusy, At: at}, terms).State)
+	terms.Tried, o.Kind = 1, call.KindFirst
+	broken := call.Outcome{Result: call.ResultAnswered, Reason: call.ReasonBrokenByUs, At: at}
+	require.Equal(t, call.OccurrenceOpen, SettlementOf(o, broken, terms).State, "she was reached")
+}
+
+// TestWhatHasNoLaterWindow ends with its own: where the wait outlasts the later one, and what was asked for.
+func TestWhatHasNoLaterWindow(t *testing.T) {
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	o := &Occurrence{
+		Agreement: 2, Kind: call.KindScheduled, Opens: day.Add(570 * time.Minute), Closes: day.Add(11 * time.Hour), LocalDate: day, Attempts: 2,
+		Terms: roster.Agreement{Cadence: roster.Daily, Windows: []roster.Window{{Begin: 570, End: 660}, {Begin: 840, End: 960}}},
+	}
+	out := call.Outcome{Result: call.ResultNoAnswer, Rang: true, At: day.Add(10 * time.Hour)}
+	wait := func(d time.Duration) Terms {
+		return Terms{Ladder: RetryLadder{After: map[call.Result]time.Duration{call.ResultNoAnswer: d}}}
+	}
+	require.Equal(t, call.OccurrenceMoved, SettlementOf(o, out, wait(5*time.Hour)).State)
+	require.Equal(t, call.OccurrenceUnreached, SettlementOf(o, out, wait(6*time.Hour)).State)
+	o.Kind = call.KindCallToday
+	require.Equal(t, call.OccurrenceMissed, LapsedSettlement(o, o.Closes, Terms{}).State)
+	o.Kind, o.Terms.Windows = call.KindScheduled, nil
+	next := LapsedSettlement(o, day.Add(35*time.Hour), Terms{}).Next
+	require.Equal(t, day.AddDate(0, 0, 2), next.LocalDate, "settled a day late, and not twice on that day")
+}
+
+// TestTheSlackOfACallback is what is left of its window when that is less than half an hour.
+func TestTheSlackOfACallback(t *testing.T) {
+	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	o := &Occurrence{Kind: call.KindCallback, Opens: at, Closes: at.Add(20 * time.Minute), Length: 15 * time.Minute}
+	require.Equal(t, at.Add(5*time.Minute), slackAt(o))
+	o.Closes = at.Add(7 * time.Hour)
+	require.Equal(t, at.Add(30*time.Minute), slackAt(o))
+}
+
 func TestApologyWaitsForTheScheme(t *testing.T) {
 	rules := schedule.Rules{}
 	friday := time.Date(2026, 11, 27, 16, 59, 30, 0, time.UTC)

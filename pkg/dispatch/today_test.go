@@ -84,6 +84,22 @@ func TestACallTodayWhereThereIsRoom(t *testing.T) {
 			promise(d, 1, 0, 30)
 			d.Calls[0].Class, d.Calls[0].Kind = 3, call.KindPresence
 		}, "14:00", nil},
+		{"nor one that the registrars make", func(d *dispatch.Today) {
+			promise(d, 1, 0, 30)
+			d.Calls[0].Class, d.Calls[0].Kind, d.Calls[0].Queued = 3, call.KindCallback, true
+		}, "14:00", nil},
+		{"to be asked whether she agrees is no call", func(d *dispatch.Today) {
+			promise(d, 900, 60, 120)
+			d.Calls[0].Kind = call.KindConfirmation
+		}, "14:00", nil},
+		{"one that was made is over", func(d *dispatch.Today) {
+			promise(d, 900, -60, 120)
+			d.Calls[0].State = call.OccurrenceReached
+		}, "14:00", nil},
+		{"one call more is all that she may be given", func(d *dispatch.Today) {
+			d.Scheme.Load.Calls, d.Callers[0].CallsToday = 8, 7
+			promise(d, 1, 0, 180)
+		}, "", dispatch.ErrNoRoom},
 		{"paused", func(d *dispatch.Today) { d.Scheme.Paused = true }, "", dispatch.ErrNoRoom},
 		{"one call more and then a break", func(d *dispatch.Today) {
 			d.Callers[0].State = call.CallerReadyOnce
@@ -103,6 +119,20 @@ func TestACallTodayWhereThereIsRoom(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestACallTodayAtTheEndsOfWhatIsPossible(t *testing.T) {
+	t.Parallel()
+	d, want := afternoon(1), wanted()
+	d.Now, want.Length = d.Now.Add(172*time.Minute), 5*time.Minute
+	at, _, err := d.Room(want)
+	require.NoError(t, err)
+	require.Equal(t, "16:52", at.Format("15:04"), "not when the scheme closes")
+
+	d, want = afternoon(1), wanted()
+	d.Scheme.Load.Hard, d.Callers[0].HardToday, want.Hard = 4, 4, true
+	_, _, err = d.Room(want)
+	require.ErrorIs(t, err, dispatch.ErrNoRoom, "she is spared hard calls")
 }
 
 // TestACallTodayWaitsForHerReferenceCaller as the dispatcher has it wait: the hour that is named counts the hold, and the slack in which
