@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/rappel-tel/rappel/pkg/roster"
 )
 
 // Whatever was booked under one agreement and one set of rules, revising it under others touches nothing that is fixed,
@@ -175,4 +177,20 @@ func apply(t *rapid.T, promises []Promise, v Revision) []Promise {
 		add(s)
 	}
 	return after
+}
+
+// TestACallBeforeAnAbsenceWelcomesNobodyBack: it stays, and who returns on the day for which it stands in is welcomed back all the same.
+func TestACallBeforeAnAbsenceWelcomesNobodyBack(t *testing.T) {
+	a := roster.Agreement{Cadence: roster.Weekly, Days: []time.Weekday{time.Thursday}}
+	r := Rules{Pauses: []Pause{{First: date("2026-11-25"), Last: date("2026-11-25"), WelcomeBack: true}}}
+	tuesday := date("2026-11-24")
+	p := Promise{ID: 1, Date: tuesday, Opens: tuesday.Add(570 * time.Minute), Closes: tuesday.Add(17 * time.Hour), Instead: date("2026-11-26")}
+	horizon := Horizon{From: date("2026-11-22"), Until: date("2026-11-28")}
+	for _, fixed := range []bool{false, true} {
+		p.Fixed = fixed
+		v := Revise(a, r, []Promise{p}, horizon)
+		if len(v.Moved)+len(v.Cancelled) > 0 || len(v.Booked) != 1 || !v.Booked[0].WelcomeBack || !v.Booked[0].Date.Equal(p.Instead) {
+			t.Fatalf("fixed: %v, revised: %+v", fixed, v)
+		}
+	}
 }
