@@ -111,36 +111,6 @@ func New(ctx context.Context, opts Options) (*Bus, error) {
 	return b, nil
 }
 
-func startServer(opts Options) (*server.Server, error) {
-	s, err := server.NewServer(&server.Options{
-		ServerName: "rappel", DontListen: true, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: opts.StoreDir,
-		JetStreamMaxMemory: opts.MaxMemory, JetStreamMaxStore: opts.MaxStore,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(startLimit) {
-		s.Shutdown()
-		s.WaitForShutdown()
-		return nil, fmt.Errorf("start the embedded NATS server in %s: not ready within %s", opts.StoreDir, startLimit)
-	}
-	if !s.JetStreamEnabled() {
-		s.Shutdown()
-		s.WaitForShutdown()
-		return nil, fmt.Errorf("start the embedded NATS server: JetStream is off; is %s writable?", opts.StoreDir)
-	}
-	return s, nil
-}
-
-func (b *Bus) stopServer() {
-	if b.server != nil {
-		b.server.Shutdown()
-		b.server.WaitForShutdown()
-	}
-}
-
 // ensureStream makes the stream when it is missing and applies the limits when they changed.
 func (b *Bus) ensureStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)

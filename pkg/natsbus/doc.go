@@ -23,5 +23,8 @@
 // its own on rappel.v1.<scheme>.<entity>.<kind>. Those that the stream still holds are read when a scheme is taken up, and
 // drop out of it with their age; nobody publishes there any more.
 //
+// While the disk of the embedded server is full, events wait, in memory and in the records; once there is room its files are opened
+// again, and what is missing follows.
+//
 // It also lets the nodes that share a cluster agree on who leads what ([Leases]); the epoch in Postgres is what fences.
 package natsbus

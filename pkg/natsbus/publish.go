@@ -166,6 +166,11 @@ func (b *Bus) send(ctx context.Context, lanes []*lane) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	if mended, mendErr := b.mend(); mendErr != nil {
+		return errors.Join(err, mendErr)
+	} else if mended {
+		return nil
+	}
 	// A stream that was deleted does not always say so: with a subscriber on the subject there is simply no answer.
 	if missing := b.missingStream(ctx); !missing {
 		return err

@@ -106,7 +106,7 @@ func Build(t *testing.T, options Options) *Street {
 	s.Asterisk = setuptest.Asterisk(t, func(o *setup.AsteriskOptions) {
 		o.SoundsDir = prompts
 		if options.PBXDisk > 0 {
-			Disk(t, o.RunDir, options.PBXDisk)
+			setuptest.Disk(t, o.RunDir, options.PBXDisk)
 		}
 	})
 	s.Postgres = setuptest.Postgres(t)

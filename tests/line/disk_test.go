@@ -20,6 +20,7 @@ import (
 	"github.com/rappel-tel/rappel/pkg/inbox"
 	"github.com/rappel-tel/rappel/pkg/ivr"
 	"github.com/rappel-tel/rappel/pkg/phone"
+	"github.com/rappel-tel/rappel/pkg/setup/setuptest"
 	"github.com/rappel-tel/rappel/tests/house"
 )
 
@@ -40,14 +41,14 @@ const diskSize = 96 << 20
 func TestFullDisk(t *testing.T) { //nolint:paralleltest // The machine has enough to do with the others.
 	logs, logged := observer.New(zap.WarnLevel)
 	data := t.TempDir()
-	house.Disk(t, data, diskSize)
+	setuptest.Disk(t, data, diskSize)
 	street := house.Build(t, house.Options{
 		Logger: zap.New(logs), PBXDisk: diskSize, Configure: func(c *app.Config) { c.Data = data },
 	})
 	h := street.Move(t, house.Plan{})
 	isReady(t, street)
 
-	makeRoom := house.Fill(t, street.Asterisk.RecordingsDir(), 128<<10)
+	makeRoom := setuptest.Fill(t, street.Asterisk.RecordingsDir(), 128<<10)
 	party := toMessage(t, h, recordsLongest)
 	calledBack(t, h, party, recordsLongest, 0)
 	kept := messages(t, h, 1)[0]
@@ -77,7 +78,7 @@ func TestFullDisk(t *testing.T) { //nolint:paralleltest // The machine has enoug
 	leaves(t, h, afterRoom, 2)
 	messages(t, h, 2)
 
-	makeRoom = house.Fill(t, data, 0)
+	makeRoom = setuptest.Fill(t, data, 0)
 	require.Contains(t, unready(t, street), "data")
 	leaves(t, h, dataFull, 3)
 	messages(t, h, 3)

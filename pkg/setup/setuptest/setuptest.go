@@ -83,7 +83,7 @@ func Spin(t testing.TB) string {
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		Lacking(t, "root is needed to run Asterisk in a root file system of its own")
+		Lacking(t, "root is needed to run Asterisk in a root file system of its own, and to mount disks")
 	}
 }
 

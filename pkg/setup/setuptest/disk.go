@@ -1,6 +1,7 @@
-package house
+package setuptest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,21 +12,27 @@ import (
 )
 
 // Disk is a disk of so many bytes in the place of a folder, until the test ends.
-func Disk(t *testing.T, dir string, size int) {
+func Disk(t testing.TB, dir string, size int) {
 	t.Helper()
+	NeedRoot(t)
 	require.NoError(t, syscall.Mount("rappel", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 }
 
-// Fill leaves so many bytes free on the disk of a folder, until room is made.
-func Fill(t *testing.T, dir string, leave int64) (makeRoom func()) {
+// Fill leaves so many bytes free on the disk of a folder, until room is made. Others may write there meanwhile.
+func Fill(t testing.TB, dir string, leave int64) (makeRoom func()) {
 	t.Helper()
-	var fs syscall.Statfs_t
-	require.NoError(t, syscall.Statfs(dir, &fs))
 	ballast := filepath.Join(dir, "ballast")
 	f, err := os.Create(ballast)
 	require.NoError(t, err)
-	require.NoError(t, syscall.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*fs.Bsize-leave))
+	for {
+		var fs syscall.Statfs_t
+		require.NoError(t, syscall.Statfs(dir, &fs))
+		if err = syscall.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*fs.Bsize-leave); !errors.Is(err, syscall.ENOSPC) {
+			break
+		}
+	}
+	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	return func() { require.NoError(t, os.Remove(ballast)) }
 }
