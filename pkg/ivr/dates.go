@@ -149,26 +149,17 @@ func frenchHour(h, m int) string {
 	switch h {
 	case 0:
 		hour = "minuit"
-	case 1, 21:
-		hour = strings.TrimSuffix(french(h), "un") + "une heure"
-		if h == 21 {
-			hour += "s"
-		}
+	case 1:
+		hour = "une heure"
 	case 12:
 		hour = "midi"
 	default:
-		hour = french(h) + " heures"
+		hour = Feminine(roster.French, h) + " heures"
 	}
 	if m == 0 {
 		return hour
 	}
-	minutes := french(m)
-	if m%10 == 1 && m != 11 && m != 1 {
-		minutes = strings.TrimSuffix(minutes, "un") + "une"
-	} else if m == 1 {
-		minutes = "une"
-	}
-	return hour + " " + minutes
+	return hour + " " + Feminine(roster.French, m)
 }
 
 // twelve is the hour on a clock face.
