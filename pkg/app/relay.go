@@ -156,9 +156,14 @@ func (a *App) relayScheme(ctx context.Context, scheme, last int64) error {
 	}
 	newest := commits[len(commits)-1]
 	a.relay.mu.Lock()
-	now := a.relay.last[scheme]
-	a.relay.last[scheme] = max(now, newest[len(newest)-1].Number)
+	now, led := a.relay.last[scheme]
+	if led {
+		a.relay.last[scheme] = max(now, newest[len(newest)-1].Number)
+	}
 	a.relay.mu.Unlock()
+	if !led {
+		return nil // Another process leads it meanwhile, and publishes.
+	}
 	changed := false
 	for _, commit := range commits {
 		if commit[len(commit)-1].Number <= now {
