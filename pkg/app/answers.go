@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rappel-tel/rappel/pkg/ivr"
+	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/speech"
 )
@@ -31,7 +32,7 @@ func (a *App) speakAhead(ctx context.Context, voice *speech.Voice, book *ivr.Boo
 		Prompts: book.Prompts(), First: book.HeardFirst(firstFlow), Languages: []roster.Language{roster.Language(a.cfg.Speech.Language)},
 		Progress: a.tellProgress(),
 	}
-	if used, err := a.languages(ctx); err == nil { // Else it is asked again below.
+	if used, err := languages(ctx, a.cfg, a.store); err == nil { // Else it is asked again below.
 		work.Languages = used
 	}
 	err := voice.PrepareDialplan(ctx, work)
@@ -42,7 +43,7 @@ func (a *App) speakAhead(ctx context.Context, voice *speech.Voice, book *ivr.Boo
 	var prepared []roster.Language
 	answers := map[int64]time.Time{} // The change up to which a scheme's answers were spoken.
 	return a.again(ctx, aheadEvery, "speak ahead; trying again", func(ctx context.Context) error {
-		used, err := a.languages(ctx)
+		used, err := languages(ctx, a.cfg, a.store)
 		if err == nil {
 			work.Languages = used
 		}
@@ -71,14 +72,14 @@ func (a *App) tellProgress() func(done, total int) {
 }
 
 // languages are those that any scheme uses, the PBX's own first.
-func (a *App) languages(ctx context.Context) ([]roster.Language, error) {
-	schemes, err := a.store.Schemes(ctx)
+func languages(ctx context.Context, cfg Config, store *postgres.Store) ([]roster.Language, error) {
+	schemes, err := store.Schemes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	used := []roster.Language{roster.Language(a.cfg.Speech.Language)}
+	used := []roster.Language{roster.Language(cfg.Speech.Language)}
 	for _, s := range schemes {
-		spoken, err := a.store.Languages(ctx, s.Key)
+		spoken, err := store.Languages(ctx, s.Key)
 		if err != nil {
 			return nil, err
 		}

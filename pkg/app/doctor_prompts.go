@@ -9,10 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rappel-tel/rappel/pkg/ivr"
-	"github.com/rappel-tel/rappel/pkg/postgres"
 	"github.com/rappel-tel/rappel/pkg/roster"
 	"github.com/rappel-tel/rappel/pkg/speech"
 	"github.com/rappel-tel/rappel/sounds"
@@ -42,12 +40,12 @@ func (e *examination) prompts(ctx context.Context) {
 // spoken are the languages that schemes use: in the others the service speaks nothing ahead.
 func (e *examination) spoken(ctx context.Context) []roster.Language {
 	used := []roster.Language{roster.Language(e.cfg.Speech.Language)}
-	store, err := postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
+	store, err := e.openRecords(ctx)
 	if err != nil {
 		return used // That is said elsewhere.
 	}
 	defer func() { _ = store.Close() }() // It only read.
-	if found, err := (&App{cfg: e.cfg, store: store}).languages(ctx); err == nil {
+	if found, err := languages(ctx, e.cfg, store); err == nil {
 		used = found
 	}
 	return used
@@ -57,7 +55,7 @@ func (e *examination) spoken(ctx context.Context) []roster.Language {
 // also finds numbers that people dial whose dialogue is not there.
 func (e *examination) publishedFlows(ctx context.Context) outcome {
 	const fix = "rappel flow check NAME shows every problem; mend it and rappel flow publish FILE, or rappel flow rollback NAME"
-	store, err := postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
+	store, err := e.openRecords(ctx)
 	if err != nil {
 		return wrong("unknown", short(err), "correct postgres.url")
 	}

@@ -213,7 +213,7 @@ func moreConnections(n int) string {
 }
 
 func (e *examination) migrations(ctx context.Context) outcome {
-	store, err := postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
+	store, err := e.openRecords(ctx)
 	if err != nil {
 		return wrong("unknown", short(err), "correct postgres.url")
 	}
@@ -359,4 +359,9 @@ func (e *examination) together(ctx context.Context) {
 	}
 	e.look("trunk.online", "trunks answer OPTIONS", func() outcome { return e.trunkStates(ctx) })
 	e.echo(ctx)
+}
+
+// openRecords opens the records for reading, without taking part in anything; whoever opens them closes them.
+func (e *examination) openRecords(ctx context.Context) (*postgres.Store, error) {
+	return postgres.New(ctx, postgres.Options{URL: e.cfg.Postgres.URL.Value(), Role: "none", Connections: 2, Patience: 3 * time.Second})
 }
